@@ -1,0 +1,54 @@
+# All work starts here: each target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock test test-ci perf-baseline lint format typecheck
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ set-up
+install: $(STAMP) ## create .venv and install both packages, once
+
+$(STAMP): requirements.txt backend/pyproject.toml tools/testinfra/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; call `make PYTHON=/path/to/python3.11 ...`")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e backend -e tools/testinfra
+	@touch $(STAMP)
+
+lock: ## write requirements.txt anew from the pyproject files
+	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --custom-compile-command 'make lock' --all-extras --group pyproject.toml:dev \
+		backend/pyproject.toml tools/testinfra/pyproject.toml -o requirements.txt
+	rm -r $(VENV)-lock
+
+##@ tests
+test: install ## both packages' tests, 200 examples a property
+	cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto
+	cd tools/testinfra && $(BIN)/python -m pytest -n auto
+
+test-ci: export CI = true
+test-ci: test ## the same with the CI profile: 50 examples
+
+perf-baseline: install ## measure every property under both profiles, verify the targets, write the baseline
+	$(BIN)/testinfra measure
+	$(BIN)/testinfra verify
+
+##@ checks
+lint: install ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: install ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: install ## mypy, strict
+	$(BIN)/mypy

@@ -1,0 +1,1 @@
+"""The atom backend: chat agents, their episodes, permissions, money and metrics."""

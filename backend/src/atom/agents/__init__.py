@@ -1,0 +1,1 @@
+"""The agent registry: agents, their executions, feedback on them, and the maturity ladder."""

@@ -1,0 +1,1 @@
+"""Metrics, workflow events, integration health and alerts."""

@@ -1,0 +1,1 @@
+"""Project budgets and spend guardrails on top of the ledger."""

@@ -1,0 +1,1 @@
+"""Episodes: what a conversation becomes when it is cut, summarised, aged and recalled."""

@@ -1,0 +1,1 @@
+"""How an agent earns the next rung: readiness, exam, promotion, training, supervision."""

@@ -1,0 +1,1 @@
+"""Who is there: users, workspaces and the API keys that speak for them."""

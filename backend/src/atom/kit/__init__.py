@@ -1,0 +1,1 @@
+"""Small nouns every domain shares: errors, clock, money, pagination."""

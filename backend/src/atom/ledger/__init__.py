@@ -1,0 +1,1 @@
+"""Double-entry bookkeeping: accounts, balanced postings, transfers, reversals, period close."""

@@ -1,0 +1,1 @@
+"""What each Hypothesis property costs, whether it meets its target, and whether it got slower."""

@@ -1,0 +1,1 @@
+"""The pytest plugin: records what each property costs and steers its examples."""

@@ -1,0 +1,1 @@
+"""One report data class, computed once, and a renderer for each format."""
