@@ -1,0 +1,66 @@
+"""The `testinfra` command: parses arguments, calls one verb, turns its result into an exit status."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from atom_testinfra.core.errors import InfraError, NothingMeasuredError
+from atom_testinfra.core.status import ExitStatus
+
+VERBS = {
+    "measure": "run the properties and record what each costs",
+    "verify": "hold the measurements against the targets and write the baseline",
+    "compare": "say which properties got slower, faster, or cannot be told",
+    "history": "show how a property's cost went over time",
+    "doctor": "say what would spoil a measurement on this machine",
+    "report": "render the baseline for the terminal, a job summary or a browser",
+    "docs": "write the figures of the baseline into the documents",
+}
+
+
+class LazyVerbs(click.Group):
+    """A group that imports a verb's module only when the verb is called, so that `--help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the verbs in the order of the work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the verb's module and return its `command`."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"atom_testinfra.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of verbs without importing any of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atom-testinfra", prog_name="testinfra")
+def testinfra() -> None:
+    """Measure a Hypothesis test suite: what a property costs, is it inside its target, did it get slower."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status; every error of ours becomes one line on stderr."""
+    try:
+        result: Any = testinfra.main(args=arguments, prog_name="testinfra", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return ExitStatus.ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except InfraError as exc:
+        click.echo(f"error: {exc}", err=True)
+        if exc.hint:
+            click.echo(f"hint: {exc.hint}", err=True)
+        return ExitStatus.NOTHING if isinstance(exc, NothingMeasuredError) else ExitStatus.ERROR
+    return int(result) if result is not None else ExitStatus.OK

@@ -1,0 +1,67 @@
+"""The project's settings, validated once and handed down as plain values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from atom_testinfra.core.measurement import PinPolicy
+
+Positive = Annotated[int, Meta(ge=1)]
+PositiveSeconds = Annotated[float, Meta(gt=0.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named way of running the suite: how many examples, and the environment that makes it so."""
+
+    max_examples: Positive
+    env: dict[str, str] = {}
+    """Environment variables of the run, such as `CI = "true"`."""
+    steering: Literal["tool", "suite"] = "tool"
+    """`tool`: the plugin sets the number on each test; `suite`: the suite has to, and it is checked."""
+
+
+class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Upper bounds of a tier, in wall seconds of a test: local and in CI."""
+
+    local_s: PositiveSeconds
+    ci_s: PositiveSeconds
+
+
+class Targets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the suite promises; the defaults are the plan's."""
+
+    fast: TierLimits = TierLimits(local_s=10, ci_s=3)
+    medium: TierLimits = TierLimits(local_s=60, ci_s=15)
+    slow: TierLimits = TierLimits(local_s=100, ci_s=25)
+    suite_s: PositiveSeconds = 300
+    share: Share = 0.8
+    """Share of the targets that must be met for `verify` to succeed."""
+    local_profile: str = "local"
+    ci_profile: str = "ci"
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tool.testinfra]` of pyproject.toml; paths are relative to that file."""
+
+    rootdir: str = "."
+    """Where pytest is run."""
+    paths: list[str] = []
+    """pytest arguments that select the properties; empty: whatever pytest collects by itself."""
+    suite: list[str] = []
+    """pytest arguments of the whole suite, timed by `verify`."""
+    baseline: str = "performance_baseline.json"
+    runs: str = ".testinfra/runs"
+    report: str = ".testinfra/report.html"
+    docs: list[str] = []
+    """Markdown files with managed blocks; globs."""
+    profiles: dict[str, Profile] = {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+    targets: Targets = Targets()
+    tiers: dict[str, Literal["fast", "medium", "slow"]] = {}
+    """Node id globs to the tier they are budgeted for; the last match wins, the rest go by cost."""
+    pins: PinPolicy = PinPolicy.RESPECT
+    repeats: Positive = 5
+    time_budget_s: PositiveSeconds | None = None
+    """Stop repeating when the next repeat would pass this; the first is always made."""

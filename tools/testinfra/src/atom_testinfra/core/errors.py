@@ -1,0 +1,35 @@
+"""What the tool could not do; an expected finding is a value, never one of these."""
+
+from __future__ import annotations
+
+
+class InfraError(Exception):
+    """Base of every error the tool raises; `hint` is the next step, when there is one."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(InfraError):
+    """A setting is missing, has the wrong type, or names something that does not exist."""
+
+
+class RunFileError(InfraError):
+    """A run file cannot be read or written."""
+
+
+class BaselineError(InfraError):
+    """A baseline cannot be read, trusted or written; the file is left as it was."""
+
+
+class SubjectError(InfraError):
+    """The project under measurement could not be run: pytest's own message says why."""
+
+
+class NothingMeasuredError(InfraError):
+    """There was nothing to measure or to compare with."""
+
+
+class DocumentError(InfraError):
+    """A document's managed block is broken: the message names file and line."""

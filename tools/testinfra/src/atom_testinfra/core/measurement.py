@@ -1,0 +1,237 @@
+"""What one run of one test cost, as recorded while it ran."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Seconds = Annotated[float, Meta(ge=0.0)]
+Count = Annotated[int, Meta(ge=0)]
+
+RUN_SCHEMA_VERSION = 1
+
+
+class Outcome(StrEnum):
+    """How the run of a test ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """The call failed: a counterexample, an exception, a failed health check."""
+    ERROR = "error"
+    """Set-up or teardown failed."""
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    CRASHED = "crashed"
+    """The process died under it."""
+    INTERRUPTED = "interrupted"
+    """The run was stopped while it was running."""
+
+
+class Kind(StrEnum):
+    """What sort of test it is, as far as measuring and steering it goes."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    UNITTEST = "unittest"
+    ASYNC = "async"
+    STATEFUL = "stateful"
+    HELPER = "helper"
+    """A plain test that runs properties inside: helper `@given`, `find()`, `run_state_machine_as_test`."""
+    PLAIN = "plain"
+    """No Hypothesis in it."""
+
+
+class PinPolicy(StrEnum):
+    """What happens to a test whose own settings name `max_examples`."""
+
+    RESPECT = "respect"
+    """It keeps its own number."""
+    SCALE = "scale"
+    """Its number is multiplied by requested / default."""
+    CAP = "cap"
+    """Its number, but never more than requested."""
+    OVERRIDE = "override"
+    """It gets the requested number."""
+
+
+class Cost(Struct, frozen=True, kw_only=True, gc=False):
+    """Wall and CPU seconds of one stretch of a test."""
+
+    wall_s: Seconds = 0.0
+    cpu_s: Seconds = 0.0
+
+
+class Samples(Struct, frozen=True, kw_only=True, gc=False):
+    """Summary of one number per test case, in seconds; `values` only on request."""
+
+    n: Count
+    first_s: Seconds
+    median_s: Seconds
+    q90_s: Seconds
+    max_s: Seconds
+    total_s: Seconds
+    values: list[float] | None = None
+
+
+class PhaseCost(Struct, frozen=True, kw_only=True, gc=False):
+    """One phase as Hypothesis's statistics report it; `duration_s` is wall time."""
+
+    duration_s: Seconds
+    n_valid: Count = 0
+    n_invalid: Count = 0
+    n_overrun: Count = 0
+    n_interesting: Count = 0
+    run_s: Seconds = 0.0
+    """Sum of the test cases' run times; the rest of `duration_s` is Hypothesis's own work."""
+    draw_s: Seconds = 0.0
+    gc_s: Seconds = 0.0
+    filtered_s: Seconds = 0.0
+    """Run time of the invalid and overrun test cases, part of `run_s`."""
+
+
+class Pin(Struct, frozen=True, kw_only=True, gc=False):
+    """A `max_examples` that the test sets itself, so that no profile reaches it."""
+
+    max_examples: Count
+    path: str | None = None
+    """File, relative to the root of the run, in which the number is written, when it was found."""
+    line: int | None = None
+
+
+class Property(Struct, frozen=True, kw_only=True):
+    """What Hypothesis did for one test: all engine runs of the item, the outermost one's settings."""
+
+    requested: Count | None
+    """`max_examples` asked for by the profile or the command line; `None` when nothing was asked."""
+    configured: Count | None
+    """`max_examples` of the test's settings when it ran."""
+    effective: Count | None
+    """`max_examples` that Hypothesis says it stopped at; `None` when it stopped for another reason."""
+    stopped_because: str | None
+    phases: dict[str, PhaseCost]
+    """By phase: reuse, generate, shrink, explain."""
+    n_engine_runs: Count
+    """Calls of the statistics collector; more than one with nested or helper properties."""
+    n_explicit: Count = 0
+    explicit_s: Seconds = 0.0
+    run: Samples | None = None
+    """Run time of the valid test cases of the generate phase, draws included."""
+    body_cpu: Samples | None = None
+    """CPU time inside the test's own function, per valid test case; not known for state machines."""
+    n_steps: Count | None = None
+    """Rules executed, for a state machine."""
+    is_exhausted: bool = False
+    """The search space ended before `max_examples`: never to be extrapolated."""
+    is_flaky: bool = False
+    pin: Pin | None = None
+    seed: str | None = None
+    """The seed in force, as text, when this tool or the test set one."""
+    database: str | None = None
+    backend: str = "hypothesis"
+    digest: str | None = None
+    """Digest of the test's source and signature: another digest is another workload."""
+
+    @property
+    def generate(self) -> PhaseCost | None:
+        """The generate phase, in which examples are counted."""
+        return self.phases.get("generate")
+
+
+class Measurement(Struct, frozen=True, kw_only=True, tag_field="record", tag="test"):
+    """One test in one run: a line of the run file."""
+
+    nodeid: str
+    kind: Kind
+    outcome: Outcome
+    reason: str | None = None
+    """Why it was skipped, failed or crashed; first line only."""
+    setup: Cost = Cost()
+    call: Cost = Cost()
+    teardown: Cost = Cost()
+    hypothesis: Property | None = None
+    calibration_s: Seconds | None = None
+    """CPU seconds of the calibration workload, run next to this test."""
+    worker: str | None = None
+    path: str | None = None
+    line: int | None = None
+    problems: list[str] = []
+    """What makes this record unfit for a baseline or a comparison, in full sentences."""
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """Where a run took place, without anything that names a person or a host."""
+
+    system: str
+    arch: str
+    cpu: str
+    n_cpus: Count
+    memory_mb: Count
+
+
+class Provenance(Struct, frozen=True, kw_only=True):
+    """Everything needed to say where a number comes from."""
+
+    commit: str | None
+    is_dirty: bool | None
+    command: list[str]
+    python: str
+    versions: dict[str, str]
+    """Distribution name to version: hypothesis, pytest, pytest-xdist, atom-testinfra."""
+    machine: Machine
+
+
+class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"):
+    """First line of a run file."""
+
+    schema_version: int
+    run_id: str
+    started_at: str
+    """UTC, ISO 8601."""
+    profile: str
+    max_examples: Count | None
+    pins: PinPolicy
+    seed_set: Count
+    repeat: Count
+    """0-based repeat of the same profile and seed set."""
+    n_workers: Count
+    """0 for a serial run."""
+    provenance: Provenance
+    is_traced: bool = False
+    """Coverage, a debugger or a profiler was active: no timing of this run may be compared."""
+
+
+class Collected(Struct, frozen=True, kw_only=True, tag_field="record", tag="collected"):
+    """What collection found; written once, before the first test."""
+
+    nodeids: list[str]
+    n_deselected: Count = 0
+
+
+class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):
+    """Last line of a run file; a file without it was cut off."""
+
+    exit_status: int
+    """pytest's own."""
+    wall_s: Seconds
+    cpu_s: Seconds
+    outcomes: dict[str, int]
+
+
+RunLine = RunHeader | Collected | Measurement | RunEnd
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """A run file, read back."""
+
+    header: RunHeader
+    collected: Collected | None
+    measurements: list[Measurement]
+    end: RunEnd | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether pytest got to its end."""
+        return self.end is not None
