@@ -1,0 +1,178 @@
+"""The `hypothesis_*` options of pytest's configuration file: declared, exported, and made a profile."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+PROFILE = "ini"
+"""Name of the Hypothesis profile that carries the options."""
+
+MAX_EXAMPLES = "hypothesis_max_examples"
+MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
+DATABASE = "hypothesis_database"
+DEADLINE = "hypothesis_deadline"
+SUPPRESS = "hypothesis_suppress_health_check"
+
+HELP = {
+    MAX_EXAMPLES: "examples of a property that names no number; also $HYPOTHESIS_MAX_EXAMPLES",
+    MAX_EXAMPLES_CI: "the same where $CI is true; also $HYPOTHESIS_MAX_EXAMPLES_CI",
+    DATABASE: "folder of Hypothesis's example database, relative to the rootdir, or None",
+    DEADLINE: "milliseconds an example may take, or None",
+    SUPPRESS: "names of health checks to suppress, or all",
+}
+NOT_TRUE = frozenset({"", "0", "false", "no", "off"})
+
+
+def add_ini_options(parser: pytest.Parser) -> None:
+    """Declare the options, so that `--strict-config` knows them."""
+    for name, text in HELP.items():
+        kind = "linelist" if name == SUPPRESS else "string"
+        # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
+        parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
+
+
+class Exporter:
+    """Exports the example counts before anything else reads the environment or the configuration."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
+        """Export before pytest-env expands `{HYPOTHESIS_MAX_EXAMPLES}` in its `env` section."""
+        for name in (MAX_EXAMPLES, MAX_EXAMPLES_CI):
+            _export(early_config, name)
+        return (yield)
+
+
+class ProfileLoader:
+    """Loads the profile: after pytest-env has set the environment, before any conftest is imported."""
+
+    @pytest.hookimpl(tryfirst=False)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
+        """
+        Make the options Hypothesis's current profile, if one of them is set.
+
+        A conftest that loads a profile of its own comes later and wins, and so does
+        `--hypothesis-profile`. Hypothesis is imported only where an option asks for it.
+        """
+        if any(early_config.getini(name) is not None for name in HELP):
+            _load_profile(early_config)
+
+
+def is_ci() -> bool:
+    """Return whether `$CI` has a true value: `CI=false` and `CI=0` are not CI."""
+    return os.environ.get("CI", "").strip().lower() not in NOT_TRUE
+
+
+def _export(config: pytest.Config, option: str) -> None:
+    value = config.getini(option)
+    if value is None:
+        return
+    _parse_count(option, value)
+    variable = option.upper()
+    before = os.environ.get(variable)
+    overrides: list[str] = getattr(config.known_args_namespace, "override_ini", None) or []
+    is_flag = any(text.partition("=")[0].strip() == option for text in overrides)
+    if before is None or is_flag:
+        os.environ[variable] = value.strip()
+        config.add_cleanup(lambda: _restore(variable, before))
+
+
+def _restore(variable: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(variable, None)
+    else:
+        os.environ[variable] = value
+
+
+def _load_profile(config: pytest.Config) -> None:
+    from hypothesis import settings
+
+    values = _profile_values(config)
+    before = settings.get_current_profile_name()
+    settings.register_profile(PROFILE, parent=settings.get_profile("default"), **values)
+    settings.load_profile(PROFILE)
+
+    def unload() -> None:
+        if settings.get_current_profile_name() == PROFILE and before != PROFILE:
+            settings.load_profile(before)
+
+    config.add_cleanup(unload)
+
+
+def _profile_values(config: pytest.Config) -> dict[str, Any]:
+    parsers: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
+        DATABASE: ("database", lambda option, value: _parse_database(option, value, config.rootpath)),
+        DEADLINE: ("deadline", _parse_deadline),
+        SUPPRESS: ("suppress_health_check", _parse_health_checks),
+    }
+    values = {
+        keyword: parse(option, value)
+        for option, (keyword, parse) in parsers.items()
+        if (value := config.getini(option)) is not None
+    }
+    n_examples = _max_examples(config)
+    return values if n_examples is None else values | {"max_examples": n_examples}
+
+
+def _max_examples(config: pytest.Config) -> int | None:
+    for option in (MAX_EXAMPLES_CI, MAX_EXAMPLES) if is_ci() else (MAX_EXAMPLES,):
+        if config.getini(option) is not None:
+            # The environment holds the option's own value, or the one that beats it.
+            return _parse_count(f"${option.upper()}", os.environ.get(option.upper(), config.getini(option)))
+    return None
+
+
+def _parse_count(option: str, value: str) -> int:
+    text = value.strip()
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise pytest.UsageError(f"{option}: {value!r} is not a whole number above 0, such as 200")
+    return int(text)
+
+
+def _parse_deadline(option: str, value: str) -> float | None:
+    if _is_none(value):
+        return None
+    try:
+        milliseconds = float(value)
+    except ValueError:
+        milliseconds = 0.0
+    if not 0.0 < milliseconds <= 86_400_000.0:
+        raise pytest.UsageError(f"{option}: {value!r} is not None or a number of milliseconds, such as 200")
+    return milliseconds
+
+
+def _parse_database(option: str, value: str, root: Path) -> object:
+    from hypothesis.database import DirectoryBasedExampleDatabase
+
+    if _is_none(value):
+        return None
+    folder = root / value.strip()
+    if not value.strip() or (folder.exists() and not folder.is_dir()):
+        raise pytest.UsageError(f"{option}: {value!r} is not None or a folder, such as .hypothesis/examples")
+    return DirectoryBasedExampleDatabase(folder)
+
+
+def _parse_health_checks(option: str, lines: list[str]) -> list[Any]:
+    from hypothesis import HealthCheck
+
+    known = {check.name: check for check in HealthCheck}
+    words = ",".join(lines).strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
+    names = [word.strip("'\"").removeprefix("HealthCheck.") for word in words]
+    if names == ["all"]:
+        return list(known.values())
+    for name in names:
+        if name not in known:
+            raise pytest.UsageError(
+                f"{option}: {name!r} is not a health check; use all, or some of: {', '.join(known)}"
+            )
+    return [known[name] for name in names]
+
+
+def _is_none(value: str) -> bool:
+    return value.strip().lower() == "none"
