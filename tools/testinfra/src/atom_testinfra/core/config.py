@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from atom_testinfra.core.measurement import PinPolicy
 
@@ -57,7 +57,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     report: str = ".testinfra/report.html"
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
-    profiles: dict[str, Profile] = {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+    profiles: dict[str, Profile] = field(
+        default_factory=lambda: {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+    )
     targets: Targets = Targets()
     tiers: dict[str, Literal["fast", "medium", "slow"]] = {}
     """Node id globs to the tier they are budgeted for; the last match wins, the rest go by cost."""
