@@ -1,0 +1,237 @@
+"""What `performance_baseline.json` holds: the plan's keys, and the measurements they follow from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from atom_testinfra.core.config import Targets
+from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
+
+SCHEMA = "atom-testinfra/performance-baseline"
+SCHEMA_VERSION = 1
+
+Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
+"""Rounded to four significant digits, no finer than 10 us."""
+Micros = Annotated[float, Meta(ge=0.0, le=1e15)]
+"""Microseconds, for what one example costs; rounded to four significant digits, no finer than 1 ns."""
+Ratio = Annotated[float, Meta(ge=0.0, le=1e9)]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+Positive = Annotated[int, Meta(ge=1, le=10**12)]
+
+TierName = Literal["fast", "medium", "slow", "over"]
+BudgetTier = Literal["fast", "medium", "slow"]
+Verdict = bool | Literal["partial"] | None
+"""`None`: no test of the tier was measured; "partial": some of its tests meet the limit, and some miss it."""
+
+
+class Estimate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A predicted number with its 95 % interval; without bounds when one run shows no spread."""
+
+    value: Seconds
+    low: Seconds | None = None
+    high: Seconds | None = None
+
+
+class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """What the cost model expected of a profile, from the measurements of another profile."""
+
+    source: str
+    """The profile it was predicted from."""
+    duration_s: Estimate
+    cpu_s: Estimate
+
+
+class ProfileRuns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """One number per run, in the order of the runs: the evidence behind the medians."""
+
+    duration_s: list[Seconds]
+    """Wall seconds of set-up and call."""
+    cpu_s: list[Seconds]
+    """CPU seconds of set-up and call."""
+    body_cpu_us: list[Micros]
+    """Median CPU time of the test's own function per valid example; empty where it cannot be seen."""
+    calibration_s: list[Seconds]
+    """CPU seconds of the calibration workload beside the test; empty when none was run."""
+
+
+class ProfileCost(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """What a property cost under one profile; medians over the runs. One line of the file."""
+
+    max_examples: Count
+    """The bound that was in force when it ran."""
+    n_examples: Positive
+    """Valid examples run, the explicit ones included."""
+    repeats: Positive
+    duration_s: Seconds
+    """Wall seconds of set-up and call: what a person waits for this test."""
+    duration_spread: Ratio
+    """Largest less smallest duration of the runs, divided by the median."""
+    cpu_s: Seconds
+    seconds_per_example: Seconds
+    """duration_s / n_examples: the plan's per-iteration average."""
+    setup_s: Seconds
+    first_us: Micros
+    """The first valid example: imports, caches, lazily built strategies."""
+    body_us: Micros
+    """Wall time per valid example in the test's own code."""
+    generate_us: Micros
+    """Wall time per valid example in drawing."""
+    engine_us: Micros
+    """Wall time per valid example in Hypothesis itself, outside of every test case."""
+    filtered_us: Micros
+    """Wall time per valid example in test cases that were given up; part of the body and drawing."""
+    calls_per_valid: Ratio
+    runs: ProfileRuns
+    body_cpu_us: Micros | None = None
+    """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
+    requested: Count | None = None
+    """`max_examples` that the profile asked for; `None` when nothing was asked."""
+    is_exhausted: bool = False
+    """The search space ended first: fewer examples, and nothing to extrapolate."""
+    unpredictable: str | None = None
+    """Why the cost model does not apply, in a sentence."""
+    predicted: Prediction | None = None
+    """What the cost model expected of this profile, to be held against what was measured."""
+    check: str = ""
+    """Digest of everything above, so that a figure changed by hand is noticed."""
+
+
+class PropertyCost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A property: what it is, where it stands, and its cost by profile."""
+
+    kind: Kind
+    tier: TierName
+    """The budget it is held against: declared, else where its local duration puts it."""
+    measured_tier: TierName
+    profiles: dict[str, ProfileCost]
+    is_declared: bool = False
+    """The tier comes from `[tool.testinfra.tiers]`."""
+    digest: str | None = None
+    """Digest of the test's source: another digest is another workload."""
+    pin: Pin | None = None
+
+
+class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A property that has no figures under a profile, and why."""
+
+    nodeid: str
+    profile: str
+    outcome: Outcome | None
+    """`None` when no run reached it."""
+    reason: str
+
+
+class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole suite, timed as a person would run it."""
+
+    wall_s: Seconds
+    command: list[str]
+    """pytest's arguments."""
+    exit_status: int
+    outcomes: dict[str, Count]
+    started_at: str
+
+
+class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the figures come from."""
+
+    commit: str | None
+    is_dirty: bool | None
+    command: list[str]
+    python: str
+    versions: dict[str, str]
+    machine: Machine
+    started_at: str
+    """UTC, ISO 8601: the start of the first run."""
+    runs: list[str]
+    """Ids of the run files, in the order in which they were made."""
+    max_examples: dict[str, Count | None]
+    """By profile: what it asked for."""
+    seed_sets: list[Count]
+    pins: PinPolicy
+    n_workers: Count
+    calibration_s: Seconds | None
+    """Median CPU seconds of the calibration workload over all runs."""
+    contention: Ratio | None
+    """Median over fastest calibration: 1 on a machine that has nothing else to do."""
+
+
+class PlanTargets(Struct, frozen=True, kw_only=True):
+    """`property_test_targets`: the plan's own spelling of the limits in force."""
+
+    fast_tier_seconds: Seconds
+    medium_tier_seconds: Seconds
+    slow_tier_seconds: Seconds
+    max_examples_default: Count | None
+    max_examples_ci: Count | None
+    rationale: str
+
+
+class TargetsMet(Struct, frozen=True, kw_only=True):
+    """The verdicts on the local targets."""
+
+    full_suite_under_5min: Verdict
+    property_tests_fast_tier_under_10s: Verdict
+    property_tests_medium_tier_under_60s: Verdict
+    property_tests_slow_tier_under_100s: Verdict
+    note: str
+
+
+class TargetsVerified(Struct, frozen=True, kw_only=True):
+    """The verdicts on all targets."""
+
+    fast_tier_under_10s: Verdict
+    medium_tier_under_60s: Verdict
+    slow_tier_under_100s: Verdict
+    ci_fast_tier_under_3s: Verdict
+    ci_medium_tier_under_15s: Verdict
+    ci_slow_tier_under_25s: Verdict
+    full_suite_under_5min: Verdict
+
+
+class SlowTest(Struct, frozen=True, kw_only=True):
+    """An entry of `slowest_tests`, from the local profile."""
+
+    test: str
+    duration: Seconds
+    tier: TierName
+    max_examples: Count
+    n_examples: Count
+    seconds_per_example: Seconds
+    recommendation: str
+
+
+class Baseline(Struct, frozen=True, kw_only=True):
+    """
+    The whole file, in the order in which its keys are written.
+
+    Everything down to `property_test_targets` follows from what stands below it; `testinfra verify --check`
+    computes it again.
+    """
+
+    schema: str = SCHEMA
+    schema_version: int = SCHEMA_VERSION
+    verification_timestamp: str
+    """UTC, ISO 8601."""
+    targets_met: TargetsMet
+    targets_verified: TargetsVerified
+    notes: list[str]
+    """What a verdict alone does not say: which tests miss their limit and by how much, what was left out."""
+    slowest_tests: list[SlowTest]
+    property_test_targets: PlanTargets
+    targets: Targets
+    """The limits in force."""
+    tiers: dict[str, BudgetTier]
+    """The declared tiers in force: node id globs, the last match wins."""
+    provenance: SessionProvenance
+    suite: Suite | None
+    """`None` when the whole suite was not timed, or did not pass."""
+    excluded: list[Excluded]
+    properties: dict[str, PropertyCost]
+    """By node id, sorted."""
+    digest: str = ""
+    """Digest of targets, tiers, provenance, suite, excluded and properties."""
