@@ -1,0 +1,106 @@
+"""The calibration: what it measures, and how often it may."""
+
+from __future__ import annotations
+
+import gc
+import random
+from itertools import count
+
+from atom_testinfra.machine.calibration import Calibrator, calibrate
+
+
+class FakeMachine:
+    """A CPU clock that moves when told, and a workload that costs a known amount of it."""
+
+    def __init__(self, cost_s: float = 0.002) -> None:
+        self.now = 0.0
+        self.cost_s = cost_s
+        self.n_calibrations = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def workload(self) -> float:
+        self.n_calibrations += 1
+        self.now += self.cost_s
+        return self.cost_s / 4
+
+    def calibrator(self, share: float) -> Calibrator:
+        return Calibrator(share=share, clock=self.clock, workload=self.workload)
+
+
+class TestCalibrate:
+    def test_takes_the_quickest_round(self) -> None:
+        """A round that was disturbed does not count."""
+        ticks = iter([0.0, 9.0, 10.0, 12.0, 20.0, 25.0])
+        assert calibrate(clock=lambda: next(ticks)) == 2.0
+
+    def test_costs_time(self) -> None:
+        """The work is real: it takes between 50 microseconds and a second of CPU anywhere."""
+        assert 50e-6 < calibrate() < 1
+
+    def test_leaves_the_collector_as_it_was(self) -> None:
+        """A suite that turned the garbage collector off finds it off."""
+        was_on = gc.isenabled()
+        try:
+            gc.disable()
+            calibrate()
+            assert not gc.isenabled()
+            gc.enable()
+            calibrate()
+            assert gc.isenabled()
+        finally:
+            (gc.enable if was_on else gc.disable)()
+
+    def test_starts_no_collection(self) -> None:
+        """Suites that count garbage collections do not see ours."""
+        phases: list[str] = []
+
+        def record(phase: str, info: dict[str, int]) -> None:
+            phases.append(phase)
+
+        gc.callbacks.append(record)
+        try:
+            calibrate(clock=count().__next__)
+        finally:
+            gc.callbacks.remove(record)
+        assert phases == []
+
+    def test_leaves_the_global_generator_alone(self) -> None:
+        """The sequence of `random` is the suite's."""
+        state = random.getstate()
+        calibrate()
+        assert random.getstate() == state
+
+
+class TestCalibrator:
+    def test_stays_below_its_share(self) -> None:
+        """Ten thousand tests of a millisecond cost no more than the share, the first calibration apart."""
+        machine = FakeMachine(cost_s=0.002)
+        calibrator = machine.calibrator(share=0.01)
+        for _ in range(10_000):
+            calibrator.start()
+            machine.now += 0.001
+            calibrator.stamp()
+        spent = (machine.n_calibrations - 1) * machine.cost_s
+        assert 0.009 < spent / machine.now <= 0.01
+
+    def test_a_long_test_gets_the_mean_of_before_and_after(self) -> None:
+        """When the machine slowed down during a test, its stamp lies between."""
+        machine = FakeMachine(cost_s=0.002)
+        calibrator = machine.calibrator(share=0.01)
+        calibrator.start()
+        machine.now += 10
+        machine.cost_s = 0.004
+        assert calibrator.stamp() == (0.0005 + 0.001) / 2
+
+    def test_short_tests_share_a_calibration(self) -> None:
+        """Two tests within the interval carry the same figure."""
+        machine = FakeMachine()
+        calibrator = machine.calibrator(share=0.01)
+        calibrator.start()
+        machine.now += 0.01
+        first = calibrator.stamp()
+        machine.now += 0.01
+        assert calibrator.stamp() == first
+        assert machine.n_calibrations == 1
