@@ -1,0 +1,68 @@
+"""Engines and transactions: one request is one transaction, committed whole or not at all."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy import StaticPool, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+
+BUSY_TIMEOUT_MS = 5_000
+READ_ONLY = "postgresql_readonly"
+"""The execution option of a read-only transaction: PostgreSQL's dialect acts on it, on SQLite we do."""
+
+
+def create_engine(url: str | URL) -> Engine:
+    """
+    Return an engine for a SQLite or PostgreSQL address.
+
+    An in-memory SQLite database lives on one connection, shared by all sessions of the engine.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "postgresql":
+        return sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    in_memory = address.database in (None, "", ":memory:")
+    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    engine = sqlalchemy.create_engine(address, connect_args={"check_same_thread": False}, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    dbapi_connection.isolation_level = None  # sqlite3 opens no transaction of its own: `_begin_sqlite` does
+    dbapi_connection.execute("PRAGMA foreign_keys = ON")
+    dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    dbapi_connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later can find the lock taken when there is nothing left to
+    # wait for; taking the write lock at the start makes the second writer wait instead of fail.
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(read_only)}")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def session_factory(engine: Engine) -> sessionmaker[Session]:
+    """Return the maker of sessions; what a session loaded stays readable after its commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def read_only_session_factory(engine: Engine) -> sessionmaker[Session]:
+    """Return the maker of sessions that may read only; they never wait for a writer."""
+    return session_factory(engine.execution_options(**{READ_ONLY: True}))
+
+
+@contextmanager
+def unit_of_work(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """Run the block in one transaction: committed when it ends, rolled back when it raises."""
+    with sessions.begin() as session:
+        yield session

@@ -1,0 +1,70 @@
+"""Column types that mean the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, DateTime, Enum
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.mutable import MutableDict, MutableList
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+    from sqlalchemy.engine import Dialect
+
+ENUM_LENGTH = 32
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware datetimes go in, UTC comes out, to the microsecond."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn an aware datetime to UTC; a naive one is a mistake of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = f"{value!r} has no time zone"
+            raise ValueError(msg)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Attach UTC to what SQLite returns, turn what PostgreSQL returns to UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def json_type() -> JSON:
+    """Return JSON: text on SQLite, JSONB on PostgreSQL; None is SQL NULL, not a JSON null."""
+    return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+JsonList: Any = MutableList.as_mutable(json_type())
+"""A JSON array; appending to it in place marks the row as changed."""
+
+JsonObject: Any = MutableDict.as_mutable(json_type())
+"""A JSON object; setting a key in place marks the row as changed."""
+
+
+def str_enum(members: type[StrEnum], *, name: str) -> Enum:
+    """Return a VARCHAR that a CHECK constraint called `name` holds to the values of `members`."""
+    return Enum(
+        members,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=ENUM_LENGTH,
+        values_callable=lambda enum: [member.value for member in enum],
+    )
+
+
+def one_of(*values: str, name: str) -> Enum:
+    """Return the same column as `str_enum` from plain text: migrations keep the values of their day."""
+    return Enum(*values, name=name, native_enum=False, create_constraint=True, length=ENUM_LENGTH)

@@ -1,0 +1,62 @@
+"""Pages of a list ordered by time: a cursor names the last row seen, so later rows shift nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from atom.kit.errors import InvalidError
+
+Item = TypeVar("Item")
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """The place after one row: its time, and its id where times are equal."""
+
+    at: datetime
+    id: str
+
+    def encode(self) -> str:
+        """Return the cursor as opaque, URL-safe text."""
+        raw = f"{self.at.astimezone(UTC).isoformat()} {self.id}"
+        return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor:
+        """Return the cursor that `encode` wrote."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+            at, _, id_ = raw.partition(" ")
+            moment = datetime.fromisoformat(at)
+        except (binascii.Error, ValueError) as exc:
+            raise InvalidError(f"{text!r} is not a cursor", field="cursor") from exc
+        if moment.tzinfo is None or not id_:
+            raise InvalidError(f"{text!r} is not a cursor", field="cursor")
+        return cls(at=moment, id=id_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """How many rows, and after which one."""
+
+    limit: int = DEFAULT_LIMIT
+    after: Cursor | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise InvalidError(f"limit is {self.limit}, expected 1 to {MAX_LIMIT}", field="limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """Rows in order, and where the next page starts; no cursor means there is none."""
+
+    items: tuple[Item, ...]
+    next: Cursor | None = None

@@ -1,0 +1,190 @@
+"""
+Test databases: migrated once per process, then undone or put back, never built per example.
+
+The session fixture `database` offers three ways in, all usable inside `@given`:
+
+- `session()`: one session in a transaction that is rolled back afterwards. The cheapest; for what does not
+  depend on a commit: inside it a commit only releases a savepoint, and constraints deferred to the commit are
+  not checked.
+- `sessions()`: a maker of sessions that really commit; the database is put back to its migrated state
+  afterwards. On SQLite they share one connection: one session at a time.
+- `clone()`: a database of its own with as many connections as wanted, a file on SQLite; for threads and
+  processes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, func, make_url, select, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.db import migrate
+from atom.db.session import create_engine, session_factory
+from atom.tables import METADATA
+
+URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
+MEMORY_FILES = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """A database of its own: its address, an engine on it, and a maker of sessions that commit."""
+
+    url: URL
+    engine: Engine
+    sessions: sessionmaker[Session]
+
+
+class Database(ABC):
+    """The migrated database of one test process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._sessions = session_factory(engine)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give one session; everything it does is undone afterwards."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            with Session(
+                connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+            ) as session:
+                yield session
+            transaction.rollback()
+
+    @contextmanager
+    def sessions(self) -> Iterator[sessionmaker[Session]]:
+        """Give a maker of sessions that commit; the database is put back afterwards."""
+        try:
+            yield self._sessions
+        finally:
+            self._restore()
+
+    @contextmanager
+    def clone(self) -> Iterator[Clone]:
+        """Give a database of its own, dropped afterwards."""
+        with self._copied() as url:
+            engine = create_engine(url)
+            try:
+                yield Clone(url=url, engine=engine, sessions=session_factory(engine))
+            finally:
+                engine.dispose()
+
+    def close(self) -> None:
+        """Drop what this object made."""
+        self.engine.dispose()
+
+    @abstractmethod
+    def _restore(self) -> None:
+        """Put the database back to its migrated state."""
+
+    @abstractmethod
+    def _copied(self) -> AbstractContextManager[URL]:
+        """Give the address of a fresh copy of the migrated database."""
+
+
+class SqliteDatabase(Database):
+    """SQLite in memory; put back by copying the pages of a template over it."""
+
+    def __init__(self) -> None:
+        template = create_engine("sqlite://")
+        migrate.upgrade(template)
+        self._image = _driver(template).serialize()
+        template.dispose()
+        self._template = sqlite3.connect(":memory:", check_same_thread=False)
+        self._template.deserialize(self._image)
+        super().__init__(create_engine("sqlite://"))
+        self._restore()
+
+    def close(self) -> None:
+        super().close()
+        self._template.close()
+
+    def _restore(self) -> None:
+        self._template.backup(_driver(self.engine))
+
+    @contextmanager
+    def _copied(self) -> Iterator[URL]:
+        parent = MEMORY_FILES if MEMORY_FILES.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix="atom-", dir=parent) as folder:
+            path = Path(folder, "clone.sqlite3")
+            path.write_bytes(self._image)
+            yield URL.create("sqlite", database=str(path))
+
+
+def _driver(engine: Engine) -> sqlite3.Connection:
+    """The one connection of an in-memory engine."""
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+class PostgresDatabase(Database):
+    """A database on a PostgreSQL server, made from a template; put back by deleting every row written."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = create_engine(server).execution_options(isolation_level="AUTOCOMMIT")
+        self._template = f"atom_template_{secrets.token_hex(6)}"
+        self._own = f"atom_test_{secrets.token_hex(6)}"
+        self._administer(f'CREATE DATABASE "{self._template}"')
+        template = create_engine(server.set(database=self._template))
+        migrate.upgrade(template)
+        with template.connect() as connection:
+            filled = {
+                table.name
+                for table in METADATA.sorted_tables
+                if connection.scalar(select(func.count()).select_from(table))
+            }
+        template.dispose()
+        self._administer(f'CREATE DATABASE "{self._own}" TEMPLATE "{self._template}"')
+        deletes = (
+            f'DELETE FROM "{table.name}";' for table in METADATA.sorted_tables if table.name not in filled
+        )
+        # As a replica the server checks no foreign keys and fires no triggers: immutable rows go too.
+        self._deletes = f"SET LOCAL session_replication_role = replica; {' '.join(deletes)}"
+        super().__init__(create_engine(server.set(database=self._own)))
+
+    def close(self) -> None:
+        super().close()
+        for name in (self._own, self._template):
+            self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self._server.dispose()
+
+    def _restore(self) -> None:
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(self._deletes)
+
+    @contextmanager
+    def _copied(self) -> Iterator[URL]:
+        name = f"atom_clone_{secrets.token_hex(6)}"
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+        try:
+            yield self._server.url.set(database=name)
+        finally:
+            self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _administer(self, statement: str) -> None:
+        with self._server.connect() as connection:
+            connection.execute(text(statement))
+
+
+def open_database() -> Database:
+    """Return a database on the server that the environment names, on SQLite if it names none."""
+    address = next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), "sqlite://")
+    url = make_url(address)
+    return PostgresDatabase(url) if url.get_backend_name() == "postgresql" else SqliteDatabase()

@@ -1,0 +1,108 @@
+"""Transactions: whole or not at all; read-only ones cannot write; foreign keys count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+
+from atom.db.session import read_only_session_factory, unit_of_work
+from atom.tables import agents, identity
+from tests import factories
+from tests.database import Database
+
+
+def write_half(sessions) -> None:
+    with unit_of_work(sessions) as session:
+        factories.workspace(session)
+        raise RuntimeError("halfway")
+
+
+def n_workspaces(session) -> int:
+    return session.scalar(select(func.count()).select_from(identity.Workspace))
+
+
+def test_a_unit_of_work_commits_when_it_ends(database: Database) -> None:
+    """The next transaction sees what the block wrote."""
+    with database.sessions() as sessions:
+        with unit_of_work(sessions) as session:
+            factories.workspace(session)
+        with unit_of_work(sessions) as session:
+            assert n_workspaces(session) == 1
+
+
+def test_a_unit_of_work_rolls_back_when_it_raises(database: Database) -> None:
+    """The exception passes through, and nothing of the block stays."""
+    with database.sessions() as sessions:
+        with pytest.raises(RuntimeError, match="halfway"):
+            write_half(sessions)
+        with unit_of_work(sessions) as session:
+            assert n_workspaces(session) == 0
+
+
+def test_a_read_only_session_refuses_to_write(database: Database) -> None:
+    """The database itself says no, and the next session of the engine writes again."""
+    with database.sessions() as sessions:
+        with pytest.raises(DBAPIError), unit_of_work(read_only_session_factory(database.engine)) as session:
+            factories.workspace(session)
+        with unit_of_work(sessions) as session:
+            factories.workspace(session)
+            assert n_workspaces(session) == 1
+
+
+def test_foreign_keys_are_enforced(database: Database) -> None:
+    """A row without its parent is refused."""
+    with database.session() as session, pytest.raises(IntegrityError):
+        factories.user(session, workspace_id="nowhere")
+
+
+def test_a_session_is_undone(database: Database) -> None:
+    """What a `session()` block writes and commits is gone for the next one."""
+    with database.session() as session:
+        factories.workspace(session)
+        session.commit()
+        assert n_workspaces(session) == 1
+    with database.session() as session:
+        assert n_workspaces(session) == 0
+
+
+def test_a_database_is_put_back_after_commits(database: Database) -> None:
+    """What a `sessions()` block commits is gone for the next one."""
+    with database.sessions() as sessions, unit_of_work(sessions) as session:
+        factories.workspace(session)
+    with database.session() as session:
+        assert n_workspaces(session) == 0
+
+
+def test_a_naive_time_is_refused(database: Database) -> None:
+    """A time without zone is a mistake of the caller, not a time in UTC."""
+    with database.session() as session:
+        workspace = factories.workspace(session)
+        agent = factories.agent(session, workspace_id=workspace.id)
+        with pytest.raises(StatementError, match="has no time zone"):
+            factories.execution(session, agent_id=agent.id, started_at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("confidence", [-0.01, 1.01])
+def test_confidence_outside_its_range_is_refused(database: Database, confidence: float) -> None:
+    """The schema holds the range of a float."""
+    with database.session() as session:
+        workspace = factories.workspace(session)
+        with pytest.raises(IntegrityError):
+            factories.agent(session, workspace_id=workspace.id, confidence=confidence)
+
+
+def test_a_change_inside_json_is_written(database: Database) -> None:
+    """Setting a key of a JSON object in place marks the row as changed."""
+    with database.sessions() as sessions:
+        with unit_of_work(sessions) as session:
+            workspace = factories.workspace(session)
+            agent = factories.agent(session, workspace_id=workspace.id)
+            agent_id = agent.id
+        with unit_of_work(sessions) as session:
+            agent = session.get_one(agents.Agent, agent_id)
+            agent.configuration["model"] = "small"
+        with unit_of_work(sessions) as session:
+            assert session.get_one(agents.Agent, agent_id).configuration == {"model": "small"}

@@ -1,0 +1,36 @@
+"""A cursor survives its trip through a client, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atom.kit.errors import InvalidError
+from atom.kit.pagination import MAX_LIMIT, Cursor, PageRequest
+
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
+
+
+@given(at=st.datetimes(timezones=ZONES), id_=st.uuids().map(str))
+def test_cursor_round_trips(at, id_: str) -> None:
+    """Decoding gives the same place."""
+    assert Cursor.decode(Cursor(at=at, id=id_).encode()) == Cursor(at=at, id=id_)
+
+
+@given(st.text(max_size=80) | st.binary(max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_any_other_text_is_invalid(text: str) -> None:
+    """Hostile text is an invalid value of the field `cursor`, never another exception."""
+    with pytest.raises(InvalidError) as caught:
+        Cursor.decode(text)
+    assert caught.value.field == "cursor"
+
+
+@pytest.mark.parametrize("limit", [0, -1, MAX_LIMIT + 1])
+def test_limit_has_bounds(limit: int) -> None:
+    """A page is neither empty nor endless."""
+    with pytest.raises(InvalidError):
+        PageRequest(limit=limit)
