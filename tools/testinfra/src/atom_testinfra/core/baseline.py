@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -26,33 +27,30 @@ Verdict = bool | Literal["partial"] | None
 """`None`: no test of the tier was measured; "partial": some of its tests meet the limit, and some miss it."""
 
 
-class Estimate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A predicted number with its 95 % interval; without bounds when one run shows no spread."""
-
-    value: Seconds
-    low: Seconds | None = None
-    high: Seconds | None = None
-
-
-class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What the cost model expected of a profile, from the measurements of another profile."""
 
     source: str
     """The profile it was predicted from."""
-    duration_s: Estimate
-    cpu_s: Estimate
+    duration_s: Seconds
+    cpu_s: Seconds
+    cpu_low_s: Seconds | None = None
+    """With `cpu_high_s` the 95 % interval; `None` when there was one run, which shows no spread."""
+    cpu_high_s: Seconds | None = None
 
 
-class ProfileRuns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """One number per run, in the order of the runs: the evidence behind the medians."""
+class ProfileRuns(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """One number per run, in the order of the runs: the evidence behind the medians, and what is compared."""
 
     duration_s: list[Seconds]
     """Wall seconds of set-up and call."""
-    cpu_s: list[Seconds]
-    """CPU seconds of set-up and call."""
-    body_cpu_us: list[Micros]
-    """Median CPU time of the test's own function per valid example; empty where it cannot be seen."""
-    calibration_s: list[Seconds]
+    body_cpu_us: list[Micros] = []
+    """Median CPU time of the test's own function per valid example."""
+    cpu_s: list[Seconds] = []
+    """CPU seconds of set-up and call, where the test's own function cannot be seen: state machines."""
+    calibration_s: list[Seconds] = []
     """CPU seconds of the calibration workload beside the test; empty when none was run."""
 
 
@@ -68,8 +66,6 @@ class ProfileCost(
     repeats: Positive
     duration_s: Seconds
     """Wall seconds of set-up and call: what a person waits for this test."""
-    duration_spread: Ratio
-    """Largest less smallest duration of the runs, divided by the median."""
     cpu_s: Seconds
     seconds_per_example: Seconds
     """duration_s / n_examples: the plan's per-iteration average."""
@@ -88,6 +84,8 @@ class ProfileCost(
     runs: ProfileRuns
     body_cpu_us: Micros | None = None
     """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
+    body_cpu_spread: Ratio | None = None
+    """Largest less smallest `body_cpu_us` of the runs, divided by the median; `None` with one run."""
     requested: Count | None = None
     """`max_examples` that the profile asked for; `None` when nothing was asked."""
     is_exhausted: bool = False
@@ -231,7 +229,7 @@ class Baseline(Struct, frozen=True, kw_only=True):
     suite: Suite | None
     """`None` when the whole suite was not timed, or did not pass."""
     excluded: list[Excluded]
-    properties: dict[str, PropertyCost]
-    """By node id, sorted."""
+    properties: Mapping[str, PropertyCost]
+    """By node id, sorted. From a file they are decoded when they are asked for: go through them once."""
     digest: str = ""
     """Digest of targets, tiers, provenance, suite, excluded and properties."""
