@@ -46,10 +46,10 @@ class ProfileRuns(
 
     duration_s: list[Seconds]
     """Wall seconds of set-up and call."""
+    cpu_s: list[Seconds]
+    """CPU seconds of set-up and call."""
     body_cpu_us: list[Micros] = []
-    """Median CPU time of the test's own function per valid example."""
-    cpu_s: list[Seconds] = []
-    """CPU seconds of set-up and call, where the test's own function cannot be seen: state machines."""
+    """Median CPU time of the test's own function per valid example; empty where it cannot be seen."""
     calibration_s: list[Seconds] = []
     """CPU seconds of the calibration workload beside the test; empty when none was run."""
 
@@ -57,37 +57,41 @@ class ProfileRuns(
 class ProfileCost(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
-    """What a property cost under one profile; medians over the runs. One line of the file."""
+    """What a property cost under one profile; medians over the runs."""
 
     max_examples: Count
     """The bound that was in force when it ran."""
-    n_examples: Positive
-    """Valid examples run, the explicit ones included."""
+    n_examples: Count
+    """Valid examples that were generated."""
     repeats: Positive
+    """Runs that the medians are taken over."""
     duration_s: Seconds
     """Wall seconds of set-up and call: what a person waits for this test."""
     cpu_s: Seconds
     seconds_per_example: Seconds
-    """duration_s / n_examples: the plan's per-iteration average."""
+    """Duration over examples run, explicit ones included: the plan's per-iteration average."""
     setup_s: Seconds
     first_us: Micros
     """The first valid example: imports, caches, lazily built strategies."""
     body_us: Micros
-    """Wall time per valid example in the test's own code."""
+    """Wall time per generated example in the test's own code."""
     generate_us: Micros
-    """Wall time per valid example in drawing."""
+    """Wall time per generated example in drawing."""
     engine_us: Micros
-    """Wall time per valid example in Hypothesis itself, outside of every test case."""
+    """Wall time per generated example in Hypothesis itself, outside of every test case."""
     filtered_us: Micros
-    """Wall time per valid example in test cases that were given up; part of the body and drawing."""
+    """Wall time per generated example in test cases that were given up; part of body and drawing."""
     calls_per_valid: Ratio
+    """Test cases run for one valid example."""
     runs: ProfileRuns
     body_cpu_us: Micros | None = None
     """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
     body_cpu_spread: Ratio | None = None
-    """Largest less smallest `body_cpu_us` of the runs, divided by the median; `None` with one run."""
+    """Largest less smallest `body_cpu_us` of the runs, over the median; `None` with one run."""
     requested: Count | None = None
     """`max_examples` that the profile asked for; `None` when nothing was asked."""
+    n_explicit: Count = 0
+    """`@example` cases, run beside the generated ones."""
     is_exhausted: bool = False
     """The search space ended first: fewer examples, and nothing to extrapolate."""
     unpredictable: str | None = None
@@ -97,20 +101,35 @@ class ProfileCost(
     check: str = ""
     """Digest of everything above, so that a figure changed by hand is noticed."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no run can have produced."""
+        if self.n_examples + self.n_explicit < 1:
+            raise ValueError("no example was run, so there is nothing to measure")
+        runs = self.runs
+        if len(runs.duration_s) < 1:
+            raise ValueError("there is no run in `runs`")
+        for values in (runs.cpu_s, runs.body_cpu_us, runs.calibration_s):
+            if len(values) not in (0, len(runs.duration_s)):
+                raise ValueError("`runs` has lists of different lengths")
 
-class PropertyCost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+
+class PropertyCost(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A property: what it is, where it stands, and its cost by profile."""
 
     kind: Kind
     tier: TierName
     """The budget it is held against: declared, else where its local duration puts it."""
     measured_tier: TierName
-    profiles: dict[str, ProfileCost]
     is_declared: bool = False
     """The tier comes from `[tool.testinfra.tiers]`."""
     digest: str | None = None
     """Digest of the test's source: another digest is another workload."""
     pin: Pin | None = None
+    check: str = ""
+    """Digest of everything else here, the profiles' checks included."""
+    profiles: Annotated[dict[str, ProfileCost], Meta(min_length=1)]
 
 
 class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -207,7 +226,7 @@ class Baseline(Struct, frozen=True, kw_only=True):
     """
     The whole file, in the order in which its keys are written.
 
-    Everything down to `property_test_targets` follows from what stands below it; `testinfra verify --check`
+    From `targets_met` to `property_test_targets` it follows from what stands below; `testinfra verify --check`
     computes it again.
     """
 
@@ -231,5 +250,5 @@ class Baseline(Struct, frozen=True, kw_only=True):
     excluded: list[Excluded]
     properties: Mapping[str, PropertyCost]
     """By node id, sorted. From a file they are decoded when they are asked for: go through them once."""
-    digest: str = ""
-    """Digest of targets, tiers, provenance, suite, excluded and properties."""
+    digests: dict[str, str] = {}
+    """By key: digests of everything that was measured or set, so that a change by hand is noticed."""
