@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.measurement import PinPolicy, Steering
 
 Positive = Annotated[int, Meta(ge=1)]
 PositiveSeconds = Annotated[float, Meta(gt=0.0)]
@@ -19,8 +19,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_examples: Positive
     env: dict[str, str] = {}
     """Environment variables of the run, such as `CI = "true"`."""
-    steering: Literal["tool", "suite"] = "tool"
-    """`tool`: the plugin sets the number on each test; `suite`: the suite has to, and it is checked."""
+    steering: Steering = Steering.TOOL
 
 
 class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,11 @@ Count = Annotated[int, Meta(ge=0)]
 RUN_SCHEMA_VERSION = 1
 
 
+def seconds(value: float) -> float:
+    """Return a measured duration as it is recorded: to the nanosecond, and never below zero."""
+    return max(0.0, round(value, 9))
+
+
 class Outcome(StrEnum):
     """How the run of a test ended."""
 
@@ -57,14 +62,36 @@ class PinPolicy(StrEnum):
     """It gets the requested number."""
 
 
-class Cost(Struct, frozen=True, kw_only=True, gc=False):
+class Steering(StrEnum):
+    """Who sets the number of examples."""
+
+    TOOL = "tool"
+    """The plugin sets it on each test."""
+    SUITE = "suite"
+    """The suite's own profiles do, and the plugin checks that they did."""
+
+
+class SeedScheme(StrEnum):
+    """Where a property's seed comes from."""
+
+    NODEID = "nodeid"
+    """From the node id and the seed set: the same in every run, whatever the test's source says."""
+    OWN = "own"
+    """The test's own `@seed`."""
+    DERANDOMIZED = "derandomized"
+    """From the test's source: the test's own `derandomize=True`."""
+    RANDOM = "random"
+    """Another seed in every run."""
+
+
+class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Wall and CPU seconds of one stretch of a test."""
 
     wall_s: Seconds = 0.0
     cpu_s: Seconds = 0.0
 
 
-class Samples(Struct, frozen=True, kw_only=True, gc=False):
+class Samples(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Summary of one number per test case, in seconds; `values` only on request."""
 
     n: Count
@@ -76,7 +103,7 @@ class Samples(Struct, frozen=True, kw_only=True, gc=False):
     values: list[float] | None = None
 
 
-class PhaseCost(Struct, frozen=True, kw_only=True, gc=False):
+class PhaseCost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One phase as Hypothesis's statistics report it; `duration_s` is wall time."""
 
     duration_s: Seconds
@@ -92,7 +119,7 @@ class PhaseCost(Struct, frozen=True, kw_only=True, gc=False):
     """Run time of the invalid and overrun test cases, part of `run_s`."""
 
 
-class Pin(Struct, frozen=True, kw_only=True, gc=False):
+class Pin(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A `max_examples` that the test sets itself, so that no profile reaches it."""
 
     max_examples: Count
@@ -101,7 +128,7 @@ class Pin(Struct, frozen=True, kw_only=True, gc=False):
     line: int | None = None
 
 
-class Property(Struct, frozen=True, kw_only=True):
+class Property(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What Hypothesis did for one test: all engine runs of the item, the outermost one's settings."""
 
     requested: Count | None
@@ -118,9 +145,13 @@ class Property(Struct, frozen=True, kw_only=True):
     n_explicit: Count = 0
     explicit_s: Seconds = 0.0
     run: Samples | None = None
-    """Run time of the valid test cases of the generate phase, draws included."""
+    """Run time of the valid test cases of the generate phase, draws included; wall time."""
+    draw: Samples | None = None
+    """Of that, the time spent drawing."""
+    gc: Samples | None = None
+    """Of that, the time spent in the garbage collector."""
     body_cpu: Samples | None = None
-    """CPU time inside the test's own function, per valid test case; not known for state machines."""
+    """CPU time inside the test's own function, or a machine's rules and invariants, per valid test case."""
     n_steps: Count | None = None
     """Rules executed, for a state machine."""
     is_exhausted: bool = False
@@ -129,7 +160,13 @@ class Property(Struct, frozen=True, kw_only=True):
     pin: Pin | None = None
     seed: str | None = None
     """The seed in force, as text, when this tool or the test set one."""
+    seed_scheme: SeedScheme = SeedScheme.RANDOM
+    hypothesis_profile: str | None = None
+    """Name of the Hypothesis profile that was loaded when the test ran."""
+    deadline_ms: Seconds | None = None
+    """The test's own deadline; not in force while it was measured, unless the suite steers itself."""
     database: str | None = None
+    """The test's own example database; not in force while it was measured."""
     backend: str = "hypothesis"
     digest: str | None = None
     """Digest of the test's source and signature: another digest is another workload."""
@@ -140,7 +177,7 @@ class Property(Struct, frozen=True, kw_only=True):
         return self.phases.get("generate")
 
 
-class Measurement(Struct, frozen=True, kw_only=True, tag_field="record", tag="test"):
+class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record", tag="test"):
     """One test in one run: a line of the run file."""
 
     nodeid: str
@@ -188,6 +225,8 @@ class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"
 
     schema_version: int
     run_id: str
+    session_id: str
+    """The same for all runs of one `testinfra measure`."""
     started_at: str
     """UTC, ISO 8601."""
     profile: str
@@ -196,6 +235,9 @@ class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"
     seed_set: Count
     repeat: Count
     """0-based repeat of the same profile and seed set."""
+    part: Count = 0
+    """0-based continuation of the same repeat, after a run that was stopped or died."""
+    steering: Steering = Steering.TOOL
     n_workers: Count
     """0 for a serial run."""
     provenance: Provenance
@@ -218,6 +260,20 @@ class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):
     wall_s: Seconds
     cpu_s: Seconds
     outcomes: dict[str, int]
+
+
+class RunPlan(Struct, frozen=True, kw_only=True):
+    """What a run is to do: handed from `testinfra measure` to the plugin."""
+
+    path: str
+    """The run file to write; it must not exist."""
+    header: RunHeader
+    skip: list[str] = []
+    """Node ids that an earlier part of the same repeat has recorded."""
+    keep_values: bool = False
+    """Record every test case's times, not only their summary."""
+    only_properties: bool = False
+    """Run the tests that Hypothesis marks as its own, and no others."""
 
 
 RunLine = RunHeader | Collected | Measurement | RunEnd

@@ -1,0 +1,55 @@
+"""The conditions of a measured run: how many workers, and which of the collected tests."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from atom_testinfra.core.measurement import RunPlan
+
+
+def set_workers(config: pytest.Config, n_workers: int) -> None:
+    """Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name."""
+    if not hasattr(config.option, "numprocesses"):
+        if n_workers:
+            raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
+        return
+    config.option.numprocesses = n_workers
+    config.option.maxprocesses = None
+    config.option.tx = []
+    config.option.dist = "load" if n_workers else "no"
+
+
+class Selection:
+    """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self._skip = frozenset(plan.skip)
+        self._only_properties = plan.only_properties
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
+        """Select after every other plugin has had its say."""
+        result = yield
+        if self._skip:
+            items[:] = [item for item in items if item.nodeid not in self._skip]
+        if self._only_properties:
+            chosen = [item for item in items if _is_property(item)]
+            left_out = [item for item in items if not _is_property(item)]
+            if left_out:
+                items[:] = chosen
+                config.hook.pytest_deselected(items=left_out)
+        return result
+
+
+def _is_property(item: pytest.Item) -> bool:
+    return "hypothesis" in sys.modules and (
+        getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+    )

@@ -1,0 +1,227 @@
+"""Where a test stands in its file: its digest, and the line that pins its number of examples."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import sys
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class Place(NamedTuple):
+    """A line of a file."""
+
+    path: str
+    line: int
+
+
+class PinnedNumber(NamedTuple):
+    """Where `max_examples` is set, and whether it follows the profile."""
+
+    place: Place
+    is_scaled: bool
+    """The number is computed from another settings object's `max_examples`."""
+
+
+class Source:
+    """A parsed file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.names_max_examples = False
+        self.tree: ast.Module | None = None
+        try:
+            text = Path(path).read_bytes()
+            self.tree = ast.parse(text)
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            return  # generated code, or no file at all: there is nothing to say about it
+        self.names_max_examples = b"max_examples" in text
+        self._by_line: dict[int, Definition] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, Definition):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                self._by_line[first] = node
+                self._by_line.setdefault(node.lineno, node)
+
+    def function(self, code: CodeType) -> Definition | None:
+        """Return the definition that the code object was compiled from."""
+        node = self._by_line.get(code.co_firstlineno) if self.tree else None
+        return node if node is not None and node.name == code.co_name else None
+
+    def class_(self, qualname: str) -> ast.ClassDef | None:
+        """Return the class of this name, nested ones by their dotted name."""
+        scope: ast.AST | None = self.tree
+        for name in qualname.replace("<locals>.", "").split("."):
+            if scope is None:
+                return None
+            found = [
+                n for n in ast.walk(scope) if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name
+            ]
+            scope = found[-1] if found else None
+        return scope if isinstance(scope, ast.ClassDef) else None
+
+    def assignment(self, name: str) -> ast.expr | None:
+        """Return what a module-level name was last set to."""
+        value: ast.expr | None = None
+        for node in self.tree.body if self.tree else []:
+            if isinstance(node, ast.Assign):
+                targets: list[ast.expr] = node.targets
+            elif isinstance(node, ast.AnnAssign):
+                targets = [node.target]
+            else:
+                continue
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                value = node.value
+        return value
+
+    def imported_from(self, name: str) -> tuple[str, str] | None:
+        """Return module and name of a `from module import name`, made absolute where it can be."""
+        for node in ast.walk(self.tree) if self.tree else []:
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name:
+                        return node.module or "", alias.name
+        return None
+
+
+class Sources:
+    """Every file is parsed once."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Source] = {}
+
+    def __getitem__(self, path: str) -> Source:
+        source = self._sources.get(path)
+        if source is None:
+            source = self._sources[path] = Source(path)
+        return source
+
+    def definition(self, subject: object) -> tuple[Source, Definition] | None:
+        """Return the definition of a function or a class, and the file it stands in."""
+        code = getattr(subject, "__code__", None)
+        if isinstance(code, CodeType):
+            source = self[code.co_filename]
+            node: Definition | None = source.function(code)
+        elif isinstance(subject, type):
+            module = sys.modules.get(subject.__module__)
+            source = self[getattr(module, "__file__", None) or ""]
+            node = source.class_(subject.__qualname__)
+        else:
+            return None
+        return None if node is None else (source, node)
+
+    def digest(self, subject: object) -> str | None:
+        """
+        Return a digest of the definition, decorators and signature included.
+
+        Neither its name, nor comments, nor the layout of the text change it.
+        """
+        found = self.definition(subject)
+        if found is None:
+            return None
+        node = found[1]
+        name, node.name = node.name, "_"
+        try:
+            text = ast.dump(node, include_attributes=False)
+        finally:
+            node.name = name
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def pinned_number(self, subject: object) -> PinnedNumber | None:
+        """Return where a function or a state machine sets `max_examples`, if its file shows it."""
+        found = self.definition(subject)
+        if found is None:
+            return None
+        source, node = found
+        for decorator in node.decorator_list:
+            number = self._in_settings(source, decorator)
+            if number is not None:
+                return number
+        return self._assigned(source, node) if isinstance(node, ast.ClassDef) else None
+
+    def _in_settings(self, source: Source, node: ast.expr, depth: int = 0) -> PinnedNumber | None:
+        """Look for `max_examples=` in a settings expression, through the names it goes by."""
+        if depth > 4:
+            return None
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg == "max_examples":
+                    return PinnedNumber(Place(source.path, keyword.value.lineno), _follows(keyword.value))
+            # settings(SHARED, ...) and settings(parent=SHARED, ...) take their number from SHARED.
+            parents = [*node.args[:1], *(k.value for k in node.keywords if k.arg in {"parent", None})]
+            for parent in parents:
+                number = self._in_settings(source, parent, depth + 1)
+                if number is not None:
+                    return number
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "max_examples":
+                    return PinnedNumber(Place(source.path, value.lineno), _follows(value))
+        elif isinstance(node, ast.Name):
+            return self._in_name(source, node.id, depth)
+        return None
+
+    def _in_name(self, source: Source, name: str, depth: int) -> PinnedNumber | None:
+        value = source.assignment(name)
+        if value is not None:
+            return self._in_settings(source, value, depth + 1)
+        origin = source.imported_from(name)
+        if origin is None:
+            return None
+        module_name, original = origin
+        for candidate in _modules(module_name):
+            path = getattr(candidate, "__file__", None)
+            value = self[path].assignment(original) if path else None
+            if path and value is not None:
+                return self._in_settings(self[path], value, depth + 1)
+        return None
+
+    def _assigned(self, source: Source, machine: ast.ClassDef) -> PinnedNumber | None:
+        """Look for `Machine.TestCase.settings = ...`, also through `TestMachine = Machine.TestCase`."""
+        assert source.tree is not None
+        aliases = {
+            target.id
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{machine.name}.TestCase"
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        owners = {f"{machine.name}.TestCase", *aliases}
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    is_settings = isinstance(target, ast.Attribute) and target.attr == "settings"
+                    if is_settings and ast.unparse(target.value) in owners:  # type: ignore[attr-defined]
+                        return self._in_settings(source, node.value)
+            elif isinstance(node, ast.ClassDef) and any(ast.unparse(base) in owners for base in node.bases):
+                for inner in node.body:
+                    if isinstance(inner, ast.Assign) and any(
+                        isinstance(target, ast.Name) and target.id == "settings" for target in inner.targets
+                    ):
+                        return self._in_settings(source, inner.value)
+        return None
+
+
+def relative_path(path: str, root: Path) -> str:
+    """Return the path relative to the root where it lies below it, with forward slashes."""
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return os.path.basename(path)  # noqa: PTH119 (nothing of this machine's folders in a record)
+
+
+def _follows(value: ast.expr) -> bool:
+    return any(isinstance(node, ast.Attribute) and node.attr == "max_examples" for node in ast.walk(value))
+
+
+def _modules(name: str) -> list[object]:
+    """Return the imported modules that `name` may mean; relative imports are matched by their end."""
+    exact = sys.modules.get(name)
+    if exact is not None:
+        return [exact]
+    return [module for full, module in list(sys.modules.items()) if name and full.endswith(f".{name}")]

@@ -1,0 +1,120 @@
+"""How a property is run while it is measured: how many examples, from which seed, and what stays out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck
+from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
+from msgspec import Struct
+
+from atom_testinfra.core.measurement import Pin, PinPolicy, RunHeader, SeedScheme, Steering
+from atom_testinfra.pytest_plugin.sources import PinnedNumber, Sources, relative_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atom_testinfra.pytest_plugin.subject import Subject
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """What was decided for one run of one property."""
+
+    settings: Any
+    seed: int | None
+    """The seed to install, or `None` to leave the seed alone."""
+    requested: int | None
+    configured: int
+    pin: Pin | None
+    seed_text: str | None
+    seed_scheme: SeedScheme
+    problems: list[str]
+
+
+def plan_course(subject: Subject, nodeid: str, header: RunHeader, sources: Sources, root: Path) -> Course:
+    """
+    Decide how to run a property.
+
+    The example database is left out, for measuring must neither replay nor change what a developer has
+    found. Deadline and the health check `too_slow` are left out where the tool steers: on a loaded machine
+    both fail without a counterexample. A seed from the node id makes every repeat the same work; a test's own
+    `@seed` or `derandomize` stays.
+    """
+    own, default = subject.settings, Settings.default
+    assert default is not None  # only while Hypothesis is being imported
+    number = sources.pinned_number(subject.body)
+    pin = _find_pin(own, default, number, root)
+    is_steered = header.steering is Steering.TOOL
+    configured = _examples(own, default, pin, number, header) if is_steered else own.max_examples
+    seed, seed_text, scheme = _seed(subject, own, default, nodeid, header.seed_set)
+    changes: dict[str, Any] = {"database": None}
+    if scheme is SeedScheme.NODEID and own.derandomize:
+        changes["derandomize"] = False
+    if is_steered:
+        checks = {HealthCheck.too_slow, *own.suppress_health_check}
+        changes |= {"max_examples": configured, "deadline": None, "suppress_health_check": list(checks)}
+    return Course(
+        settings=Settings(own, **changes),
+        seed=seed,
+        requested=header.max_examples,
+        configured=configured,
+        pin=pin,
+        seed_text=seed_text,
+        seed_scheme=scheme,
+        problems=_problems(own, pin, number, header),
+    )
+
+
+def seed_of(nodeid: str, seed_set: int) -> int:
+    """Return the seed of a node id in a seed set: the same on every machine and in every version."""
+    return int.from_bytes(hashlib.sha256(f"{seed_set}\n{nodeid}".encode()).digest()[:8])
+
+
+def _find_pin(own: Settings, default: Settings, number: PinnedNumber | None, root: Path) -> Pin | None:
+    if number is not None and number.is_scaled:
+        return None
+    if number is None:
+        # Nothing in the file says so, yet the number is not the profile's: a conftest, or another profile.
+        return None if own.max_examples == default.max_examples else Pin(max_examples=own.max_examples)
+    path = relative_path(number.place.path, root)
+    return Pin(max_examples=own.max_examples, path=path, line=number.place.line)
+
+
+def _examples(
+    own: Settings, default: Settings, pin: Pin | None, number: PinnedNumber | None, header: RunHeader
+) -> int:
+    requested = header.max_examples
+    if requested is None:
+        return own.max_examples
+    scaled = max(1, round(own.max_examples * requested / default.max_examples))
+    if pin is None:
+        return scaled if number is not None else requested
+    match header.pins:
+        case PinPolicy.RESPECT:
+            return pin.max_examples
+        case PinPolicy.SCALE:
+            return scaled
+        case PinPolicy.CAP:
+            return min(pin.max_examples, requested)
+        case PinPolicy.OVERRIDE:
+            return requested
+
+
+def _seed(
+    subject: Subject, own: Settings, default: Settings, nodeid: str, seed_set: int
+) -> tuple[int | None, str | None, SeedScheme]:
+    if subject.own_seed is not None:
+        return None, repr(subject.own_seed), SeedScheme.OWN
+    if own.derandomize and not default.derandomize:
+        return None, None, SeedScheme.DERANDOMIZED
+    seed = seed_of(nodeid, seed_set)
+    return seed, str(seed), SeedScheme.NODEID
+
+
+def _problems(own: Settings, pin: Pin | None, number: PinnedNumber | None, header: RunHeader) -> list[str]:
+    is_free = pin is None and number is None
+    if header.steering is Steering.SUITE and is_free and header.max_examples not in {None, own.max_examples}:
+        asked = f"the profile {header.profile!r} asks for {header.max_examples}"
+        return [f"{asked} examples, but the suite runs {own.max_examples}"]
+    return []

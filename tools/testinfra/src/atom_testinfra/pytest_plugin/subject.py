@@ -1,0 +1,201 @@
+"""What Hypothesis runs in an item: a function or a state machine, reached through Hypothesis's internals."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import unittest
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from atom_testinfra.core.measurement import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
+
+SETTINGS = "_hypothesis_internal_use_settings"
+SEED = "_hypothesis_internal_use_seed"
+MACHINE = "_hypothesis_state_machine_class"
+EXPLICIT = "hypothesis_explicit_examples"
+MISSING: Any = object()
+
+
+class BodyTimes:
+    """CPU seconds of each call of the code under test, and whether it returned normally."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.cpu_s: list[float] = []
+        self.returned: list[bool] = []
+        self.n_steps = 0
+
+
+class FunctionSubject:
+    """A function under `@given`."""
+
+    def __init__(self, function: Any, kind: Kind) -> None:
+        self.function = function
+        self.kind = kind
+        self.settings: Settings = getattr(function, SETTINGS)
+        self.own_seed: object = getattr(function, SEED, None)
+        self._handle = function.hypothesis
+        self._inner = self._handle.inner_test
+        self.body = inspect.unwrap(self._inner)
+        self.n_explicit = len(getattr(function, EXPLICIT, ()))
+
+    def install(self, settings: Settings, seed: int | None) -> None:
+        """Give the function other settings and another seed."""
+        setattr(self.function, SETTINGS, settings)
+        if seed is not None:
+            setattr(self.function, SEED, seed)
+
+    def time(self, times: BodyTimes) -> None:
+        """Time every call of the body."""
+        self._handle.inner_test = _timed(self._inner, times)
+
+    def restore(self) -> None:
+        """Leave the function as it was found."""
+        setattr(self.function, SETTINGS, self.settings)
+        setattr(self.function, SEED, self.own_seed)
+        self._handle.inner_test = self._inner
+
+
+class MachineSubject:
+    """A `RuleBasedStateMachine`, run through its `TestCase`."""
+
+    kind = Kind.STATEFUL
+    n_explicit = 0
+
+    def __init__(self, machine: type, test_case: Any) -> None:
+        self.body = machine
+        self._test_case = test_case
+        self._old = {
+            (test_case, "settings"): vars(test_case).get("settings", MISSING),
+            (machine, SEED): vars(machine).get(SEED, MISSING),
+        }
+        self.settings: Settings = test_case.settings
+        self.own_seed: object = getattr(machine, SEED, None)
+        self._timed: list[tuple[Any, Any]] = []
+
+    def install(self, settings: Settings, seed: int | None) -> None:
+        """Give the machine other settings and another seed."""
+        self._test_case.settings = settings
+        if seed is not None:
+            setattr(self.body, SEED, seed)
+
+    def time(self, times: BodyTimes) -> None:
+        """Time every rule and invariant, and count the rules."""
+        from hypothesis.stateful import INITIALIZE_RULE_MARKER, INVARIANT_MARKER, RULE_MARKER
+
+        counter = _StepTimer(times)
+        for _, member in inspect.getmembers(self.body, inspect.isfunction):
+            for marker in (RULE_MARKER, INITIALIZE_RULE_MARKER, INVARIANT_MARKER):
+                step = getattr(member, marker, None)
+                if step is not None:
+                    self._timed.append((step, step.function))
+                    timed = counter.wrap(step.function, is_rule=marker != INVARIANT_MARKER)
+                    object.__setattr__(step, "function", timed)
+
+    def restore(self) -> None:
+        """Leave the machine as it was found."""
+        for step, function in self._timed:
+            object.__setattr__(step, "function", function)
+        for (owner, name), value in self._old.items():
+            if value is not MISSING:
+                setattr(owner, name, value)
+            elif name in vars(owner):
+                delattr(owner, name)
+
+
+Subject = FunctionSubject | MachineSubject
+
+
+def find_subject(item: pytest.Item) -> Subject | None:
+    """Return what Hypothesis runs in this item, or `None` for an item that is no property."""
+    obj = getattr(item, "obj", None)
+    if getattr(obj, "is_hypothesis_test", False) is not True:
+        return None
+    machine = getattr(obj, MACHINE, None)
+    test_case = getattr(item, "cls", None)
+    if machine is not None:
+        return MachineSubject(machine, test_case)
+    function = _innermost(getattr(obj, "__func__", obj))
+    return FunctionSubject(function, _kind(function, test_case))
+
+
+def _innermost(function: Any) -> Any:
+    """Return the wrapper that `@given` made: decorators above it copy its attributes, not their effect."""
+    while getattr(getattr(function, "__wrapped__", None), "is_hypothesis_test", False) is True:
+        function = function.__wrapped__
+    return function
+
+
+def _kind(function: Any, cls: type | None) -> Kind:
+    if inspect.iscoroutinefunction(inspect.unwrap(function.hypothesis.inner_test)):
+        return Kind.ASYNC
+    if cls is not None and issubclass(cls, unittest.TestCase):
+        return Kind.UNITTEST
+    return Kind.FUNCTION if cls is None else Kind.METHOD
+
+
+def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
+    clock, note, note_return = times.clock, times.cpu_s.append, times.returned.append
+    exception = sys.exception
+
+    if inspect.iscoroutinefunction(inner):
+
+        @functools.wraps(inner)
+        async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            start = clock()
+            try:
+                return await inner(*args, **kwargs)
+            finally:
+                note(clock() - start)
+                note_return(exception() is None)
+
+        return timed_coroutine
+
+    @functools.wraps(inner)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        start = clock()
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            note(clock() - start)
+            note_return(exception() is None)
+
+    return timed
+
+
+class _StepTimer:
+    """Adds up the CPU time of a machine's rules and invariants, one sum for each machine that is made."""
+
+    def __init__(self, times: BodyTimes) -> None:
+        self._times = times
+        self._machine: Callable[[], object] = lambda: None
+
+    def wrap(self, function: Callable[..., Any], *, is_rule: bool) -> Callable[..., Any]:
+        times, clock, exception = self._times, self._times.clock, sys.exception
+
+        @functools.wraps(function)
+        def timed(machine: Any, /, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if self._machine() is not machine:
+                self._machine = ref(machine)
+                times.cpu_s.append(0.0)
+                times.returned.append(True)
+            times.n_steps += is_rule
+            start = clock()
+            try:
+                return function(machine, *args, **kwargs)
+            finally:
+                times.cpu_s[-1] += clock() - start
+                times.returned[-1] = times.returned[-1] and exception() is None
+
+        return timed

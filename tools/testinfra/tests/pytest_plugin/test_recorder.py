@@ -1,0 +1,73 @@
+"""The recorder writes what each test cost, once, and leaves the run as it would have been."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.core.measurement import Kind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.pytest_plugin.conftest import Subject
+
+    from atom_testinfra.core.measurement import Measurement, Run
+
+    ByName = Callable[[Run], dict[str, Measurement]]
+
+PROPERTY = """
+    from hypothesis import given, strategies as st
+
+    @given(st.integers())
+    def test_property(x):
+        sum(range(2000))
+"""
+
+
+def test_a_property_is_recorded_with_its_cost(subject: Subject, by_name: ByName) -> None:
+    """One line holds outcome, counts and the split of the time."""
+    run = subject.record("--testinfra-max-examples", "30", test_x=PROPERTY)
+    record = by_name(run)["test_property"]
+    cost = record.hypothesis
+    assert cost is not None
+    assert (record.kind, record.outcome) == (Kind.FUNCTION, Outcome.PASSED)
+    assert (cost.requested, cost.configured, cost.effective) == (30, 30, 30)
+    assert cost.generate is not None
+    assert cost.generate.n_valid == 30
+    assert cost.body_cpu is not None
+    assert cost.body_cpu.n == 30
+    assert 0 < cost.body_cpu.total_s <= record.call.cpu_s
+    assert cost.generate.draw_s < cost.generate.run_s < cost.generate.duration_s <= record.call.wall_s
+    assert run.is_complete
+    assert run.end is not None
+    assert run.end.outcomes == {"passed": 1}
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:hypothesispytest"), ("-p", "no:xdist")])
+def test_every_way_of_running_records_the_same(
+    subject: Subject, by_name: ByName, arguments: tuple[str, ...]
+) -> None:
+    """With workers, without Hypothesis's plugin, without xdist: same tests, same work, once each."""
+    run = subject.record("--testinfra-max-examples", "30", *arguments, test_x=PROPERTY)
+    (record,) = run.measurements
+    assert record.hypothesis is not None
+    assert record.hypothesis.effective == 30
+    assert record.worker == ("gw0" if "-n2" in arguments else None) or record.worker == "gw1"
+    assert run.header.n_workers == (2 if "-n2" in arguments else 0)
+
+
+def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
+    """An installed plugin that does not record adds no hook to a test."""
+    subject.pytester.makepyfile(
+        """
+        import sys
+
+        def test_x(request):
+            names = [name for name, _ in request.config.pluginmanager.list_name_plugin()]
+            assert not [name for name in names if name.endswith(("recorder", "journal", "laboratory"))]
+            assert "msgspec" not in sys.modules
+        """
+    )
+    subject.pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
