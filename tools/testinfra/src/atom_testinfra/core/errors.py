@@ -33,3 +33,7 @@ class NothingMeasuredError(InfraError):
 
 class DocumentError(InfraError):
     """A document's managed block is broken: the message names file and line."""
+
+
+class ComparisonError(InfraError):
+    """Two sides cannot be compared: a threshold makes no sense, or the runs were made in different ways."""

@@ -1,0 +1,338 @@
+"""Which properties got slower, faster, or cannot be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from statistics import median
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
+from atom_testinfra.core.measurement import Machine
+from atom_testinfra.core.statistics import Interval, false_alarm_rate, ratio_interval
+from atom_testinfra.core.threshold import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MIN_BASE_RUNS = 5
+MIN_NEW_RUNS = 3
+MIN_TESTS_FOR_FACTOR = 5
+"""With fewer tests in common, one that changed would be taken for the whole suite."""
+
+
+class ChangeVerdict(StrEnum):
+    """What is known about the cost of a test, new against base."""
+
+    SLOWER = "slower"
+    """The whole interval lies above the threshold."""
+    INCONCLUSIVE = "inconclusive"
+    """The interval reaches over the threshold, or the figures that it needs are missing."""
+    WORKLOAD_CHANGED = "workload changed"
+    """Other source, examples or seeds: a cost of something else."""
+    FASTER = "faster"
+    """The whole interval lies below the threshold's inverse."""
+    RENAMED = "renamed"
+    """Gone under one node id and new, with the same source, under another."""
+    NEW = "new"
+    GONE = "gone"
+    OK = "ok"
+    """The whole interval lies below the threshold."""
+
+
+class Series(Struct, frozen=True, kw_only=True, gc=False):
+    """What one test cost in each run of one side, in units of the calibration beside it."""
+
+    values: list[float]
+    unit_us: float = 1.0
+    """What to multiply the values with for microseconds on this side's machine."""
+    workload: str | None = None
+    """Examples, seeds and whatever else has to be equal."""
+    digest: str | None = None
+    """Digest of the test's source."""
+    problem: str | None = None
+    """Why the values say nothing, as a clause: "it failed"."""
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """One side of a comparison: how its runs were made, and what each test cost in them."""
+
+    label: str
+    tests: dict[str, Series]
+    interpreter: str
+    """Implementation and minor version: "CPython 3.11"."""
+    n_workers: int = 0
+    hypothesis: str | None = None
+    machine: Machine | None = None
+    is_traced: bool = False
+    is_calibrated: bool = True
+
+
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One test on both sides, and the verdict."""
+
+    nodeid: str
+    verdict: ChangeVerdict
+    ratio: Interval | None = None
+    """New to base, the suite's factor taken out."""
+    limit: float | None = None
+    """The ratio above which the test is slower."""
+    base_us: float | None = None
+    """Median cost on the base side."""
+    new_us: float | None = None
+    """That, times the ratio."""
+    n_runs: tuple[int, int] = (0, 0)
+    """Base and new."""
+    reason: str | None = None
+    """What the verdict alone does not say, as a clause."""
+    renamed_from: str | None = None
+    suspected: Interval | None = None
+    """The ratio before the test was run again; `ratio` is then from the further runs alone."""
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it should be run again before it is called slower, or let go."""
+        return self.ratio is not None and self.limit is not None and self.ratio.value > self.limit
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """All verdicts of two sides, worst first."""
+
+    base: str
+    new: str
+    threshold: Threshold
+    changes: list[Change]
+    suite_factor: float | None
+    """Median ratio of all tests, taken out of each; `None` with fewer than five in common."""
+    n_compared: int
+    """Tests that have a ratio."""
+    expected_by_chance: float
+    """How many `slower` the noise of these runs would give by itself, before anything is run again."""
+    notes: list[str]
+
+    @property
+    def is_suite_slower(self) -> bool:
+        """Whether the whole suite moved beyond the threshold: the machine, a library, or shared code."""
+        return self.suite_factor is not None and self.suite_factor > 1 + self.threshold.share
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether a gate should fail."""
+        return self.is_suite_slower or any(c.verdict is ChangeVerdict.SLOWER for c in self.changes)
+
+    @property
+    def suspects(self) -> list[Change]:
+        """What should be run again."""
+        return [change for change in self.changes if change.is_suspect]
+
+    def count(self) -> Counter[ChangeVerdict]:
+        """Return how many tests have each verdict."""
+        return Counter(change.verdict for change in self.changes)
+
+    def with_changes(self, replaced: Iterable[Change]) -> Comparison:
+        """Return the comparison with some of its changes judged anew."""
+        by_id = {change.nodeid: change for change in replaced}
+        changes = [by_id.get(change.nodeid, change) for change in self.changes]
+        return replace(self, changes=sorted(changes, key=_severity))
+
+
+def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
+    """
+    Return the verdict on every test of both sides.
+
+    Raises:
+        ComparisonError: the sides were measured in ways that make their costs different things.
+        NothingMeasuredError: they have no test in common that was measured in both.
+    """
+    _refuse_unlike(base, new)
+    renamed = _match_renamed(base.tests, new.tests)
+    common = [nodeid for nodeid in base.tests if nodeid in new.tests]
+    problems = {nodeid: _find_problem(base.tests[nodeid], new.tests[nodeid]) for nodeid in common}
+    measured = [nodeid for nodeid in common if problems[nodeid] is None]
+    if not any(base.tests[nodeid].values and new.tests[nodeid].values for nodeid in common) and not renamed:
+        raise NothingMeasuredError(
+            f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}",
+            hint="measure the same tests on both sides",
+        )
+    ratios = {
+        nodeid: ratio_interval(base.tests[nodeid].values, new.tests[nodeid].values) for nodeid in measured
+    }
+    factor = (
+        median([ratio.value for ratio in ratios.values()]) if len(ratios) >= MIN_TESTS_FOR_FACTOR else None
+    )
+    judged = [
+        judge(
+            nodeid, base.tests[nodeid], new.tests[nodeid], threshold, ratios[nodeid].scaled(1 / (factor or 1))
+        )
+        for nodeid in measured
+    ]
+    unjudged = [_explain(nodeid, base, new, problem) for nodeid, problem in problems.items() if problem]
+    unmatched = [*_list_gone(base, new, renamed), *_list_new(base, new, renamed)]
+    return Comparison(
+        base=base.label,
+        new=new.label,
+        threshold=threshold,
+        changes=sorted([*judged, *unjudged, *unmatched], key=_severity),
+        suite_factor=factor,
+        n_compared=len(judged),
+        expected_by_chance=sum((_chance(base.tests[n], new.tests[n], threshold) for n in measured), 0.0),
+        notes=_note_differences(base, new),
+    )
+
+
+def judge(nodeid: str, base: Series, new: Series, threshold: Threshold, ratio: Interval) -> Change:
+    """Return the verdict that an interval gives under a threshold."""
+    base_us = median(base.values) * base.unit_us
+    limit = threshold.limit(base_us)
+    if ratio.low > limit:
+        verdict = ChangeVerdict.SLOWER
+    elif ratio.high < 1 / limit:
+        verdict = ChangeVerdict.FASTER
+    elif ratio.high <= limit:
+        verdict = ChangeVerdict.OK
+    else:
+        verdict = ChangeVerdict.INCONCLUSIVE
+    return Change(
+        nodeid=nodeid,
+        verdict=verdict,
+        ratio=ratio,
+        limit=limit,
+        base_us=base_us,
+        new_us=base_us * ratio.value,
+        n_runs=(len(base.values), len(new.values)),
+        reason="its interval reaches over the limit" if verdict is ChangeVerdict.INCONCLUSIVE else None,
+    )
+
+
+def confirm(suspect: Change, base: Series | None, new: Series | None, threshold: Threshold) -> Change:
+    """
+    Return the verdict on a suspect after it was run again, from the further runs alone.
+
+    The runs that raised the suspicion have no say: they were picked for being slow.
+    """
+    problem = "it did not run again" if base is None or new is None else base.problem or new.problem
+    if base is None or new is None or problem or not base.values or not new.values:
+        reason = problem or "it did not run again"
+        return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
+    again = judge(suspect.nodeid, base, new, threshold, ratio_interval(base.values, new.values))
+    return replace(again, suspected=suspect.ratio)
+
+
+def _refuse_unlike(base: Side, new: Side) -> None:
+    for side in (base, new):
+        if side.is_traced:
+            raise ComparisonError(
+                f"{side.label!r} was measured under coverage, a debugger or a profiler",
+                hint="measure again without it: tracing makes Python code 2 to 20 times slower, unevenly",
+            )
+    if base.interpreter != new.interpreter:
+        raise ComparisonError(
+            f"{base.label!r} ran on {base.interpreter}, {new.label!r} on {new.interpreter}",
+            hint="measure both sides with the same interpreter",
+        )
+    if base.n_workers != new.n_workers:
+        raise ComparisonError(
+            f"{base.label!r} ran with -n {base.n_workers}, {new.label!r} with -n {new.n_workers}",
+            hint="measure both sides with the same `-n`; 0, the default, is best",
+        )
+    if not (base.is_calibrated and new.is_calibrated) and base.machine != new.machine:
+        raise ComparisonError(
+            f"{base.label!r} and {new.label!r} come from different machines, and not both were calibrated",
+            hint="measure again: the calibration is what makes machines comparable",
+        )
+
+
+def _note_differences(base: Side, new: Side) -> list[str]:
+    notes = []
+    if base.hypothesis != new.hypothesis:
+        notes.append(
+            f"Hypothesis {base.hypothesis} against {new.hypothesis}: the same seed may give other examples."
+        )
+    if base.machine != new.machine:
+        notes.append("Measured on different machines: ratios to the calibration, good to some 30 %.")
+    return notes
+
+
+def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None:
+    """Return why a test on both sides cannot be compared, as a verdict and a reason."""
+    for series, where in ((base, "base"), (new, "new")):
+        if series.problem:
+            return ChangeVerdict.INCONCLUSIVE, f"{series.problem} in {where}"
+    if base.digest != new.digest and None not in (base.digest, new.digest):
+        return ChangeVerdict.WORKLOAD_CHANGED, "its source is another"
+    if base.workload != new.workload:
+        return ChangeVerdict.WORKLOAD_CHANGED, f"{base.workload} before, {new.workload} now"
+    for series, where, least in ((base, "base", MIN_BASE_RUNS), (new, "new", MIN_NEW_RUNS)):
+        if len(series.values) < least:
+            return ChangeVerdict.INCONCLUSIVE, f"{len(series.values)} of {least} runs in {where}"
+        if min(series.values) <= 0:
+            return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
+    return None
+
+
+def _explain(nodeid: str, base: Side, new: Side, problem: tuple[ChangeVerdict, str]) -> Change:
+    verdict, reason = problem
+    n_runs = (len(base.tests[nodeid].values), len(new.tests[nodeid].values))
+    return Change(nodeid=nodeid, verdict=verdict, reason=reason, n_runs=n_runs)
+
+
+def _match_renamed(base: dict[str, Series], new: dict[str, Series]) -> dict[str, str]:
+    """Return new node id to old, where a source is found exactly once on each side that lost or gained it."""
+    gone = _only_by_digest({n: s for n, s in base.items() if n not in new})
+    added = _only_by_digest({n: s for n, s in new.items() if n not in base})
+    return {added[digest]: gone[digest] for digest in added if digest in gone}
+
+
+def _only_by_digest(tests: dict[str, Series]) -> dict[str, str]:
+    digests = Counter(series.digest for series in tests.values())
+    return {s.digest: n for n, s in tests.items() if s.digest is not None and digests[s.digest] == 1}
+
+
+def _list_gone(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
+    moved = set(renamed.values())
+    return [
+        Change(nodeid=nodeid, verdict=ChangeVerdict.GONE, n_runs=(len(series.values), 0))
+        for nodeid, series in base.tests.items()
+        if nodeid not in new.tests and nodeid not in moved
+    ]
+
+
+def _list_new(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
+    changes = []
+    for nodeid, series in new.tests.items():
+        n_runs = (0, len(series.values))
+        if nodeid in renamed:
+            change = Change(
+                nodeid=nodeid,
+                verdict=ChangeVerdict.RENAMED,
+                n_runs=n_runs,
+                renamed_from=renamed[nodeid],
+                reason="seeds follow the node id, so it runs other examples now",
+            )
+        elif nodeid not in base.tests:
+            change = Change(nodeid=nodeid, verdict=ChangeVerdict.NEW, n_runs=n_runs)
+        else:
+            continue
+        changes.append(change)
+    return changes
+
+
+def _chance(base: Series, new: Series, threshold: Threshold) -> float:
+    """Return the probability that this test's noise alone would be called slower."""
+    limit = threshold.limit(median(base.values) * base.unit_us)
+
+    def is_alarm(one: Sequence[float], other: Sequence[float]) -> bool:
+        return ratio_interval(one, other).low > limit
+
+    return false_alarm_rate(base.values, new.values, is_alarm)
+
+
+_ORDER = list(ChangeVerdict)
+
+
+def _severity(change: Change) -> tuple[int, float, str]:
+    """Worst verdict first, within it the largest ratio."""
+    return _ORDER.index(change.verdict), -change.ratio.value if change.ratio else 0.0, change.nodeid
