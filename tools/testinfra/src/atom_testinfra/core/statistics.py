@@ -96,8 +96,8 @@ def false_alarm_rate(
 
     Both sets are divided by their own medians, so that nothing but noise is left, and dealt out again: into
     every possible base and new set, or into 200 of them where there are more than 1,000. `is_alarm` must not
-    turn off when a base value falls or a new one rises: if the lowest against the highest raise none, no other
-    deal does.
+    turn off when a base value falls or a new one rises: if the lowest against the highest raise none, no
+    other deal does.
     """
     base_level, new_level = median(base), median(new)
     noise = sorted([x / base_level for x in base] + [y / new_level for y in new])
