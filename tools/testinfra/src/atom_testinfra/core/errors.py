@@ -37,3 +37,7 @@ class DocumentError(InfraError):
 
 class ComparisonError(InfraError):
     """Two sides cannot be compared: a threshold makes no sense, or the runs were made in different ways."""
+
+
+class GitError(InfraError):
+    """Git is missing, or does not know what it was asked for."""

@@ -1,0 +1,225 @@
+"""Turns runs, or a baseline, into one side of a comparison."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from statistics import median, mode
+from typing import TYPE_CHECKING
+
+from atom_testinfra.core.comparison import Series, Side
+from atom_testinfra.core.errors import NothingMeasuredError
+from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.threshold import Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from atom_testinfra.core.baseline import Baseline, ProfileCost, PropertyCost
+    from atom_testinfra.core.measurement import Measurement, Property, Run
+
+_ENDED = {
+    Outcome.FAILED: "it failed",
+    Outcome.ERROR: "its set-up or teardown failed",
+    Outcome.SKIPPED: "it was skipped",
+    Outcome.XFAILED: "it failed, as it is expected to",
+    Outcome.XPASSED: "it passed, though it is expected to fail",
+    Outcome.CRASHED: "its process died",
+    Outcome.INTERRUPTED: "its run was interrupted",
+}
+
+
+def side_from_runs(
+    label: str, runs: Sequence[Run], statistic: Statistic, profile: str, *, is_calibrated: bool = True
+) -> Side:
+    """
+    Return what each property cost in the runs of one profile.
+
+    The calibration of a run is the median of those beside its tests: a single one is as noisy as what it is
+    to correct. Repeats that were stopped and resumed count as one run.
+    """
+    chosen = [run for run in runs if run.header.profile == profile]
+    if not chosen:
+        profiles = ", ".join(sorted({run.header.profile for run in runs}))
+        raise NothingMeasuredError(
+            f"{label!r} has no runs of the profile {profile!r}", hint=f"choose one with --profile: {profiles}"
+        )
+    by_test: dict[str, list[tuple[Measurement, float]]] = defaultdict(list)
+    calibrations = []
+    for records in _by_repeat(chosen):
+        calibration_s = _calibration_of(records) if is_calibrated else 1.0
+        calibrations.append(calibration_s)
+        for record in records:
+            if record.hypothesis is not None or record.outcome is not Outcome.PASSED:
+                by_test[record.nodeid].append((record, calibration_s))
+    header = chosen[0].header
+    unit_us = median(calibrations) * 1e6
+    return Side(
+        label=label,
+        tests={
+            nodeid: _series(records, statistic, unit_us, header.seed_set)
+            for nodeid, records in by_test.items()
+            if any(record.hypothesis is not None for record, _ in records)
+        },
+        interpreter=_minor_version(header.provenance.python),
+        n_workers=max(run.header.n_workers for run in chosen),
+        hypothesis=header.provenance.versions.get("hypothesis"),
+        machine=header.provenance.machine,
+        is_traced=any(run.header.is_traced for run in chosen),
+        is_calibrated=is_calibrated,
+    )
+
+
+def side_from_baseline(
+    label: str, baseline: Baseline, statistic: Statistic, profile: str, *, is_calibrated: bool = True
+) -> Side:
+    """Return what each property cost in the runs behind a baseline."""
+    costs = {
+        nodeid: (subject, subject.profiles[profile])
+        for nodeid, subject in baseline.properties.items()
+        if profile in subject.profiles
+    }
+    if not costs:
+        profiles = ", ".join(sorted(baseline.provenance.max_examples))
+        raise NothingMeasuredError(
+            f"{label!r} has no figures for the profile {profile!r}",
+            hint=f"choose one with --profile: {profiles}",
+        )
+    by_run = _calibrations_by_run([cost for _, cost in costs.values()]) if is_calibrated else None
+    unit_us = median(by_run) * 1e6 if by_run else 1e6
+    provenance = baseline.provenance
+    seed_set = min(provenance.seed_sets, default=0)
+    tests = {
+        nodeid: _series_of_cost(subject, cost, statistic, by_run, unit_us, seed_set)
+        for nodeid, (subject, cost) in costs.items()
+    }
+    for excluded in baseline.excluded:
+        if excluded.profile == profile:
+            tests.setdefault(excluded.nodeid, Series(values=[], problem=excluded.reason.rstrip(".")))
+    return Side(
+        label=label,
+        tests=tests,
+        interpreter=_minor_version(provenance.python),
+        n_workers=provenance.n_workers,
+        hypothesis=provenance.versions.get("hypothesis"),
+        machine=provenance.machine,
+        is_calibrated=is_calibrated,
+    )
+
+
+def have_calibration(runs: Iterable[Run]) -> bool:
+    """Return whether a calibration stands beside some test of each run that has tests."""
+    return all(any(record.calibration_s for record in records) for records in _by_repeat(runs) if records)
+
+
+def baseline_has_calibration(baseline: Baseline) -> bool:
+    """Return whether the runs behind a baseline were calibrated."""
+    return bool(baseline.provenance.calibration_s)
+
+
+def _by_repeat(runs: Iterable[Run]) -> list[list[Measurement]]:
+    """Return the tests of each run, the parts of a resumed one joined; a later record replaces a former."""
+    repeats: dict[tuple[str, str, int, int], dict[str, Measurement]] = defaultdict(dict)
+    for run in runs:
+        header = run.header
+        repeat = repeats[header.session_id, header.profile, header.seed_set, header.repeat]
+        repeat.update((record.nodeid, record) for record in run.measurements)
+    return [list(repeat.values()) for repeat in repeats.values()]
+
+
+def _calibration_of(records: Iterable[Measurement]) -> float:
+    return median([record.calibration_s for record in records if record.calibration_s])
+
+
+def _series(
+    records: Sequence[tuple[Measurement, float]], statistic: Statistic, unit_us: float, seed_set: int
+) -> Series:
+    subjects = [record.hypothesis for record, _ in records if record.hypothesis is not None]
+    values = []
+    for record, calibration_s in records:
+        cost_s = _cost_of(record, statistic)
+        if cost_s is not None:
+            values.append(cost_s / calibration_s)
+    return Series(
+        values=values,
+        unit_us=unit_us,
+        workload=_workload(subjects[0].configured, seed_set),
+        digest=subjects[0].digest,
+        problem=_problem_of([record for record, _ in records]),
+    )
+
+
+def _problem_of(records: Sequence[Measurement]) -> str | None:
+    for record in records:
+        if record.outcome is not Outcome.PASSED:
+            return _ENDED[record.outcome]
+        if record.problems:
+            return record.problems[0].rstrip(".")
+    return None
+
+
+def _cost_of(record: Measurement, statistic: Statistic) -> float | None:
+    """Return seconds per valid example, or `None` when none was run."""
+    subject = record.hypothesis
+    if subject is None:
+        return None
+    if statistic is Statistic.BODY_CPU and subject.body_cpu is not None:
+        return subject.body_cpu.median_s
+    n_examples = _count_examples(subject)
+    if n_examples == 0:
+        return None
+    if statistic is Statistic.WALL:
+        return (record.setup.wall_s + record.call.wall_s) / n_examples
+    return (record.setup.cpu_s + record.call.cpu_s) / n_examples
+
+
+def _count_examples(subject: Property) -> int:
+    generate = subject.generate
+    return subject.n_explicit + (generate.n_valid if generate is not None else 0)
+
+
+def _series_of_cost(
+    subject: PropertyCost,
+    cost: ProfileCost,
+    statistic: Statistic,
+    by_run: Sequence[float] | None,
+    unit_us: float,
+    seed_set: int,
+) -> Series:
+    values = _seconds_of_cost(cost, statistic)
+    problem = None
+    if by_run is not None:
+        calibrations = by_run if len(by_run) == len(values) else cost.runs.calibration_s
+        if len(calibrations) == len(values) and min(calibrations) > 0:
+            values = [s / c for s, c in zip(values, calibrations, strict=True)]
+        else:
+            values, problem = [], "it was not calibrated"
+    return Series(
+        values=values,
+        unit_us=unit_us,
+        workload=_workload(cost.max_examples, seed_set),
+        digest=subject.digest,
+        problem=problem,
+    )
+
+
+def _seconds_of_cost(cost: ProfileCost, statistic: Statistic) -> list[float]:
+    if statistic is Statistic.BODY_CPU and cost.runs.body_cpu_us:
+        return [us / 1e6 for us in cost.runs.body_cpu_us]
+    n_examples = cost.n_examples + cost.n_explicit
+    seconds = cost.runs.duration_s if statistic is Statistic.WALL else cost.runs.cpu_s
+    return [s / n_examples for s in seconds]
+
+
+def _calibrations_by_run(costs: Sequence[ProfileCost]) -> list[float]:
+    """Return the median over the tests of each run's calibration, from the tests that ran in all of them."""
+    n_runs = mode([len(cost.runs.calibration_s) for cost in costs])
+    lists = [cost.runs.calibration_s for cost in costs if len(cost.runs.calibration_s) == n_runs]
+    return [median(column) for column in zip(*lists, strict=True)]
+
+
+def _workload(n_examples: int | None, seed_set: int) -> str:
+    return f"{n_examples} examples of seed set {seed_set}"
+
+
+def _minor_version(python: str) -> str:
+    return ".".join(python.split(".")[:2])

@@ -1,0 +1,112 @@
+"""What git knows: files at other revisions, their history, and a second working tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from atom_testinfra.core.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMEOUT_S = 120.0
+
+_PLACES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+"""Set by git while a hook runs; they would lead another command to the wrong tree."""
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that changed a file."""
+
+    commit: str
+    committed_at: datetime
+    subject: str
+
+
+class Repository:
+    """The git repository that a folder lies in."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.root = Path(self._run("rev-parse", "--show-toplevel").decode().strip())
+
+    def resolve(self, revision: str) -> str:
+        """Return the commit that a revision names."""
+        # `--end-of-options`: a revision that begins with a dash is a bad name, not an option.
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        try:
+            return self._run(*arguments).decode().strip()
+        except GitError:
+            raise GitError(f"git knows no revision {revision!r} in {os.fspath(self.root)!r}") from None
+
+    def read(self, revision: str, path: Path) -> bytes:
+        """Return a file as it was at a revision; `path` is absolute, or relative to the folder."""
+        inside = self._inside(path)
+        try:
+            return self._run("cat-file", "blob", f"{self.resolve(revision)}:{inside}")
+        except GitError as exc:
+            raise GitError(f"there is no {inside!r} at {revision!r}") from exc
+
+    def list_revisions(self, path: Path, limit: int) -> list[Revision]:
+        """Return the commits that changed a file, oldest first, the last `limit` of them."""
+        output = self._run(
+            "log", f"--max-count={limit}", "--format=%H%x00%cI%x00%s", "--", self._inside(path), root=True
+        )
+        revisions = []
+        for line in reversed(output.decode("utf-8", "replace").splitlines()):
+            commit, date, subject = line.split("\0", 2)
+            revisions.append(
+                Revision(commit=commit, committed_at=datetime.fromisoformat(date), subject=subject)
+            )
+        return revisions
+
+    @contextmanager
+    def worktree(self, commit: str) -> Iterator[Path]:
+        """Check a commit out beside the working tree, for as long as the context lasts."""
+        parent = Path(tempfile.mkdtemp(prefix="testinfra-base-"))
+        folder = parent / "tree"
+        try:
+            self._run("worktree", "add", "--detach", "--quiet", "--", os.fspath(folder), commit, root=True)
+            try:
+                yield folder
+            finally:
+                self._run("worktree", "remove", "--force", os.fspath(folder), root=True)
+        finally:
+            shutil.rmtree(parent, ignore_errors=True)
+
+    def _inside(self, path: Path) -> str:
+        absolute = (self._folder / path).resolve()
+        try:
+            return absolute.relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            raise GitError(
+                f"{os.fspath(path)!r} lies outside of the repository {os.fspath(self.root)!r}"
+            ) from None
+
+    def _run(self, *arguments: str, root: bool = False) -> bytes:
+        folder = self.root if root else self._folder
+        try:
+            done = subprocess.run(  # noqa: S603 (no shell; revisions follow --end-of-options, paths follow --)
+                ["git", "-C", os.fspath(folder), *arguments],  # noqa: S607 (whichever git the person uses)
+                capture_output=True,
+                check=False,
+                timeout=TIMEOUT_S,
+                env={name: value for name, value in os.environ.items() if name not in _PLACES},
+            )
+        except FileNotFoundError as exc:
+            raise GitError("git is not installed") from exc
+        except (OSError, ValueError, subprocess.TimeoutExpired) as exc:
+            raise GitError(f"git {arguments[0]} could not run: {exc}") from exc
+        if done.returncode:
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+            raise GitError(f"git {arguments[0]}: {lines[0]}")
+        return done.stdout

@@ -1,0 +1,178 @@
+"""Sides of a comparison, made of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from atom_testinfra.core.errors import NothingMeasuredError
+from atom_testinfra.core.measurement import (
+    RUN_SCHEMA_VERSION,
+    Cost,
+    Kind,
+    Machine,
+    Measurement,
+    Outcome,
+    PhaseCost,
+    PinPolicy,
+    Property,
+    Provenance,
+    Run,
+    RunHeader,
+    Samples,
+)
+from atom_testinfra.core.sides import have_calibration, side_from_runs
+from atom_testinfra.core.threshold import Statistic
+
+HERE = Machine(system="Linux", arch="x86_64", cpu="one", n_cpus=2, memory_mb=4096)
+
+
+def make_run(
+    records: Sequence[Measurement], *, repeat: int = 0, part: int = 0, profile: str = "local"
+) -> Run:
+    provenance = Provenance(
+        commit="c0ffee",
+        is_dirty=False,
+        command=["pytest"],
+        python="CPython 3.11.7",
+        versions={"hypothesis": "6.170.15"},
+        machine=HERE,
+    )
+    header = RunHeader(
+        schema_version=RUN_SCHEMA_VERSION,
+        run_id=f"s-{profile}-r{repeat}-p{part}",
+        session_id="s",
+        started_at="2026-01-01T00:00:00Z",
+        profile=profile,
+        max_examples=200,
+        pins=PinPolicy.RESPECT,
+        seed_set=0,
+        repeat=repeat,
+        part=part,
+        n_workers=0,
+        provenance=provenance,
+    )
+    return Run(header=header, collected=None, measurements=list(records), end=None)
+
+
+def make_record(
+    nodeid: str,
+    body_s: float | None = 0.001,
+    *,
+    calibration_s: float | None = 0.0005,
+    outcome: Outcome = Outcome.PASSED,
+    n_valid: int = 200,
+    problems: Sequence[str] = (),
+) -> Measurement:
+    body = None
+    if body_s is not None:
+        body = Samples(n=200, first_s=body_s, median_s=body_s, q90_s=body_s, max_s=body_s, total_s=body_s)
+    return Measurement(
+        nodeid=nodeid,
+        kind=Kind.FUNCTION,
+        outcome=outcome,
+        setup=Cost(wall_s=0.5, cpu_s=0.25),
+        call=Cost(wall_s=1.5, cpu_s=0.75),
+        calibration_s=calibration_s,
+        hypothesis=Property(
+            requested=200,
+            configured=200,
+            effective=200,
+            stopped_because=None,
+            phases={"generate": PhaseCost(duration_s=1, n_valid=n_valid)} if n_valid else {},
+            n_engine_runs=1,
+            body_cpu=body,
+            digest=f"digest of {nodeid}",
+        ),
+        problems=list(problems),
+    )
+
+
+def test_a_value_is_the_body_over_the_calibration_of_its_run() -> None:
+    """The median of the run's calibrations, not the one beside the test, is the unit."""
+    records = [
+        make_record("a", 0.001, calibration_s=0.0005),
+        make_record("b", 0.002, calibration_s=0.0005),
+        make_record("c", 0.003, calibration_s=0.004),
+    ]
+    side = side_from_runs("s", [make_run(records)], Statistic.BODY_CPU, "local")
+    assert {n: s.values for n, s in side.tests.items()} == {"a": [2.0], "b": [4.0], "c": [6.0]}
+    assert side.tests["a"].unit_us == 500
+    assert side.interpreter == "CPython 3.11"
+
+
+def test_parts_of_a_resumed_repeat_are_one_run() -> None:
+    """A run that was killed and resumed counts once, and a repeated record replaces the first."""
+    runs = [
+        make_run([make_record("a", 0.001), make_record("b", 9, outcome=Outcome.INTERRUPTED)]),
+        make_run([make_record("b", 0.002)], part=1),
+        make_run([make_record("a", 0.001), make_record("b", 0.003)], repeat=1),
+    ]
+    side = side_from_runs("s", runs, Statistic.BODY_CPU, "local")
+    assert side.tests["a"].values == [2.0, 2.0]
+    assert side.tests["b"].values == [4.0, 6.0]
+    assert side.tests["b"].problem is None
+
+
+@pytest.mark.parametrize(
+    ("statistic", "seconds"),
+    [(Statistic.BODY_CPU, 0.001), (Statistic.CPU, 1.0 / 200), (Statistic.WALL, 2.0 / 200)],
+)
+def test_each_statistic_is_per_valid_example(statistic: Statistic, seconds: float) -> None:
+    """The body's median as it is; CPU and wall time of set-up and call over the examples."""
+    side = side_from_runs("s", [make_run([make_record("a")])], statistic, "local", is_calibrated=False)
+    assert side.tests["a"].values == [pytest.approx(seconds)]
+    assert side.tests["a"].unit_us == 1e6
+
+
+def test_a_test_without_a_body_of_its_own_goes_by_cpu() -> None:
+    """What cannot be timed inside is compared by what it cost in all."""
+    side = side_from_runs(
+        "s", [make_run([make_record("a", None)])], Statistic.BODY_CPU, "local", is_calibrated=False
+    )
+    assert side.tests["a"].values == [pytest.approx(1.0 / 200)]
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        (make_record("a", outcome=Outcome.FAILED), "it failed"),
+        (make_record("a", outcome=Outcome.CRASHED), "its process died"),
+        (
+            make_record("a", problems=["It ran 50 examples instead of 200."]),
+            "It ran 50 examples instead of 200",
+        ),
+    ],
+)
+def test_one_unfit_run_makes_a_test_unfit(record: Measurement, problem: str) -> None:
+    """Its figures are of something else, so it keeps its reason instead."""
+    runs = [make_run([make_record("a")]), make_run([record], repeat=1)]
+    assert side_from_runs("s", runs, Statistic.BODY_CPU, "local").tests["a"].problem == problem
+
+
+def test_a_test_without_examples_has_no_value() -> None:
+    """Nothing is divided by zero."""
+    runs = [make_run([make_record("a", None, n_valid=0)])]
+    assert side_from_runs("s", runs, Statistic.CPU, "local").tests["a"].values == []
+
+
+def test_plain_tests_are_left_out() -> None:
+    """Only properties have examples to divide by."""
+    plain = Measurement(nodeid="p", kind=Kind.PLAIN, outcome=Outcome.PASSED, calibration_s=0.0005)
+    side = side_from_runs("s", [make_run([make_record("a"), plain])], Statistic.BODY_CPU, "local")
+    assert list(side.tests) == ["a"]
+
+
+def test_an_unknown_profile_is_named_with_those_there_are() -> None:
+    """The hint says what to choose from."""
+    with pytest.raises(NothingMeasuredError, match="'ci'") as caught:
+        side_from_runs("s", [make_run([make_record("a")])], Statistic.BODY_CPU, "ci")
+    assert "local" in str(caught.value.hint)
+
+
+def test_one_run_without_calibration_leaves_all_without() -> None:
+    """Units are not mixed within a side."""
+    runs = [make_run([make_record("a")]), make_run([make_record("a", calibration_s=None)], repeat=1)]
+    assert have_calibration(runs[:1])
+    assert not have_calibration(runs)

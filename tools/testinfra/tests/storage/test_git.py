@@ -1,0 +1,100 @@
+"""Git: other revisions, the history of a file, and a second working tree."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from atom_testinfra.core.errors import GitError
+from atom_testinfra.storage.git import Repository
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The person's own git settings have no say, and no repository above does."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@example.org")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with three commits, two of which touch `sub/file.txt`."""
+    root = tmp_path / "a project"
+    (root / "sub").mkdir(parents=True)
+    git(tmp_path, "init", "-q", "-b", "main", str(root))
+    for number, name in enumerate(["sub/file.txt", "other.txt", "sub/file.txt"]):
+        (root / name).write_text(f"version {number}\n")
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", f"commit {number}")
+    return root
+
+
+def test_reads_a_file_at_a_revision(project: Path) -> None:
+    """From anywhere inside, by a relative or an absolute path."""
+    assert Repository(project).read("HEAD~2", Path("sub/file.txt")) == b"version 0\n"
+    assert Repository(project / "sub").read("HEAD", project / "sub" / "file.txt") == b"version 2\n"
+
+
+def test_lists_the_commits_of_a_file_oldest_first(project: Path) -> None:
+    """Commits that leave the file alone are not among them."""
+    repository = Repository(project / "sub")
+    assert [r.subject for r in repository.list_revisions(Path("file.txt"), 10)] == ["commit 0", "commit 2"]
+    assert [r.subject for r in repository.list_revisions(Path("file.txt"), 1)] == ["commit 2"]
+
+
+def test_a_worktree_lasts_as_long_as_its_context(project: Path) -> None:
+    """The other tree is there, this one is left alone, and nothing stays behind."""
+    repository = Repository(project)
+    (project / "sub" / "file.txt").write_text("edited\n")
+    with repository.worktree(repository.resolve("HEAD~2")) as tree:
+        assert (tree / "sub" / "file.txt").read_text() == "version 0\n"
+        assert not (tree / "other.txt").exists()
+    assert not tree.parent.exists()
+    assert (project / "sub" / "file.txt").read_text() == "edited\n"
+    listed = subprocess.run(
+        ["git", "-C", project, "worktree", "list"], check=True, capture_output=True, text=True
+    ).stdout
+    assert len(listed.splitlines()) == 1
+
+
+def test_a_worktree_is_removed_after_an_error(project: Path) -> None:
+    """Also when what was done in it failed."""
+    repository = Repository(project)
+    with pytest.raises(RuntimeError), repository.worktree(repository.resolve("HEAD")) as tree:
+        raise RuntimeError
+    assert not tree.parent.exists()
+
+
+@pytest.mark.parametrize("revision", ["nosuch", "--help", "-1", "", "HEAD~99", "a b", "\x01", "HEAD\0"])
+def test_a_bad_revision_is_an_error_of_ours(project: Path, revision: str) -> None:
+    """Whatever is typed, git takes it for a name, and we say that it knows none."""
+    with pytest.raises(GitError):
+        Repository(project).read(revision, Path("sub/file.txt"))
+
+
+def test_a_missing_file_is_named(project: Path) -> None:
+    """The message has the path and the revision."""
+    with pytest.raises(GitError, match=r"no 'nosuch\.txt' at 'HEAD'"):
+        Repository(project).read("HEAD", Path("nosuch.txt"))
+
+
+def test_a_path_outside_is_refused(project: Path) -> None:
+    """A baseline that is not in the repository has no history there."""
+    with pytest.raises(GitError, match="outside"):
+        Repository(project).list_revisions(Path("../elsewhere.json"), 5)
+
+
+def test_a_folder_without_git_is_an_error_of_ours(tmp_path: Path) -> None:
+    """git's own reason is passed on."""
+    with pytest.raises(GitError, match="not a git repository"):
+        Repository(tmp_path)
