@@ -5,7 +5,8 @@ from __future__ import annotations
 from atom.agents import models as agents
 from atom.db.base import Base
 from atom.identity import models as identity
+from atom.ledger import models as ledger
 
-__all__ = ["METADATA", "agents", "identity"]
+__all__ = ["METADATA", "agents", "identity", "ledger"]
 
 METADATA = Base.metadata
