@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci perf-baseline lint format typecheck
+.PHONY: help install lock test test-ci perf-baseline lint format typecheck bench-floor bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,3 +52,10 @@ format: install ## rewrite the code in the house format
 
 typecheck: install ## mypy, strict
 	$(BIN)/mypy
+
+##@ benchmarks: each prints its figures and keeps them in benchmarks/results/
+bench-floor: install ## the named properties against an empty body and a fresh schema per example
+	$(BIN)/python benchmarks/floor.py
+
+bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
+	$(BIN)/python benchmarks/overhead.py

@@ -5,8 +5,7 @@ from __future__ import annotations
 from atom.agents import models as agents
 from atom.db.base import Base
 from atom.identity import models as identity
-from atom.ledger import models as ledger
 
-__all__ = ["METADATA", "agents", "identity", "ledger"]
+__all__ = ["METADATA", "agents", "identity"]
 
 METADATA = Base.metadata

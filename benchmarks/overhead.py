@@ -1,0 +1,150 @@
+"""
+What recording costs, in instructions: `make bench-overhead`.
+
+Seconds are noise at this scale (a run against itself comes out between 0.9 and 1.3), so each way of running the
+same tests is counted under valgrind, which repeats to a few parts in a million. Peers run beside it, installed
+in a virtual environment that is thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from evidence import ROOT, save, table
+
+PLUGIN = "-p atom_testinfra.pytest_plugin.plugin"
+# Naming a plugin by -p makes pytest read the metadata of every installed distribution, once: all ways name one.
+WAYS = {
+    "pytest alone": "-p blank",
+    "pytest alone, again": "-p blank",
+    "testinfra, idle": PLUGIN,
+    "testinfra, recording": f"{PLUGIN} --testinfra-record {{out}}.jsonl",
+    "pytest-json-report": "-p pytest_jsonreport.plugin --json-report --json-report-file={out}.json",
+    "pytest-durations": "-p pytest_durations --pytest-durations-json={out}.json",
+    "junitxml": "-p blank --junitxml={out}.xml",
+}
+PEERS = ["pytest-json-report", "pytest-durations"]
+
+TRIVIAL = """\
+import pytest
+
+@pytest.mark.parametrize("i", range(300))
+def test_trivial(i):
+    assert i >= 0
+"""
+PROPERTIES = """\
+from hypothesis import given, settings, strategies as st
+
+def check(xs):
+    assert sorted(sorted(xs)) == sorted(xs)
+
+""" + "\n".join(
+    f"@settings(max_examples=100, derandomize=True, database=None, deadline=None)\n"
+    f"@given(st.lists(st.integers({i}, 1000)))\n"
+    f"def test_{i}(xs):\n    check(xs)\n"
+    for i in range(20)
+)
+SUITES = {
+    "300 trivial tests": (TRIVIAL, ""),
+    "20 properties x 100 examples": (PROPERTIES, "-p _hypothesis_pytestplugin"),
+}
+LIMITS = {
+    "300 trivial tests": {"testinfra, idle": 1.005, "testinfra, recording": 1.03},
+    "20 properties x 100 examples": {"testinfra, idle": 1.005, "testinfra, recording": 1.01},
+}
+
+
+def main() -> int:
+    """Count, print, save; 1 if a limit is missed or a peer is ahead."""
+    if shutil.which("valgrind") is None:
+        raise SystemExit("error: valgrind is not installed\nhint: install the package 'valgrind'")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python = _make_environment(folder / "venv")
+        counts = {suite: _count_suite(python, folder, suite) for suite in SUITES}
+    rows, missed = [], []
+    for way in WAYS:
+        cells = [way]
+        for suite in SUITES:
+            ratio = counts[suite][way] / counts[suite]["pytest alone"]
+            cells.append(f"{ratio:.4f}")
+            limit = LIMITS[suite].get(way)
+            if limit is not None and ratio > limit:
+                missed.append(f"{way} on {suite}: {ratio:.4f} > {limit}")
+            if way in {*PEERS, "junitxml"} and counts[suite][way] < counts[suite]["testinfra, recording"]:
+                missed.append(f"{way} is ahead on {suite}")
+        rows.append(cells)
+    verdict = "All limits are kept." if not missed else f"Missed: {'; '.join(missed)}."
+    report = table(["instructions / pytest alone", *SUITES], rows)
+    save("overhead", "make bench-overhead", counts, f"{report}\n\n{verdict}")
+    return 1 if missed else 0
+
+
+def _make_environment(folder: Path) -> Path:
+    """Return the interpreter of a new environment with the tool and its peers."""
+    sys.stderr.write("making an environment with the peers\n")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pins = [f"{name}=={_version(name)}" for name in ("pytest", "hypothesis")]
+    subprocess.run([*install, *pins, *PEERS, str(ROOT / "tools" / "testinfra")], check=True)
+    return python
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import version
+
+    return version(name)
+
+
+def _count_suite(python: Path, folder: Path, suite: str) -> dict[str, int]:
+    source, plugins = SUITES[suite]
+    tests = folder / suite.replace(" ", "_")
+    tests.mkdir()
+    (tests / "test_suite.py").write_text(source)
+    (tests / "blank.py").write_text("")
+    (tests / "pytest.ini").write_text("[pytest]\n")
+    counts = {}
+    for i, (way, options) in enumerate(WAYS.items()):
+        out = folder / f"{tests.name}-{i}"
+        pytest = f"-m pytest -q -p no:cacheprovider {plugins} {options.format(out=out)}".split()
+        sys.stderr.write(f"{suite}: {way}\n")
+        warm = f"-m pytest -q -p no:cacheprovider {plugins} {options.format(out=f'{out}-warm')}".split()
+        _run([str(python), *warm], tests)  # compiles what is to be compiled, which is not to be counted
+        counts[way] = _count([str(python), *pytest], tests, folder / "cachegrind")
+    return counts
+
+
+def _count(command: list[str], cwd: Path, out: Path) -> int:
+    """Return the instructions of the command's own process."""
+    done = _run(
+        ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={out}", *command], cwd
+    )
+    match = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
+    if match is None:
+        raise SystemExit(f"valgrind gave no count:\n{done.stderr}")
+    return int(match[1].replace(",", ""))
+
+
+def _run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "CI"} | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(cwd),
+        "PYTHONHASHSEED": "0",
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
