@@ -65,8 +65,7 @@ def _run(way: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "cpu.json")
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "floor_plugin", "-p", "no:cacheprovider"]
-            + ["--hypothesis-seed=0", *PROPERTIES],
+            [sys.executable, "-m", "pytest", "-p", "floor_plugin", "--hypothesis-seed=0", *PROPERTIES],
             cwd=ROOT / "backend",
             env=os.environ
             | {

@@ -33,7 +33,8 @@ def pytest_configure() -> None:
     """Open a database that creates all tables for each example."""
     if WAY != "fresh":
         return
-    import tests.conftest
+    import tests.conftest  # type: ignore[import-not-found]  # found from backend/ alone
+
     from atom.db.session import create_engine, session_factory
     from atom.tables import METADATA
 

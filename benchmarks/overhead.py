@@ -1,9 +1,9 @@
 """
 What recording costs, in instructions: `make bench-overhead`.
 
-Seconds are noise at this scale (a run against itself comes out between 0.9 and 1.3), so each way of running the
-same tests is counted under valgrind, which repeats to a few parts in a million. Peers run beside it, installed
-in a virtual environment that is thrown away.
+Seconds are noise at this scale (a run against itself comes out between 0.9 and 1.3), so each way of
+running the same tests is counted under valgrind, which repeats to a few parts in ten thousand. Peers run
+beside it, installed in a virtual environment that is thrown away.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from evidence import ROOT, save, table
 
 PLUGIN = "-p atom_testinfra.pytest_plugin.plugin"
-# Naming a plugin by -p makes pytest read the metadata of every installed distribution, once: all ways name one.
+# Naming a plugin by -p makes pytest read the metadata of all that is installed: so every way names one.
 WAYS = {
     "pytest alone": "-p blank",
     "pytest alone, again": "-p blank",
