@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci perf-baseline lint format typecheck bench-floor bench-overhead
+.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants bench-floor bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: install ## rewrite the code in the house format
 
 typecheck: install ## mypy, strict
 	$(BIN)/mypy
+
+invariants: install ## write backend/tests/INVARIANTS.md from the tests
+	cd backend && $(BIN)/python -m tests.invariants
 
 ##@ benchmarks: each prints its figures and keeps them in benchmarks/results/
 bench-floor: install ## the named properties against an empty body and a fresh schema per example

@@ -92,7 +92,7 @@ def _make_environment(folder: Path) -> Path:
     sys.stderr.write("making an environment with the peers\n")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pins = [f"{name}=={_version(name)}" for name in ("pytest", "hypothesis")]
     subprocess.run([*install, *pins, *PEERS, str(ROOT / "tools" / "testinfra")], check=True)
     return python
