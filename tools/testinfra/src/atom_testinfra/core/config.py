@@ -57,7 +57,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
     profiles: dict[str, Profile] = field(
-        default_factory=lambda: {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+        default_factory=lambda: {
+            "local": Profile(max_examples=200),
+            "ci": Profile(max_examples=50, env={"CI": "true"}),
+        }
     )
     targets: Targets = Targets()
     tiers: dict[str, Literal["fast", "medium", "slow"]] = {}
