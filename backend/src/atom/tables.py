@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from atom.agents import models as agents
+from atom.chat import models as chat
 from atom.db.base import Base
+from atom.episodes import models as episodes
 from atom.identity import models as identity
 
-__all__ = ["METADATA", "agents", "identity"]
+__all__ = ["METADATA", "agents", "chat", "episodes", "identity"]
 
 METADATA = Base.metadata

@@ -84,7 +84,9 @@ class AgentExecution(Base):
     agent_id: Mapped[ForeignId] = mapped_column(
         ForeignKey("agent_registry.id", ondelete="CASCADE"), index=True
     )
-    session_id: Mapped[ForeignId | None] = mapped_column(index=True)
+    session_id: Mapped[ForeignId | None] = mapped_column(
+        ForeignKey("chat_sessions.id", ondelete="SET NULL"), index=True
+    )
     status: Mapped[ExecutionStatus] = mapped_column(
         str_enum(ExecutionStatus, name="status"), default=ExecutionStatus.PENDING
     )
@@ -114,7 +116,9 @@ class AgentFeedback(Base):
     execution_id: Mapped[ForeignId | None] = mapped_column(
         ForeignKey("agent_executions.id", ondelete="SET NULL"), index=True
     )
-    episode_id: Mapped[ForeignId | None] = mapped_column(index=True)
+    episode_id: Mapped[ForeignId | None] = mapped_column(
+        ForeignKey("episodes.id", ondelete="SET NULL"), index=True
+    )
     user_id: Mapped[ForeignId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     original_output: Mapped[str | None]
     user_correction: Mapped[str | None]

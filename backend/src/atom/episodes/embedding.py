@@ -1,0 +1,72 @@
+"""Texts as vectors: what an embedder promises, a small local one, and the similarity of two vectors."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from operator import mul
+from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Vector = tuple[float, ...]
+
+WORD = re.compile(r"\w+")
+DIMENSIONS = 128
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors; only vectors of embedders with the same name are comparable."""
+
+    @property
+    def name(self) -> str:
+        """The model and its version, stored beside each vector."""
+
+    def embed(self, texts: Sequence[str]) -> list[Vector | None]:
+        """Return one vector for each text; None for a text that says nothing to the model."""
+
+
+class HashingEmbedder:
+    """
+    Counts a text's words in hashed slots: deterministic, local, no model to download.
+
+    It knows words, not meanings: two texts are similar as far as they use the same words.
+    """
+
+    name = f"hashed-words-{DIMENSIONS}"
+
+    def embed(self, texts: Sequence[str]) -> list[Vector | None]:
+        """Return a unit vector for each text, None for a text without a word."""
+        return [_counts(text) for text in texts]
+
+
+def cosine(a: Vector, b: Vector) -> float:
+    """Return the cosine similarity; 0.0 when a vector has no direction."""
+    if len(a) != len(b):
+        msg = f"vectors of {len(a)} and {len(b)} dimensions are not comparable"
+        raise ValueError(msg)
+    norms = math.sqrt(_dot(a, a)) * math.sqrt(_dot(b, b))
+    return max(-1.0, min(1.0, _dot(a, b) / norms)) if norms else 0.0
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    return math.fsum(map(mul, a, b))
+
+
+def _counts(text: str) -> Vector | None:
+    words = WORD.findall(text.lower())
+    if not words:
+        return None
+    counts = [0.0] * DIMENSIONS
+    for word in words:
+        counts[_slot(word)] += 1.0
+    norm = math.sqrt(sum(map(mul, counts, counts)))
+    return tuple([count / norm for count in counts])
+
+
+@lru_cache(maxsize=65_536)
+def _slot(word: str) -> int:
+    return crc32(word.encode("utf-8", "surrogatepass")) % DIMENSIONS
