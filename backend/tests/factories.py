@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from atom.db.base import Base
 from atom.kit.ids import new_id
-from atom.tables import agents, identity
+from atom.tables import METADATA, agents, episodes, identity
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -49,3 +52,58 @@ def agent(session: Session, *, workspace_id: str, **values: Any) -> agents.Agent
 def execution(session: Session, *, agent_id: str, **values: Any) -> agents.AgentExecution:
     """Write a run of an agent."""
     return add(session, agents.AgentExecution(**{"agent_id": agent_id, "started_at": NOW, **values}))
+
+
+# Statements built once: a property's every example begins with these rows.
+ADD_WORKSPACE = insert(METADATA.tables["workspaces"])
+ADD_USER = insert(METADATA.tables["users"])
+ADD_AGENT = insert(METADATA.tables["agent_registry"])
+ADD_EPISODES = insert(METADATA.tables["episodes"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """The ids of a workspace with a user and an agent."""
+
+    workspace_id: str
+    user_id: str
+    agent_id: str
+
+
+def tenant(session: Session, *, status: agents.AgentStatus = agents.AgentStatus.AUTONOMOUS) -> Tenant:
+    """Write a workspace with a user and an agent that may do everything."""
+    ids = Tenant(workspace_id=new_id(), user_id=new_id(), agent_id=new_id())
+    session.execute(ADD_WORKSPACE, {"id": ids.workspace_id, "name": "Acme"})
+    person = {"id": ids.user_id, "workspace_id": ids.workspace_id, "email": f"{ids.user_id}@example.org"}
+    session.execute(ADD_USER, person)
+    extra_agent(session, ids.workspace_id, id=ids.agent_id, status=status)
+    return ids
+
+
+def extra_agent(session: Session, workspace_id: str, **values: Any) -> str:
+    """Write one more agent of a workspace, and return its id."""
+    row = {
+        "id": new_id(),
+        "workspace_id": workspace_id,
+        "name": "Clerk",
+        "category": "finance",
+        "module_path": "agents.clerk",
+        "class_name": f"Clerk{new_id()}",
+        "status": agents.AgentStatus.AUTONOMOUS,
+        **values,
+    }
+    session.execute(ADD_AGENT, row)
+    return str(row["id"])
+
+
+def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write episodes in one statement; each row names at least its workspace and its agent."""
+    defaults = {
+        "title": "An episode",
+        "started_at": NOW,
+        "status": episodes.EpisodeStatus.COMPLETED,
+        "maturity_at_time": agents.AgentStatus.INTERN,
+        "importance": 0.5,
+    }
+    if rows:
+        session.execute(ADD_EPISODES, [{"id": new_id(), **defaults, **row} for row in rows])

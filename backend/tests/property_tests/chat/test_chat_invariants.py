@@ -1,0 +1,237 @@
+"""The invariants of chat: nothing said is lost, miscounted, out of order or shown to the wrong person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from atom.chat import service
+from atom.chat.models import ChatMessage, ChatSession, MessageRole
+from atom.kit.clock import ManualClock
+from atom.kit.errors import InvalidError, NotFoundError
+from atom.kit.pagination import PageRequest
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+
+TEXTS = st.text("ab é漢😀\n'\"\\%", min_size=1, max_size=20).filter(str.strip)
+STEPS_S = st.sampled_from((0, 1, 60, -1, -3600))
+
+
+@pytest.mark.invariant(51)
+@given(said=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(MessageRole), TEXTS, STEPS_S), max_size=10))
+def test_history_is_what_was_said(database: Database, said: list[tuple[int, MessageRole, str, int]]) -> None:
+    """Invariant 51: each message is counted, kept and told in order, even when the clock steps back."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant = factories.tenant(session)
+        scope = {"workspace_id": tenant.workspace_id}
+        talks = [service.create_session(session, clock, user_id=tenant.user_id, **scope) for _ in range(3)]
+        told: list[list[tuple[str, str]]] = [[], [], []]
+        latest = [NOW] * 3
+        for which, role, content, step in said:
+            latest[which] = max(latest[which], clock.advance(timedelta(seconds=step)))
+            message = service.append_message(
+                session, clock, chat_id=talks[which].id, role=role, content=content, **scope
+            )
+            told[which].append((role, content))
+            assert message.position == len(told[which]) - 1
+            assert message.created_at == latest[which]
+        for talk, expected, last in zip(talks, told, latest, strict=True):
+            history = service.history(session, chat_id=talk.id, **scope)
+            assert [(message.role, message.content) for message in history] == expected
+            times = [message.created_at for message in history]
+            assert times == sorted(times)
+            kept = service.get_session(session, chat_id=talk.id, **scope)
+            stored = select(func.count()).select_from(ChatMessage).where(ChatMessage.session_id == talk.id)
+            assert (kept.message_count, session.scalar(stored)) == (len(expected), len(expected))
+            assert kept.updated_at == last
+
+
+@pytest.mark.invariant(51)
+@given(n=st.integers(0, 12), limit=st.integers(1, 5), before=st.none() | st.integers(0, 12))
+def test_history_is_a_window_on_the_last_messages(
+    database: Database, n: int, limit: int, before: int | None
+) -> None:
+    """Invariant 51: history gives the last messages up to its limit, before a place when one is named."""
+    with database.session() as session:
+        tenant = factories.tenant(session)
+        scope = {"workspace_id": tenant.workspace_id}
+        clock = ManualClock(NOW)
+        talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
+        for place in range(n):
+            service.append_message(
+                session, clock, chat_id=talk.id, role=MessageRole.USER, content=str(place), **scope
+            )
+        shown = service.history(session, chat_id=talk.id, limit=limit, before=before, **scope)
+        expected = [place for place in range(n) if before is None or place < before][-limit:]
+        assert [(message.position, message.content) for message in shown] == [(p, str(p)) for p in expected]
+
+
+def _snapshot(session: Session, chat_id: str) -> tuple[Any, ...]:
+    talk = select(ChatSession.title, ChatSession.message_count, ChatSession.updated_at, ChatSession.details)
+    messages = select(ChatMessage.id, ChatMessage.content).order_by(ChatMessage.position)
+    return (
+        session.execute(talk.where(ChatSession.id == chat_id)).one_or_none(),
+        session.execute(messages.where(ChatMessage.session_id == chat_id)).all(),
+    )
+
+
+ACTIONS = st.tuples(st.sampled_from(("append", "rename", "delete")), st.integers(0, 3), STEPS_S)
+
+
+@pytest.mark.invariant(52)
+@given(actions=st.lists(ACTIONS, max_size=8), limit=st.integers(1, 5))
+def test_sessions_are_listed_for_their_owner(
+    database: Database, actions: list[tuple[str, int, int]], limit: int
+) -> None:
+    """Invariant 52: a user sees their own sessions, newest first, and no deed on one touches another."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant, stranger = factories.tenant(session), factories.tenant(session)
+        scope = {"workspace_id": tenant.workspace_id}
+        colleague = factories.user(session, workspace_id=tenant.workspace_id)
+        owners = (tenant.user_id, tenant.user_id, tenant.user_id, colleague.id)
+        ids = [service.create_session(session, clock, user_id=owner, **scope).id for owner in owners]
+        foreign = service.create_session(
+            session, clock, workspace_id=stranger.workspace_id, user_id=stranger.user_id
+        )
+        updated = dict.fromkeys(ids, NOW)
+        for deed, which, step in actions:
+            now, chat_id = clock.advance(timedelta(seconds=step)), ids[which]
+            others = {id_: _snapshot(session, id_) for id_ in [*ids, foreign.id] if id_ != chat_id}
+            try:
+                if deed == "append":
+                    role = MessageRole.USER
+                    service.append_message(session, clock, chat_id=chat_id, role=role, content="x", **scope)
+                elif deed == "rename":
+                    assert service.rename_session(
+                        session, clock, chat_id=chat_id, title=f"at {step}", **scope
+                    )
+                    assert _snapshot(session, chat_id)[0].title == f"at {step}"
+                else:
+                    service.delete_session(session, chat_id=chat_id, **scope)
+            except NotFoundError:
+                assert chat_id not in updated
+            else:
+                assert chat_id in updated
+                updated[chat_id] = max(updated[chat_id], now)
+                if deed == "delete":
+                    del updated[chat_id]
+                    assert _snapshot(session, chat_id) == (None, [])
+            assert {id_: _snapshot(session, id_) for id_ in others} == others
+        for user_id in (tenant.user_id, colleague.id):
+            own = [id_ for id_, owner in zip(ids, owners, strict=True) if owner == user_id and id_ in updated]
+            own.sort(key=lambda id_: (updated[id_], id_), reverse=True)
+            pages, request = [], PageRequest(limit=limit)
+            while True:
+                page = service.list_sessions(session, user_id=user_id, page=request, **scope)
+                assert len(page.items) <= limit
+                pages += page.items
+                if page.next is None:
+                    break
+                request = PageRequest(limit=limit, after=page.next)
+            assert [(talk.id, talk.updated_at) for talk in pages] == [(id_, updated[id_]) for id_ in own]
+        assert service.list_sessions(session, user_id=stranger.user_id, **scope).items == ()
+
+
+@pytest.mark.invariant(52)
+@given(deed=st.sampled_from(("get", "append", "history", "rename", "delete", "create")))
+def test_another_workspace_does_not_exist(database: Database, deed: str) -> None:
+    """Invariant 52: a session or user of another workspace is not found, and stays as it is."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant, stranger = factories.tenant(session), factories.tenant(session)
+        talk = service.create_session(
+            session, clock, workspace_id=tenant.workspace_id, user_id=tenant.user_id
+        )
+        before = _snapshot(session, talk.id)
+        scope = {"workspace_id": stranger.workspace_id, "chat_id": talk.id}
+        deeds = {
+            "get": lambda: service.get_session(session, **scope),
+            "append": lambda: service.append_message(
+                session, clock, role=MessageRole.USER, content="x", **scope
+            ),
+            "history": lambda: service.history(session, **scope),
+            "rename": lambda: service.rename_session(session, clock, title="x", **scope),
+            "delete": lambda: service.delete_session(session, **scope),
+            "create": lambda: service.create_session(
+                session, clock, workspace_id=stranger.workspace_id, user_id=tenant.user_id
+            ),
+        }
+        with pytest.raises(NotFoundError):
+            deeds[deed]()
+        assert _snapshot(session, talk.id) == before
+        assert session.scalar(select(func.count()).select_from(ChatSession)) == 1
+
+
+UNFIT = st.sampled_from(("", " \n", "a\0b", "\ud800"))
+
+
+@pytest.mark.invariant(51)
+@given(text=UNFIT | st.builds("{}{}".format, TEXTS, st.sampled_from(("\0", "\udfff"))))
+@example(text="x" * (service.MAX_CONTENT_LENGTH + 1))
+def test_unfit_text_is_refused_and_nothing_is_written(database: Database, text: str) -> None:
+    """Invariant 51: blank, too long or unstorable text is refused with its field; nothing is written."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant = factories.tenant(session)
+        scope = {"workspace_id": tenant.workspace_id}
+        talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
+        before = _snapshot(session, talk.id)
+        with pytest.raises(InvalidError) as refused:
+            service.append_message(
+                session, clock, chat_id=talk.id, role=MessageRole.USER, content=text, **scope
+            )
+        assert refused.value.field == "content"
+        with pytest.raises(InvalidError) as refused:
+            service.rename_session(session, clock, chat_id=talk.id, title=text, **scope)
+        assert refused.value.field == "title"
+        with pytest.raises(InvalidError):
+            service.create_session(session, clock, user_id=tenant.user_id, title=text, **scope)
+        assert _snapshot(session, talk.id) == before
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("ab漢\\\"' ", max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("kv", max_size=2), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@pytest.mark.invariant(20)
+@given(
+    metadata=st.dictionaries(st.text("kv漢", max_size=2), JSON, max_size=3),
+    title=st.none() | TEXTS,
+    said=TEXTS,
+)
+def test_session_reads_back_as_written(
+    database: Database, metadata: dict[str, Any], title: str | None, said: str
+) -> None:
+    """Invariant 20: another session reads a conversation and its messages as they were written."""
+    with database.session() as session:
+        tenant = factories.tenant(session)
+        scope = {"workspace_id": tenant.workspace_id}
+        clock = ManualClock(NOW + timedelta(microseconds=123_456))
+        talk = service.create_session(
+            session, clock, user_id=tenant.user_id, title=title, metadata=metadata, **scope
+        )
+        message = service.append_message(
+            session, clock, chat_id=talk.id, role=MessageRole.SYSTEM, content=said, **scope
+        )
+        with Session(session.connection()) as reader:
+            read = service.get_session(reader, chat_id=talk.id, **scope)
+            assert (read.user_id, read.title, read.details) == (tenant.user_id, title, metadata)
+            assert (read.message_count, read.created_at, read.updated_at) == (1, clock.now(), clock.now())
+            assert service.history(reader, chat_id=talk.id, **scope) == [message]
+        assert (message.session_id, message.content, message.role) == (talk.id, said, MessageRole.SYSTEM)
