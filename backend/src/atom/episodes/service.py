@@ -1,0 +1,246 @@
+"""Use cases that make episodes: of a conversation, of a proposal's outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from atom.agents.models import AgentFeedback, FeedbackType
+from atom.episodes import digest, repository, scoring
+from atom.episodes.access import EpisodeAction, Gatekeeper
+from atom.episodes.models import CanvasAction, Episode, EpisodeStatus
+from atom.episodes.scoring import ProposalOutcome, Reaction
+from atom.episodes.segmentation import Message, Run, SegmentDraft, SegmentType, SourceType, draft_segments
+from atom.kit.errors import ForbiddenError, NotFoundError
+from atom.kit.ids import new_id
+from atom.kit.text import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from atom.agents.maturity import AgentStatus
+    from atom.episodes.embedding import Embedder, Vector
+    from atom.kit.clock import Clock
+
+MIN_ITEMS = 2
+"""Fewer messages and runs than this make an episode only when it is forced."""
+
+MAX_TITLE_LENGTH = 200
+MAX_NAME_LENGTH = 100
+MAX_REFLECTION_LENGTH = 100_000
+
+
+def create_episode_from_session(
+    session: Session,
+    gate: Gatekeeper,
+    embedder: Embedder,
+    *,
+    workspace_id: str,
+    chat_id: str,
+    agent_id: str,
+    title: str | None = None,
+    force: bool = False,
+) -> Episode | None:
+    """
+    Make an episode of a conversation and the agent's runs in it; segments and links are written with it.
+
+    None without such a conversation, or with too little in it. Making a second one leaves the first as it is.
+    """
+    _check_title(title)
+    status = require_action(
+        session, gate, workspace_id=workspace_id, agent_id=agent_id, action=EpisodeAction.CREATE
+    )
+    user_id = repository.chat_user_id(session, chat_id, workspace_id=workspace_id)
+    if user_id is None:
+        return None
+    messages = repository.messages_of(session, chat_id)
+    runs = repository.runs_of(session, chat_id, agent_id=agent_id)
+    n_items = len(messages) + len(runs)
+    if n_items == 0 or (n_items < MIN_ITEMS and not force):
+        return None
+
+    feedback = repository.feedback_on(session, [run.id for run in runs])
+    actions = repository.canvas_actions_in(session, chat_id, agent_id=agent_id)
+    episode = _describe(messages, runs, title=title)
+    episode.workspace_id = workspace_id
+    episode.agent_id = agent_id
+    episode.user_id = user_id
+    episode.session_id = chat_id
+    episode.maturity_at_time = status
+    episode.feedback_ids = [row.id for row in feedback]
+    episode.aggregate_feedback_score = scoring.feedback_score(_reaction(row) for row in feedback)
+    episode.canvas_ids = [action.id for action in actions]
+    episode.canvas_action_count = len(actions)
+    *vectors, vector = embedder.embed([*(message.content for message in messages), text_of(episode)])
+    _embed(episode, vector, model=embedder.name)
+
+    repository.add_episode(
+        session, episode, _rows(draft_segments(messages, vectors, runs), episode_id=episode.id)
+    )
+    repository.link_feedback(session, episode.feedback_ids, episode_id=episode.id)
+    repository.link_canvas_actions(session, actions, episode_id=episode.id)
+    return episode
+
+
+def create_episode_from_proposal(
+    session: Session,
+    clock: Clock,
+    embedder: Embedder,
+    *,
+    workspace_id: str,
+    agent_id: str,
+    title: str,
+    reflection: str,
+    outcome: ProposalOutcome,
+    is_modified: bool = False,
+) -> Episode:
+    """Make an episode of what people decided on an agent's proposal; any agent learns from that."""
+    _check_title(title)
+    check_text(reflection, field="reflection", max_length=MAX_REFLECTION_LENGTH)
+    status = require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    now = clock.now()
+    episode = Episode(
+        id=new_id(),
+        workspace_id=workspace_id,
+        agent_id=agent_id,
+        title=title,
+        description=f"Proposal {outcome}{' with changes' if is_modified else ''}.",
+        summary=reflection[: digest.EXCERPT_LENGTH],
+        started_at=now,
+        ended_at=now,
+        duration_seconds=0,
+        status=EpisodeStatus.COMPLETED,
+        importance=scoring.proposal_importance(outcome, is_modified=is_modified),
+        maturity_at_time=status,
+    )
+    (vector,) = embedder.embed([text_of(episode)])
+    _embed(episode, vector, model=embedder.name)
+    segment = SegmentDraft(
+        segment_type=SegmentType.REFLECTION,
+        content=reflection,
+        content_summary=reflection[: digest.EXCERPT_LENGTH],
+        source_type=SourceType.MANUAL,
+        source_id=None,
+    )
+    repository.add_episode(session, episode, _rows([segment], episode_id=episode.id))
+    return episode
+
+
+def record_canvas_action(
+    session: Session,
+    clock: Clock,
+    *,
+    workspace_id: str,
+    agent_id: str,
+    chat_id: str,
+    canvas_id: str,
+    canvas_type: str,
+    action: str,
+) -> CanvasAction:
+    """Note what an agent did on a canvas during a conversation; the next episode made of it will say so."""
+    for field, text in (("canvas_id", canvas_id), ("canvas_type", canvas_type), ("action", action)):
+        check_text(text, field=field, max_length=MAX_NAME_LENGTH)
+    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    if repository.chat_user_id(session, chat_id, workspace_id=workspace_id) is None:
+        raise NotFoundError("chat session", chat_id)
+    row = CanvasAction(
+        id=new_id(),
+        workspace_id=workspace_id,
+        agent_id=agent_id,
+        session_id=chat_id,
+        canvas_id=canvas_id,
+        canvas_type=canvas_type,
+        action=action,
+        created_at=clock.now(),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def require_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentStatus:
+    """Return the status of an agent of the workspace."""
+    status = repository.agent_status(session, agent_id, workspace_id=workspace_id)
+    if status is None:
+        raise NotFoundError("agent", agent_id)
+    return status
+
+
+def require_action(
+    session: Session, gate: Gatekeeper, *, workspace_id: str, agent_id: str, action: EpisodeAction
+) -> AgentStatus:
+    """Return the agent's status if the gatekeeper allows the action."""
+    status = require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    decision = gate.decide(agent_id=agent_id, status=status, action=action)
+    if not decision.is_allowed:
+        raise ForbiddenError(decision.reason)
+    return status
+
+
+def text_of(episode: Episode) -> str:
+    """Return the text that stands for an episode when it is compared with another text."""
+    parts = (episode.title, episode.summary or "", *(episode.topics or ()), *(episode.entities or ()))
+    return "\n".join(parts)
+
+
+def _describe(messages: Sequence[Message], runs: Sequence[Run], *, title: str | None) -> Episode:
+    """Return the episode as far as its messages and runs tell."""
+    moments = [*(message.at for message in messages), *_moments(runs)]
+    started_at, ended_at = min(moments), max(moments)
+    return Episode(
+        id=new_id(),
+        title=title or digest.title_of(messages, started_at=started_at),
+        description=f"A conversation of {len(messages)} messages with {len(runs)} runs of the agent.",
+        summary=digest.summary_of(messages, n_runs=len(runs)),
+        execution_ids=[run.id for run in runs],
+        started_at=started_at,
+        ended_at=ended_at,
+        duration_seconds=(ended_at - started_at) // timedelta(seconds=1),
+        status=EpisodeStatus.COMPLETED,
+        topics=digest.topics_of(messages),
+        entities=digest.entities_of(messages),
+        importance=scoring.initial_importance(n_messages=len(messages), n_runs=len(runs)),
+        human_intervention_count=sum(run.is_human_intervention for run in runs),
+        human_edits=[edit for run in runs for edit in run.human_corrections],
+    )
+
+
+def _embed(episode: Episode, vector: Vector | None, *, model: str) -> None:
+    episode.embedding = vector
+    episode.embedding_model = None if vector is None else model
+
+
+def _moments(runs: Iterable[Run]) -> Iterable[datetime]:
+    for run in runs:
+        yield run.started_at
+        yield run.ended_at
+
+
+def _reaction(row: AgentFeedback) -> Reaction:
+    by_type = {FeedbackType.THUMBS_UP: True, FeedbackType.THUMBS_DOWN: False}.get(row.feedback_type)
+    thumb = by_type if row.thumbs_up_down is None else row.thumbs_up_down
+    return Reaction(is_thumb_up=thumb, rating=row.rating)
+
+
+def _rows(drafts: Sequence[SegmentDraft], *, episode_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": new_id(),
+            "episode_id": episode_id,
+            "segment_type": draft.segment_type,
+            "sequence_order": place,
+            "content": draft.content,
+            "content_summary": draft.content_summary,
+            "source_type": draft.source_type,
+            "source_id": draft.source_id,
+            "message_ids": list(draft.message_ids),
+        }
+        for place, draft in enumerate(drafts)
+    ]
+
+
+def _check_title(title: str | None) -> None:
+    if title is not None:
+        check_text(title, field="title", max_length=MAX_TITLE_LENGTH)

@@ -1,1 +1,0 @@
-"""Runs pytest under measurement: one process for each profile and repeat."""
