@@ -44,7 +44,7 @@ class ProfileRuns(
 ):
     """One number per run, in the order of the runs: the evidence behind the medians, and what is compared."""
 
-    duration_s: list[Seconds]
+    duration_s: Annotated[list[Seconds], Meta(min_length=1)]
     """Wall seconds of set-up and call."""
     cpu_s: list[Seconds]
     """CPU seconds of set-up and call."""
@@ -106,11 +106,9 @@ class ProfileCost(
         if self.n_examples + self.n_explicit < 1:
             raise ValueError("no example was run, so there is nothing to measure")
         runs = self.runs
-        if len(runs.duration_s) < 1:
-            raise ValueError("there is no run in `runs`")
-        for values in (runs.cpu_s, runs.body_cpu_us, runs.calibration_s):
-            if len(values) not in (0, len(runs.duration_s)):
-                raise ValueError("`runs` has lists of different lengths")
+        n_runs = len(runs.duration_s)
+        if len(runs.cpu_s) != n_runs or {len(runs.body_cpu_us), len(runs.calibration_s)} - {0, n_runs}:
+            raise ValueError("`runs` has lists of different lengths")
 
 
 class PropertyCost(
@@ -222,13 +220,23 @@ class SlowTest(Struct, frozen=True, kw_only=True):
     recommendation: str
 
 
-class Baseline(Struct, frozen=True, kw_only=True):
-    """
-    The whole file, in the order in which its keys are written.
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What was measured, and the limits that were set: all verdicts follow from it."""
 
-    From `targets_met` to `property_test_targets` it follows from what stands below; `testinfra verify --check`
-    computes it again.
-    """
+    targets: Targets
+    """The limits in force."""
+    tiers: dict[str, BudgetTier]
+    """The declared tiers in force: node id globs, the last match wins."""
+    provenance: SessionProvenance
+    suite: Suite | None
+    """`None` when the whole suite was not timed."""
+    excluded: list[Excluded]
+    properties: Mapping[str, PropertyCost]
+    """By node id, sorted. From a file they are decoded when they are asked for: go through them once."""
+
+
+class Baseline(Evidence, frozen=True, kw_only=True):
+    """The whole file: the evidence, and what `testinfra verify --check` computes from it again."""
 
     schema: str = SCHEMA
     schema_version: int = SCHEMA_VERSION
@@ -240,15 +248,5 @@ class Baseline(Struct, frozen=True, kw_only=True):
     """What a verdict alone does not say: which tests miss their limit and by how much, what was left out."""
     slowest_tests: list[SlowTest]
     property_test_targets: PlanTargets
-    targets: Targets
-    """The limits in force."""
-    tiers: dict[str, BudgetTier]
-    """The declared tiers in force: node id globs, the last match wins."""
-    provenance: SessionProvenance
-    suite: Suite | None
-    """`None` when the whole suite was not timed, or did not pass."""
-    excluded: list[Excluded]
-    properties: Mapping[str, PropertyCost]
-    """By node id, sorted. From a file they are decoded when they are asked for: go through them once."""
-    digests: dict[str, str] = {}
-    """By key: digests of everything that was measured or set, so that a change by hand is noticed."""
+    digests: dict[str, str]
+    """By key, of everything that was measured or set: so that a change by hand is noticed."""

@@ -32,10 +32,10 @@ class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Targets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the suite promises; the defaults are the plan's."""
 
-    fast: TierLimits = TierLimits(local_s=10, ci_s=3)
-    medium: TierLimits = TierLimits(local_s=60, ci_s=15)
-    slow: TierLimits = TierLimits(local_s=100, ci_s=25)
-    suite_s: PositiveSeconds = 300
+    fast: TierLimits = TierLimits(local_s=10.0, ci_s=3.0)
+    medium: TierLimits = TierLimits(local_s=60.0, ci_s=15.0)
+    slow: TierLimits = TierLimits(local_s=100.0, ci_s=25.0)
+    suite_s: PositiveSeconds = 300.0
     share: Share = 0.8
     """Share of the targets that must be met for `verify` to succeed."""
     local_profile: str = "local"
@@ -57,7 +57,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
     profiles: dict[str, Profile] = field(
-        default_factory=lambda: {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+        default_factory=lambda: {
+            "local": Profile(max_examples=200),
+            "ci": Profile(max_examples=50, env={"CI": "true"}),
+        }
     )
     targets: Targets = Targets()
     tiers: dict[str, Literal["fast", "medium", "slow"]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -54,7 +55,12 @@ class Journal:
             self._begin(list(ids))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Remember what runs."""
+        """Remember what runs; stop when whoever waits for this run is gone."""
+        parent = self._plan.parent_pid
+        if parent is not None and os.getppid() != parent:
+            pytest.exit(
+                "testinfra: the process that measures is gone", returncode=pytest.ExitCode.INTERRUPTED
+            )
         self._running[nodeid] = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -101,6 +107,8 @@ class Journal:
         self._writer.close()
 
     def _begin(self, nodeids: list[str]) -> None:
+        if not nodeids:
+            return  # nothing to measure, and so no file that could be taken for a result
         header = msgspec.structs.replace(
             self._plan.header, n_workers=count_workers(self._config), is_traced=_is_traced()
         )

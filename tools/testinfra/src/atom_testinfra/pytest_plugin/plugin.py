@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Set the number of workers that the plan asks for, whatever the project's own options say."""
-    if config.getoption("testinfra_plan", None):
+    if config.getoption("testinfra_plan", None) and not hasattr(config, "workerinput"):
         from atom_testinfra.pytest_plugin.conditions import set_workers
 
         set_workers(config, read_plan(config).header.n_workers)

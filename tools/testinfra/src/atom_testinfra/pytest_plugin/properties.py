@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, core
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 from hypothesis.statistics import collector
 from msgspec import Struct
 
-from atom_testinfra.core.measurement import Kind, Outcome, Property, RunPlan, seconds
+from atom_testinfra.core.measurement import Kind, Outcome, Property, RunPlan, SeedScheme, seconds
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import CLOCKS
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, summarise
 from atom_testinfra.pytest_plugin.sources import Sources
-from atom_testinfra.pytest_plugin.steering import Course, plan_course
+from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject
 
 if TYPE_CHECKING:
@@ -71,12 +71,14 @@ class PropertyProbe:
         self._subject: Subject | None = None
         self._course: Course | None = None
         self._calibration_s: float | None = None
+        self._helper_seed: int | None = None
 
     def start(self) -> None:
         """Steer the property, and time its body."""
         laboratory = self._laboratory
         self._subject = subject = find_subject(self._item)
         if subject is None:
+            self._force_seed()
             return
         laboratory.calibrator.start()
         self._course = course = plan_course(
@@ -84,6 +86,16 @@ class PropertyProbe:
         )
         subject.install(course.settings, course.seed)
         subject.time(self._times)
+
+    def _force_seed(self) -> None:
+        """
+        Fix the seed of whatever properties a plain test runs inside.
+
+        It is what `--hypothesis-seed` does, and it keeps them from the example database too.
+        """
+        if core.global_force_seed is None:
+            self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.header.seed_set)
+            core.global_force_seed = self._helper_seed  # type: ignore[assignment]
 
     def listener(self, previous: Callable[[Any], object] | None) -> Callable[[Any], None]:
         """Return a collector that notes an engine run and passes it on to the collector before it."""
@@ -97,6 +109,8 @@ class PropertyProbe:
 
     def stop(self) -> None:
         """Leave everything as it was found."""
+        if self._helper_seed is not None:
+            core.global_force_seed = None
         if self._subject is not None:
             self._subject.restore()
             self._calibration_s = self._laboratory.calibrator.stamp()
@@ -170,6 +184,8 @@ class PropertyProbe:
             n_engine_runs=len(self._runs),
             is_exhausted=bool(only and only.is_exhausted),
             is_flaky=any(run.is_flaky for run in self._runs),
+            seed=None if self._helper_seed is None else str(self._helper_seed),
+            seed_scheme=SeedScheme.RANDOM if self._helper_seed is None else SeedScheme.NODEID,
             hypothesis_profile=Settings.get_current_profile_name(),
         )
         return Finding(

@@ -19,16 +19,19 @@ from atom_testinfra.core.measurement import (
     RunLine,
     RunPlan,
 )
+from atom_testinfra.core.session import SessionSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 SUFFIX = ".jsonl"
+SPEC_SUFFIX = ".session.json"
 
 _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[RunLine] = msgspec.json.Decoder(RunLine)
 _plan_decoder = msgspec.json.Decoder(RunPlan)
+_spec_decoder = msgspec.json.Decoder(SessionSpec)
 
 
 def encode(record: RunLine) -> str:
@@ -200,6 +203,14 @@ def prepare_folder(folder: Path) -> None:
         raise _cannot("write", folder, exc) from exc
 
 
+def decode_line(line: bytes) -> RunLine:
+    """Return the record of one line, as a run that is still going has written it."""
+    try:
+        return _line_decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise RunFileError(f"not a record of a run: {exc}") from exc
+
+
 def save_plan(plan: RunPlan, path: Path) -> None:
     """Write the plan of a run."""
     try:
@@ -216,6 +227,30 @@ def load_plan(path: Path) -> RunPlan:
         raise _cannot("read", path, exc) from exc
     except msgspec.MsgspecError as exc:
         raise RunFileError(f"{os.fspath(path)!r} is not the plan of a run: {exc}") from exc
+
+
+def save_spec(spec: SessionSpec, folder: Path) -> None:
+    """Write down what a session is to do, so that it can be resumed."""
+    path = folder / f"{spec.session_id}{SPEC_SUFFIX}"
+    try:
+        path.write_bytes(_encoder.encode(spec))
+    except OSError as exc:
+        raise _cannot("write", path, exc) from exc
+
+
+def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
+    """Return what a session was asked for: the latest one by default."""
+    paths = sorted(folder.glob(f"{session_id or '*'}{SPEC_SUFFIX}"))
+    if not paths:
+        raise NothingMeasuredError(
+            f"no session to resume in {os.fspath(folder)!r}", hint="measure first: testinfra measure"
+        )
+    try:
+        return _spec_decoder.decode(paths[-1].read_bytes())
+    except OSError as exc:
+        raise _cannot("read", paths[-1], exc) from exc
+    except msgspec.MsgspecError as exc:
+        raise RunFileError(f"{os.fspath(paths[-1])!r} does not say what to resume: {exc}") from exc
 
 
 def _decode(line: bytes, path: Path, number: int) -> RunLine:

@@ -1,0 +1,162 @@
+"""`testinfra measure`: run the properties and record what each costs."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.session import SessionSpec, choose_profiles
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.summary import Summary, summarise_session
+from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.measuring.session import Session
+from atom_testinfra.reports.progress import Forecast, choose_progress
+from atom_testinfra.storage.project import Project, load_project
+from atom_testinfra.storage.runs import list_sessions, load_run, load_spec, prepare_folder, save_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from atom_testinfra.core.measurement import Run
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+POLICIES = [policy.value for policy in PinPolicy]
+SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+class Stopped(BaseException):
+    """A signal asked us to stop."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+@click.command()
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME[=N]", help="Measure this one; repeatable."
+)
+@click.option("--max-examples", type=click.IntRange(min=1), metavar="N", help="Examples of each property.")
+@click.option(
+    "--pins", type=click.Choice([p.value for p in PinPolicy]), help="For tests with their own number."
+)
+@click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile.")
+@click.option("--seed-set", type=int, default=0, metavar="K", help="Another set of fixed seeds.")
+@click.option("--time-budget", type=SECONDS, metavar="S", help="Make no repeat that would pass S seconds.")
+@click.option("-n", "n_workers", type=click.IntRange(min=0), default=0, metavar="N", help="xdist workers.")
+@click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
+@click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
+@click.option("--resume", is_flag=True, help="Go on with the latest session.")
+@click.option("--top", type=click.IntRange(min=0), default=20, metavar="N", help="Rows of the table.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
+def command(**options: Any) -> int:
+    """Run the properties under each profile, with fixed seeds, and record what each costs."""
+    project = load_project(Path.cwd())
+    prepare_folder(project.runs)
+    if options["resume"]:
+        spec = load_spec(project.runs)
+    else:
+        spec = _make_spec(project, options)
+        save_spec(spec, project.runs)
+    provenance = read_provenance(project.root, ["testinfra", *sys.argv[1:]])
+    earlier = _runs_of(project, spec.session_id)
+    progress = choose_progress(Forecast([name for _, name in spec.cells()], _known(earlier)), spec.repeats)
+    session = Session(
+        spec, folder=project.rootdir, runs=project.runs, provenance=provenance, observer=progress
+    )
+    session.adopt(earlier)
+    try:
+        with _signals_raise():
+            session.run()
+    except Stopped as stopped:
+        progress.close()
+        n = sum(len(run.measurements) for run in _runs_of(project, spec.session_id))
+        click.echo(f"stopped; {n} records are kept. Go on with: testinfra measure --resume", err=True)
+        return 128 + stopped.signum
+    finally:
+        progress.close()
+    return _conclude(session.runs, project, spec, options)
+
+
+def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
+    config = project.config
+    return SessionSpec(
+        session_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+        profiles=choose_profiles(config, options["profiles"], options["max_examples"]),
+        repeats=options["repeats"] or config.repeats,
+        pins=PinPolicy(options["pins"] or config.pins),
+        seed_set=options["seed_set"],
+        n_workers=options["n_workers"],
+        arguments=_pytest_arguments(project, list(options["pytest_arguments"])),
+        keep_values=options["keep_values"],
+        only_properties=options["only_properties"],
+        time_budget_s=options["time_budget"] or config.time_budget_s,
+    )
+
+
+def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
+    """Return pytest's arguments: the paths of the settings hold unless others are given."""
+    if not project.rootdir.is_dir():
+        raise ConfigError(f"rootdir {project.config.rootdir!r} is no folder", hint="correct [tool.testinfra]")
+    names_a_path = any((project.rootdir / text.partition("::")[0]).exists() for text in given if text)
+    return given if names_a_path else [*project.config.paths, *given]
+
+
+def _runs_of(project: Project, session_id: str) -> list[Run]:
+    paths = list_sessions(project.runs).get(session_id, [])
+    return [run for path in paths if (run := load_run(path)).collected is not None]
+
+
+def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
+    return {
+        (run.header.profile, record.nodeid): record.setup.wall_s + record.call.wall_s + record.teardown.wall_s
+        for run in runs
+        for record in run.measurements
+    }
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Generator[None, None, None]:
+    def raise_stopped(signum: int, frame: object) -> None:  # noqa: ARG001
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        raise Stopped(signum)
+
+    before = {signum: signal.signal(signum, raise_stopped) for signum in SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dict[str, Any]) -> ExitStatus:
+    summary = summarise_session(runs, project.config.targets)
+    if options["as_json"]:
+        document = {"session_id": spec.session_id, "runs": [run.header.run_id for run in runs]}
+        click.echo(msgspec.json.encode(document | msgspec.to_builtins(summary)))
+    else:
+        from rich.console import Console
+
+        from atom_testinfra.reports.measured import print_summary
+
+        print_summary(summary, Console(), n_shown=options["top"])
+    return _status(summary)
+
+
+def _status(summary: Summary) -> ExitStatus:
+    if not summary.measured:
+        click.echo("nothing was measured: no property passed", err=True)
+        return ExitStatus.NOTHING
+    return ExitStatus.FAILED if summary.failed else ExitStatus.OK

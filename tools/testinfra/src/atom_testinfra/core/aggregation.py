@@ -1,0 +1,227 @@
+"""From the runs of a session to the cost of each property, and to the reasons of those that have none."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance
+from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict
+from atom_testinfra.core.digests import digest_cost, digest_property
+from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
+from atom_testinfra.core.measurement import Kind, Outcome
+from atom_testinfra.core.rounding import round_seconds
+from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from atom_testinfra.core.baseline import BudgetTier, ProfileCost, Suite
+    from atom_testinfra.core.config import Targets
+    from atom_testinfra.core.measurement import Measurement, Run
+
+FINISHED = (0, 1, 5)
+"""pytest's exit statuses of a run that got to its end: passed, failed, nothing collected."""
+
+
+def gather_evidence(
+    runs: Sequence[Run], *, targets: Targets, tiers: Mapping[str, BudgetTier], suite: Suite | None = None
+) -> Evidence:
+    """
+    Return what the runs of one session measured, and what they could not.
+
+    Raises:
+        RunFileError: The runs do not belong together, are not finished, or were not made for timing.
+        NothingMeasuredError: No property has a figure.
+    """
+    _refuse_unfit(runs)
+    profiles = {profile: _Repeats(profile, runs) for profile in sorted({run.header.profile for run in runs})}
+    nodeids = sorted(set().union(*(repeats.properties for repeats in profiles.values())))
+    declared = DeclaredTiers(tiers)
+    properties: dict[str, PropertyCost] = {}
+    excluded: list[Excluded] = []
+    for nodeid in nodeids:
+        fit: dict[str, list[Measurement]] = {}
+        for profile, repeats in profiles.items():
+            entry = repeats.reason_to_exclude(nodeid)
+            if entry is None:
+                fit[profile] = repeats.of(nodeid)
+            else:
+                excluded.append(entry)
+        if fit:
+            properties[nodeid] = property_cost(nodeid, fit, targets, declared)
+    if not properties:
+        raise NothingMeasuredError(_nothing_message(excluded), hint="run them with pytest to see why")
+    return Evidence(
+        targets=targets,
+        tiers=dict(tiers),
+        provenance=_provenance(runs),
+        suite=suite,
+        excluded=excluded,
+        properties=properties,
+    )
+
+
+def property_cost(
+    nodeid: str, fit: Mapping[str, Sequence[Measurement]], targets: Targets, declared: DeclaredTiers
+) -> PropertyCost:
+    """Return a property's cost under every profile it has measurements of, with its tier and its digests."""
+    costs = {profile: combine_runs(measurements) for profile, measurements in fit.items()}
+    sealed = {profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()}
+    sample = next(iter(fit.values()))[0]
+    tier = measured_tier(sealed, targets)
+    budget = declared.find(nodeid)
+    subject = PropertyCost(
+        kind=sample.kind,
+        tier=budget or tier,
+        measured_tier=tier,
+        is_declared=budget is not None,
+        digest=sample.hypothesis.digest if sample.hypothesis else None,
+        pin=sample.hypothesis.pin if sample.hypothesis else None,
+        profiles=sealed,
+    )
+    return replace(subject, check=digest_property(subject))
+
+
+def seal_cost(
+    cost: ProfileCost, profile: str, costs: Mapping[str, ProfileCost], targets: Targets
+) -> ProfileCost:
+    """Return the cost with what the local profile predicts of it, and its digest."""
+    local = costs.get(targets.local_profile)
+    if local is not None and profile != targets.local_profile:
+        cost = replace(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
+    return replace(cost, check=digest_cost(cost))
+
+
+class _Repeats:
+    """The runs of one profile, one measurement per property and repeat."""
+
+    def __init__(self, profile: str, runs: Iterable[Run]) -> None:
+        self.profile = profile
+        self.properties: set[str] = set()
+        self._repeats: dict[tuple[int, int], dict[str, Measurement | None]] = {}
+        for run in runs:
+            if run.header.profile == profile:
+                self._add(run)
+
+    def _add(self, run: Run) -> None:
+        # A repeat that was stopped is continued by a further part, whose records are the later ones.
+        repeat = self._repeats.setdefault((run.header.seed_set, run.header.repeat), {})
+        for nodeid in run.collected.nodeids if run.collected else ():
+            repeat.setdefault(nodeid, None)
+        for measurement in run.measurements:
+            repeat[measurement.nodeid] = measurement
+        self.properties.update(nodeid for nodeid, found in repeat.items() if _may_be_property(found))
+
+    def of(self, nodeid: str) -> list[Measurement]:
+        """Return the property's measurements in the order of the repeats."""
+        found = (repeat.get(nodeid) for _, repeat in sorted(self._repeats.items()))
+        return [measurement for measurement in found if measurement is not None]
+
+    def reason_to_exclude(self, nodeid: str) -> Excluded | None:
+        """Return why the property has no figures under this profile, or `None` when it has."""
+        measurements = self.of(nodeid)
+        outcome, reason = next(_objections(measurements, len(self._repeats)), (None, None))
+        if reason is None:
+            return None
+        return Excluded(nodeid=nodeid, profile=self.profile, outcome=outcome, reason=reason)
+
+
+def _may_be_property(found: Measurement | None) -> bool:
+    """Whether it is a property, or might have been one had it been run."""
+    return found is None or found.kind is not Kind.PLAIN or found.hypothesis is not None
+
+
+def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator[tuple[Outcome | None, str]]:
+    """Yield what makes measurements of one property unfit for a baseline, the gravest first."""
+    unfit = [found for found in measurements if found.outcome is not Outcome.PASSED]
+    if unfit:
+        worst = unfit[0]
+        times = "" if len(unfit) == n_repeats else f" in {len(unfit)} of {n_repeats} runs"
+        yield worst.outcome, f"{worst.outcome.value}{times}" + (f": {worst.reason}" if worst.reason else "")
+    if len(measurements) < n_repeats:
+        yield None, f"reached by {len(measurements)} of {n_repeats} runs"
+    for found in measurements:
+        for problem in found.problems:
+            yield found.outcome, problem
+        if found.hypothesis is None:
+            yield found.outcome, "Hypothesis reported nothing about it"
+        elif found.hypothesis.n_explicit + (g.n_valid if (g := found.hypothesis.generate) else 0) == 0:
+            yield found.outcome, "no example was run"
+        if max(found.setup.wall_s + found.call.wall_s, found.setup.cpu_s + found.call.cpu_s) > LONGEST_S:
+            yield found.outcome, "its times are those of a broken clock"
+    properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
+    if len({p.digest for p in properties}) > 1:
+        yield Outcome.PASSED, "its source changed between the runs"
+    if len({p.configured if p.effective is None else p.effective for p in properties}) > 1:
+        yield Outcome.PASSED, "max_examples changed between the runs"
+
+
+def _refuse_unfit(runs: Sequence[Run]) -> None:
+    last_parts: dict[tuple[str, int, int], Run] = {}
+    for run in runs:
+        header = run.header
+        last_parts[header.profile, header.seed_set, header.repeat] = run
+        if header.is_traced:
+            raise RunFileError(
+                f"run {header.run_id!r} was made under coverage, a profiler or a debugger",
+                hint="its times mean nothing: measure again without it",
+            )
+    for run in last_parts.values():
+        if run.end is None or run.end.exit_status not in FINISHED:
+            raise RunFileError(
+                f"run {run.header.run_id!r} is not finished", hint="finish it: testinfra measure --resume"
+            )
+    if len({_circumstances(run) for run in runs}) > 1:
+        raise RunFileError(
+            "the runs were made with different commits, versions, machines or numbers of workers",
+            hint="measure again: testinfra measure",
+        )
+
+
+def _circumstances(run: Run) -> tuple[object, ...]:
+    made = run.header.provenance
+    versions = tuple(sorted(made.versions.items()))
+    return made.commit, made.python, versions, made.machine, run.header.pins, run.header.n_workers
+
+
+def _provenance(runs: Sequence[Run]) -> SessionProvenance:
+    first = runs[0].header
+    made = first.provenance
+    calibrations = [
+        found.calibration_s
+        for run in runs
+        for found in run.measurements
+        if found.calibration_s is not None and found.calibration_s > 0
+    ]
+    return SessionProvenance(
+        commit=made.commit,
+        is_dirty=_any_dirty(runs),
+        command=made.command,
+        python=made.python,
+        versions=dict(sorted(made.versions.items())),
+        machine=made.machine,
+        started_at=first.started_at,
+        runs=[run.header.run_id for run in runs],
+        max_examples=dict(sorted((run.header.profile, run.header.max_examples) for run in runs)),
+        seed_sets=sorted({run.header.seed_set for run in runs}),
+        pins=first.pins,
+        n_workers=first.n_workers,
+        calibration_s=round_seconds(median(calibrations)) if calibrations else None,
+        contention=round_seconds(median(calibrations) / min(calibrations)) if calibrations else None,
+    )
+
+
+def _any_dirty(runs: Sequence[Run]) -> bool | None:
+    states = {run.header.provenance.is_dirty for run in runs}
+    return True if True in states else None if None in states else False
+
+
+def _nothing_message(excluded: Sequence[Excluded]) -> str:
+    if not excluded:
+        return "the runs hold no property test"
+    first = excluded[0]
+    n_tests = len({entry.nodeid for entry in excluded})
+    return f"none of {n_tests} properties was measured; the first, {first.nodeid!r}: {first.reason}"

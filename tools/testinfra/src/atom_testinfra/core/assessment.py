@@ -1,0 +1,239 @@
+"""Everything that follows from the evidence, in one pass over the properties."""
+
+from __future__ import annotations
+
+import heapq
+from statistics import median
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from atom_testinfra.core.baseline import Excluded, SlowTest
+from atom_testinfra.core.measurement import Outcome, Pin
+from atom_testinfra.core.recommendation import describe_lever, describe_standing, percent, recommend
+from atom_testinfra.core.targets import (
+    MISSES_TOLD,
+    TIER_KEYS,
+    Miss,
+    TargetResult,
+    suite_result,
+)
+from atom_testinfra.core.tiers import tier_limit
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
+    from atom_testinfra.core.config import Targets
+
+N_SLOWEST = 10
+
+FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED})
+
+
+class Unsteered(Struct, frozen=True, kw_only=True):
+    """A property that runs as many examples in CI as it does locally."""
+
+    nodeid: str
+    max_examples: int
+    pin: Pin | None
+
+    def describe(self) -> str:
+        """Return what keeps the CI profile from having an effect."""
+        if self.pin is None:
+            return f"{self.nodeid} ({self.max_examples} under both, without a pin of its own)"
+        place = "" if self.pin.path is None else f" at {self.pin.path}:{self.pin.line}"
+        return f"{self.nodeid} (pinned to {self.pin.max_examples}{place})"
+
+
+class Assessment(Struct, frozen=True, kw_only=True):
+    """What the evidence says about the targets."""
+
+    results: list[TargetResult]
+    """In the order of `targets_verified`; the suite last."""
+    slowest: list[SlowTest]
+    unsteered: list[Unsteered]
+    failures: list[Excluded]
+    n_properties: int
+    n_undeclared: int
+    n_unpredictable: int
+    median_example_s: float | None
+    """Of the properties' local seconds per example."""
+    share_asked: float
+    suite_failure: str | None
+
+    @property
+    def n_judged(self) -> int:
+        """How many targets have a verdict."""
+        return sum(result.verdict is not None for result in self.results)
+
+    @property
+    def n_met(self) -> int:
+        """How many targets are met by every test they are for."""
+        return sum(result.verdict is True for result in self.results)
+
+    @property
+    def problems(self) -> list[str]:
+        """What makes the verification fail, in sentences; empty when it succeeds."""
+        found = []
+        if self.n_judged and self.n_met / self.n_judged < self.share_asked:
+            found.append(
+                f"{self.n_met} of {self.n_judged} targets are met; {percent(self.share_asked)} are asked for."
+            )
+        if self.failures:
+            names = _enumerate(sorted({failure.nodeid for failure in self.failures}))
+            found.append(f"Did not pass, and has no figures here: {names}.")
+        if self.unsteered:
+            names = _enumerate([test.describe() for test in self.unsteered])
+            found.append(f"The CI profile has no effect on {len(self.unsteered)} of the properties: {names}.")
+        if self.suite_failure is not None:
+            found.append(self.suite_failure)
+        return found
+
+
+def assess(evidence: Evidence) -> Assessment:
+    """Return what the evidence says."""
+    assessor = Assessor(evidence)
+    for nodeid, cost in evidence.properties.items():
+        assessor.add(nodeid, cost)
+    return assessor.finish()
+
+
+class Assessor:
+    """Takes the properties one by one, so that no more than one of them has to be in memory."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._tiers = {
+            key: _TierTally(tier, evidence.targets, is_ci=is_ci) for (tier, is_ci), key in TIER_KEYS.items()
+        }
+        self._slowest: list[tuple[float, _Reversed, PropertyCost, ProfileCost]] = []
+        self._unsteered: list[Unsteered] = []
+        self._example_s: list[float] = []
+        self._n_properties = self._n_undeclared = self._n_unpredictable = 0
+
+    def add(self, nodeid: str, subject: PropertyCost) -> None:
+        """Take one property into account."""
+        targets = self._evidence.targets
+        budget: BudgetTier = "slow" if subject.tier == "over" else subject.tier
+        self._n_properties += 1
+        self._n_undeclared += not subject.is_declared
+        local = subject.profiles.get(targets.local_profile)
+        ci = subject.profiles.get(targets.ci_profile)
+        if local is not None:
+            self._tiers[TIER_KEYS[budget, False]].add(nodeid, local)
+            self._n_unpredictable += local.unpredictable is not None
+            self._example_s.append(local.seconds_per_example)
+            self._keep_slow(nodeid, subject, local)
+        if ci is not None:
+            self._tiers[TIER_KEYS[budget, True]].add(nodeid, ci)
+        if local is not None and ci is not None and _is_unsteered(local, ci):
+            self._unsteered.append(Unsteered(nodeid=nodeid, max_examples=local.max_examples, pin=subject.pin))
+
+    def _keep_slow(self, nodeid: str, subject: PropertyCost, local: ProfileCost) -> None:
+        entry = (local.duration_s, _Reversed(nodeid), subject, local)
+        if len(self._slowest) < N_SLOWEST:
+            heapq.heappush(self._slowest, entry)
+        else:
+            heapq.heappushpop(self._slowest, entry)
+
+    def finish(self) -> Assessment:
+        """Return what all of them together say."""
+        evidence = self._evidence
+        results = [tally.result(key) for key, tally in self._tiers.items()]
+        return Assessment(
+            results=[*results, suite_result(evidence.suite, evidence.targets)],
+            slowest=[self._slow_test(entry) for entry in sorted(self._slowest, reverse=True)],
+            unsteered=self._unsteered,
+            failures=[entry for entry in evidence.excluded if entry.outcome in FAILURES],
+            n_properties=self._n_properties,
+            n_undeclared=self._n_undeclared,
+            n_unpredictable=self._n_unpredictable,
+            median_example_s=median(self._example_s) if self._example_s else None,
+            share_asked=evidence.targets.share,
+            suite_failure=_suite_failure(evidence),
+        )
+
+    def _slow_test(self, entry: tuple[float, _Reversed, PropertyCost, ProfileCost]) -> SlowTest:
+        _, name, subject, local = entry
+        limit_s = tier_limit(self._evidence.targets, subject.tier, is_ci=False)
+        return SlowTest(
+            test=name.text,
+            duration=local.duration_s,
+            tier=subject.tier,
+            max_examples=local.max_examples,
+            n_examples=local.n_examples + local.n_explicit,
+            seconds_per_example=local.seconds_per_example,
+            recommendation=recommend(local, limit_s),
+        )
+
+
+class _Reversed:
+    """Orders texts the other way round, so that of equally slow tests the first by name is kept."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return self.text > other.text
+
+
+class _TierTally:
+    """The tests of one tier under one profile."""
+
+    def __init__(self, tier: BudgetTier, targets: Targets, *, is_ci: bool) -> None:
+        self.tier = tier
+        self.profile = targets.ci_profile if is_ci else targets.local_profile
+        self.limit_s = tier_limit(targets, tier, is_ci=is_ci)
+        self.n_measured = self.n_missed = 0
+        self.slowest_s: float | None = None
+        self._worst: list[tuple[float, _Reversed, ProfileCost]] = []
+
+    def add(self, nodeid: str, cost: ProfileCost) -> None:
+        self.n_measured += 1
+        self.slowest_s = max(self.slowest_s or 0.0, cost.duration_s)
+        if cost.duration_s >= self.limit_s:
+            self.n_missed += 1
+            heapq.heappush(self._worst, (cost.duration_s, _Reversed(nodeid), cost))
+            if len(self._worst) > MISSES_TOLD:
+                heapq.heappop(self._worst)
+
+    def result(self, key: str) -> TargetResult:
+        return TargetResult(
+            key=key,
+            limit_s=self.limit_s,
+            tier=self.tier,
+            profile=self.profile,
+            n_measured=self.n_measured,
+            n_missed=self.n_missed,
+            slowest_s=self.slowest_s,
+            misses=[
+                Miss(
+                    nodeid=name.text,
+                    duration_s=duration_s,
+                    standing=describe_standing(cost, self.limit_s),
+                    lever=describe_lever(cost),
+                )
+                for duration_s, name, cost in sorted(self._worst, reverse=True)
+            ],
+        )
+
+
+def _suite_failure(evidence: Evidence) -> str | None:
+    suite = evidence.suite
+    if suite is None or suite.exit_status == 0:
+        return None
+    outcomes = ", ".join(f"{n} {outcome}" for outcome, n in sorted(suite.outcomes.items())) or "no outcome"
+    return (
+        f"The whole suite did not pass (pytest's status {suite.exit_status}; {outcomes}), so it has no time."
+    )
+
+
+def _is_unsteered(local: ProfileCost, ci: ProfileCost) -> bool:
+    """Whether the CI profile changes nothing; a search space that ends early is no fault of the profile."""
+    return local.max_examples == ci.max_examples and local.n_examples > 0 and not local.is_exhausted
+
+
+def _enumerate(names: list[str]) -> str:
+    rest = len(names) - MISSES_TOLD
+    return "; ".join(names[:MISSES_TOLD]) + (f"; and {rest} more" if rest > 0 else "")

@@ -1,0 +1,221 @@
+"""
+What a property costs, and what it would cost with another number of examples.
+
+    T(n) = set-up + first + calls_per_valid * n * cost
+
+Set-up and the first example are paid once; each further valid example costs as many calls as it takes to find
+one. From a measured T(N) the model therefore goes `n - N` times the marginal cost of an example.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import median, median_low, stdev
+from typing import TYPE_CHECKING, NamedTuple
+
+from atom_testinfra.core.baseline import Prediction, ProfileCost, ProfileRuns
+from atom_testinfra.core.rounding import round_micros, round_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from atom_testinfra.core.measurement import Measurement, PhaseCost, Property
+
+STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""Two-sided 95 % quantiles of Student's t for 1 to 10 degrees of freedom."""
+NORMAL_95 = 1.96
+
+WIDEST = 1000.0
+"""Factor of an interval beyond which it says no more than that nothing is known."""
+
+LONGEST_S = 1e9
+"""No test runs for thirty years: a longer time is a broken clock."""
+
+MICRO = 1e-6
+
+
+class Share(NamedTuple):
+    """Where a property's time goes, as shares of its duration; the first five add up to one."""
+
+    setup: float
+    body: float
+    generate: float
+    engine: float
+    other: float
+    """What no part accounts for: explicit examples, and pytest around the engine."""
+    filtered: float
+    """Test cases that were given up; part of body and generate."""
+
+
+def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
+    """
+    Return the medians over the passed runs of one property under one profile.
+
+    Whatever follows from other figures is computed from the rounded ones, so that anyone who has the file
+    computes the same.
+    """
+    properties = [run.hypothesis for run in runs if run.hypothesis is not None]
+    first = properties[0]
+    bound = first.effective if first.effective is not None else first.configured
+    n_examples = median_low([_n_valid(p) for p in properties])
+    n_explicit = median_low([p.n_explicit for p in properties])
+    evidence = _evidence(runs, properties)
+    duration_s = median_s(evidence.duration_s)
+    return ProfileCost(
+        max_examples=n_examples if bound is None else bound,
+        n_examples=n_examples,
+        n_explicit=n_explicit,
+        repeats=len(runs),
+        duration_s=duration_s,
+        cpu_s=median_s(evidence.cpu_s),
+        seconds_per_example=seconds_per_example(duration_s, n_examples + n_explicit),
+        setup_s=median_s([run.setup.wall_s for run in runs]),
+        first_us=_median_us([0.0 if p.run is None else p.run.first_s for p in properties]),
+        body_us=_median_us([_per_example(p, lambda g: g.run_s - g.draw_s) for p in properties]),
+        generate_us=_median_us([_per_example(p, lambda g: g.draw_s) for p in properties]),
+        engine_us=_median_us([_per_example(p, lambda g: g.duration_s - g.run_s) for p in properties]),
+        filtered_us=_median_us([_per_example(p, lambda g: g.filtered_s) for p in properties]),
+        calls_per_valid=median_s([_calls_per_valid(p) for p in properties]),
+        runs=evidence,
+        body_cpu_us=body_median(evidence.body_cpu_us),
+        body_cpu_spread=body_spread(evidence.body_cpu_us),
+        requested=first.requested,
+        is_exhausted=any(p.is_exhausted for p in properties),
+        unpredictable=_why_unpredictable(properties, n_examples, bound),
+    )
+
+
+def median_s(values: Sequence[float]) -> float:
+    """Return the median as it is kept."""
+    return round_seconds(median(values))
+
+
+def seconds_per_example(duration_s: float, n_run: int) -> float:
+    """Return the plan's per-iteration average as it is kept."""
+    return round_seconds(duration_s / n_run)
+
+
+def body_median(values: Sequence[float]) -> float | None:
+    """Return the typical CPU time of the test's own function, where it could be seen."""
+    return round_micros(median(values)) if values else None
+
+
+def body_spread(values: Sequence[float]) -> float | None:
+    """Return how far apart the runs are, relative to their median."""
+    if len(values) < 2 or median(values) == 0:
+        return None
+    return round_seconds((max(values) - min(values)) / median(values))
+
+
+def share_of_time(cost: ProfileCost) -> Share:
+    """Return where the property's time goes; parts that overlap the clock's noise are scaled to fit."""
+    n = cost.n_examples * MICRO
+    parts = [cost.setup_s, cost.body_us * n, cost.generate_us * n, cost.engine_us * n]
+    whole = max(cost.duration_s, sum(parts))
+    if whole == 0:
+        return Share(0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    setup, body, generate, engine = (part / whole for part in parts)
+    other = max(0.0, 1.0 - setup - body - generate - engine)
+    return Share(setup, body, generate, engine, other, min(1.0, cost.filtered_us * n / whole))
+
+
+def marginal_s(cost: ProfileCost) -> float:
+    """Return what one further valid example costs, without what only the first one pays."""
+    if cost.n_examples == 0:
+        return 0.0
+    average_us = cost.body_us + cost.generate_us + cost.engine_us
+    surplus_us = max(0.0, cost.first_us - cost.body_us - cost.generate_us)
+    return max(0.0, average_us - surplus_us / cost.n_examples) * MICRO
+
+
+def duration_with(cost: ProfileCost, n_examples: int) -> float:
+    """Return the wall seconds that the model expects of `n_examples`."""
+    return max(cost.setup_s, cost.duration_s + (n_examples - cost.n_examples) * marginal_s(cost))
+
+
+def examples_within(cost: ProfileCost, limit_s: float) -> int:
+    """Return the largest number of examples that stays under the limit; 0 when not even one does."""
+    per_example = marginal_s(cost)
+    if cost.setup_s >= limit_s:
+        return 0
+    if per_example == 0:
+        return cost.n_examples if cost.duration_s < limit_s else 0
+    further = (limit_s - cost.duration_s) / per_example
+    return max(0, cost.n_examples + math.ceil(max(-1e12, min(1e9, further))) - 1)
+
+
+def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | None:
+    """
+    Return what the property should cost with `n_examples`, from its cost under the profile `source`.
+
+    The interval is that of one further run, and comes from the spread between the runs. Nothing is predicted
+    from a property whose cost does not grow with its examples.
+    """
+    if cost.unpredictable is not None or cost.duration_s == 0:
+        return None
+    duration_s = duration_with(cost, n_examples)
+    cpu_s = cost.cpu_s * duration_s / cost.duration_s
+    factor = _interval_factor(cost.runs.cpu_s)
+    return Prediction(
+        source=source,
+        duration_s=round_seconds(min(LONGEST_S, duration_s)),
+        cpu_s=round_seconds(min(LONGEST_S, cpu_s)),
+        cpu_low_s=None if factor is None else round_seconds(cpu_s / factor),
+        cpu_high_s=None if factor is None else round_seconds(min(LONGEST_S, cpu_s * factor)),
+    )
+
+
+def _interval_factor(values: Sequence[float]) -> float | None:
+    """Return the factor by which one further run may be off, 19 times of 20; costs vary by factors."""
+    logs = [math.log(value) for value in values if value > 0]
+    if len(logs) < 2:
+        return None
+    freedom = len(logs) - 1
+    quantile = STUDENT_95[freedom - 1] if freedom <= len(STUDENT_95) else NORMAL_95
+    return min(WIDEST, math.exp(min(50.0, quantile * stdev(logs) * math.sqrt(1 + 1 / len(logs)))))
+
+
+def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> ProfileRuns:
+    bodies = [p.body_cpu.median_s for p in properties if p.body_cpu is not None]
+    calibrations = [run.calibration_s for run in runs if run.calibration_s is not None]
+    return ProfileRuns(
+        duration_s=[round_seconds(run.setup.wall_s + run.call.wall_s) for run in runs],
+        cpu_s=[round_seconds(run.setup.cpu_s + run.call.cpu_s) for run in runs],
+        # A list with gaps could not be put beside the others, run by run.
+        body_cpu_us=[round_micros(s / MICRO) for s in bodies] if len(bodies) == len(runs) else [],
+        calibration_s=[round_seconds(s) for s in calibrations] if len(calibrations) == len(runs) else [],
+    )
+
+
+def _per_example(subject: Property, part: Callable[[PhaseCost], float]) -> float:
+    generate = subject.generate
+    if generate is None or generate.n_valid == 0:
+        return 0.0
+    return max(0.0, part(generate)) / generate.n_valid
+
+
+def _median_us(values_s: Sequence[float]) -> float:
+    return round_micros(median(values_s) / MICRO)
+
+
+def _n_valid(subject: Property) -> int:
+    return 0 if subject.generate is None else subject.generate.n_valid
+
+
+def _calls_per_valid(subject: Property) -> float:
+    generate = subject.generate
+    if generate is None or generate.n_valid == 0:
+        return 1.0
+    return (generate.n_valid + generate.n_invalid + generate.n_overrun) / generate.n_valid
+
+
+def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: int | None) -> str | None:
+    if any(p.is_exhausted for p in properties):
+        return f"its search space ended after {n_examples} examples"
+    if n_examples == 0:
+        return "it generates no examples"
+    if any(p.n_engine_runs > 1 for p in properties):
+        return "it runs Hypothesis inside Hypothesis"
+    if bound is not None and n_examples < bound:
+        return f"only {n_examples} of {bound} examples were found: what it filters or assumes leaves too few"
+    return None

@@ -1,0 +1,124 @@
+"""What one `testinfra measure` is to do, and how far it has come."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from atom_testinfra.core.config import Config, Profile
+from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.core.measurement import Kind, Outcome, PinPolicy, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*")
+CUSTOM = "custom"
+"""The profile of a bare `--max-examples N`."""
+
+COMPLETE = frozenset({0, 1, 5})
+"""pytest's exit statuses of a run that came to its end: passed, some failed, nothing collected."""
+
+
+class SessionSpec(Struct, frozen=True, kw_only=True):
+    """What a measuring session was asked for; `--resume` goes by it."""
+
+    session_id: str
+    profiles: dict[str, Profile]
+    repeats: int
+    pins: PinPolicy
+    seed_set: int
+    n_workers: int
+    arguments: list[str]
+    """pytest's."""
+    keep_values: bool = False
+    only_properties: bool = False
+    time_budget_s: float | None = None
+
+    def cells(self) -> Iterator[tuple[int, str]]:
+        """Yield repeat and profile in the order to run them: profiles take turns, and turn about."""
+        names = list(self.profiles)
+        for repeat in range(self.repeats):
+            for name in names if repeat % 2 == 0 else reversed(names):
+                yield repeat, name
+
+
+def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | None) -> dict[str, Profile]:
+    """
+    Return the profiles to measure: `NAME` is one of the settings, `NAME=N` may be any.
+
+    Without a choice all of the settings' profiles are measured, or, with `max_examples`, one of its own.
+    """
+    chosen = list(chosen)
+    if not chosen:
+        if max_examples is not None:
+            return {CUSTOM: Profile(max_examples=max_examples)}
+        return dict(config.profiles)
+    profiles = {}
+    for text in chosen:
+        name, equals, number = text.partition("=")
+        profiles[name] = _profile(config, name, number if equals else None, max_examples)
+    return profiles
+
+
+def _profile(config: Config, name: str, number: str | None, max_examples: int | None) -> Profile:
+    if PROFILE_NAME.fullmatch(name) is None:
+        raise ConfigError(
+            f"a profile cannot be named {name!r}", hint="use letters, digits, dots, underscores"
+        )
+    known = config.profiles.get(name)
+    if number is None:
+        if known is None:
+            raise ConfigError(
+                f"there is no profile {name!r}",
+                hint=f"there are: {', '.join(config.profiles)}; another needs a number: --profile {name}=100",
+            )
+        n = known.max_examples if max_examples is None else max_examples
+    else:
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
+            raise ConfigError(f"--profile {name}={number}: {number!r} is not a whole number above 0")
+        n = int(number)
+    if known is not None:
+        return Profile(max_examples=n, env=known.env, steering=known.steering)
+    return Profile(max_examples=n)
+
+
+def recorded(parts: Iterable[Run]) -> set[str]:
+    """Return the tests that need not run again: those whose run was not interrupted."""
+    return {
+        record.nodeid
+        for part in parts
+        for record in part.measurements
+        if record.outcome is not Outcome.INTERRUPTED
+    }
+
+
+def is_complete(parts: list[Run]) -> bool:
+    """Return whether the parts of a repeat make a whole."""
+    if not parts:
+        return False
+    last = parts[-1]
+    if last.end is not None:
+        return last.end.exit_status in COMPLETE
+    return last.collected is not None and set(last.collected.nodeids) <= recorded([last])
+
+
+def without_hypothesis(runs: Iterable[Run]) -> set[str]:
+    """Return the tests in which no Hypothesis was seen: one record of them is enough."""
+    plain: set[str] = set()
+    others: set[str] = set()
+    for run in runs:
+        for record in run.measurements:
+            is_plain = record.kind is Kind.PLAIN and record.outcome is Outcome.PASSED
+            (plain if is_plain else others).add(record.nodeid)
+    return plain - others
+
+
+def lost_test(part: Run) -> str | None:
+    """Return the test during which a serial run died: the first one without a record."""
+    if part.collected is None or part.end is not None or part.header.n_workers:
+        return None
+    done = {record.nodeid for record in part.measurements}
+    return next((nodeid for nodeid in part.collected.nodeids if nodeid not in done), None)

@@ -1,0 +1,102 @@
+"""The targets of the plan, and the verdicts that measurements give on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from atom_testinfra.core.baseline import BudgetTier
+from atom_testinfra.core.recommendation import percent
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import Suite, Verdict
+    from atom_testinfra.core.config import Targets
+
+TIER_KEYS: dict[tuple[BudgetTier, bool], str] = {
+    ("fast", False): "fast_tier_under_10s",
+    ("medium", False): "medium_tier_under_60s",
+    ("slow", False): "slow_tier_under_100s",
+    ("fast", True): "ci_fast_tier_under_3s",
+    ("medium", True): "ci_medium_tier_under_15s",
+    ("slow", True): "ci_slow_tier_under_25s",
+}
+"""The plan's names by tier and whether it is the one in CI."""
+
+SUITE_KEY = "full_suite_under_5min"
+
+NAMED_LIMITS_S = {
+    "fast_tier_under_10s": 10.0,
+    "medium_tier_under_60s": 60.0,
+    "slow_tier_under_100s": 100.0,
+    "ci_fast_tier_under_3s": 3.0,
+    "ci_medium_tier_under_15s": 15.0,
+    "ci_slow_tier_under_25s": 25.0,
+    SUITE_KEY: 300.0,
+}
+"""What the names say; the limit in force may be another one."""
+
+MISSES_TOLD = 10
+"""How many tests a note names; the file has them all."""
+
+
+class Miss(Struct, frozen=True, kw_only=True):
+    """A test over its limit."""
+
+    nodeid: str
+    duration_s: float
+    standing: str
+    """By how much, and what would meet the limit."""
+    lever: str
+    """Where its time goes."""
+
+
+class TargetResult(Struct, frozen=True, kw_only=True):
+    """A target, and what was measured of it."""
+
+    key: str
+    limit_s: float
+    tier: BudgetTier | None = None
+    """`None` for the whole suite."""
+    profile: str | None = None
+    n_measured: int
+    n_missed: int
+    slowest_s: float | None = None
+    """The slowest test of the tier, or the time of the suite."""
+    misses: list[Miss] = []
+    """The worst of those that miss, worst first."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return true, false, "partial", or `None` where nothing was measured."""
+        if self.n_measured == 0:
+            return None
+        if self.n_missed == 0:
+            return True
+        return False if self.n_missed == self.n_measured else "partial"
+
+    def describe_misses(self) -> str:
+        """Return in a sentence what misses the target, by how much, and what would help."""
+        if self.tier is None and self.slowest_s is not None:
+            excess = percent(self.slowest_s / self.limit_s - 1)
+            return f"{self.key}: the suite takes {self.slowest_s:g} s, {excess} over its {self.limit_s:g} s."
+        told = "; ".join(
+            f"{miss.nodeid} takes {miss.duration_s:g} s, {miss.standing}, {miss.lever}"
+            for miss in self.misses
+        )
+        rest = self.n_missed - len(self.misses)
+        more = f"; and {rest} more" if rest else ""
+        return f"{self.key}: {self.n_missed} of {self.n_measured} miss it: {told}{more}."
+
+
+def suite_result(suite: Suite | None, targets: Targets) -> TargetResult:
+    """Return the whole suite's result; a suite that did not pass has not been measured."""
+    is_measured = suite is not None and suite.exit_status == 0
+    wall_s = suite.wall_s if suite is not None and is_measured else None
+    return TargetResult(
+        key=SUITE_KEY,
+        limit_s=targets.suite_s,
+        n_measured=int(is_measured),
+        n_missed=int(wall_s is not None and wall_s >= targets.suite_s),
+        slowest_s=wall_s,
+    )

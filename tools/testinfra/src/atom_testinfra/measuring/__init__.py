@@ -1,0 +1,1 @@
+"""Runs pytest under measurement: one process for each profile and repeat."""

@@ -1,0 +1,219 @@
+"""A measuring session: every profile, every repeat, whatever happens in between."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from atom_testinfra.core.errors import InfraError, NothingMeasuredError, SubjectError
+from atom_testinfra.core.measurement import (
+    RUN_SCHEMA_VERSION,
+    Collected,
+    Kind,
+    Measurement,
+    Outcome,
+    Provenance,
+    Run,
+    RunHeader,
+    RunPlan,
+)
+from atom_testinfra.core.session import SessionSpec, is_complete, lost_test, recorded, without_hypothesis
+from atom_testinfra.machine.clocks import CLOCKS
+from atom_testinfra.measuring.child import Child, Tail
+from atom_testinfra.measuring.environment import child_environment
+from atom_testinfra.storage.runs import SUFFIX, append, load_header, load_run, save_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK_S = 0.2
+"""Between two looks at the run file."""
+LOG_LINES = 40
+NO_TESTS = 5
+"""pytest's exit status when it collected nothing."""
+
+
+class Observer(Protocol):
+    """Whoever wants to know how far it has come."""
+
+    def begin(self, repeat: int, profile: str) -> None:
+        """Say that a run begins."""
+
+    def collected(self, nodeids: list[str]) -> None:
+        """Say which tests it will run, in which order."""
+
+    def measured(self, record: Measurement) -> None:
+        """Say that a test has ended."""
+
+    def tick(self) -> None:
+        """Say that time has passed."""
+
+
+class Session:
+    """Runs what a specification asks for; can be asked again after it was stopped."""
+
+    def __init__(
+        self, spec: SessionSpec, *, folder: Path, runs: Path, provenance: Provenance, observer: Observer
+    ) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._runs = runs
+        self._provenance = provenance
+        self._observer = observer
+        self._parts: dict[tuple[int, str], list[Run]] = {}
+
+    def adopt(self, runs: list[Run]) -> None:
+        """Take over what an earlier call of the same session has recorded."""
+        for run in sorted(runs, key=lambda run: run.header.part):
+            self._parts.setdefault((run.header.repeat, run.header.profile), []).append(run)
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs so far."""
+        return [part for parts in self._parts.values() for part in parts]
+
+    def run(self) -> None:
+        """Run what is still missing; repeats that the time budget has no room for are left out."""
+        began = CLOCKS.wall()
+        lasted: dict[str, float] = {}
+        for repeat, profile in self._spec.cells():
+            parts = self._parts.setdefault((repeat, profile), [])
+            if is_complete(parts):
+                continue
+            budget = self._spec.time_budget_s
+            elapsed = CLOCKS.wall() - began
+            if repeat and budget is not None and elapsed + lasted.get(profile, 0.0) > budget:
+                break
+            self._run_cell(repeat, profile, parts)
+            lasted[profile] = CLOCKS.wall() - began - elapsed
+
+    def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> None:
+        self._observer.begin(repeat, profile)
+        earlier = [run for run in self.runs if run.header.profile == profile and run.header.repeat < repeat]
+        skip_always = without_hypothesis(earlier)
+        while not is_complete(parts):
+            done = recorded(parts)
+            part = self._run_part(repeat, profile, len(parts), sorted(done | skip_always))
+            if part is None:
+                break
+            parts.append(part)
+            if not recorded(parts) - done and not is_complete(parts):
+                raise SubjectError(
+                    f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})",
+                    hint=f"its output is in {os.fspath(self._log(part.header.run_id))!r}",
+                )
+
+    def _run_part(self, repeat: int, profile: str, number: int, skip: list[str]) -> Run | None:
+        header = self._header(repeat, profile, number)
+        path = self._runs / f"{header.run_id}{SUFFIX}"
+        plan_path = self._runs / f"{header.run_id}.plan.json"
+        plan = RunPlan(
+            path=os.fspath(path),
+            header=header,
+            skip=skip,
+            keep_values=self._spec.keep_values,
+            only_properties=self._spec.only_properties,
+            parent_pid=os.getpid(),
+        )
+        save_plan(plan, plan_path)
+        log = self._log(header.run_id)
+        child = Child(
+            self._spec.arguments,
+            plan=plan_path,
+            folder=self._folder,
+            environment=child_environment(os.environ, self._spec.profiles[profile]),
+            log=log,
+        )
+        try:
+            status = self._follow(child, path)
+        finally:
+            child.stop()
+            plan_path.unlink(missing_ok=True)
+        if status == NO_TESTS and skip:
+            return None  # all that there is to run has been run
+        return self._conclude(path, status, log)
+
+    def _follow(self, child: Child, path: Path) -> int:
+        with contextlib.closing(Tail(path)) as tail:
+            while True:
+                status = child.wait(LOOK_S)
+                for record in tail.read():
+                    if isinstance(record, Collected):
+                        self._observer.collected(record.nodeids)
+                    elif isinstance(record, Measurement):
+                        self._observer.measured(record)
+                self._observer.tick()
+                if status is not None:
+                    return status
+
+    def _conclude(self, path: Path, status: int, log: Path) -> Run:
+        if _header_of(path) is None:
+            path.unlink(missing_ok=True)
+            raise self._could_not_run(status, log)
+        run = load_run(path)
+        if run.collected is None:
+            raise self._could_not_run(status, log)
+        lost = lost_test(run)
+        if lost is not None:
+            append(path, _crashed(lost, status))
+            run = load_run(path)
+        if status == 0:
+            log.unlink(missing_ok=True)
+        return run
+
+    def _could_not_run(self, status: int, log: Path) -> InfraError:
+        if status == NO_TESTS:
+            return NothingMeasuredError(
+                f"pytest collected no tests in {os.fspath(self._folder)!r}",
+                hint="name them after --, as for pytest: testinfra measure -- tests/ -m property",
+            )
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        shown = "\n".join(lines[-LOG_LINES:])
+        return SubjectError(
+            f"pytest could not run here (exit status {status}):\n{shown}",
+            hint=f"all of its output is in {os.fspath(log)!r}",
+        )
+
+    def _header(self, repeat: int, profile: str, part: int) -> RunHeader:
+        spec = self._spec
+        settings = spec.profiles[profile]
+        suffix = f"-p{part}" if part else ""
+        return RunHeader(
+            schema_version=RUN_SCHEMA_VERSION,
+            run_id=f"{spec.session_id}-{profile}-s{spec.seed_set}-r{repeat}{suffix}",
+            session_id=spec.session_id,
+            started_at=now(),
+            profile=profile,
+            max_examples=settings.max_examples,
+            pins=spec.pins,
+            seed_set=spec.seed_set,
+            repeat=repeat,
+            part=part,
+            steering=settings.steering,
+            n_workers=spec.n_workers,
+            provenance=self._provenance,
+        )
+
+    def _log(self, run_id: str) -> Path:
+        return self._runs / f"{run_id}.log"
+
+
+def _header_of(path: Path) -> RunHeader | None:
+    return load_header(path) if path.exists() else None
+
+
+def now() -> str:
+    """Return the time, UTC, as it stands in a record."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _crashed(nodeid: str, status: int) -> Measurement:
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return Measurement(
+        nodeid=nodeid,
+        kind=Kind.PLAIN,
+        outcome=Outcome.CRASHED,
+        reason=f"the process ended while it ran ({how})",
+    )

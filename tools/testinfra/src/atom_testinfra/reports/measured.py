@@ -1,0 +1,80 @@
+"""The table at the end of `testinfra measure`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atom_testinfra.core.measurement import Kind
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from atom_testinfra.core.summary import MeasuredTest, Summary, UnmeasuredTest
+
+SHOWN = 20
+
+
+def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -> None:
+    """Print what was measured, slowest first, and what was not, with the reasons."""
+    for profile in dict.fromkeys(test.profile for test in summary.measured):
+        tests = [test for test in summary.measured if test.profile == profile]
+        _print_table(profile, tests[:n_shown], console)
+        if len(tests) > n_shown:
+            console.print(f"  and {len(tests) - n_shown} quicker ones (--top N shows more)")
+        console.print()
+    _print_list("failed; a failing property has no cost worth keeping", summary.failed, console)
+    _print_list("not measured", summary.unmeasured, console)
+    noted = [test for test in summary.measured if test.problems]
+    if noted:
+        console.print("measured, but:")
+        for test in noted:
+            for problem in test.problems:
+                console.print(f"  {test.nodeid} ({test.profile}): {problem}", markup=False, soft_wrap=True)
+    if summary.is_traced:
+        console.print(
+            "A coverage tool, profiler or debugger was active: these times hold for nothing else. "
+            "With pytest-cov: testinfra measure -- --no-cov",
+            soft_wrap=True,
+        )
+    if summary.n_plain:
+        n = "1 test" if summary.n_plain == 1 else f"{summary.n_plain} tests"
+        console.print(f"Recorded, and not shown: {n} without Hypothesis.")
+
+
+def _print_table(profile: str, tests: list[MeasuredTest], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{profile}: per example in ms", title_justify="left", box=None, pad_edge=False)
+    table.add_column("test", overflow="ellipsis", no_wrap=True, ratio=1)
+    for name in ("time", "N", "gen", "body", "engine", "tier"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.expand = True
+    for test in tests:
+        n = f"{test.n_examples}" + (
+            "" if test.max_examples in {None, test.n_examples} else f"/{test.max_examples}"
+        )
+        split = [f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s)]
+        name = _tail(test.nodeid) + (" (helper)" if test.kind is Kind.HELPER else "")
+        table.add_row(Text(name), _seconds(test.duration_s), n, *split, test.tier)
+    console.print(table)
+
+
+def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> None:
+    if not tests:
+        return
+    console.print(f"{title}:")
+    for test in tests:
+        outcome = "not run" if test.outcome is None else str(test.outcome)
+        line = f"  {test.nodeid} ({test.profile}): {outcome}: {test.reason}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tail(nodeid: str) -> str:
+    """Return the part of a node id that tells tests apart: from the file's name on."""
+    path, separator, name = nodeid.partition("::")
+    return f"{path.rpartition('/')[2]}{separator}{name}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 100 else f"{value:.0f} s"

@@ -1,0 +1,202 @@
+"""How far a measuring session has come: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress, TaskID
+
+    from atom_testinfra.core.measurement import Measurement
+
+LINE_EVERY_S = 5.0
+
+
+class Forecast:
+    """
+    How long the rest will take.
+
+    A test is expected to take what it took the last time under the same profile; one never seen, what the
+    tests of this session took on average.
+    """
+
+    def __init__(self, cells: list[str], known: dict[tuple[str, str], float]) -> None:
+        self._cells = cells
+        self._known = known
+        self._profile = ""
+        self._nodeids: list[str] = []
+        self._left: dict[str, None] = {}
+        self._seen_s = 0.0
+        self._n_seen = 0
+
+    def begin(self, profile: str) -> None:
+        """Say that the next run is of this profile."""
+        self._profile = profile
+        self._left = {}
+        if profile in self._cells:
+            self._cells.remove(profile)
+
+    def collected(self, nodeids: list[str]) -> None:
+        """Say what the run will run."""
+        self._nodeids = nodeids
+        self._left = dict.fromkeys(nodeids)
+
+    def measured(self, nodeid: str, seconds: float) -> None:
+        """Say what a test took."""
+        self._left.pop(nodeid, None)
+        self._known[self._profile, nodeid] = seconds
+        self._seen_s += seconds
+        self._n_seen += 1
+
+    @property
+    def n_tests(self) -> int:
+        """Tests of this run."""
+        return len(self._nodeids)
+
+    @property
+    def n_done(self) -> int:
+        """Tests of this run that have ended."""
+        return len(self._nodeids) - len(self._left)
+
+    @property
+    def current(self) -> str | None:
+        """The test that runs, in a serial run."""
+        return next(iter(self._left), None)
+
+    def seconds_left(self) -> float | None:
+        """Return the expected seconds to the end of the session; `None` while nothing is known."""
+        if not self._n_seen and not self._known:
+            return None
+        now = sum(self._expect(self._profile, nodeid) for nodeid in self._left)
+        later = sum(self._expect(profile, nodeid) for profile in self._cells for nodeid in self._nodeids)
+        return now + later
+
+    def _expect(self, profile: str, nodeid: str) -> float:
+        average = self._seen_s / self._n_seen if self._n_seen else 0.0
+        return self._known.get((profile, nodeid), average)
+
+
+class _Observing:
+    """What both ways of showing have in common."""
+
+    def __init__(self, forecast: Forecast, n_repeats: int) -> None:
+        self._forecast = forecast
+        self._n_repeats = n_repeats
+        self._title = ""
+
+    def begin(self, repeat: int, profile: str) -> None:
+        self._forecast.begin(profile)
+        self._title = f"{profile} {repeat + 1}/{self._n_repeats}"
+        self.show(is_news=True)
+
+    def collected(self, nodeids: list[str]) -> None:
+        self._forecast.collected(nodeids)
+        self.show(is_news=True)
+
+    def measured(self, record: Measurement) -> None:
+        seconds = record.setup.wall_s + record.call.wall_s + record.teardown.wall_s
+        self._forecast.measured(record.nodeid, seconds)
+        self.show(is_news=False)
+
+    def tick(self) -> None:
+        self.show(is_news=False)
+
+    def show(self, *, is_news: bool) -> None:
+        raise NotImplementedError
+
+
+class LineProgress(_Observing):
+    """A line at each run's begin and every few seconds, for logs."""
+
+    def __init__(
+        self, forecast: Forecast, n_repeats: int, stream: TextIO, clock: Callable[[], float] = monotonic
+    ) -> None:
+        super().__init__(forecast, n_repeats)
+        self._stream = stream
+        self._clock = clock
+        self._last_at = float("-inf")
+        self._last_line = ""
+
+    def show(self, *, is_news: bool) -> None:
+        """Print a line, unless one has just been printed."""
+        now = self._clock()
+        if not is_news and now - self._last_at < LINE_EVERY_S:
+            return
+        forecast = self._forecast
+        line = f"measuring {self._title}: {forecast.n_done} of {forecast.n_tests} tests"
+        left = forecast.seconds_left()
+        if left is not None:
+            line += f", about {describe_seconds(left)} left"
+        if line == self._last_line:
+            return
+        self._last_at, self._last_line = now, line
+        print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class BarProgress(_Observing):
+    """A bar with the current test."""
+
+    def __init__(self, forecast: Forecast, n_repeats: int) -> None:
+        super().__init__(forecast, n_repeats)
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._bar: Progress = Progress(
+            TextColumn("{task.fields[title]}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[current]}", markup=False, style="dim"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID = self._bar.add_task("", title="", left="", current="", total=None)
+        self._bar.start()
+
+    def show(self, *, is_news: bool) -> None:  # noqa: ARG002
+        """Draw the bar."""
+        forecast = self._forecast
+        left = forecast.seconds_left()
+        self._bar.update(
+            self._task,
+            title=self._title,
+            completed=forecast.n_done,
+            total=forecast.n_tests or None,
+            left="" if left is None else f"{describe_seconds(left)} left",
+            current=shorten(forecast.current or "", 30),
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+def choose_progress(forecast: Forecast, n_repeats: int) -> LineProgress | BarProgress:
+    """Return a bar for a terminal and lines for everything else."""
+    if sys.stderr.isatty():
+        return BarProgress(forecast, n_repeats)
+    return LineProgress(forecast, n_repeats, sys.stderr)
+
+
+def describe_seconds(seconds: float) -> str:
+    """Return a duration as a person says it: 8 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def shorten(text: str, width: int) -> str:
+    """Return the end of a text that is too long: of a node id it says the most."""
+    return text if len(text) <= width else "…" + text[1 - width :]

@@ -1,0 +1,305 @@
+"""
+Read and write `performance_baseline.json`.
+
+Reading is strict: what it returns has the right types and ranges, and no key stood there twice. Writing keeps
+every key that is not the tool's own, and leaves either the old file or the new one, whole, whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from atom_testinfra.core.baseline import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    Baseline,
+    PlanTargets,
+    PropertyCost,
+    TargetsMet,
+    TargetsVerified,
+)
+from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
+from atom_testinfra.storage.atomic import replace_file, writing
+from atom_testinfra.storage.json_document import (
+    RESTORE,
+    decode_value,
+    refuse_duplicate_keys,
+    split_object,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYS = (
+    "schema",
+    "schema_version",
+    "verification_timestamp",
+    "targets_met",
+    "targets_verified",
+    "notes",
+    "slowest_tests",
+    "property_test_targets",
+    "targets",
+    "tiers",
+    "provenance",
+    "suite",
+    "excluded",
+    "digests",
+    "properties",
+)
+"""The tool's own keys, in the order of a new file."""
+
+PLAN_KEYS = frozenset(
+    {
+        "slowest_tests",
+        "property_test_targets",
+        "targets_met",
+        "targets_verified",
+        "verification_timestamp",
+        "notes",
+    }
+)
+"""Keys that a baseline written by hand has; one of them is enough to tell that it is one."""
+
+SHARED: dict[str, type[Struct]] = {
+    "targets_met": TargetsMet,
+    "targets_verified": TargetsVerified,
+    "property_test_targets": PlanTargets,
+}
+"""Objects of the plan in which other people's keys are kept, too."""
+
+MEASURE = "measure, then verify: testinfra measure && testinfra verify"
+
+_encoder = msgspec.json.Encoder()
+_property_decoder = msgspec.json.Decoder(PropertyCost)
+_raw_object_decoder = msgspec.json.Decoder(dict[str, Raw])
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    field.encode_name: msgspec.json.Decoder(field.type)
+    for field in msgspec.structs.fields(Baseline)
+    if field.name != "properties"
+}
+
+
+class StoredProperties(Mapping[str, PropertyCost]):
+    """The properties of a file, decoded one at a time: 100,000 of them all at once would not fit."""
+
+    def __init__(self, values: dict[str, Raw], name: str) -> None:
+        self._values = dict(sorted(values.items())) if [*values] != sorted(values) else values
+        self._name = name
+
+    def __getitem__(self, nodeid: str) -> PropertyCost:
+        place = f"properties[{_encoder.encode(nodeid).decode()}]"
+        return decode_value(_property_decoder, self._values[nodeid], place, self._name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """What a file holds that is not the tool's: kept by every update, in its place."""
+
+    order: list[str]
+    """All keys of the file, in order."""
+    values: dict[str, Raw]
+    nested: dict[str, dict[str, Raw]]
+    """Inside the objects of the plan."""
+
+
+NOTHING_FOREIGN = Foreign(order=[], values={}, nested={})
+
+
+def load_baseline(path: Path) -> Baseline:
+    """
+    Return the baseline in a file.
+
+    Raises:
+        NothingMeasuredError: There is no such file.
+        BaselineError: It cannot be read, or it is not a baseline that can be trusted.
+    """
+    data = _read(path)
+    if data is None:
+        raise NothingMeasuredError(f"no baseline at {os.fspath(path)!r}", hint=MEASURE)
+    return parse_baseline(data, os.fspath(path))
+
+
+def parse_baseline(data: bytes, name: str) -> Baseline:
+    """
+    Return the baseline that a text holds; `name` stands for it in messages.
+
+    Raises:
+        BaselineError: It is not a baseline that can be trusted.
+    """
+    return _parse(data, name)[0]
+
+
+def save_baseline(path: Path, baseline: Baseline, *, adopt: bool = False) -> None:
+    """
+    Write the baseline, keeping what the file holds besides; other writers wait.
+
+    Raises:
+        BaselineError: The file is not one that may be replaced (`adopt` allows any JSON object), or it
+            cannot be written. It is as it was then.
+    """
+    with writing(path) as target:
+        foreign = read_foreign(target, adopt=adopt)
+        replace_file(target, render_baseline(baseline, foreign))
+
+
+def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
+    """
+    Return what an update of the file has to keep.
+
+    Raises:
+        BaselineError: The file is not one that may be replaced.
+    """
+    data = _read(path)
+    if data is None:
+        return NOTHING_FOREIGN
+    name = os.fspath(path)
+    values = split_object(data, name)
+    if "schema" in values and _is_marked(values, name):
+        return _parse(data, name)[1]
+    refuse_duplicate_keys(data, name)
+    if not adopt and values and not PLAN_KEYS & values.keys():
+        raise BaselineError(
+            f"{name!r} is not a performance baseline",
+            hint="name another file: baseline = ... in [tool.testinfra], or keep its keys with --adopt",
+        )
+    # It was written by hand: what it has under a name that is not the plan's is somebody's metric.
+    renamed = {
+        f"previous_{key}" if key in KEYS and key not in PLAN_KEYS else key: value
+        for key, value in values.items()
+    }
+    return _foreign(renamed, name)
+
+
+def render_baseline(baseline: Baseline, foreign: Foreign = NOTHING_FOREIGN) -> Iterator[bytes]:
+    """Yield the file, piece by piece: the keys it had in their order, then the new ones."""
+    order = dict.fromkeys([*foreign.order, *KEYS])
+    separator = b"{\n  "
+    for key in order:
+        yield separator + _encoder.encode(key) + b": "
+        if key in foreign.values:
+            yield bytes(foreign.values[key])
+        elif key == "properties":
+            yield from _render_properties(baseline.properties)
+        else:
+            yield _render_value(getattr(baseline, key), foreign.nested.get(key, {}))
+        separator = b",\n  "
+    yield b"\n}\n"
+
+
+def _render_value(value: object, nested: dict[str, Raw]) -> bytes:
+    if isinstance(value, list) and value and isinstance(value[0], Struct):
+        lines = b",\n    ".join(_encoder.encode(entry) for entry in value)
+        return b"[\n    " + lines + b"\n  ]"
+    if nested and isinstance(value, Struct):
+        value = {**msgspec.structs.asdict(value), **nested}
+    return msgspec.json.format(_encoder.encode(value), indent=2).replace(b"\n", b"\n  ")
+
+
+def _render_properties(properties: Mapping[str, PropertyCost]) -> Iterator[bytes]:
+    separator = b"{\n    "
+    for nodeid, subject in properties.items():
+        head = _encoder.encode(msgspec.structs.replace(subject, profiles={}))
+        costs = b",\n      ".join(
+            _encoder.encode(profile) + b": " + _encoder.encode(cost)
+            for profile, cost in subject.profiles.items()
+        )
+        # `profiles` is the last key, so that the head ends in its empty object and two braces.
+        yield b"".join(
+            (separator, _encoder.encode(nodeid), b": ", head[:-2], b"\n      ", costs, b"\n    }}")
+        )
+        separator = b",\n    "
+    yield b"\n  }" if separator.startswith(b",") else b"{}"
+
+
+def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
+    values = split_object(data, name)
+    _require_ours(values, name)
+    fields: dict[str, Any] = {
+        key: decode_value(decoder, _require(values, key, name), key, name)
+        for key, decoder in _decoders.items()
+    }
+    raw = decode_value(_raw_object_decoder, _require(values, "properties", name), "properties", name)
+    baseline = Baseline(**fields, properties=StoredProperties(raw, name))
+    foreign = _foreign(values, name)
+    _refuse_ambiguity(data, baseline, foreign, name)
+    return baseline, foreign
+
+
+def _refuse_ambiguity(data: bytes, baseline: Baseline, foreign: Foreign, name: str) -> None:
+    """
+    Validate every property and refuse a key that stands twice.
+
+    A text that is the very one this module would write has no key twice, which is quicker to see than
+    looking for them.
+    """
+    position = 0
+    is_canonical = True
+    for piece in render_baseline(baseline, foreign):
+        is_canonical = is_canonical and data.startswith(piece, position)
+        position += len(piece)
+    if not is_canonical or position != len(data):
+        refuse_duplicate_keys(data, name)
+        return
+    for value in [*foreign.values.values(), *(v for part in foreign.nested.values() for v in part.values())]:
+        refuse_duplicate_keys(bytes(value), name)
+
+
+def _foreign(values: dict[str, Raw], name: str) -> Foreign:
+    nested = {}
+    for key, struct in SHARED.items():
+        if key in values and bytes(values[key]).lstrip().startswith(b"{"):
+            inner = decode_value(_raw_object_decoder, values[key], key, name)
+            nested[key] = {k: v for k, v in inner.items() if k not in struct.__struct_fields__}
+    return Foreign(
+        order=[*values],
+        values={key: value for key, value in values.items() if key not in KEYS},
+        nested=nested,
+    )
+
+
+def _is_marked(values: dict[str, Raw], name: str) -> bool:
+    schema = decode_value(msgspec.json.Decoder(object), values["schema"], "schema", name)
+    return schema == SCHEMA
+
+
+def _require_ours(values: dict[str, Raw], name: str) -> None:
+    if "schema" not in values or not _is_marked(values, name):
+        if PLAN_KEYS & values.keys():
+            raise BaselineError(f"{name!r} has verdicts, but no measurements they follow from", hint=MEASURE)
+        raise BaselineError(f"{name!r} is not a performance baseline", hint=MEASURE)
+    version = decode_value(
+        msgspec.json.Decoder(int), _require(values, "schema_version", name), "schema_version", name
+    )
+    if version > SCHEMA_VERSION:
+        raise BaselineError(
+            f"{name!r} has schema version {version}, and this atom-testinfra reads up to {SCHEMA_VERSION}",
+            hint="update atom-testinfra",
+        )
+    if version < SCHEMA_VERSION:
+        raise BaselineError(f"{name!r}: schema_version: there is no version {version}", hint=RESTORE)
+
+
+def _require(values: dict[str, Raw], key: str, name: str) -> Raw:
+    if key not in values:
+        raise BaselineError(f"{name!r}: the key {key!r} is missing", hint=RESTORE)
+    return values[key]
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise BaselineError(f"cannot read {os.fspath(path)!r}: {exc.strerror or exc}") from exc

@@ -1,0 +1,376 @@
+"""`testinfra measure` on small projects: what it prints, records, and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.storage.runs import load_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MIXED = """
+    import pytest
+    from hypothesis import given, settings, strategies as st
+
+    @given(st.integers())
+    def test_free(x):
+        pass
+
+    @settings(max_examples=33)
+    @given(st.integers())
+    def test_pinned(x):
+        pass
+
+    def test_plain():
+        pass
+"""
+
+
+class Project:
+    """A project on disk, and `testinfra measure` in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.env = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"CI", "PYTEST_ADDOPTS", "GITHUB_ACTIONS"}
+        } | {"COLUMNS": "80", "NO_COLOR": "1"}
+
+    def write(self, **files: str) -> None:
+        """Write test modules."""
+        for name, text in files.items():
+            (self.root / f"{name}.py").write_text(dedent(text), encoding="utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `testinfra measure`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "atom_testinfra", "measure", *arguments],
+            cwd=self.root,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def measure(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        """Run `testinfra measure` and return what it printed."""
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        assert process.returncode == status, f"{process.returncode}\n{out}\n{err}"
+        assert "Traceback (most recent call last)" not in err
+        return out, err
+
+    def document(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Run `testinfra measure --json` and return the document."""
+        document: dict[str, Any] = json.loads(self.measure("--json", *arguments, status=status)[0])
+        return document
+
+    def runs(self) -> list[Run]:
+        """Return the runs of the latest session."""
+        return load_session(self.root / ".testinfra" / "runs")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\nrepeats = 1\n", encoding="utf-8")
+    return Project(tmp_path)
+
+
+def numbers(document: dict[str, Any]) -> dict[tuple[str, str], int]:
+    """Return the examples by test and profile."""
+    return {
+        (test["nodeid"].rpartition("::")[2], test["profile"]): test["n_examples"]
+        for test in document["measured"]
+    }
+
+
+def test_every_profile_is_measured_with_its_own_number(project: Project) -> None:
+    """Free names, fixed numbers; a pin keeps its own number and is reported with its place."""
+    project.write(test_a=MIXED)
+    document = project.document("--profile", "small=7", "--profile", "large=21")
+    assert numbers(document) == {
+        ("test_free", "small"): 7,
+        ("test_free", "large"): 21,
+        ("test_pinned", "small"): 33,
+        ("test_pinned", "large"): 33,
+    }
+    (run, *_) = project.runs()
+    (pinned,) = [record for record in run.measurements if record.nodeid.endswith("test_pinned")]
+    assert pinned.hypothesis is not None
+    assert pinned.hypothesis.pin is not None
+    assert (pinned.hypothesis.pin.max_examples, pinned.hypothesis.pin.path) == (33, "test_a.py")
+    assert pinned.hypothesis.pin.line == 9
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("respect", 33), ("cap", 10), ("override", 10), ("scale", 3)]
+)
+def test_pins_follow_the_policy(project: Project, policy: str, expected: int) -> None:
+    """Respected, capped, overridden, or scaled by requested / default = 10 / 100."""
+    project.write(test_a=MIXED)
+    document = project.document("--profile", "p=10", "--pins", policy)
+    assert numbers(document) == {("test_free", "p"): 10, ("test_pinned", "p"): expected}
+
+
+def test_repeats_are_the_same_work_and_plain_tests_run_once(project: Project) -> None:
+    """Seeds come from the node ids; a test without Hypothesis is recorded in the first run only."""
+    project.write(
+        test_a="""
+        from hypothesis import given, strategies as st
+
+        @given(st.lists(st.integers()))
+        def test_property(xs):
+            with open("drawn.txt", "a") as file:
+                print(xs, file=file)
+
+        def test_plain():
+            with open("plain.txt", "a") as file:
+                print("ran", file=file)
+        """
+    )
+    project.measure("--profile", "p=20", "--repeats", "3")
+    drawn = (project.root / "drawn.txt").read_text().splitlines()
+    size = len(drawn) // 3
+    assert drawn[:size] == drawn[size : 2 * size] == drawn[2 * size :]
+    assert (project.root / "plain.txt").read_text() == "ran\n"
+
+
+def test_the_profile_decides_what_is_ci(project: Project) -> None:
+    """The machine's own variables do not leak into a local profile, and the CI profile sets one."""
+    project.write(
+        test_a="""
+        import os
+        from hypothesis import given, strategies as st
+
+        with open("env.txt", "a") as file:
+            print(os.environ.get("CI"), os.environ.get("GITHUB_ACTIONS"), file=file)
+
+        @given(st.integers())
+        def test_property(x):
+            pass
+        """
+    )
+    project.env |= {"CI": "1", "GITHUB_ACTIONS": "true"}
+    document = project.document("--profile", "local", "--profile", "ci")
+    assert numbers(document) == {("test_property", "local"): 200, ("test_property", "ci"): 50}
+    assert (project.root / "env.txt").read_text() == "None None\ntrue None\n"
+
+
+def test_the_table_names_the_slowest_first_and_every_reason(project: Project) -> None:
+    """Each test is in the table or in a list with its reason; the exit status says that one failed."""
+    project.write(
+        test_a="""
+        import time
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_quick(x):
+            pass
+
+        @given(st.integers())
+        def test_slow(x):
+            time.sleep(0.005)
+
+        @given(st.integers())
+        def test_wrong(x):
+            assert x < 10
+
+        @pytest.mark.skip(reason="not on this machine")
+        @given(st.integers())
+        def test_left_out(x):
+            pass
+        """
+    )
+    out, _ = project.measure("--profile", "p=10", status=1)
+    assert out.index("test_slow") < out.index("test_quick")
+    assert "test_wrong (p): failed: AssertionError: assert 10 < 10" in out
+    assert "test_left_out (p): skipped: not on this machine" in out
+    assert max(len(line) for line in out.splitlines() if "fast" in line) <= 80
+
+
+class TestCannotRun:
+    """Whatever keeps pytest from running is told in its own words, and leaves no run file behind."""
+
+    @pytest.mark.parametrize(
+        ("files", "status", "message"),
+        [
+            ({}, 3, "pytest collected no tests"),
+            ({"test_a": "import no_such_module"}, 2, "No module named 'no_such_module'"),
+            ({"test_a": "def test_x(:"}, 2, "SyntaxError"),
+            ({"conftest": "raise ValueError('broken conftest')", "test_a": MIXED}, 2, "broken conftest"),
+        ],
+    )
+    def test_it_is_said_why(self, project: Project, files: dict[str, str], status: int, message: str) -> None:
+        """pytest's own message, exit status 2; without any test 3."""
+        project.write(**files)
+        _, err = project.measure("--profile", "p=10", status=status)
+        assert message in err
+        assert not list(project.root.rglob("*.jsonl"))
+
+    def test_a_suite_in_which_all_properties_fail_measures_nothing(self, project: Project) -> None:
+        """Exit status 3: there is no figure."""
+        project.write(
+            test_a="""
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_wrong(x):
+                assert False
+            """
+        )
+        _, err = project.measure("--profile", "p=10", status=3)
+        assert "nothing was measured" in err
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--profile", "unknown"), "there is no profile 'unknown'"),
+            (("--profile", "p=many"), "'many' is not a whole number"),
+            (("--profile", "../p=3"), "cannot be named '../p'"),
+            (("--resume",), "no session to resume"),
+        ],
+    )
+    def test_wrong_usage_is_one_line(
+        self, project: Project, arguments: tuple[str, ...], message: str
+    ) -> None:
+        """The message names the thing."""
+        _, err = project.measure(*arguments, status=3 if "--resume" in arguments else 2)
+        assert message in err
+
+
+SLOW = """
+    import time
+    from hypothesis import given, strategies as st, settings
+    import pytest
+
+    @pytest.mark.parametrize("i", range(12))
+    @given(x=st.integers())
+    def test_x(i, x):
+        time.sleep(0.03)
+"""
+
+
+def wait_for(condition: Callable[[], bool], timeout: float = 60.0) -> None:
+    """Wait until a condition of another process holds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def n_records(project: Project) -> int:
+    """Return the number of test records of the project."""
+    return sum(path.read_text().count('{"record":"test"') for path in project.root.rglob("*.jsonl"))
+
+
+class TestStopped:
+    """A session that was stopped in any way keeps what it had, and goes on from there."""
+
+    @pytest.mark.parametrize(
+        ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    )
+    def test_resume_completes_the_same_set_of_tests(
+        self, project: Project, signum: signal.Signals, status: int
+    ) -> None:
+        """After any signal: valid files, and each test in the end recorded once as passed."""
+        project.write(test_a=SLOW)
+        process = project.start("--profile", "p=10")
+        wait_for(lambda: n_records(project) >= 3)
+        process.send_signal(signum)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        if status > 0:
+            assert "testinfra measure --resume" in err
+        else:
+            wait_for(lambda: not child_alive(project))
+        before = n_records(project)
+        assert before < 12
+        document = project.document("--resume")
+        assert len(document["measured"]) == 12
+        records = [record for run in project.runs() for record in run.measurements]
+        passed = [record.nodeid for record in records if record.outcome is Outcome.PASSED]
+        assert len(passed) == len(set(passed)) == 12
+
+    def test_a_test_that_kills_the_process_is_recorded_and_the_others_still_run(
+        self, project: Project
+    ) -> None:
+        """The one it happened in is crashed; the run goes on with the next one."""
+        project.write(
+            test_a="""
+            import os
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_before(x):
+                pass
+
+            @given(st.integers())
+            def test_dies(x):
+                os.kill(os.getpid(), 9)
+
+            @given(st.integers())
+            def test_after(x):
+                pass
+            """
+        )
+        document = project.document("--profile", "p=10", status=1)
+        assert {test["nodeid"] for test in document["measured"]} == {
+            "test_a.py::test_before",
+            "test_a.py::test_after",
+        }
+        (crashed,) = document["failed"]
+        assert (crashed["nodeid"], crashed["outcome"]) == ("test_a.py::test_dies", "crashed")
+        assert "signal 9" in crashed["reason"]
+
+    @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+    def test_a_worker_that_dies_loses_only_its_running_test(self, project: Project) -> None:
+        """With `-n` too."""
+        project.write(
+            test_a="""
+            import os, pytest
+            from hypothesis import given, strategies as st
+
+            @pytest.mark.parametrize("i", range(6))
+            @given(x=st.integers())
+            def test_x(i, x):
+                if i == 3:
+                    os._exit(1)
+            """
+        )
+        document = project.document("--profile", "p=10", "-n", "2", status=1)
+        assert len(document["measured"]) == 5
+        assert [(test["nodeid"], test["outcome"]) for test in document["failed"]] == [
+            ("test_a.py::test_x[3]", "crashed")
+        ]
+
+
+def child_alive(project: Project) -> bool:
+    """Return whether a pytest process still works in the project's folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == project.root and b"pytest" in (
+                process / "cmdline"
+            ).read_bytes():
+                return True
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,239 @@
+"""Run files survive whatever happens to the process that writes them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
+from atom_testinfra.core.measurement import (
+    RUN_SCHEMA_VERSION,
+    Collected,
+    Kind,
+    Machine,
+    Measurement,
+    Outcome,
+    PinPolicy,
+    Provenance,
+    RunEnd,
+    RunHeader,
+)
+from atom_testinfra.storage.runs import (
+    RunWriter,
+    append,
+    list_sessions,
+    load_run,
+    load_session,
+    prepare_folder,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def header(session_id: str = "s1", run_id: str = "s1-local-s0-r0", **changes: object) -> RunHeader:
+    """Return a header as the plugin writes it."""
+    values = {
+        "schema_version": RUN_SCHEMA_VERSION,
+        "run_id": run_id,
+        "session_id": session_id,
+        "started_at": "2026-11-22T17:15:00.000Z",
+        "profile": "local",
+        "max_examples": 200,
+        "pins": PinPolicy.RESPECT,
+        "seed_set": 0,
+        "repeat": 0,
+        "n_workers": 0,
+        "provenance": Provenance(
+            commit=None,
+            is_dirty=None,
+            command=["pytest"],
+            python="CPython 3.11.7",
+            versions={},
+            machine=Machine(system="Linux", arch="x86_64", cpu="a", n_cpus=2, memory_mb=1),
+        ),
+    }
+    return RunHeader(**(values | changes))  # type: ignore[arg-type]
+
+
+def measurement(nodeid: str = "test_a.py::test_x") -> Measurement:
+    """Return a record of a plain test."""
+    return Measurement(nodeid=nodeid, kind=Kind.PLAIN, outcome=Outcome.PASSED)
+
+
+RECORDS = [
+    header(),
+    Collected(nodeids=["test_a.py::test_x", "test_a.py::test_y[ü \"'/]"]),
+    measurement(),
+    measurement("test_a.py::test_y[ü \"'/]"),
+    RunEnd(exit_status=0, wall_s=1.0, cpu_s=0.5, outcomes={"passed": 2}),
+]
+
+
+def write(path: Path, records: list[object]) -> Path:
+    """Write a run file."""
+    with RunWriter(path) as writer:
+        for record in records:
+            writer.write(record)  # type: ignore[arg-type]
+    return path
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    """Nothing is lost or changed on the way through the file."""
+    run = load_run(write(tmp_path / "run.jsonl", RECORDS))
+    assert [run.header, run.collected, *run.measurements, run.end] == RECORDS
+    assert run.is_complete
+
+
+def test_a_file_cut_off_anywhere_keeps_its_whole_lines(tmp_path: Path) -> None:
+    """Whatever number of bytes reached the disk, the run is what the whole lines say, or no run at all."""
+    data = write(tmp_path / "run.jsonl", RECORDS).read_bytes()
+    cut = tmp_path / "cut.jsonl"
+    for size in range(len(data)):
+        cut.write_bytes(data[:size])
+        n_lines = data[:size].count(b"\n")
+        if n_lines == 0:
+            with pytest.raises(RunFileError, match="holds no run"):
+                load_run(cut)
+        else:
+            run = load_run(cut)
+            assert run.measurements == RECORDS[2:4][: max(0, n_lines - 2)]
+            assert not run.is_complete
+
+
+def test_a_record_appended_after_a_cut_line_stands_on_its_own(tmp_path: Path) -> None:
+    """What is appended to a killed run's file takes the place of the line that was not finished."""
+    path = write(tmp_path / "run.jsonl", RECORDS[:3])
+    with path.open("ab") as file:
+        file.write(b'{"record":"test","nodeid":"test_')
+    append(path, measurement("test_a.py::test_z"))
+    assert [record.nodeid for record in load_run(path).measurements] == [
+        "test_a.py::test_x",
+        "test_a.py::test_z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no run"),
+        (b"\xff\xfe\n", "run.jsonl':1: not a record"),
+        (b"[1]\n", "run.jsonl':1: not a record"),
+        (b'{"record":"end","exit_status":0,"wall_s":1,"cpu_s":1,"outcomes":{}}\n', ":1: the first line"),
+        (b'{"record":"test"}\n', "run.jsonl':1: not a record.*nodeid"),
+        (b"[" * 100_000 + b"\n", "run.jsonl':1: not a record"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_by_line(tmp_path: Path, content: bytes, message: str) -> None:
+    """The error names the file, the line and what is wrong with it."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RunFileError, match=message):
+        load_run(path)
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    """A schema of the future is not guessed at."""
+    path = write(tmp_path / "run.jsonl", [header(schema_version=RUN_SCHEMA_VERSION + 1)])
+    with pytest.raises(RunFileError, match="schema version 2, this is 1"):
+        load_run(path)
+
+
+def test_an_existing_file_is_never_written_to(tmp_path: Path) -> None:
+    """A run file belongs to one run."""
+    path = write(tmp_path / "run.jsonl", RECORDS)
+    before = path.read_bytes()
+    with pytest.raises(RunFileError, match="exists already"):
+        RunWriter(path)
+    assert path.read_bytes() == before
+
+
+def test_a_writer_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
+    """No empty file can be taken for a result."""
+    write(tmp_path / "run.jsonl", [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the file and what to do; what was written before stays."""
+    writer = RunWriter(tmp_path / "run.jsonl")
+    writer.write(RECORDS[0])  # type: ignore[arg-type]
+    full = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(writer, "_file", full)
+    with pytest.raises(RunFileError, match="No space left") as caught:
+        writer.write(measurement())
+    os.close(full)
+    assert caught.value.hint == "free some space; what was recorded before is kept"
+    assert load_run(tmp_path / "run.jsonl").header == RECORDS[0]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
+    """The message names the folder's setting."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(RunFileError, match="Permission denied"):
+        RunWriter(folder / "run.jsonl")
+
+
+def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
+    """A test that forks and lets the child run on does not record twice."""
+    with RunWriter(tmp_path / "run.jsonl") as writer:
+        writer.write(header())
+        child = os.fork()
+        if child == 0:
+            writer.write(measurement())
+            writer.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        writer.write(measurement("test_a.py::test_parent"))
+    assert [r.nodeid for r in load_run(tmp_path / "run.jsonl").measurements] == ["test_a.py::test_parent"]
+
+
+class TestSessions:
+    """All runs of one call belong together."""
+
+    def test_the_latest_session_is_the_default(self, tmp_path: Path) -> None:
+        """Session ids begin with their time."""
+        for session in ("20260101T000000Z-aa", "20260102T000000Z-bb"):
+            for repeat in range(2):
+                run_id = f"{session}-local-s0-r{repeat}"
+                first = header(session, run_id, started_at=f"2026-01-0{repeat + 1}T00:00:00Z", repeat=repeat)
+                write(tmp_path / f"{run_id}.jsonl", [first, *RECORDS[1:]])
+        runs = load_session(tmp_path)
+        assert [run.header.run_id for run in runs] == [
+            "20260102T000000Z-bb-local-s0-r0",
+            "20260102T000000Z-bb-local-s0-r1",
+        ]
+        assert len(load_session(tmp_path, "20260101T000000Z-aa")) == 2
+
+    def test_a_run_that_collected_nothing_is_passed_over(self, tmp_path: Path) -> None:
+        """Files of runs that were killed before their first test are no results."""
+        write(tmp_path / "a.jsonl", [header()])
+        (tmp_path / "b.jsonl").write_bytes(b"")
+        (tmp_path / "c.jsonl").write_bytes(b'{"record":"ru')
+        assert list_sessions(tmp_path) == {"s1": [tmp_path / "a.jsonl"]}
+        assert load_session(tmp_path) == []
+
+    def test_an_unknown_session_is_named(self, tmp_path: Path) -> None:
+        """The error lists the ones there are."""
+        write(tmp_path / "a.jsonl", RECORDS)
+        with pytest.raises(NothingMeasuredError, match="no session 'x'") as caught:
+            load_session(tmp_path, "x")
+        assert caught.value.hint == "there are: s1"
+
+    def test_no_runs_at_all_is_told_with_the_next_step(self, tmp_path: Path) -> None:
+        """An empty or missing folder is the same."""
+        with pytest.raises(NothingMeasuredError, match="no runs") as caught:
+            load_session(tmp_path / "missing")
+        assert caught.value.hint == "measure first: testinfra measure"
+
+
+def test_the_folder_of_run_files_ignores_itself(tmp_path: Path) -> None:
+    """Run files do not end up in version control."""
+    prepare_folder(tmp_path / "runs")
+    assert (tmp_path / "runs" / ".gitignore").read_text() == "*\n"
