@@ -1,8 +1,8 @@
 """
 Which property holds which invariant: `python -m tests.invariants [--check]`, from `backend/`.
 
-The table is made from what pytest collects: the marker `invariant(number)` of each test, its docstring, and the
-tier that the performance baseline gives it. A number without a property is an error.
+The table is made from what pytest collects: the marker `invariant(number)` of each test, its docstring, and
+the tier that the performance baseline gives it. A number without a property is an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ HEAD = f"""\
 # Invariants
 
 Each rule of the domain, the properties that hold it, and the tier each is budgeted for. Written by
-`make invariants` from the tests themselves; a number from {NUMBERS[0]} to {NUMBERS[-1]} without a property is an error.
+`make invariants` from the tests themselves; a number from {NUMBERS[0]} to {NUMBERS[-1]} without a property
+is an error.
 
 | number | property | what it states | tier |
 | -----: | -------- | -------------- | ---- |
@@ -68,7 +69,7 @@ class Collector:
 
 
 def main() -> int:
-    """Write the document, or check it: 1 if it is stale or a number is missing, 2 if nothing can be collected."""
+    """Write or check the document: 1 if it is stale or a number is missing, 2 if nothing is collected."""
     parser = argparse.ArgumentParser(prog="python -m tests.invariants", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the document is stale")
     is_check = parser.parse_args().check
@@ -108,11 +109,11 @@ def load_tiers() -> dict[str, str]:
 
 def render(found: dict[int, list[HeldBy]], tiers: dict[str, str]) -> str:
     """Return the document: a row for each number and property."""
-    rows = [
-        f"| {number} | {_name(held_by.nodeid)} | {held_by.statement} | {tiers.get(held_by.nodeid, NOT_MEASURED)} |"
-        for number in NUMBERS
-        for held_by in sorted(found.get(number, ()), key=lambda held_by: held_by.nodeid)
-    ]
+    rows = []
+    for number in NUMBERS:
+        for held_by in sorted(found.get(number, ()), key=lambda held_by: held_by.nodeid):
+            tier = tiers.get(held_by.nodeid, NOT_MEASURED)
+            rows.append(f"| {number} | {_name(held_by.nodeid)} | {held_by.statement} | {tier} |")
     return HEAD + "\n".join(rows) + "\n"
 
 
