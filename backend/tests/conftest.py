@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from atom.kit.clock import ManualClock
-from tests.database import Database, open_database
+from tests.database import Database, close_shared_database, shared_database
 from tests.factories import NOW
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Database]:
+def database() -> Database:
     """The migrated database of this process; `tests/database.py` says how to use it."""
-    database = open_database()
-    yield database
-    database.close()
+    return shared_database()
+
+
+def pytest_unconfigure() -> None:
+    """Drop the database of this process, if a test asked for it."""
+    close_shared_database()
 
 
 @pytest.fixture

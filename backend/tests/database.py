@@ -1,28 +1,32 @@
 """
 Test databases: migrated once per process, then undone or put back, never built per example.
 
-The session fixture `database` offers three ways in, all usable inside `@given`:
+The session fixture `database` offers four ways in, all usable inside `@given`:
 
 - `session()`: one session in a transaction that is rolled back afterwards. The cheapest; for what does not
   depend on a commit: inside it a commit only releases a savepoint, and constraints deferred to the commit are
   not checked.
 - `sessions()`: a maker of sessions that really commit; the database is put back to its migrated state
   afterwards. On SQLite they share one connection: one session at a time.
+- `prepared(setup)`: the same on a database that has the rows of `setup`, a function of a module: its rows are
+  written once and copied on SQLite. For a property whose examples all begin alike.
 - `clone()`: a database of its own with as many connections as wanted, a file on SQLite; for threads and
   processes.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Engine, func, make_url, select, text
 from sqlalchemy.orm import Session, sessionmaker
@@ -31,8 +35,12 @@ from atom.db import migrate
 from atom.db.session import create_engine, session_factory
 from atom.tables import METADATA
 
+Value = TypeVar("Value")
+Setup = Callable[[sessionmaker[Session]], Value]
+
 URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
 MEMORY_FILES = Path("/dev/shm")
+ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,23 @@ class Database(ABC):
             self._restore()
 
     @contextmanager
+    def prepared(self, setup: Setup[Value]) -> Iterator[tuple[sessionmaker[Session], Value]]:
+        """Give the same, and what `setup` returned, on a database that has the rows it committed."""
+        try:
+            yield self._sessions, self._prepare(setup)
+        finally:
+            self._restore()
+
+    def snapshot(self, *tables: str) -> dict[str, list[str]]:
+        """Return all rows of the tables, of every table if none is named: equal if the rows are."""
+        with self.engine.connect() as connection:
+            driver = connection.connection.cursor()
+            try:
+                return {table: _rows(driver, table) for table in tables or ALL_TABLES}
+            finally:
+                driver.close()
+
+    @contextmanager
     def clone(self) -> Iterator[Clone]:
         """Give a database of its own, dropped afterwards."""
         with self._copied() as url:
@@ -87,6 +112,10 @@ class Database(ABC):
     def close(self) -> None:
         """Drop what this object made."""
         self.engine.dispose()
+
+    def _prepare(self, setup: Setup[Value]) -> Value:
+        """Write the rows of `setup`, or bring them back."""
+        return setup(self._sessions)
 
     @abstractmethod
     def _restore(self) -> None:
@@ -101,29 +130,54 @@ class SqliteDatabase(Database):
     """SQLite in memory; put back by copying the pages of a template over it."""
 
     def __init__(self) -> None:
-        template = create_engine("sqlite://")
-        migrate.upgrade(template)
-        self._image = _driver(template).serialize()
-        template.dispose()
-        self._template = sqlite3.connect(":memory:", check_same_thread=False)
-        self._template.deserialize(self._image)
-        super().__init__(create_engine("sqlite://"))
-        self._restore()
+        engine = create_engine("sqlite://")
+        migrate.upgrade(engine)
+        self._migrated = _Template(engine, None)
+        self._prepared: dict[Setup[Any], _Template] = {}
+        self._state = (self._migrated, _driver(engine).total_changes)
+        super().__init__(engine)
 
     def close(self) -> None:
         super().close()
-        self._template.close()
+        for template in (self._migrated, *self._prepared.values()):
+            template.connection.close()
+
+    def _prepare(self, setup: Setup[Value]) -> Value:
+        if setup not in self._prepared:
+            self._prepared[setup] = _Template(self.engine, super()._prepare(setup))
+        self._load(self._prepared[setup])
+        return self._prepared[setup].value
 
     def _restore(self) -> None:
-        self._template.backup(_driver(self.engine))
+        self._load(self._migrated)
+
+    def _load(self, template: _Template) -> None:
+        driver = _driver(self.engine)
+        if self._state != (template, driver.total_changes):
+            template.connection.backup(driver)
+            self._state = (template, driver.total_changes)
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:
         parent = MEMORY_FILES if MEMORY_FILES.is_dir() else None
         with tempfile.TemporaryDirectory(prefix="atom-", dir=parent) as folder:
             path = Path(folder, "clone.sqlite3")
-            path.write_bytes(self._image)
+            path.write_bytes(self._migrated.connection.serialize())
             yield URL.create("sqlite", database=str(path))
+
+
+class _Template:
+    """A copy of an in-memory database, and the value that goes with it."""
+
+    def __init__(self, engine: Engine, value: Any) -> None:
+        self.connection = sqlite3.connect(":memory:", check_same_thread=False)
+        self.value = value
+        _driver(engine).backup(self.connection)
+
+
+def _rows(driver: Any, table: str) -> list[str]:
+    driver.execute(f'SELECT * FROM "{table}"')
+    return sorted(map(repr, driver.fetchall()))
 
 
 def _driver(engine: Engine) -> sqlite3.Connection:
@@ -152,6 +206,7 @@ class PostgresDatabase(Database):
             }
         template.dispose()
         self._administer(f'CREATE DATABASE "{self._own}" TEMPLATE "{self._template}"')
+        self._administer(f'ALTER DATABASE "{self._own}" SET synchronous_commit = off')
         deletes = (
             f'DELETE FROM "{table.name}";' for table in METADATA.sorted_tables if table.name not in filled
         )
@@ -183,8 +238,20 @@ class PostgresDatabase(Database):
             connection.execute(text(statement))
 
 
-def open_database() -> Database:
-    """Return a database on the server that the environment names, on SQLite if it names none."""
+@functools.cache
+def shared_database() -> Database:
+    """
+    Return the database of this process, the one that the fixture `database` gives; state machines ask here.
+
+    It is on the server that the environment names, on SQLite if it names none.
+    """
     address = next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), "sqlite://")
     url = make_url(address)
     return PostgresDatabase(url) if url.get_backend_name() == "postgresql" else SqliteDatabase()
+
+
+def close_shared_database() -> None:
+    """Drop the database of this process, if there is one."""
+    if shared_database.cache_info().currsize:
+        shared_database().close()
+        shared_database.cache_clear()

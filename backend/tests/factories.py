@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db.base import Base
+from atom.db.session import unit_of_work
+from atom.kit.clock import ManualClock
 from atom.kit.ids import new_id
-from atom.tables import METADATA, agents, episodes, identity
+from atom.ledger import service
+from atom.ledger.postings import AccountType, NewTransaction, credit, debit
+from atom.tables import METADATA, agents, episodes, identity, ledger
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -107,3 +111,41 @@ def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     }
     if rows:
         session.execute(ADD_EPISODES, [{"id": new_id(), **defaults, **row} for row in rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """A workspace with accounts: asset accounts that have been funded, and the equity that funded them."""
+
+    workspace_id: str
+    equity_id: str
+    asset_ids: tuple[str, ...]
+
+
+def books(sessions: sessionmaker[Session], *funds_minor: int, floor_minor: int | None = 0) -> Books:
+    """Commit a workspace with one asset account for each amount, funded with it by a posted transaction."""
+    workspace_id = new_id()
+    equity, *assets = accounts = [
+        {
+            "id": new_id(),
+            "workspace_id": workspace_id,
+            "code": f"{number:04}",
+            "name": "Account",
+            "type": AccountType.ASSET if number else AccountType.EQUITY,
+            "floor_minor": floor_minor,
+        }
+        for number in range(len(funds_minor) + 1)
+    ]
+    asset_ids = tuple(account["id"] for account in assets)
+    funding = tuple(debit(id_, minor) for id_, minor in zip(asset_ids, funds_minor, strict=True) if minor)
+    with unit_of_work(sessions) as session:  # plain inserts: this runs in every example of many properties
+        session.connection().execute(
+            insert(identity.Workspace.__table__), {"id": workspace_id, "name": "Acme"}
+        )
+        session.connection().execute(insert(ledger.Account.__table__), accounts)
+        if funding:
+            new = NewTransaction(
+                workspace_id=workspace_id, postings=(*funding, credit(equity["id"], sum(funds_minor)))
+            )
+            service.post(session, ManualClock(NOW), new)
+    return Books(workspace_id=workspace_id, equity_id=equity["id"], asset_ids=asset_ids)

@@ -7,7 +7,8 @@ from atom.chat import models as chat
 from atom.db.base import Base
 from atom.episodes import models as episodes
 from atom.identity import models as identity
+from atom.ledger import models as ledger
 
-__all__ = ["METADATA", "agents", "chat", "episodes", "identity"]
+__all__ = ["METADATA", "agents", "chat", "episodes", "identity", "ledger"]
 
 METADATA = Base.metadata

@@ -47,7 +47,9 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later can find the lock taken when there is nothing left to
     # wait for; taking the write lock at the start makes the second writer wait instead of fail.
     read_only = connection.get_execution_options().get(READ_ONLY, False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(read_only)}")
+    if connection.info.get(READ_ONLY, False) is not read_only:
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(read_only)}")
+        connection.info[READ_ONLY] = read_only
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 

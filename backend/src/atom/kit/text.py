@@ -11,6 +11,7 @@ from atom.kit.errors import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAX_NAME = 200
 MAX_JSON_LENGTH = 100_000
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -24,6 +25,13 @@ def check_text(text: str, *, field: str, max_length: int) -> None:
             f"{field} has {len(text)} characters, at most {max_length} are allowed", field=field
         )
     _check_storable(text, field=field)
+
+
+def checked_text(text: str, *, field: str, max_length: int = MAX_NAME) -> str:
+    """Return the text without surrounding space, or raise as `check_text` does."""
+    stripped = text.strip()
+    check_text(stripped, field=field, max_length=max_length)
+    return stripped
 
 
 def check_json(value: Mapping[str, Any], *, field: str) -> None:

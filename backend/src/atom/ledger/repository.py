@@ -1,0 +1,293 @@
+"""
+Every query of the ledger.
+
+What a posting needs is a fixed number of statements of fixed text, however many entries it has: the database
+loops over rows, not Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import BigInteger, Table, and_, bindparam, case, exists, func, insert, select, tuple_, update
+from sqlalchemy import cast as sql_cast
+
+from atom.identity.models import Workspace
+from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
+from atom.ledger.postings import AccountType, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy.orm import Session
+
+    from atom.kit.pagination import PageRequest
+
+ACCOUNTS = cast("Table", Account.__table__)
+TRANSACTIONS = cast("Table", Transaction.__table__)
+ENTRIES = cast("Table", JournalEntry.__table__)
+
+IS_DEBIT = ENTRIES.c.side == Side.DEBIT
+GROWS_ON_DEBIT = ACCOUNTS.c.type.in_([AccountType.ASSET, AccountType.EXPENSE])
+EFFECT: ColumnElement[int] = case(
+    (IS_DEBIT == GROWS_ON_DEBIT, ENTRIES.c.amount_minor), else_=-ENTRIES.c.amount_minor
+)
+"""What an entry adds to the balance of its account."""
+IS_POSTED = TRANSACTIONS.c.status == TransactionStatus.POSTED
+
+
+def _sum(amount: ColumnElement[int]) -> ColumnElement[int]:
+    """An exact sum: PostgreSQL adds up in NUMERIC, and of no rows at all it is 0."""
+    return sql_cast(func.coalesce(func.sum(amount), 0), BigInteger)
+
+
+# Statements are built once: building one costs as much as running it. Rows are read anew even if the session
+# holds them: balances and statuses change by UPDATE, behind the back of the ORM.
+FRESH = {"populate_existing": True}
+LIST_ACCOUNTS = (
+    select(Account)
+    .where(Account.workspace_id == bindparam("workspace"))
+    .order_by(Account.code)
+    .execution_options(**FRESH)
+)
+GET_ACCOUNT = (
+    select(Account)
+    .where(Account.workspace_id == bindparam("workspace"), Account.id == bindparam("account"))
+    .execution_options(**FRESH)
+)
+GET_TRANSACTION = (
+    select(Transaction)
+    .where(Transaction.workspace_id == bindparam("workspace"), Transaction.id == bindparam("transaction"))
+    .execution_options(**FRESH)
+)
+GET_BY_EXTERNAL_ID = (
+    select(Transaction)
+    .where(Transaction.workspace_id == bindparam("workspace"))
+    .where(Transaction.external_id == bindparam("external"))
+    .execution_options(**FRESH)
+)
+LIST_ENTRIES = (
+    select(JournalEntry)
+    .where(JournalEntry.transaction_id == bindparam("transaction"))
+    .order_by(JournalEntry.position)
+)
+LOCK_ACCOUNTS = (
+    select(
+        ACCOUNTS.c.id,
+        ACCOUNTS.c.type,
+        ACCOUNTS.c.currency,
+        ACCOUNTS.c.is_active,
+        exists()
+        .where(
+            ClosedPeriod.workspace_id == bindparam("workspace"),
+            bindparam("day").between(ClosedPeriod.starts_on, ClosedPeriod.ends_on),
+        )
+        .label("is_closed"),
+    )
+    .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
+    .where(ACCOUNTS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(ACCOUNTS.c.id)  # every posting takes its locks in the same order: no deadlock
+    .with_for_update(of=ACCOUNTS, key_share=True)
+)
+FINISH = (
+    update(TRANSACTIONS)
+    .where(TRANSACTIONS.c.id == bindparam("transaction"))
+    .where(TRANSACTIONS.c.status == TransactionStatus.PENDING)
+    .values(status=bindparam("to"), posted_at=bindparam("at"))
+)
+APPLY_ENTRIES = (
+    update(ACCOUNTS)
+    .where(
+        ACCOUNTS.c.id.in_(
+            select(ENTRIES.c.account_id).where(ENTRIES.c.transaction_id == bindparam("transaction"))
+        )
+    )
+    .values(
+        balance_minor=ACCOUNTS.c.balance_minor
+        + select(_sum(EFFECT))
+        .where(ENTRIES.c.transaction_id == bindparam("transaction"), ENTRIES.c.account_id == ACCOUNTS.c.id)
+        .scalar_subquery()
+    )
+)
+
+
+SUM_ENTRIES = (
+    select(
+        ACCOUNTS.c.id,
+        ACCOUNTS.c.code,
+        ACCOUNTS.c.currency,
+        ACCOUNTS.c.balance_minor,
+        _sum(case((IS_DEBIT, ENTRIES.c.amount_minor), else_=0)).label("debit_minor"),
+        _sum(case((IS_DEBIT, 0), else_=ENTRIES.c.amount_minor)).label("credit_minor"),
+        _sum(EFFECT).label("effect_minor"),
+    )
+    .select_from(
+        ACCOUNTS.outerjoin(
+            ENTRIES.join(TRANSACTIONS, and_(TRANSACTIONS.c.id == ENTRIES.c.transaction_id, IS_POSTED)),
+            ENTRIES.c.account_id == ACCOUNTS.c.id,
+        )
+    )
+    .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
+    .group_by(ACCOUNTS.c.id)
+    .order_by(ACCOUNTS.c.code)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAccount:
+    """What a posting has to know of an account, and whether its day lies in a closed period."""
+
+    id: str
+    type: AccountType
+    currency: str
+    is_active: bool
+    is_closed: bool
+
+
+def add_account(session: Session, account: Account) -> None:
+    """Write an account."""
+    session.add(account)
+    session.flush()
+
+
+def get_account(session: Session, workspace_id: str, account_id: str) -> Account | None:
+    """Return an account as the database has it."""
+    return session.scalar(GET_ACCOUNT, {"workspace": workspace_id, "account": account_id})
+
+
+def list_accounts(session: Session, workspace_id: str) -> Sequence[Account]:
+    """Return the workspace's accounts by code, with their balances."""
+    return session.scalars(LIST_ACCOUNTS, {"workspace": workspace_id}).all()
+
+
+def update_account(
+    session: Session, workspace_id: str, account_id: str, expected_version: int, values: Mapping[str, Any]
+) -> bool:
+    """Change the account and count its version up, unless it is at another version already."""
+    statement = (
+        update(ACCOUNTS)
+        .where(ACCOUNTS.c.id == account_id, ACCOUNTS.c.workspace_id == workspace_id)
+        .where(ACCOUNTS.c.version == expected_version)
+        .values(version=expected_version + 1, **values)
+    )
+    return _n_changed(session, statement) == 1
+
+
+def lock_accounts(
+    session: Session, workspace_id: str, account_ids: Iterable[str], day: date
+) -> dict[str, LockedAccount]:
+    """Lock the accounts until the transaction ends; return what a posting of that day has to know of them."""
+    session.flush()
+    found = session.connection().execute(
+        LOCK_ACCOUNTS, {"workspace": workspace_id, "ids": sorted(set(account_ids)), "day": day}
+    )
+    return {row.id: LockedAccount(*row) for row in found}
+
+
+def lock_workspace(session: Session, workspace_id: str) -> bool:
+    """Wait for the postings under way in the workspace, hold back new ones; False if there is no such one."""
+    query = select(Workspace.id).where(Workspace.id == workspace_id).with_for_update()
+    return session.scalar(query) is not None
+
+
+def insert_transaction(session: Session, values: Mapping[str, Any]) -> None:
+    """Write a header."""
+    session.connection().execute(insert(TRANSACTIONS), dict(values))
+
+
+def insert_entries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write entries, all at once."""
+    session.connection().execute(insert(ENTRIES), [dict(row) for row in rows])
+
+
+def finish(
+    session: Session, transaction_id: str, to: TransactionStatus, *, posted_at: datetime | None = None
+) -> bool:
+    """Move a pending transaction to its final status; False if it is not pending."""
+    values = {"transaction": transaction_id, "to": to, "at": posted_at}
+    return _n_changed(session, FINISH, values) == 1
+
+
+def apply_entries(session: Session, transaction_id: str) -> None:
+    """Add the transaction's entries to the balances of their accounts."""
+    session.connection().execute(APPLY_ENTRIES, {"transaction": transaction_id})
+
+
+def get_transaction(session: Session, workspace_id: str, transaction_id: str) -> Transaction | None:
+    """Return a transaction as the database has it."""
+    return session.scalar(GET_TRANSACTION, {"workspace": workspace_id, "transaction": transaction_id})
+
+
+def get_transaction_by_external_id(
+    session: Session, workspace_id: str, external_id: str
+) -> Transaction | None:
+    """Return the transaction that was given this external id."""
+    return session.scalar(GET_BY_EXTERNAL_ID, {"workspace": workspace_id, "external": external_id})
+
+
+def list_transactions(
+    session: Session, workspace_id: str, page: PageRequest, *, account_id: str | None = None
+) -> Sequence[Transaction]:
+    """Return transactions, newest first, one more than the page holds if there is a next page."""
+    query = (
+        select(Transaction)
+        .where(Transaction.workspace_id == workspace_id)
+        .order_by(Transaction.created_at.desc(), Transaction.id.desc())
+        .limit(page.limit + 1)
+    )
+    if page.after is not None:
+        query = query.where(tuple_(Transaction.created_at, Transaction.id) < (page.after.at, page.after.id))
+    if account_id is not None:
+        query = query.where(
+            Transaction.id.in_(
+                select(JournalEntry.transaction_id).where(JournalEntry.account_id == account_id)
+            )
+        )
+    return session.scalars(query).all()
+
+
+def list_entries(session: Session, transaction_id: str) -> Sequence[JournalEntry]:
+    """Return a transaction's entries in the order they were posted."""
+    return session.scalars(LIST_ENTRIES, {"transaction": transaction_id}).all()
+
+
+def find_overlapping_period(
+    session: Session, workspace_id: str, starts_on: date, ends_on: date
+) -> ClosedPeriod | None:
+    """Return a closed period that shares a day with the range."""
+    query = select(ClosedPeriod).where(
+        ClosedPeriod.workspace_id == workspace_id,
+        ClosedPeriod.starts_on <= ends_on,
+        ClosedPeriod.ends_on >= starts_on,
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def list_pending(session: Session, workspace_id: str, starts_on: date, ends_on: date) -> Sequence[str]:
+    """Return the ids of the transactions of the range that are still pending."""
+    query = (
+        select(Transaction.id)
+        .where(Transaction.workspace_id == workspace_id, Transaction.status == TransactionStatus.PENDING)
+        .where(Transaction.transaction_date.between(starts_on, ends_on))
+        .order_by(Transaction.transaction_date, Transaction.id)
+    )
+    return session.scalars(query).all()
+
+
+def add_closed_period(session: Session, period: ClosedPeriod) -> None:
+    """Write a closed period."""
+    session.add(period)
+    session.flush()
+
+
+def sum_entries(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
+    """Return for each account its balance, and what its posted entries say: debits, credits, their effect."""
+    session.flush()
+    return session.connection().execute(SUM_ENTRIES, {"workspace": workspace_id}).all()
+
+
+def _n_changed(session: Session, statement: Any, values: Mapping[str, Any] | None = None) -> int:
+    return session.connection().execute(statement, dict(values or {})).rowcount

@@ -1,0 +1,117 @@
+"""How disturbed this machine and this interpreter are right now."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from atom_testinfra.machine.calibration import calibrate
+from atom_testinfra.machine.clocks import CLOCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+N_CALIBRATIONS = 100
+"""About 0.2 s of CPU: long enough to meet what else is running."""
+
+TRACER_VARIABLES = (
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
+    "COV_CORE_SOURCE",
+    "COV_CORE_CONFIG",
+    "COV_CORE_DATAFILE",
+    "PYDEVD_LOAD_VALUES_ASYNC",
+    "PYCHARM_DEBUG",
+    "BUNDLED_DEBUGPY_PATH",
+)
+DEBUG_VARIABLES = ("PYTHONDEVMODE", "PYTHONTRACEMALLOC", "PYTHONMALLOC", "PYTHONASYNCIODEBUG")
+
+
+class Noise(Struct, frozen=True, kw_only=True):
+    """What calibrating many times in a row showed."""
+
+    calibrations_s: list[float]
+    cpu_share: float
+    """CPU over wall time."""
+    steal: float | None
+    """Part of the machine's time taken by its host; `None` where it is not told."""
+
+
+def measure_noise(n_calibrations: int = N_CALIBRATIONS) -> Noise:
+    """Calibrate many times in a row; takes about 0.2 s of CPU."""
+    calibrate()
+    ticks = _read_ticks()
+    wall_s, cpu_s = CLOCKS.wall(), CLOCKS.process_cpu()
+    calibrations_s = [calibrate() for _ in range(n_calibrations)]
+    wall_s, cpu_s = CLOCKS.wall() - wall_s, CLOCKS.process_cpu() - cpu_s
+    return Noise(calibrations_s=calibrations_s, cpu_share=cpu_s / wall_s, steal=_steal_since(ticks))
+
+
+def read_load() -> float | None:
+    """Return the load average over the last minute."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
+def read_governors(folder: Path = Path("/sys/devices/system/cpu")) -> list[str]:
+    """Return the frequency governors of the cores, each once; none where the machine does not tell."""
+    governors = set()
+    for path in folder.glob("cpu[0-9]*/cpufreq/scaling_governor"):
+        try:
+            governors.add(path.read_text(encoding="ascii").strip())
+        except (OSError, UnicodeDecodeError):
+            continue
+    return sorted(governors)
+
+
+def find_tracers(environ: Mapping[str, str]) -> list[str]:
+    """Return what traces Python code in this process, or will in those that it starts."""
+    tracers = []
+    if sys.gettrace() is not None:
+        tracers.append(f"{_describe(sys.gettrace())} (sys.settrace)")
+    if sys.getprofile() is not None:
+        tracers.append(f"{_describe(sys.getprofile())} (sys.setprofile)")
+    tracers += [f"{name} (sys.monitoring)" for name in _monitoring_tools()]
+    tracers += [f"{name} in the environment" for name in TRACER_VARIABLES if environ.get(name)]
+    return tracers
+
+
+def find_debug_modes(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables that put an interpreter into a slower mode, as they are set."""
+    return [f"{name}={environ[name]}" for name in DEBUG_VARIABLES if environ.get(name)]
+
+
+def _monitoring_tools() -> list[str]:
+    monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
+    if monitoring is None:
+        return []
+    return [name for tool in range(6) if (name := monitoring.get_tool(tool)) is not None]
+
+
+def _describe(tracer: object) -> str:
+    kind = type(tracer)
+    name = getattr(tracer, "__qualname__", kind.__qualname__)
+    return f"{getattr(tracer, '__module__', None) or kind.__module__}.{name}"
+
+
+def _read_ticks() -> list[int] | None:
+    """Return the machine's clock ticks by use: user, nice, system, idle, iowait, irq, softirq, steal."""
+    try:
+        first, *fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    except (OSError, ValueError):
+        return None
+    return [int(field) for field in fields[:8]] if first == "cpu" and len(fields) >= 8 else None
+
+
+def _steal_since(before: list[int] | None) -> float | None:
+    after = _read_ticks()
+    if before is None or after is None:
+        return None
+    passed = sum(after) - sum(before)
+    return (after[7] - before[7]) / passed if passed > 0 else 0.0

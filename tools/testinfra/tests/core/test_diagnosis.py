@@ -1,0 +1,95 @@
+"""What the doctor makes of what it saw."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from atom_testinfra.core.diagnosis import Level, Observation, Pinned, diagnose
+
+WELL = Observation(
+    calibrations_s=[0.001, 0.00101, 0.00099, 0.00102, 0.00098],
+    cpu_share=0.99,
+    steal=0.0,
+    load=0.1,
+    n_cpus=2,
+    governors=["performance"],
+    ci_variables=[],
+    tracers=[],
+    debug_variables=[],
+    option_sources={"pytest.ini": ["-ra", "--strict-markers"]},
+    pins=[],
+    profile_loads=[],
+    unreadable=[],
+    versions={"python": "3.11.7", "hypothesis": "6.150.1", "pytest": "8.4.2"},
+)
+
+
+def levels(seen: Observation) -> dict[str, Level]:
+    """The worst level of each check."""
+    order = list(Level)
+    found: dict[str, Level] = {}
+    for finding in diagnose(seen).findings:
+        found[finding.check] = max(finding.level, found.get(finding.check, Level.OK), key=order.index)
+    return found
+
+
+def test_a_healthy_machine_has_nothing_to_advise() -> None:
+    """Every check says that it is well, and none is silent."""
+    diagnosis = diagnose(WELL)
+    assert not diagnosis.is_spoilt
+    assert {finding.level for finding in diagnosis.findings} == {Level.OK}
+    assert {finding.check for finding in diagnosis.findings} == {
+        "noise", "contention", "steal", "governor", "tracing", "ci", "xdist", "pins", "versions",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "level"),
+    [
+        ({"calibrations_s": [0.001, 0.0011, 0.0009, 0.001, 0.00108]}, "noise", Level.NOTICE),
+        ({"calibrations_s": [0.001, 0.002, 0.0005, 0.0015, 0.0008]}, "noise", Level.SPOILS),
+        ({"cpu_share": 0.4, "load": 7.0}, "contention", Level.NOTICE),
+        ({"steal": 0.05}, "steal", Level.NOTICE),
+        ({"steal": 0.3}, "steal", Level.SPOILS),
+        ({"governors": ["performance", "powersave"]}, "governor", Level.NOTICE),
+        ({"ci_variables": ["CI=false"]}, "ci", Level.NOTICE),
+        ({"tracers": ["coverage.tracer (sys.settrace)"]}, "tracing", Level.SPOILS),
+        ({"debug_variables": ["PYTHONDEVMODE=1"]}, "interpreter", Level.SPOILS),
+        ({"option_sources": {"pytest.ini": ["-n", "auto"]}}, "xdist", Level.NOTICE),
+        ({"option_sources": {"PYTEST_ADDOPTS": ["-n4"]}}, "xdist", Level.NOTICE),
+        ({"option_sources": {"tox.ini": ["--dist=loadscope"]}}, "xdist", Level.NOTICE),
+        ({"option_sources": {"tox.ini": ["-n", "0"]}}, "xdist", Level.OK),
+        ({"pins": [Pinned(path="test_a.py", line=3, max_examples=30)]}, "pins", Level.NOTICE),
+        ({"profile_loads": ["test_a.py:7"]}, "profiles", Level.NOTICE),
+        ({"unreadable": ["test_b.py"]}, "sources", Level.NOTICE),
+        ({"versions": {**WELL.versions, "hypothesis": "6.100.0"}}, "versions", Level.SPOILS),
+        ({"versions": {**WELL.versions, "hypothesis": "7.0.0rc1"}}, "versions", Level.NOTICE),
+        ({"versions": {**WELL.versions, "pytest": "8"}}, "versions", Level.OK),
+        ({"versions": {"python": "3.11.7", "pytest": "8.4.2"}}, "versions", Level.SPOILS),
+    ],
+)
+def test_each_trouble_is_found_and_comes_with_advice(
+    change: dict[str, object], check: str, level: Level
+) -> None:
+    """Its level decides the exit status; whatever is not well says what to do."""
+    seen = replace(WELL, **change)
+    assert levels(seen)[check] is level
+    diagnosis = diagnose(seen)
+    assert diagnosis.is_spoilt is (level is Level.SPOILS)
+    assert all(
+        (finding.advice is not None) is (finding.level is not Level.OK) for finding in diagnosis.findings
+    )
+
+
+def test_what_the_machine_does_not_tell_is_not_judged() -> None:
+    """No /proc, no cpufreq: no finding, neither good nor bad."""
+    seen = replace(WELL, steal=None, load=None, governors=[])
+    assert not {"steal", "governor"} & set(levels(seen))
+
+
+def test_many_places_are_counted() -> None:
+    """The first three by name, the rest by number."""
+    pins = [Pinned(path="test_a.py", line=n, max_examples=30) for n in range(1, 11)]
+    (finding,) = [f for f in diagnose(replace(WELL, pins=pins)).findings if f.check == "pins"]
+    assert "test_a.py:1, test_a.py:2, test_a.py:3 and 7 more" in finding.message
