@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import insert
@@ -16,7 +16,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.ids import new_id
 from atom.ledger import service
 from atom.ledger.postings import AccountType, NewTransaction, credit, debit
-from atom.tables import METADATA, agents, episodes, identity, ledger
+from atom.tables import METADATA, agents, episodes, governance, identity, ledger
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -73,14 +73,19 @@ class Tenant:
     user_id: str
     agent_id: str
 
+    @property
+    def agent(self) -> dict[str, str]:
+        """The keywords with which a service finds the agent."""
+        return {"workspace_id": self.workspace_id, "agent_id": self.agent_id}
 
-def tenant(session: Session, *, status: agents.AgentStatus = agents.AgentStatus.AUTONOMOUS) -> Tenant:
-    """Write a workspace with a user and an agent that may do everything."""
+
+def tenant(session: Session, *, user_values: Mapping[str, Any] | None = None, **agent_values: Any) -> Tenant:
+    """Write a workspace with a user and an agent, which may do everything unless keywords say otherwise."""
     ids = Tenant(workspace_id=new_id(), user_id=new_id(), agent_id=new_id())
     session.execute(ADD_WORKSPACE, {"id": ids.workspace_id, "name": "Acme"})
     person = {"id": ids.user_id, "workspace_id": ids.workspace_id, "email": f"{ids.user_id}@example.org"}
-    session.execute(ADD_USER, person)
-    extra_agent(session, ids.workspace_id, id=ids.agent_id, status=status)
+    session.execute(ADD_USER, {**person, **(user_values or {})})
+    extra_agent(session, ids.workspace_id, id=ids.agent_id, **agent_values)
     return ids
 
 
@@ -149,3 +154,18 @@ def books(sessions: sessionmaker[Session], *funds_minor: int, floor_minor: int |
             )
             service.post(session, ManualClock(NOW), new)
     return Books(workspace_id=workspace_id, equity_id=equity["id"], asset_ids=asset_ids)
+
+
+def queue_entry(
+    session: Session, *, agent_id: str, user_id: str, **values: Any
+) -> governance.SupervisedQueueEntry:
+    """Write an entry of the supervised queue that waits for a day."""
+    defaults = {
+        "agent_id": agent_id,
+        "user_id": user_id,
+        "trigger_source": "data_sync",
+        "max_attempts": 3,
+        "created_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+    }
+    return add(session, governance.SupervisedQueueEntry(**{**defaults, **values}))

@@ -6,9 +6,11 @@ from atom.agents import models as agents
 from atom.chat import models as chat
 from atom.db.base import Base
 from atom.episodes import models as episodes
+from atom.governance import models as governance
+from atom.graduation import models as graduation
 from atom.identity import models as identity
 from atom.ledger import models as ledger
 
-__all__ = ["METADATA", "agents", "chat", "episodes", "identity", "ledger"]
+__all__ = ["METADATA", "agents", "chat", "episodes", "governance", "graduation", "identity", "ledger"]
 
 METADATA = Base.metadata

@@ -1,0 +1,60 @@
+"""Every query on the agent registry; each names the workspace it stays in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from atom.agents.models import Agent, AgentExecution
+from atom.identity.models import User
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
+    """Return the agent as the transaction sees it now; None for another workspace's."""
+    return session.scalar(_agent(workspace_id, agent_id))
+
+
+def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
+    """Return the agent as it is committed now, held against other writers until the transaction ends."""
+    return session.scalar(_agent(workspace_id, agent_id).with_for_update())
+
+
+def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> Agent:
+    """Return the agent registered for a class; there has to be one."""
+    return session.scalars(
+        select(Agent).where(
+            Agent.workspace_id == workspace_id,
+            Agent.module_path == module_path,
+            Agent.class_name == class_name,
+        )
+    ).one()
+
+
+def add_agent_unless_known(session: Session, values: dict[str, Any]) -> bool:
+    """Write an agent unless its class is registered, also by a transaction of this moment; return whether."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    identity = [Agent.workspace_id, Agent.module_path, Agent.class_name]
+    statement = insert(Agent).values(values).on_conflict_do_nothing(index_elements=identity)
+    return session.scalar(statement.returning(Agent.id)) is not None
+
+
+def find_user(session: Session, *, workspace_id: str, user_id: str) -> User | None:
+    """Return the user; None for another workspace's."""
+    return session.scalar(select(User).where(User.id == user_id, User.workspace_id == workspace_id))
+
+
+def find_execution(session: Session, *, agent_id: str, execution_id: str) -> AgentExecution | None:
+    """Return a run of the agent; None for another agent's."""
+    return session.scalar(
+        select(AgentExecution).where(AgentExecution.id == execution_id, AgentExecution.agent_id == agent_id)
+    )
+
+
+def _agent(workspace_id: str, agent_id: str) -> Select[Agent]:
+    found = select(Agent).where(Agent.id == agent_id, Agent.workspace_id == workspace_id)
+    return found.execution_options(populate_existing=True)

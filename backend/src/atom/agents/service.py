@@ -1,0 +1,160 @@
+"""Use cases of the registry: registering agents, and moving them as their runs turn out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from atom.agents import repository
+from atom.agents.maturity import (
+    UNKNOWN_CONFIDENCE,
+    AgentStatus,
+    Impact,
+    band,
+    confidence_after,
+    known_confidence,
+    status_after,
+)
+from atom.kit.errors import ConflictError, NotFoundError
+from atom.kit.ids import new_id
+from atom.kit.text import check_json, check_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from atom.agents.models import Agent
+    from atom.identity.models import User
+
+
+NAME_LENGTH = 200
+
+
+class AgentWatcher(Protocol):
+    """Wants to know when an agent's status or confidence changes; whoever remembers decisions does."""
+
+    def agent_changed(self, session: Session, agent_id: str) -> None:
+        """Note that the running transaction changed the agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What an agent says about itself."""
+
+    name: str
+    category: str
+    module_path: str
+    class_name: str
+    version: str = "1.0.0"
+    configuration: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("name", "category", "module_path", "class_name", "version"):
+            check_text(getattr(self, name), field=name, max_length=NAME_LENGTH)
+        check_json(self.configuration, field="configuration")
+
+
+def register(session: Session, *, workspace_id: str, registration: Registration) -> Agent:
+    """
+    Return the agent of a class, registered now as a student unless it was before.
+
+    Registering again brings what the agent says about itself up to date; what it has earned stays.
+    """
+    identity = {
+        "workspace_id": workspace_id,
+        "module_path": registration.module_path,
+        "class_name": registration.class_name,
+    }
+    description = {
+        "name": registration.name,
+        "category": registration.category,
+        "version": registration.version,
+        "configuration": registration.configuration,
+    }
+    start = {"id": new_id(), "status": AgentStatus.STUDENT, "confidence": UNKNOWN_CONFIDENCE}
+    is_new = repository.add_agent_unless_known(session, {**identity, **description, **start})
+    agent = repository.get_agent_by_class(session, **identity)
+    if not is_new:
+        for name, value in description.items():
+            setattr(agent, name, value)
+        session.flush()
+    return agent
+
+
+def get_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
+    """Return an agent of the workspace."""
+    agent = repository.find_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    if agent is None:
+        raise NotFoundError("agent", agent_id)
+    return agent
+
+
+def hold_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
+    """Return an agent as it is committed now, held against other writers until the transaction ends."""
+    agent = repository.find_agent_for_update(session, workspace_id=workspace_id, agent_id=agent_id)
+    if agent is None:
+        raise NotFoundError("agent", agent_id)
+    return agent
+
+
+def get_user(session: Session, *, workspace_id: str, user_id: str) -> User:
+    """Return a user of the workspace."""
+    user = repository.find_user(session, workspace_id=workspace_id, user_id=user_id)
+    if user is None:
+        raise NotFoundError("user", user_id)
+    return user
+
+
+def record_outcome(
+    session: Session,
+    watcher: AgentWatcher,
+    *,
+    workspace_id: str,
+    agent_id: str,
+    is_success: bool,
+    impact: Impact = Impact.LOW,
+) -> Agent:
+    """Move an agent's confidence by one outcome, and its status to the band it is then in."""
+    agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    confidence = confidence_after(agent.confidence, is_success=is_success, impact=impact)
+    return set_standing(
+        session, watcher, agent, status=status_after(agent.status, confidence), confidence=confidence
+    )
+
+
+def pause(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_id: str) -> Agent:
+    """Take an agent off the ladder for a while."""
+    return _leave_ladder(session, watcher, workspace_id, agent_id, AgentStatus.PAUSED)
+
+
+def deprecate(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_id: str) -> Agent:
+    """Take an agent off the ladder for good."""
+    return _leave_ladder(session, watcher, workspace_id, agent_id, AgentStatus.DEPRECATED)
+
+
+def resume(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_id: str) -> Agent:
+    """Put a paused agent back on the rung of its confidence."""
+    agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    if agent.status is not AgentStatus.PAUSED:
+        raise ConflictError(f"agent {agent_id!r} is {agent.status.value!r}, only a paused one resumes")
+    confidence = known_confidence(agent.confidence)
+    return set_standing(session, watcher, agent, status=band(confidence), confidence=confidence)
+
+
+def set_standing(
+    session: Session, watcher: AgentWatcher, agent: Agent, *, status: AgentStatus, confidence: float | None
+) -> Agent:
+    """Write status and confidence of a held agent; every change of either goes through here."""
+    agent.status = status
+    agent.confidence = confidence
+    session.flush()
+    watcher.agent_changed(session, agent.id)
+    return agent
+
+
+def _leave_ladder(
+    session: Session, watcher: AgentWatcher, workspace_id: str, agent_id: str, status: AgentStatus
+) -> Agent:
+    agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    if agent.status in (status, AgentStatus.DEPRECATED):
+        raise ConflictError(f"agent {agent_id!r} is {agent.status.value!r} already")
+    return set_standing(session, watcher, agent, status=status, confidence=agent.confidence)

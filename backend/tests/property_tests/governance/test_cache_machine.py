@@ -1,0 +1,119 @@
+"""The governance cache against a model: a list of entries, the least recently used first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from atom.governance.cache import GovernanceCache
+from atom.kit.clock import ManualClock
+from tests.factories import NOW
+
+TTL = timedelta(seconds=60)
+agents = st.sampled_from(["a", "a:b", "b"])
+actions = st.sampled_from(["list", "LIST", "b:list", "delete"])
+waits = st.sampled_from([timedelta(0), timedelta(seconds=30), TTL, TTL + timedelta(microseconds=1)])
+
+
+@dataclass
+class Entry:
+    agent: str
+    action: str
+    number: int
+    stored_at: datetime
+
+    def is_of(self, agent: str, action: str) -> bool:
+        return (self.agent, self.action) == (agent, action.lower())
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """Every operation of the cache, and after each the sizes and counts the model has."""
+
+    @initialize(max_size=st.integers(1, 4))
+    def make(self, max_size: int) -> None:
+        self.clock = ManualClock(NOW)
+        self.max_size = max_size
+        self.cache: GovernanceCache[list[int]] = GovernanceCache(self.clock, max_size=max_size, ttl=TTL)
+        self.entries: list[Entry] = []
+        self.counts = {"hits": 0, "misses": 0, "evictions": 0, "invalidations": 0}
+        self.generations = [self.cache.generation]
+
+    def known(self, agent: str, action: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.is_of(agent, action)), None)
+
+    def store(self, agent: str, action: str, number: int) -> None:
+        found = self.known(agent, action)
+        if found is not None:
+            self.entries.remove(found)
+        elif len(self.entries) == self.max_size:
+            self.entries.pop(0)
+            self.counts["evictions"] += 1
+        self.entries.append(Entry(agent, action.lower(), number, self.clock.now()))
+
+    @rule(agent=agents, action=actions, number=st.integers(0, 9))
+    def set(self, agent: str, action: str, number: int) -> None:
+        value = [number]
+        assert self.cache.set(agent, action, value)
+        value.append(-1)  # the cache has a copy
+        self.store(agent, action, number)
+
+    @rule(agent=agents, action=actions, number=st.integers(0, 9), data=st.data())
+    def set_what_was_read_before(self, agent: str, action: str, number: int, data: st.DataObject) -> None:
+        generation = data.draw(st.sampled_from(self.generations))
+        is_current = generation == self.generations[-1]
+        assert self.cache.set(agent, action, [number], generation=generation) == is_current
+        if is_current:
+            self.store(agent, action, number)
+
+    @rule(agent=agents, action=actions)
+    def get(self, agent: str, action: str) -> None:
+        value = self.cache.get(agent, action)
+        found = self.known(agent, action)
+        if found is not None:
+            self.entries.remove(found)
+            if self.clock.now() - found.stored_at > TTL:
+                found = None
+            else:
+                self.entries.append(found)
+        assert value == (None if found is None else [found.number])
+        self.counts["misses" if found is None else "hits"] += 1
+        if value is not None:
+            value.append(-1)  # the next reader gets a copy of its own
+
+    @rule(agent=agents)
+    def invalidate_agent(self, agent: str) -> None:
+        self.drop([entry for entry in self.entries if entry.agent == agent], self.cache.invalidate(agent))
+
+    @rule(agent=agents, action=actions)
+    def invalidate_action(self, agent: str, action: str) -> None:
+        stale = [entry for entry in self.entries if entry.is_of(agent, action)]
+        self.drop(stale, self.cache.invalidate(agent, action))
+
+    def drop(self, stale: list[Entry], n_dropped: int) -> None:
+        assert n_dropped == len(stale)
+        self.counts["invalidations"] += n_dropped
+        self.entries = [entry for entry in self.entries if entry not in stale]
+        assert self.cache.generation not in self.generations
+        self.generations.append(self.cache.generation)
+
+    @rule(by=waits)
+    def wait(self, by: timedelta) -> None:
+        self.clock.advance(by)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        stats = self.cache.stats()
+        assert {name: getattr(stats, name) for name in self.counts} == self.counts
+        assert stats.size == len(self.entries) <= self.max_size
+        lookups = self.counts["hits"] + self.counts["misses"]
+        expected = 100 * self.counts["hits"] / lookups if lookups else 0.0
+        assert stats.hit_rate_percent == pytest.approx(expected, abs=0.005)
+
+
+@pytest.mark.invariant(39)
+class TestCache(CacheMachine.TestCase):
+    """Invariant 39: never larger than allowed, LRU order, hits + misses = lookups, expired never returned."""

@@ -1,0 +1,567 @@
+"""What an agent may do follows from its maturity, and its maturity from what it did."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from atom.agents import service as registry
+from atom.agents.maturity import AgentStatus, Impact
+from atom.agents.models import Agent, AgentFeedback, FeedbackStatus, FeedbackType
+from atom.agents.service import Registration
+from atom.governance import approvals, feedback, policy, service, supervised_queue, triggers
+from atom.governance.cache import GovernanceCache
+from atom.governance.decision_cache import DecisionCache
+from atom.governance.models import (
+    AgentProposal,
+    ApprovalStatus,
+    BlockedTrigger,
+    HitlAction,
+    ProposalType,
+    SupervisedQueueEntry,
+)
+from atom.governance.policy import Verdict
+from atom.governance.routing import Route, TriggerSource, route
+from atom.identity.models import UserRole
+from atom.kit.clock import ManualClock
+from atom.kit.errors import ConflictError, NotFoundError
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+from tests.property_tests.governance import strategies as gov
+from tests.property_tests.governance.strategies import COMPLEXITY, OUTSIDE, RUNGS
+
+
+def new_decisions(session: Session) -> DecisionCache:
+    decisions = DecisionCache(GovernanceCache(ManualClock(NOW)))
+    decisions.attach(session)
+    return decisions
+
+
+def count(session: Session, model: type) -> int:
+    return session.scalar(select(func.count()).select_from(model))
+
+
+@pytest.mark.invariant(35)
+@given(status=gov.statuses, confidence=gov.confidences, action=gov.actions)
+def test_an_action_is_allowed_from_the_rung_of_its_complexity_on(
+    database: Database, status: AgentStatus, confidence: float, action: str
+) -> None:
+    """Invariant 35: allowed iff the agent's rank is at least complexity - 1; outside the ladder never."""
+    with database.session() as session:
+        office = factories.tenant(session, status=status, confidence=confidence)
+        decision = service.can_perform(session, new_decisions(session), **office.agent, action=action)
+    complexity = COMPLEXITY.get(action, 2)
+    assert decision.action_complexity == complexity
+    assert decision.required_status is RUNGS[complexity - 1]
+    assert decision.agent_status is status
+    assert decision.confidence == confidence
+    assert decision.is_allowed == (status in RUNGS and RUNGS.index(status) >= complexity - 1)
+    assert repr(action.lower()) in decision.reason
+    assert repr(status.value) in decision.reason
+
+
+@pytest.mark.invariant(35)
+@given(status=gov.statuses, higher=gov.rungs, action=gov.known_actions)
+def test_capabilities_are_what_can_be_performed_and_grow_with_maturity(
+    database: Database, status: AgentStatus, higher: AgentStatus, action: str
+) -> None:
+    """Invariant 35: capabilities are the actions that may be performed, and a higher rung keeps them."""
+    with database.session() as session:
+        decisions = new_decisions(session)
+        office = factories.tenant(session, status=status)
+        capabilities = service.list_capabilities(session, **office.agent)
+        decision = service.can_perform(session, decisions, **office.agent, action=action)
+    assert (action in capabilities) == decision.is_allowed
+    assert list(capabilities) == sorted(set(capabilities) & set(COMPLEXITY))
+    if status in OUTSIDE:
+        assert capabilities == ()
+    elif RUNGS.index(higher) >= RUNGS.index(status):
+        assert set(capabilities) <= set(policy.capabilities(higher))
+
+
+@pytest.mark.invariant(36)
+@given(status=gov.statuses, action=gov.actions, is_requested=st.booleans())
+@example(status=AgentStatus.SUPERVISED, action="analyze", is_requested=False)
+@example(status=AgentStatus.SUPERVISED, action="create", is_requested=False)
+@example(status=AgentStatus.AUTONOMOUS, action="delete", is_requested=False)
+def test_approval_is_required_for_a_reason(
+    database: Database, status: AgentStatus, action: str, is_requested: bool
+) -> None:
+    """Invariant 36: a person is asked iff not allowed, or supervised from complexity 3 on, or requested."""
+    with database.session() as session:
+        office = factories.tenant(session, status=status)
+        decision = service.can_perform(
+            session, new_decisions(session), **office.agent, action=action, require_approval=is_requested
+        )
+        enforcement = service.enforce(session, **office.agent, action=action, require_approval=is_requested)
+    is_reviewed = status is AgentStatus.SUPERVISED and COMPLEXITY.get(action, 2) >= 3
+    assert decision.requires_human_approval == (not decision.is_allowed or is_reviewed or is_requested)
+    if status is AgentStatus.AUTONOMOUS and not is_requested:
+        assert enforcement.verdict is Verdict.APPROVED
+
+
+@pytest.mark.invariant(37)
+@given(
+    action=st.sampled_from(gov.DOCUMENTED[4]),
+    prefix=gov.words_around,
+    suffix=gov.words_around,
+    is_loud=st.booleans(),
+)
+@example(action="delete", prefix="un", suffix="d", is_loud=False)
+@example(action="delete", prefix="get_", suffix="_list", is_loud=True)
+@example(action="transfer", prefix="", suffix="\N{COMBINING ACUTE ACCENT}", is_loud=False)
+@example(action="device_execute_command", prefix="read ", suffix="-get", is_loud=False)
+def test_no_name_makes_an_irreversible_action_harmless(
+    action: str, prefix: str, suffix: str, is_loud: bool
+) -> None:
+    """Invariant 37: whatever stands before or after it, a level-4 action stays at level 4."""
+    name = prefix + (action.upper() if is_loud else action) + suffix
+    assert policy.complexity_of(name) == 4
+
+
+@pytest.mark.invariant(37)
+@given(
+    words=st.lists(gov.actions, min_size=2, max_size=4), separator=st.sampled_from(["_", "-", " ", ".", "/"])
+)
+@example(words=["search", "frobnicate"], separator="_")
+@example(words=["ponder", "ponder"], separator="_")
+@example(words=["list", "send_email"], separator="-")
+def test_the_highest_word_of_a_name_counts(words: list[str], separator: str) -> None:
+    """Invariant 37: a name made of known actions is as complex as the highest; unknown words add nothing."""
+    found = policy.complexity_of(separator.join(words))
+    known = [COMPLEXITY[word] for word in words if word in COMPLEXITY]
+    highest = max(known, default=2)
+    # `update_canvas` is level 2 as a name of its own; as words of a longer one it is still an update.
+    assert found == (max(highest, 3) if "update_canvas" in words else highest)
+
+
+@pytest.mark.invariant(38)
+@given(
+    status=gov.statuses,
+    questions=st.lists(
+        st.tuples(st.sampled_from(["delete", "Create", "CREATE", "list"]), st.booleans()), max_size=8
+    ),
+)
+@example(status=AgentStatus.AUTONOMOUS, questions=[("delete", True), ("delete", False), ("delete", True)])
+def test_asking_changes_no_later_answer(
+    database: Database, status: AgentStatus, questions: list[tuple[str, bool]]
+) -> None:
+    """Invariant 38: each answer is the one of an empty cache, whatever was asked before."""
+    with database.session() as session:
+        decisions = new_decisions(session)
+        office = factories.tenant(session, status=status, confidence=None)
+        for action, is_requested in questions:
+            question = {**office.agent, "action": action, "require_approval": is_requested}
+            cached = service.can_perform(session, decisions, **question)
+            uncached = service.can_perform(session, new_decisions(session), **question)
+            assert cached == uncached
+            assert cached.requires_human_approval or not is_requested
+        stats = decisions.cache.stats()
+    n_different = len({action.lower() for action, _ in questions})
+    assert (stats.misses, stats.size) == (n_different, n_different)
+    assert stats.hits == len(questions) - n_different
+
+
+steps = st.one_of(
+    st.just(("ask",)),
+    st.sampled_from([("commit",), ("commit",), ("rollback",), ("pause",), ("resume",)]),
+    st.tuples(st.just("outcome"), st.booleans()),
+    st.tuples(st.just("wait"), st.sampled_from([1, 59, 61])),
+)
+
+
+@pytest.mark.invariant(39)
+@given(percent=gov.hundredths, story=st.lists(steps, max_size=10))
+@example(percent=95, story=[("ask",), ("pause",), ("commit",), ("ask",)])
+@example(percent=95, story=[("pause",), ("ask",), ("rollback",), ("ask",)])
+@example(percent=90, story=[("ask",), ("outcome", False), ("ask",), ("rollback",), ("ask",)])
+def test_no_answer_is_older_than_the_status(
+    database: Database, percent: int, story: list[tuple[str, ...]]
+) -> None:
+    """Invariant 39: whatever was remembered, committed or rolled back, the agent's row has the answer."""
+    clock = ManualClock(NOW)
+    decisions = DecisionCache(GovernanceCache(clock))
+    with database.sessions() as sessions, sessions() as session:
+        decisions.attach(session)
+        office = factories.tenant(session, status=gov.band_of(percent), confidence=percent / 100)
+        session.commit()
+        for name, *values in story:
+            match name:
+                case "commit":
+                    session.commit()
+                case "rollback":
+                    session.rollback()
+                case "wait":
+                    clock.advance(timedelta(seconds=values[0]))
+                case "outcome":
+                    registry.record_outcome(
+                        session, decisions, **office.agent, is_success=values[0], impact=Impact.HIGH
+                    )
+                case "pause" | "resume":
+                    with suppress(ConflictError):
+                        getattr(registry, name)(session, decisions, **office.agent)
+            for action in ("delete", "create"):
+                answer = service.can_perform(session, decisions, **office.agent, action=action)
+                assert answer == service.enforce(session, **office.agent, action=action).decision
+
+
+@pytest.mark.invariant(40)
+@given(percent=gov.hundredths, outcomes=st.lists(gov.outcomes, min_size=1, max_size=8))
+@example(percent=50, outcomes=[(True, Impact.LOW)] * 8)
+@example(percent=70, outcomes=[(False, Impact.LOW), (True, Impact.LOW), (True, Impact.LOW)])
+@example(percent=90, outcomes=[(False, Impact.HIGH), (True, Impact.HIGH), (True, Impact.HIGH)])
+@example(percent=0, outcomes=[(False, Impact.HIGH)])
+@example(percent=100, outcomes=[(True, Impact.HIGH)])
+def test_confidence_follows_the_outcomes_and_status_the_confidence(
+    database: Database, percent: int, outcomes: list[tuple[bool, Impact]]
+) -> None:
+    """Invariant 40: confidence moves by whole hundredths inside 0 to 1, and the status is its band."""
+    change = {
+        (True, Impact.LOW): 1,
+        (True, Impact.HIGH): 5,
+        (False, Impact.LOW): -2,
+        (False, Impact.HIGH): -10,
+    }
+    with database.session() as session:
+        office = factories.tenant(session, status=gov.band_of(percent), confidence=percent / 100)
+        other = factories.agent(session, workspace_id=office.workspace_id, confidence=0.6)
+        decisions = new_decisions(session)
+        for is_success, impact in outcomes:
+            percent = min(100, max(0, percent + change[is_success, impact]))
+            agent = registry.record_outcome(
+                session, decisions, **office.agent, is_success=is_success, impact=impact
+            )
+            assert agent.confidence == percent / 100
+            assert agent.status is gov.band_of(percent)
+        session.expire_all()
+        stored = session.get_one(Agent, office.agent_id)
+        assert (stored.confidence, stored.status) == (percent / 100, gov.band_of(percent))
+        assert (other.confidence, other.status) == (0.6, AgentStatus.STUDENT)
+
+
+@pytest.mark.invariant(40)
+@given(status=st.sampled_from(OUTSIDE), percent=st.none() | gov.hundredths, is_success=st.booleans())
+def test_outside_the_ladder_only_confidence_moves(
+    database: Database, status: AgentStatus, percent: int | None, is_success: bool
+) -> None:
+    """Invariant 40: a paused or deprecated agent keeps its status; a confidence never set counts as 0.5."""
+    with database.session() as session:
+        confidence = None if percent is None else percent / 100
+        office = factories.tenant(session, status=status, confidence=confidence)
+        agent = registry.record_outcome(
+            session, new_decisions(session), **office.agent, is_success=is_success
+        )
+        before = 50 if percent is None else percent
+        assert agent.status is status
+        assert agent.confidence == min(100, max(0, before + (1 if is_success else -2))) / 100
+
+
+@pytest.mark.invariant(40)
+@given(
+    role=st.sampled_from(list(UserRole)),
+    specialty=st.none() | st.sampled_from(["finance", "FINANCE", "Finance", "legal", ""]),
+    type_=st.sampled_from(list(FeedbackType)),
+)
+@example(role=UserRole.WORKSPACE_ADMIN, specialty=None, type_=FeedbackType.CORRECTION)
+@example(role=UserRole.SUPER_ADMIN, specialty="legal", type_=FeedbackType.CORRECTION)
+@example(role=UserRole.MEMBER, specialty="FINANCE", type_=FeedbackType.CORRECTION)
+@example(role=UserRole.MEMBER, specialty=None, type_=FeedbackType.CORRECTION)
+def test_a_correction_costs_by_who_says_it(
+    database: Database, role: UserRole, specialty: str | None, type_: FeedbackType
+) -> None:
+    """Invariant 40: from who may judge, accepted and a high-impact failure; else pending and a low one."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office = factories.tenant(
+            session,
+            user_values={"role": role, "specialty": specialty},
+            status=AgentStatus.SUPERVISED,
+            confidence=0.75,
+            category="finance",
+        )
+        reaction = feedback.Reaction(
+            type=type_,
+            user_correction="it is 42" if type_ is FeedbackType.CORRECTION else None,
+            rating=4 if type_ is FeedbackType.RATING else None,
+            reasoning="I counted",
+        )
+        written = feedback.submit_feedback(
+            session,
+            clock,
+            new_decisions(session),
+            **office.agent,
+            user_id=office.user_id,
+            reaction=reaction,
+        )
+        may_judge = role in (UserRole.WORKSPACE_ADMIN, UserRole.SUPER_ADMIN) or (
+            specialty in ("finance", "FINANCE", "Finance")
+        )
+        assert service.may_access_data(session, **office.agent, user_id=office.user_id) == may_judge
+        session.expire_all()
+        stored = session.get_one(AgentFeedback, written.id)
+        agent = session.get_one(Agent, office.agent_id)
+        is_correction = type_ is FeedbackType.CORRECTION
+        is_accepted = is_correction and may_judge
+        assert stored.status is (FeedbackStatus.ACCEPTED if is_accepted else FeedbackStatus.PENDING)
+        assert stored.adjudicated_at == (NOW if is_accepted else None)
+        assert (stored.agent_id, stored.user_id, stored.created_at) == (office.agent_id, office.user_id, NOW)
+        assert (stored.feedback_type, stored.rating) == (type_, reaction.rating)
+        assert (stored.user_correction, stored.reasoning) == (reaction.user_correction, "I counted")
+        thumbs = {FeedbackType.THUMBS_UP: True, FeedbackType.THUMBS_DOWN: False}
+        assert stored.thumbs_up_down is thumbs.get(type_)
+        assert agent.confidence == (0.65 if is_accepted else 0.73 if is_correction else 0.75)
+        assert agent.status is (AgentStatus.INTERN if is_accepted else AgentStatus.SUPERVISED)
+
+
+@pytest.mark.invariant(41)
+@given(
+    status=gov.statuses,
+    action=gov.actions,
+    is_requested=st.booleans(),
+    who=st.sampled_from(["own", "unknown", "of another workspace"]),
+)
+def test_enforcement_is_consistent_with_the_decision(
+    database: Database, status: AgentStatus, action: str, is_requested: bool, who: str
+) -> None:
+    """Invariant 41: blocked iff not allowed, approved iff nobody is asked; the unknown never proceed."""
+    with database.session() as session:
+        decisions = new_decisions(session)
+        office = factories.tenant(session, status=status)
+        stranger = factories.tenant(session, status=AgentStatus.AUTONOMOUS)
+        for own in (office, stranger):  # both are remembered, each for its own workspace
+            service.can_perform(session, decisions, **own.agent, action=action)
+        agent_id = {"own": office.agent_id, "unknown": "nobody", "of another workspace": stranger.agent_id}[
+            who
+        ]
+        question = {
+            "workspace_id": office.workspace_id,
+            "agent_id": agent_id,
+            "action": action,
+            "require_approval": is_requested,
+        }
+        decision = service.can_perform(session, decisions, **question)
+        enforcement = service.enforce(session, **question)
+        n_remembered = decisions.cache.stats().size
+    assert enforcement.decision == decision
+    assert enforcement.proceeds == decision.is_allowed
+    assert (enforcement.verdict is Verdict.BLOCKED) == (not decision.is_allowed)
+    assert (enforcement.verdict is Verdict.APPROVED) == (not decision.requires_human_approval)
+    assert n_remembered == 2
+    if who != "own":
+        assert not enforcement.proceeds
+        assert decision.agent_status is None
+        assert decision.requires_human_approval
+        assert repr(agent_id) in decision.reason
+
+
+registrations = st.builds(
+    Registration,
+    name=st.sampled_from(["Clerk", "Broker"]),
+    category=st.sampled_from(["finance", "legal"]),
+    module_path=st.sampled_from(["agents.a", "agents.b"]),
+    class_name=st.sampled_from(["One", "Two"]),
+    version=st.sampled_from(["1.0.0", "2.0.0"]),
+    configuration=gov.contexts,
+)
+
+
+@pytest.mark.invariant(42)
+@given(story=st.lists(st.tuples(st.integers(0, 1), registrations), min_size=1, max_size=6))
+def test_registration_is_idempotent_on_the_class(
+    database: Database, story: list[tuple[int, Registration]]
+) -> None:
+    """Invariant 42: one agent a workspace and class, first a student; registering again takes nothing."""
+    with database.session() as session:
+        workspaces = [factories.workspace(session).id for _ in range(2)]
+        known: dict[tuple[int, str, str], str] = {}
+        for place, registration in story:
+            key = (place, registration.module_path, registration.class_name)
+            agent = registry.register(session, workspace_id=workspaces[place], registration=registration)
+            if key not in known:
+                assert agent.status is AgentStatus.STUDENT
+                assert agent.confidence == 0.5
+                assert agent.workspace_id == workspaces[place]
+                known[key] = agent.id
+                registry.record_outcome(
+                    session,
+                    new_decisions(session),
+                    workspace_id=workspaces[place],
+                    agent_id=agent.id,
+                    is_success=True,
+                )
+            assert agent.id == known[key]
+            session.expire_all()
+            assert (agent.status, agent.confidence) == (AgentStatus.INTERN, 0.51)
+            assert (agent.module_path, agent.class_name) == key[1:]
+            assert (agent.name, agent.category) == (registration.name, registration.category)
+            assert (agent.version, agent.configuration) == (registration.version, registration.configuration)
+        assert count(session, Agent) == len(known) == len(set(known.values()))
+
+
+answers = st.sampled_from(["approve", "reject", "expire", "approve as a stranger", "ask again"])
+
+
+@pytest.mark.invariant(42)
+@given(story=st.lists(st.tuples(answers, st.sampled_from([0, 59, 60, 61])), max_size=5))
+@example(story=[("expire", 59), ("expire", 1), ("approve", 0)])
+@example(story=[("reject", 0), ("expire", 60), ("approve", 0)])
+def test_an_answer_of_a_person_is_final(database: Database, story: list[tuple[str, int]]) -> None:
+    """Invariant 42: a question is answered once or lapses after its hour, and then stays as it is."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        asked = approvals.request_approval(
+            session, clock, **office.agent, action_type="delete", params={"table": "t"}
+        )
+        foreign = approvals.request_approval(session, clock, **stranger.agent, action_type="read", params={})
+        expected = (ApprovalStatus.PENDING, None, None)
+        for answer, minutes in story:
+            clock.advance(timedelta(minutes=minutes))
+            answerer = stranger if answer == "approve as a stranger" else office
+            if answer == "expire":
+                is_due = expected[0] is ApprovalStatus.PENDING and clock.now() - NOW >= timedelta(hours=1)
+                n_expired = approvals.expire_approvals(
+                    session, clock, workspace_id=office.workspace_id, older_than=timedelta(hours=1)
+                )
+                assert n_expired == is_due
+                expected = (ApprovalStatus.EXPIRED, clock.now(), None) if is_due else expected
+            elif answer != "ask again":
+                decide = {
+                    "workspace_id": answerer.workspace_id,
+                    "action_id": asked.id,
+                    "user_id": answerer.user_id,
+                    "is_approved": answer != "reject",
+                }
+                if answerer is stranger:
+                    with pytest.raises(NotFoundError):
+                        approvals.decide_approval(session, clock, **decide)
+                elif expected[0] is not ApprovalStatus.PENDING:
+                    with pytest.raises(ConflictError, match=expected[0].value):
+                        approvals.decide_approval(session, clock, **decide)
+                else:
+                    approvals.decide_approval(session, clock, **decide)
+                    status = ApprovalStatus.REJECTED if answer == "reject" else ApprovalStatus.APPROVED
+                    expected = (status, clock.now(), office.user_id)
+            session.expire_all()
+            assert (asked.status, asked.reviewed_at, asked.reviewed_by) == expected
+            assert foreign.status is ApprovalStatus.PENDING
+        assert (asked.action_type, asked.params, asked.created_at) == ("delete", {"table": "t"}, NOW)
+        assert count(session, HitlAction) == 2
+
+
+@pytest.mark.invariant(43)
+@given(
+    status=gov.statuses,
+    confidence=st.none() | gov.confidences,
+    source=gov.sources,
+    is_available=st.booleans(),
+    context=gov.contexts,
+    priority=st.sampled_from([-1000, 0, 7, 1000]),
+)
+def test_an_agent_runs_or_leaves_one_trace(
+    database: Database,
+    status: AgentStatus,
+    confidence: float | None,
+    source: TriggerSource,
+    is_available: bool,
+    context: dict[str, int | str],
+    priority: int,
+) -> None:
+    """Invariant 43: it runs iff a person wants it, or autonomous, or supervised with the supervisor there."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office = factories.tenant(session, status=status, confidence=confidence)
+        factories.tenant(session)
+        routed = triggers.route_trigger(
+            session,
+            clock,
+            **office.agent,
+            trigger=triggers.Trigger(
+                source=source, user_id=office.user_id, context=context, priority=priority
+            ),
+            is_supervisor_available=is_available,
+        )
+        session.expire_all()
+        blocked = session.scalars(select(BlockedTrigger)).all()
+        queued = session.scalars(select(SupervisedQueueEntry)).all()
+        proposed = session.scalars(select(AgentProposal)).all()
+
+        is_manual = source is TriggerSource.MANUAL
+        is_supervised = status is AgentStatus.SUPERVISED
+        executes = is_manual or status is AgentStatus.AUTONOMOUS or (is_supervised and is_available)
+        assert routed.routing.executes == executes
+        assert (routed.routing.warning is not None) == is_manual
+        assert len(blocked) + len(queued) == (0 if executes else 1)
+        assert [entry.id for entry in queued] == [i for i in [routed.queue_entry_id] if i is not None]
+        assert [row.id for row in blocked] == [i for i in [routed.blocked_trigger_id] if i is not None]
+        assert [row.id for row in proposed] == [i for i in [routed.proposal_id] if i is not None]
+        for entry in queued:
+            assert is_supervised
+            assert (entry.agent_id, entry.user_id) == (office.agent_id, office.user_id)
+            assert (entry.trigger_source, entry.trigger_context) == (source, context)
+            assert entry.priority == priority
+        for row in blocked:
+            assert (row.agent_id, row.maturity_at_block) == (office.agent_id, status)
+            assert row.confidence_at_block == (0.5 if confidence is None else confidence)
+            assert (row.trigger_source, row.trigger_context) == (source, context)
+            assert (row.routing_decision, row.reason) == (routed.routing.route, routed.routing.reason)
+            assert (row.proposal_id, row.is_resolved) == (routed.proposal_id, False)
+            assert row.created_at == NOW
+        types = {AgentStatus.STUDENT: ProposalType.TRAINING, AgentStatus.INTERN: ProposalType.ACTION}
+        assert [row.type for row in proposed] == ([types[status]] if blocked and status in types else [])
+        assert all(row.agent_id == office.agent_id for row in proposed)
+
+
+@pytest.mark.invariant(43)
+@given(status=st.sampled_from(OUTSIDE), source=gov.sources, is_available=st.booleans())
+def test_outside_the_ladder_nothing_is_proposed(
+    status: AgentStatus, source: TriggerSource, is_available: bool
+) -> None:
+    """Invariant 43: a paused or deprecated agent is refused, however confident, unless a person insists."""
+    routing = route(status, source, is_supervisor_available=is_available)
+    assert routing.route is (Route.RUN if source is TriggerSource.MANUAL else Route.REFUSED)
+
+
+queued = st.tuples(st.sampled_from([-1, 0, 3]), st.sampled_from([0, 1, 60]), st.integers(0, 3))
+
+
+@pytest.mark.invariant(44)
+@given(entries=st.lists(queued, max_size=6), age=st.sampled_from([0, 1438, 1439, 1440, 1441]))
+@example(entries=[(0, 60, 2), (3, 0, 3), (3, 0, 2), (0, 0, 0)], age=1379)
+@example(entries=[(0, 0, 0)], age=1440)
+def test_a_batch_is_the_most_urgent_that_may_still_run(
+    database: Database, entries: list[tuple[int, int, int]], age: int
+) -> None:
+    """Invariant 44: by priority, then age; who waited a day or failed three times never runs."""
+    with database.session() as session:
+        office = factories.tenant(session)
+        rows = []
+        for priority, minute, attempts in entries:
+            created_at = NOW + timedelta(minutes=minute)
+            row = factories.queue_entry(
+                session,
+                agent_id=office.agent_id,
+                user_id=office.user_id,
+                priority=priority,
+                attempt_count=attempts,
+                created_at=created_at,
+                expires_at=created_at + timedelta(days=1),
+            )
+            rows.append(row)
+        now = NOW + timedelta(minutes=age)
+        batch = supervised_queue.claim_batch(session, ManualClock(now), workspace_id=office.workspace_id)
+        claimed = {row.id for row in batch}
+        assert [(-row.priority, row.created_at) for row in batch] == sorted(
+            (-row.priority, row.created_at) for row in batch
+        )
+        for row, (_, minute, attempts) in zip(rows, entries, strict=True):
+            runs = age < minute + 1440 and attempts < 3
+            assert (row.id in claimed) == runs
+            assert row.attempt_count == attempts + runs

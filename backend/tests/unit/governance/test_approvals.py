@@ -1,0 +1,92 @@
+"""Who may ask for an approval, who may answer, and what is listed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from atom.governance import approvals
+from atom.governance.models import ApprovalStatus, HitlAction
+from atom.kit.clock import ManualClock
+from atom.kit.errors import InvalidError, NotFoundError
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+
+
+def test_a_question_is_about_a_real_agent_and_a_storable_action(database: Database) -> None:
+    """Anything else is refused, and nothing is written."""
+    with database.session() as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        good = {**office.agent, "action_type": "delete", "params": {}}
+        for wrong, error in [
+            ({"agent_id": stranger.agent_id}, NotFoundError),
+            ({"action_type": ""}, InvalidError),
+            ({"params": {"x": "\0"}}, InvalidError),
+        ]:
+            with pytest.raises(error):
+                approvals.request_approval(session, ManualClock(NOW), **{**good, **wrong})
+        assert session.query(HitlAction).count() == 0
+
+
+def test_an_answer_comes_from_the_workspace(database: Database) -> None:
+    """A user of another workspace is not there, and an unknown question neither."""
+    with database.session() as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        asked = approvals.request_approval(
+            session, ManualClock(NOW), **office.agent, action_type="delete", params={}
+        )
+        for wrong in ({"user_id": stranger.user_id}, {"action_id": "none"}):
+            answer = {"action_id": asked.id, "user_id": office.user_id, "is_approved": True, **wrong}
+            with pytest.raises(NotFoundError):
+                approvals.decide_approval(
+                    session, ManualClock(NOW), workspace_id=office.workspace_id, **answer
+                )
+        session.expire_all()
+        assert asked.status is ApprovalStatus.PENDING
+
+
+def test_only_open_questions_of_the_workspace_lapse(database: Database) -> None:
+    """Another workspace's questions stay open, answered ones stay answered."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        asked, foreign, answered = (
+            approvals.request_approval(session, clock, **place.agent, action_type="delete", params={})
+            for place in (office, stranger, office)
+        )
+        approvals.decide_approval(
+            session,
+            clock,
+            workspace_id=office.workspace_id,
+            action_id=answered.id,
+            user_id=office.user_id,
+            is_approved=True,
+        )
+        clock.advance(timedelta(hours=2))
+        n_expired = approvals.expire_approvals(
+            session, clock, workspace_id=office.workspace_id, older_than=timedelta(hours=2)
+        )
+        session.expire_all()
+        assert n_expired == 1
+        assert [asked.status, foreign.status, answered.status] == ["EXPIRED", "PENDING", "APPROVED"]
+        assert (asked.reviewed_at, asked.reviewed_by) == (clock.now(), None)
+
+
+def test_questions_are_listed_newest_first(database: Database) -> None:
+    """Those of the workspace, or of one agent of it."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        written = []
+        for place in (office, office, stranger):
+            asked = approvals.request_approval(session, clock, **place.agent, action_type="delete", params={})
+            written.append(asked.id)
+            clock.advance(timedelta(seconds=1))
+        page = approvals.list_approvals(session, workspace_id=office.workspace_id)
+        assert [row.id for row in page.items] == written[1::-1]
+        foreign = approvals.list_approvals(
+            session, workspace_id=office.workspace_id, agent_id=stranger.agent_id
+        )
+        assert foreign.items == ()
