@@ -207,17 +207,21 @@ def judge(nodeid: str, base: Series, new: Series, threshold: Threshold, ratio: I
     )
 
 
-def confirm(suspect: Change, base: Series | None, new: Series | None, threshold: Threshold) -> Change:
+def confirm(
+    suspect: Change, base: Series | None, new: Series | None, threshold: Threshold, *, factor: float = 1.0
+) -> Change:
     """
     Return the verdict on a suspect after it was run again, from the further runs alone.
 
-    The runs that raised the suspicion have no say: they were picked for being slow.
+    The runs that raised the suspicion have no say: they were picked for being slow. `factor` is the suite's,
+    where the base was not run again beside the new side.
     """
     problem = "it did not run again" if base is None or new is None else base.problem or new.problem
     if base is None or new is None or problem or not base.values or not new.values:
         reason = problem or "it did not run again"
         return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
-    again = judge(suspect.nodeid, base, new, threshold, ratio_interval(base.values, new.values))
+    ratio = ratio_interval(base.values, new.values).scaled(1 / factor)
+    again = judge(suspect.nodeid, base, new, threshold, ratio)
     return replace(again, suspected=suspect.ratio)
 
 

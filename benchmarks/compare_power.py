@@ -1,0 +1,305 @@
+"""
+How often `testinfra compare` is wrong: false alarms on equal code, and slow-downs that it misses.
+
+A session is five runs of the ten properties in `subjects/power`, each in a process of its own. Every session
+is the base of one comparison, and its first three runs are the new side of another, `--lag` sessions later:
+within a comparison no run counts twice, and some time lies between its sides, as it does in use. For A/B,
+every few sessions three more runs are made in which some of the properties do a fixed amount of extra work:
+half of what their body costs, or as much again. Suspects are run again as the command does it: both sides in
+turns, suspects alone.
+
+Verdicts come from the code that the command runs. Time is read by the plugin, never here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from atom_testinfra.core.comparison import ChangeVerdict, Comparison, compare_sides
+from atom_testinfra.core.confirmation import confirm_suspects
+from atom_testinfra.core.sides import side_from_runs
+from atom_testinfra.core.statistics import deviation, quantile
+from atom_testinfra.core.threshold import Threshold, parse_threshold
+from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.storage.runs import load_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from atom_testinfra.core.measurement import Run
+
+SUBJECT = Path(__file__).parent / "subjects" / "power"
+N_EXAMPLES = 50
+N_BASE, N_NEW, N_AGAIN = 5, 3, 5
+UNIT, UNIT_TURNS = "test_spin_short", 400
+FACTORS = (1.5, 2.0)
+SLOWED_AT_ONCE = 3
+PROFILE = "default"
+PLUGIN = "atom_testinfra.pytest_plugin.plugin"
+LOAD = "while True: compile('x = [i * i for i in range(9)]\\n' * 200, 'load', 'exec')"
+
+Extra = dict[str, int]
+
+
+class Subject:
+    """Runs the ten properties, or some of them, once per call."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.n_runs = 0
+
+    def run(self, extra: Extra, names: Sequence[str] = ("test_power.py",)) -> Run:
+        """Run these node ids in a process of their own and return what the plugin recorded."""
+        self.n_runs += 1
+        path = self._folder / f"{self.n_runs}.jsonl"
+        command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=."]
+        command += ["-p", "_hypothesis_pytestplugin", "-p", PLUGIN, "-p", "no:cacheprovider"]
+        command += ["--testinfra-record", os.fspath(path)]
+        command += ["--testinfra-max-examples", str(N_EXAMPLES), *names]
+        environment = os.environ | {
+            "PYTHONHASHSEED": "0",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "POWER_EXTRA": json.dumps(extra),
+        }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        subprocess.run(command, cwd=SUBJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
+        run = load_run(path)
+        path.unlink()
+        return run
+
+
+class Tally:
+    """Counts what became of the tests of one kind of comparison."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+        self.n_comparisons = self.n_tests = self.n_first = self.n_final = self.n_suspects = 0
+        self.by_test: dict[str, Counter[str]] = {}
+        self.ratios: list[float] = []
+        self.expected = 0.0
+
+    def add(self, first: Comparison, final: Comparison, nodeids: set[str]) -> None:
+        """Take one comparison into account, as far as these tests go."""
+        self.n_comparisons += 1
+        self.expected += first.expected_by_chance
+        after = {change.nodeid: change.verdict for change in final.changes}
+        for change in first.changes:
+            if change.nodeid not in nodeids:
+                continue
+            is_first = change.verdict is ChangeVerdict.SLOWER
+            is_final = after[change.nodeid] is ChangeVerdict.SLOWER
+            self.n_tests += 1
+            self.n_suspects += change.is_suspect
+            self.n_first += is_first
+            self.n_final += is_final
+            counts = self.by_test.setdefault(change.nodeid.partition("::")[2], Counter())
+            counts.update({"n": 1, "first": is_first, "final": is_final})
+            if change.ratio is not None:
+                self.ratios.append(change.ratio.value)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts, and the rates with their 95 % intervals."""
+        return {
+            "factor": self.factor,
+            "comparisons": self.n_comparisons,
+            "tests": self.n_tests,
+            "suspects": self.n_suspects,
+            "slower_before_rerun": self.n_first,
+            "slower_after_rerun": self.n_final,
+            "rate_before_rerun": rate(self.n_first, self.n_tests),
+            "rate_after_rerun": rate(self.n_final, self.n_tests),
+            "expected_by_chance": round(self.expected, 2),
+            "median_ratio": round(median(self.ratios), 4) if self.ratios else None,
+            "ratio_spread": round(deviation(self.ratios), 4) if self.ratios else None,
+            "by_test": {name: dict(counts) for name, counts in sorted(self.by_test.items())},
+        }
+
+
+class Experiment:
+    """Sessions one after the other, and the comparisons between them."""
+
+    def __init__(self, subject: Subject, threshold: Threshold, lag: int) -> None:
+        self.subject = subject
+        self._threshold = threshold
+        self._lag = lag
+        self._sessions: list[list[Run]] = []
+        self.extra = {factor: self._choose_extra(factor) for factor in FACTORS}
+        self.tallies = {factor: Tally(factor) for factor in (1.0, *FACTORS)}
+        self.loads: list[float] = []
+        self.shares: list[float] = []
+
+    def run(self, n_comparisons: int, slow_every: int, say: Callable[[str], None]) -> None:
+        """Make sessions until there are enough comparisons."""
+        for number in range(n_comparisons + self._lag):
+            self._sessions.append([self.subject.run({}) for _ in range(N_BASE)])
+            self._note_conditions()
+            if number < self._lag:
+                continue
+            base = self._sessions[number - self._lag]
+            self._compare(1.0, base, self._sessions[number][:N_NEW], {})
+            if number % slow_every == 0:
+                for factor in FACTORS:
+                    extra = self._pick_slowed(factor, number // slow_every)
+                    self._compare(factor, base, [self.subject.run(extra) for _ in range(N_NEW)], extra)
+            say(self.describe())
+
+    def describe(self) -> str:
+        """Return the rates so far in one line."""
+        parts = [
+            f"x{tally.factor:g}: {tally.n_first}/{tally.n_final} of {tally.n_tests}"
+            for tally in self.tallies.values()
+        ]
+        return f"{self.subject.n_runs} runs; slower before/after rerun {', '.join(parts)}"
+
+    def _compare(self, factor: float, base: list[Run], new: list[Run], extra: Extra) -> None:
+        base_side = side_from_runs("base", base, self._threshold.statistic, PROFILE)
+        new_side = side_from_runs("new", new, self._threshold.statistic, PROFILE)
+        first = compare_sides(base_side, new_side, self._threshold)
+        final = confirm_suspects(
+            first,
+            base=base_side,
+            run_base=lambda nodeids: self.subject.run({}, nodeids),
+            run_new=lambda nodeids: self.subject.run(extra, nodeids),
+            profile=PROFILE,
+            n_runs=N_AGAIN,
+        )
+        slowed = {nodeid for nodeid in base_side.tests if nodeid.partition("::")[2] in extra}
+        self.tallies[factor].add(first, final, slowed or set(base_side.tests))
+        if slowed:  # the other tests of the run are equal code
+            untouched = set(base_side.tests) - slowed
+            self.tallies[1.0].add(first, final, untouched)
+            self.tallies[1.0].n_comparisons -= 1
+
+    def _choose_extra(self, factor: float) -> Extra:
+        """Return the turns that make each body cost that much more, from three runs of their own."""
+        runs = [self.subject.run({}) for _ in range(3)]
+        costs: dict[str, float] = {}
+        for record in runs[0].measurements:
+            bodies = [
+                again.hypothesis.body_cpu.median_s
+                for run in runs
+                for again in run.measurements
+                if again.nodeid == record.nodeid and again.hypothesis and again.hypothesis.body_cpu
+            ]
+            costs[record.nodeid.partition("::")[2]] = median(bodies)
+        turn_s = costs[UNIT] / UNIT_TURNS
+        return {name: round(cost * (factor - 1) / turn_s) for name, cost in costs.items()}
+
+    def _pick_slowed(self, factor: float, turn: int) -> Extra:
+        """Return the extra work of a few properties, other ones each time."""
+        names = sorted(self.extra[factor])
+        chosen = {names[(turn * SLOWED_AT_ONCE + i) % len(names)] for i in range(SLOWED_AT_ONCE)}
+        return {name: turns for name, turns in self.extra[factor].items() if name in chosen}
+
+    def _note_conditions(self) -> None:
+        self.loads.append(os.getloadavg()[0])
+        for run in self._sessions[-1]:
+            assert run.end is not None
+            self.shares.append(run.end.cpu_s / run.end.wall_s)
+
+
+def rate(n: int, total: int) -> dict[str, float | None]:
+    """Return a share with its 95 % interval (Wilson 1927)."""
+    if total == 0:
+        return {"value": None, "low": None, "high": None}
+    z, p = 1.96, n / total
+    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+    return {
+        "value": round(p, 5),
+        "low": round(max(0.0, centre - half), 5),
+        "high": round(min(1.0, centre + half), 5),
+    }
+
+
+@contextlib.contextmanager
+def loaded(n_processes: int) -> Iterator[None]:
+    """Keep that many processes busy meanwhile."""
+    busy = [subprocess.Popen([sys.executable, "-c", LOAD]) for _ in range(n_processes)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def judge(tallies: dict[float, Tally]) -> list[str]:
+    """Return which of the promised rates were missed."""
+    promises = [
+        ("false alarms before the rerun", tallies[1.0].n_first, tallies[1.0].n_tests, 0.02, False),
+        ("false alarms after the rerun", tallies[1.0].n_final, tallies[1.0].n_tests, 0.003, False),
+        ("1.5x slow-downs found", tallies[1.5].n_final, tallies[1.5].n_tests, 0.80, True),
+        ("2x slow-downs found", tallies[2.0].n_final, tallies[2.0].n_tests, 0.95, True),
+    ]
+    missed = []
+    for name, n, total, limit, is_floor in promises:
+        share = n / total if total else math.nan
+        is_met = total > 0 and (share >= limit if is_floor else share <= limit)
+        sign = "at least" if is_floor else "at most"
+        print(f"{'met   ' if is_met else 'MISSED'} {name}: {n} of {total}, {share:.2%} ({sign} {limit:.1%})")
+        if not is_met:
+            missed.append(name)
+    return missed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--comparisons", type=int, default=20, help="of the suite with itself (default: 20)")
+    parser.add_argument("--slow-every", type=int, default=2, help="comparisons between two A/B ones")
+    parser.add_argument("--lag", type=int, default=5, help="sessions between base and new")
+    parser.add_argument("--load", type=int, default=1, help="busy processes meanwhile (default: 1)")
+    parser.add_argument("--threshold", default="body_cpu:25%")
+    parser.add_argument("--output", type=Path, help="write the results here, as JSON")
+    options = parser.parse_args()
+    began, began_at = time.monotonic(), datetime.now(UTC)
+    with tempfile.TemporaryDirectory() as folder, loaded(options.load):
+        experiment = Experiment(Subject(Path(folder)), parse_threshold(options.threshold), options.lag)
+        experiment.run(
+            options.comparisons, options.slow_every, lambda line: print(line, file=sys.stderr, flush=True)
+        )
+        n_runs = experiment.subject.n_runs
+    missed = judge(experiment.tallies)
+    if options.output:
+        provenance = read_provenance(SUBJECT, ["python", "benchmarks/compare_power.py", *sys.argv[1:]])
+        results = {
+            "began_at": began_at.isoformat(timespec="seconds"),
+            "lasted_s": round(time.monotonic() - began),
+            "command": provenance.command,
+            "commit": provenance.commit,
+            "is_dirty": provenance.is_dirty,
+            "python": platform.python_version(),
+            "versions": provenance.versions,
+            "machine": {"cpu": provenance.machine.cpu, "n_cpus": provenance.machine.n_cpus},
+            "threshold": str(parse_threshold(options.threshold)),
+            "runs": n_runs,
+            "base_runs": N_BASE,
+            "new_runs": N_NEW,
+            "rerun_pairs": N_AGAIN,
+            "load_average": {str(q): round(quantile(experiment.loads, q), 2) for q in (0.1, 0.5, 0.9)},
+            "cpu_share": {str(q): round(quantile(experiment.shares, q), 3) for q in (0.1, 0.5, 0.9)},
+            "missed": missed,
+            "rates": [tally.to_json() for tally in experiment.tallies.values()],
+        }
+        options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
