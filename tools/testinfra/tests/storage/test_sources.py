@@ -60,19 +60,21 @@ class TestReadPytestOptions:
 
 class TestScanTests:
     def test_finds_pins_with_their_places(self, tmp_path: Path) -> None:
-        """As a decorator, by attribute, in a shared object; a computed number has no value."""
+        """As a decorator, by attribute, in a shared object; a computed number may follow the profile."""
         (tmp_path / "test_a.py").write_text(
             "import hypothesis\n"
             "from hypothesis import settings\n"
             "SHARED = settings(max_examples=7)\n"
             "@settings(deadline=None)\n"
             "def test_free(): ...\n"
-            "@hypothesis.settings(max_examples=N * 2)\n"
+            "@hypothesis.settings(max_examples=30)\n"
             "def test_pinned(): ...\n"
+            "@settings(max_examples=settings().max_examples // 2)\n"
+            "def test_scaled(): ...\n"
         )
         assert scan_tests(tmp_path).pins == [
             Pinned(path="test_a.py", line=3, max_examples=7),
-            Pinned(path="test_a.py", line=6, max_examples=None),
+            Pinned(path="test_a.py", line=6, max_examples=30),
         ]
 
     def test_profiles_belong_into_a_conftest(self, tmp_path: Path) -> None:

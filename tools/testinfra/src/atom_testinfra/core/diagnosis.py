@@ -48,8 +48,7 @@ class Pinned(Struct, frozen=True, kw_only=True, gc=False):
 
     path: str
     line: int
-    max_examples: int | None
-    """`None` when it is not a plain number."""
+    max_examples: int
 
 
 class Observation(Struct, frozen=True, kw_only=True):

@@ -126,11 +126,9 @@ def _called(node: ast.Call) -> str | None:
     return None
 
 
-def _pinned_numbers(node: ast.Call) -> Iterator[int | None]:
+def _pinned_numbers(node: ast.Call) -> Iterator[int]:
+    """Yield the number a settings object is given; a computed one may follow the profile, and is left out."""
     for keyword in node.keywords:
-        if keyword.arg == "max_examples":
-            match keyword.value:
-                case ast.Constant(value=int(number)):
-                    yield number
-                case _:
-                    yield None
+        match keyword:
+            case ast.keyword(arg="max_examples", value=ast.Constant(value=int(number))):
+                yield number

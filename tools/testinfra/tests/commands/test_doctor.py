@@ -1,0 +1,73 @@
+"""`testinfra doctor`: what it prints and returns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from atom_testinfra.cli import main
+from atom_testinfra.core.diagnosis import Observation
+from atom_testinfra.machine.conditions import DEBUG_VARIABLES, TRACER_VARIABLES
+from atom_testinfra.measuring.environment import CI_VARIABLES
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, and an environment without anything to find."""
+    (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in (*CI_VARIABLES, *TRACER_VARIABLES, *DEBUG_VARIABLES, "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    """What `--json` says, by check; of the versions the last."""
+    document = json.loads(capsys.readouterr().out)
+    return {finding["check"]: finding for finding in document["findings"]}
+
+
+def test_json_is_one_document_with_the_observation(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was found, and what was seen, under the observation's own names."""
+    status = main(["doctor", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["observation"]) == set(Observation.__struct_fields__)
+    assert status == int(document["is_spoilt"])
+
+
+def test_a_tracer_fails_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 1, the reason, and the advice, within 80 columns."""
+    monkeypatch.setenv("COVERAGE_PROCESS_START", ".coveragerc")
+    assert main(["doctor"]) == 1
+    output = capsys.readouterr().out
+    assert "Do not measure now:" in output
+    assert "COVERAGE_PROCESS_START" in output
+    assert "measure without it" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_the_project_is_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pytest's settings, the environment and the test files all show in the findings."""
+    (project / "pytest.ini").write_text("[pytest]\naddopts = -n auto --cov=package\n")
+    (project / "test_a.py").write_text("@settings(max_examples=9)\ndef test(): ...\n")
+    monkeypatch.setenv("CI", "false")
+    assert main(["doctor", "--json"]) == 1
+    found = findings(capsys)
+    assert "-n auto in pytest.ini" in found["xdist"]["message"]
+    assert "pytest-cov (pytest.ini)" in found["tracing"]["message"]
+    assert "test_a.py:1" in found["pins"]["message"]
+    assert "CI=false" in found["ci"]["message"]
+
+
+def test_coverage_turned_off_again_is_no_tracer(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--no-cov` beside `--cov`."""
+    (project / "pytest.ini").write_text("[pytest]\naddopts = --cov=package --no-cov\n")
+    main(["doctor", "--json"])
+    assert "pytest-cov" not in findings(capsys)["tracing"]["message"]
