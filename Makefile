@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants bench-floor bench-overhead
+.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants serve create-key bench-floor bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,3 +62,11 @@ bench-floor: install ## the named properties against an empty body and a fresh s
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
+
+##@ the service
+serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)
+	$(BIN)/atom serve
+
+create-key: install ## make a workspace and its first API key
+	$(BIN)/atom migrate >&2
+	$(BIN)/atom create-key

@@ -1,0 +1,93 @@
+"""The `atom` command: migrate, serve, make the first key."""
+
+from __future__ import annotations
+
+import os
+
+import click
+import uvicorn
+
+from atom.app import create_app
+from atom.db import migrate
+from atom.db.session import create_engine, session_factory, unit_of_work
+from atom.identity import keys
+from atom.identity.models import ApiKeyScope, Workspace
+from atom.kit.clock import SystemClock
+from atom.kit.errors import AtomError
+from atom.kit.ids import new_id
+from atom.kit.text import checked_text
+from atom.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def atom() -> None:
+    """Run the atom backend; its settings are the variables ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT."""
+
+
+@atom.command("migrate")
+@click.argument("revision", default="head")
+def migrate_command(revision: str) -> None:
+    """Bring the database up to REVISION, the newest by default."""
+    engine = create_engine(_settings().database_url)
+    migrate.upgrade(engine, revision)
+    click.echo(f"the database is at {migrate.current(engine)}")
+
+
+@atom.command()
+@click.argument("revision")
+def downgrade(revision: str) -> None:
+    """Bring the database down to REVISION; `base` drops every table."""
+    engine = create_engine(_settings().database_url)
+    migrate.downgrade(engine, revision)
+    click.echo(f"the database is at {migrate.current(engine)}")
+
+
+@atom.command()
+@click.option("--migrate/--no-migrate", "is_migrating", default=True, help="migrate the database first")
+def serve(is_migrating: bool) -> None:
+    """Serve the API."""
+    settings = _settings()
+    if is_migrating:
+        migrate.upgrade(create_engine(settings.database_url))
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port)
+
+
+@atom.command("create-key")
+@click.option("--workspace", "workspace_id", help="id of the workspace; without it a new one is made")
+@click.option("--workspace-name", default="My workspace", show_default=True, help="of a new workspace")
+@click.option("--name", default="first key", show_default=True, help="what the key is for")
+@click.option(
+    "--scope", type=click.Choice([s.value for s in ApiKeyScope]), default="admin", show_default=True
+)
+def create_key(workspace_id: str | None, workspace_name: str, name: str, scope: str) -> None:
+    """Make an API key; the secret goes to stdout and is shown this once."""
+    sessions = session_factory(create_engine(_settings().database_url))
+    with unit_of_work(sessions) as session:
+        if workspace_id is None:
+            workspace_id = new_id()
+            session.add(Workspace(id=workspace_id, name=checked_text(workspace_name, field="workspace name")))
+            session.flush()
+        made = keys.create_key(
+            session, SystemClock(), workspace_id=workspace_id, name=name, scope=ApiKeyScope(scope)
+        )
+    click.echo(f"workspace {workspace_id}, scope {scope}", err=True)
+    click.echo(made.secret)
+
+
+def _settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; an error of ours is one line on stderr."""
+    try:
+        atom.main(args=arguments, prog_name="atom", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return 2
+    except click.Abort:
+        return 130
+    except AtomError as exc:
+        click.echo(f"error: {exc.message}", err=True)
+        return 2
+    return 0

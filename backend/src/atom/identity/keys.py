@@ -1,0 +1,124 @@
+"""API keys: made here, shown once, kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
+from atom.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from atom.kit.ids import new_id
+from atom.kit.text import checked_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from atom.kit.clock import Clock
+
+PREFIX = "atom_"
+SECRET_BYTES = 32
+RANKS = {scope: rank for rank, scope in enumerate(ApiKeyScope)}
+CLOSED = {WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who speaks: a key, and through it a workspace."""
+
+    key_id: str
+    workspace_id: str
+    scope: ApiKeyScope
+
+    def require(self, scope: ApiKeyScope) -> None:
+        """Raise unless the key's scope includes this one."""
+        if RANKS[self.scope] < RANKS[scope]:
+            raise ForbiddenError(f"the key has the scope {self.scope.value!r}, this needs {scope.value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key and its secret, which nobody can read again."""
+
+    key: ApiKey
+    secret: str
+
+
+def create_key(
+    session: Session,
+    clock: Clock,
+    *,
+    workspace_id: str,
+    name: str,
+    scope: ApiKeyScope,
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Make a key for a workspace; its secret has 256 random bits, so a plain hash protects it."""
+    if session.get(Workspace, workspace_id) is None:
+        raise NotFoundError("workspace", workspace_id)
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    key = ApiKey(
+        id=new_id(),
+        workspace_id=workspace_id,
+        name=checked_text(name, field="name"),
+        key_hash=hash_secret(secret),
+        scope=scope,
+        created_at=clock.now(),
+        expires_at=expires_at,
+    )
+    session.add(key)
+    session.flush()
+    return NewKey(key=key, secret=secret)
+
+
+def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
+    """
+    Return who a secret belongs to.
+
+    Unknown, expired and revoked keys are told apart for nobody: each raises the same error. A key of a
+    suspended or expired workspace is known, and forbidden.
+    """
+    found = session.execute(
+        select(ApiKey.id, ApiKey.workspace_id, ApiKey.scope, Workspace.status)
+        .join(Workspace, Workspace.id == ApiKey.workspace_id)
+        .where(
+            ApiKey.key_hash == hash_secret(secret),
+            ApiKey.revoked_at.is_(None),
+            ApiKey.expires_at.is_(None) | (ApiKey.expires_at > clock.now()),
+        )
+    ).one_or_none()
+    if found is None:
+        raise UnauthenticatedError("the API key is unknown, expired or revoked")
+    if found.status in CLOSED:
+        raise ForbiddenError(f"the workspace is {found.status.value}")
+    return Caller(key_id=found.id, workspace_id=found.workspace_id, scope=found.scope)
+
+
+def list_keys(session: Session, *, workspace_id: str) -> list[ApiKey]:
+    """Return the workspace's keys, oldest first; revoked ones too, as their history."""
+    return list(
+        session.scalars(
+            select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.created_at, ApiKey.id)
+        )
+    )
+
+
+def revoke_key(session: Session, clock: Clock, *, workspace_id: str, key_id: str) -> ApiKey:
+    """Make a key of the workspace useless from now on; a second time changes nothing."""
+    key = session.scalar(select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == workspace_id))
+    if key is None:
+        raise NotFoundError("API key", key_id)
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        session.flush()
+    return key
+
+
+def hash_secret(secret: str) -> str:
+    """Return the SHA-256 of a secret, in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What every route shares: problem responses, the caller's unit of work, size limits."""

@@ -1,0 +1,140 @@
+"""Errors on the wire: RFC 9457 problem details, for our own errors, invalid requests and database faults."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from atom.kit.errors import AtomError, InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import FastAPI, Request
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+logger = logging.getLogger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str = Field(examples=["body.postings.0.amount_minor"])
+    message: str = Field(examples=["Input should be greater than 0"])
+
+
+class Problem(BaseModel):
+    """A problem as RFC 9457 describes it."""
+
+    type: str = Field(default="about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Invalid value"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["the transaction does not balance"])
+    instance: str = Field(examples=["/v1/ledger/transactions"])
+    errors: list[FieldProblem] = []
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    app.add_exception_handler(AtomError, _answer_atom_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(DBAPIError, _answer_database_error)
+    app.add_exception_handler(PoolTimeoutError, _answer_database_error)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI descriptions of problem responses with these statuses."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "model": Problem,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem(
+    path: str,
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldProblem] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return the response that tells of a problem with a request for `path`."""
+    body = Problem(title=title, status=status, detail=detail, instance=path, errors=list(errors))
+    return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, AtomError)
+    errors = [FieldProblem(field=exc.field, message=exc.message)] if isinstance(exc, InvalidError) else []
+    headers = {}
+    if exc.status_code == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif exc.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return problem(request.url.path, exc.status_code, exc.title, exc.message, errors=errors, headers=headers)
+
+
+def _answer_invalid_request(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, RequestValidationError)
+    errors = [
+        FieldProblem(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in exc.errors()
+    ]
+    detail = f"{len(errors)} field{'s are' if len(errors) > 1 else ' is'} invalid"
+    return problem(
+        request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", detail, errors=errors
+    )
+
+
+def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, HTTPException)
+    phrase = HTTPStatus(exc.status_code).phrase
+    headers = dict(exc.headers) if exc.headers else None
+    return problem(request.url.path, exc.status_code, phrase, str(exc.detail), headers=headers)
+
+
+def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
+    """Tell a database that does not answer now (locked, full, disconnected) from a fault of ours."""
+    logger.error("database error at %s", request.url.path, exc_info=exc)
+    is_passing = isinstance(exc, OperationalError | PoolTimeoutError) or (
+        isinstance(exc, DBAPIError) and exc.connection_invalidated
+    )
+    if not is_passing:
+        return _internal_error(request)
+    return problem(
+        request.url.path,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Unavailable",
+        "the database does not answer; nothing was written, try again",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def _answer_unexpected(request: Request, exc: Exception) -> JSONResponse:
+    logger.error("unexpected error at %s", request.url.path, exc_info=exc)
+    return _internal_error(request)
+
+
+def _internal_error(request: Request) -> JSONResponse:
+    return problem(
+        request.url.path,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Internal error",
+        "the request was undone; the log says why",
+    )
