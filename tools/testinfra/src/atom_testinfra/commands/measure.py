@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,26 +18,16 @@ from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.session import Session
+from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.reports.progress import Forecast, choose_progress
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.runs import list_sessions, load_run, load_spec, prepare_folder, save_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from atom_testinfra.core.measurement import Run
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)
-
-
-class Stopped(BaseException):
-    """A signal asked us to stop."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
 
 
 @click.command()
@@ -77,7 +65,7 @@ def command(**options: Any) -> int:
     )
     session.adopt(earlier)
     try:
-        with _signals_raise():
+        with signals_raise():
             session.run()
     except Stopped as stopped:
         progress.close()
@@ -124,21 +112,6 @@ def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
         for run in runs
         for record in run.measurements
     }
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Generator[None, None, None]:
-    def raise_stopped(signum: int, frame: object) -> None:  # noqa: ARG001
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        raise Stopped(signum)
-
-    before = {signum: signal.signal(signum, raise_stopped) for signum in SIGNALS}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dict[str, Any]) -> ExitStatus:

@@ -13,6 +13,7 @@ from atom_testinfra.core.digests import digest_cost, digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import Kind, Outcome
 from atom_testinfra.core.rounding import round_seconds
+from atom_testinfra.core.session import is_complete
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from atom_testinfra.core.baseline import BudgetTier, ProfileCost, Suite
     from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Measurement, Run
-
-FINISHED = (0, 1, 5)
-"""pytest's exit statuses of a run that got to its end: passed, failed, nothing collected."""
 
 
 def gather_evidence(
@@ -101,23 +99,23 @@ class _Repeats:
     def __init__(self, profile: str, runs: Iterable[Run]) -> None:
         self.profile = profile
         self.properties: set[str] = set()
-        self._repeats: dict[tuple[int, int], dict[str, Measurement | None]] = {}
-        for run in runs:
-            if run.header.profile == profile:
-                self._add(run)
+        self._repeats: list[dict[str, Measurement | None]] = []
+        for (of_profile, _, _), parts in sorted(_by_repeat(runs).items()):
+            if of_profile == profile:
+                self._add(parts)
 
-    def _add(self, run: Run) -> None:
-        # A repeat that was stopped is continued by a further part, whose records are the later ones.
-        repeat = self._repeats.setdefault((run.header.seed_set, run.header.repeat), {})
-        for nodeid in run.collected.nodeids if run.collected else ():
-            repeat.setdefault(nodeid, None)
-        for measurement in run.measurements:
-            repeat[measurement.nodeid] = measurement
+    def _add(self, parts: Iterable[Run]) -> None:
+        """Take in a repeat; where it was stopped and continued, the later record of a test holds."""
+        repeat: dict[str, Measurement | None] = {}
+        for part in parts:
+            repeat = dict.fromkeys(part.collected.nodeids if part.collected else ()) | repeat
+            repeat |= {measurement.nodeid: measurement for measurement in part.measurements}
+        self._repeats.append(repeat)
         self.properties.update(nodeid for nodeid, found in repeat.items() if _may_be_property(found))
 
     def of(self, nodeid: str) -> list[Measurement]:
         """Return the property's measurements in the order of the repeats."""
-        found = (repeat.get(nodeid) for _, repeat in sorted(self._repeats.items()))
+        found = (repeat.get(nodeid) for repeat in self._repeats)
         return [measurement for measurement in found if measurement is not None]
 
     def reason_to_exclude(self, nodeid: str) -> Excluded | None:
@@ -130,8 +128,8 @@ class _Repeats:
 
 
 def _may_be_property(found: Measurement | None) -> bool:
-    """Whether it is a property, or might have been one had it been run."""
-    return found is None or found.kind is not Kind.PLAIN or found.hypothesis is not None
+    """Whether it is a property, or might have been seen to be one had it got to its end."""
+    return found is None or found.kind is not Kind.PLAIN or found.outcome is not Outcome.PASSED
 
 
 def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator[tuple[Outcome | None, str]]:
@@ -160,25 +158,32 @@ def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator
 
 
 def _refuse_unfit(runs: Sequence[Run]) -> None:
-    last_parts: dict[tuple[str, int, int], Run] = {}
     for run in runs:
-        header = run.header
-        last_parts[header.profile, header.seed_set, header.repeat] = run
-        if header.is_traced:
+        if run.header.is_traced:
             raise RunFileError(
-                f"run {header.run_id!r} was made under coverage, a profiler or a debugger",
+                f"run {run.header.run_id!r} was made under coverage, a profiler or a debugger",
                 hint="its times mean nothing: measure again without it",
             )
-    for run in last_parts.values():
-        if run.end is None or run.end.exit_status not in FINISHED:
+    for parts in _by_repeat(runs).values():
+        if not is_complete(parts):
             raise RunFileError(
-                f"run {run.header.run_id!r} is not finished", hint="finish it: testinfra measure --resume"
+                f"run {parts[-1].header.run_id!r} is not finished",
+                hint="finish it: testinfra measure --resume",
             )
     if len({_circumstances(run) for run in runs}) > 1:
         raise RunFileError(
             "the runs were made with different commits, versions, machines or numbers of workers",
             hint="measure again: testinfra measure",
         )
+
+
+def _by_repeat(runs: Iterable[Run]) -> dict[tuple[str, int, int], list[Run]]:
+    """Return the parts of each repeat of each profile, in the order in which they were made."""
+    parts: dict[tuple[str, int, int], list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.header.part):
+        header = run.header
+        parts.setdefault((header.profile, header.seed_set, header.repeat), []).append(run)
+    return parts
 
 
 def _circumstances(run: Run) -> tuple[object, ...]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import Excluded, SlowTest
-from atom_testinfra.core.measurement import Outcome, Pin
+from atom_testinfra.core.measurement import Pin
 from atom_testinfra.core.recommendation import describe_lever, describe_standing, percent, recommend
+from atom_testinfra.core.summary import FAILURES
 from atom_testinfra.core.targets import (
     MISSES_TOLD,
     TIER_KEYS,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from atom_testinfra.core.config import Targets
 
 N_SLOWEST = 10
-
-FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED})
 
 
 class Unsteered(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.assessment import FAILURES
 from atom_testinfra.core.baseline import PlanTargets, TargetsMet, TargetsVerified
+from atom_testinfra.core.summary import FAILURES
 from atom_testinfra.core.targets import NAMED_LIMITS_S, SUITE_KEY
 
 if TYPE_CHECKING:

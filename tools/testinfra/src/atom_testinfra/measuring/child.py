@@ -27,19 +27,19 @@ class Child:
     """A pytest process of its own session, so that signals reach it through us and only once."""
 
     def __init__(
-        self, arguments: list[str], *, plan: Path, folder: Path, environment: Mapping[str, str], log: Path
+        self,
+        arguments: list[str],
+        *,
+        plan: Path | None,
+        folder: Path,
+        environment: Mapping[str, str],
+        log: Path,
     ) -> None:
-        # `-p` loads the plugin also where a project has turned the loading of installed plugins off.
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            PLUGIN,
-            *arguments,
-            "--testinfra-plan",
-            os.fspath(plan),
-        ]
+        command = [sys.executable, "-m", "pytest", *arguments]
+        if plan is not None:
+            # `-p` loads the plugin also where a project has turned the loading of installed plugins off.
+            command[3:3] = ["-p", PLUGIN]
+            command += ["--testinfra-plan", os.fspath(plan)]
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
                 command,
