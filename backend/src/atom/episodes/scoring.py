@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -83,11 +82,6 @@ def _score(reaction: Reaction) -> float | None:
 def decay_at(days: int) -> float:
     """Return what is left of an episode at an age in whole days: all, then from half down to nothing."""
     return 1.0 if days < DECAY_FROM_DAYS else max(0.0, 1 - days / FADED_AT_DAYS)
-
-
-def age_in_days(started_at: datetime, now: datetime) -> int:
-    """Return the whole days between two moments."""
-    return (now - started_at) // timedelta(days=1)
 
 
 def relevance(*, is_recent: bool, is_similar: bool, has_canvas: bool, feedback: float | None) -> float:

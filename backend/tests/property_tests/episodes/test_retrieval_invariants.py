@@ -1,0 +1,368 @@
+"""The invariants of remembering: what is shown, to whom, in which order, and what a look leaves behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from atom.agents.maturity import AgentStatus
+from atom.episodes import retrieval
+from atom.episodes.access import MaturityGate
+from atom.episodes.models import Episode, EpisodeAccessLog, EpisodeCanvasType, EpisodeSegment, EpisodeStatus
+from atom.episodes.repository import EpisodeFilter
+from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, TimeRange, Viewer
+from atom.kit.clock import ManualClock
+from atom.kit.errors import InvalidError, NotFoundError
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW, Tenant
+from tests.property_tests.episodes.strategies import (
+    DIRECTED,
+    Memory,
+    WordEmbedder,
+    memories,
+    similarity,
+    store,
+)
+
+DAY_S = 86_400
+GATE = MaturityGate()
+WORDS = WordEmbedder()
+CLOCK = ManualClock(NOW)
+DAYS = {TimeRange.DAY: 1, TimeRange.WEEK: 7, TimeRange.MONTH: 30, TimeRange.QUARTER: 90}
+LIMITS = st.sampled_from((1, 2, 3, 200))
+CANVAS = EpisodeFilter(requires_canvas=True)
+FEEDBACK = EpisodeFilter(requires_feedback=True)
+FILTERS = {
+    EVERYTHING: lambda memory: True,
+    CANVAS: lambda memory: memory.n_canvas > 0,
+    FEEDBACK: lambda memory: memory.feedback is not None,
+    HIGH_RATED: lambda memory: memory.rating is not None and memory.rating >= 4,
+    LOW_INTERVENTION: lambda memory: memory.n_interventions <= 1,
+    EpisodeFilter(canvas_type="docs"): lambda memory: memory.n_canvas == 2,
+}
+
+
+class World:
+    """An agent's episodes among those of a colleague and of another workspace, and the model of them."""
+
+    def __init__(
+        self, session: Session, kept: list[Memory], *, status: AgentStatus = AgentStatus.AUTONOMOUS
+    ) -> None:
+        self.session = session
+        self.tenant = factories.tenant(session, status=status)
+        self.colleague = factories.extra_agent(session, self.tenant.workspace_id)
+        self.stranger = factories.tenant(session)
+        self.ids = store(session, self.tenant, kept, other_agent_id=self.colleague)
+        store(session, self.stranger, kept, other_agent_id=self.stranger.agent_id)
+        self.memories = dict(zip(self.ids, kept, strict=True))
+        types = [
+            {"episode_id": id_, "canvas_type": type_}
+            for id_, memory in self.memories.items()
+            for type_ in ("sheets", "docs")[: memory.n_canvas]
+        ]
+        if types:
+            session.execute(insert(EpisodeCanvasType), types)
+        self.viewer = self.viewer_of(self.tenant)
+
+    @staticmethod
+    def viewer_of(tenant: Tenant) -> Viewer:
+        return Viewer(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id, user_id=tenant.user_id)
+
+    def visible(self, where: EpisodeFilter = EVERYTHING) -> list[str]:
+        """The agent's own episodes that are not archived and pass the filter, newest first."""
+        admits = FILTERS[where]
+        own = [
+            id_
+            for id_, memory in self.memories.items()
+            if memory.is_own and memory.status != EpisodeStatus.ARCHIVED and admits(memory)
+        ]
+        return sorted(own, key=lambda id_: (-self.memories[id_].age_s, id_), reverse=True)
+
+    def recent(self, days: int, where: EpisodeFilter = EVERYTHING) -> list[str]:
+        return [id_ for id_ in self.visible(where) if self.memories[id_].age_s <= days * DAY_S]
+
+    def similar(self, word: str, where: EpisodeFilter = EVERYTHING) -> dict[str, float]:
+        """The similarities above zero, best first, the newest of equals first."""
+        scores = {id_: similarity(word, self.memories[id_].word) or 0 for id_ in self.visible(where)}
+        ranked = sorted(scores, key=lambda id_: -scores[id_])
+        return {id_: scores[id_] for id_ in ranked if scores[id_] > 0}
+
+    def logs(self) -> list[dict[str, Any]]:
+        columns = EpisodeAccessLog.__table__.c
+        rows = self.session.execute(
+            select(EpisodeAccessLog.__table__).order_by(columns.episode_id)
+        ).mappings()
+        return [{name: value for name, value in row.items() if name != "id"} for row in rows]
+
+    def log(
+        self, episode_id: str | None, access_type: str, n_results: int, status: AgentStatus
+    ) -> dict[str, Any]:
+        return {
+            "workspace_id": self.tenant.workspace_id,
+            "agent_id": self.tenant.agent_id,
+            "user_id": self.tenant.user_id,
+            "episode_id": episode_id,
+            "access_type": access_type,
+            "governance_check_passed": episode_id is not None,
+            "agent_maturity_at_access": status,
+            "results_count": n_results,
+            "created_at": NOW,
+        }
+
+
+def ids_of(found: retrieval.Retrieval) -> list[str]:
+    return [hit.episode.id for hit in found.hits]
+
+
+@pytest.mark.invariant(32)
+@given(
+    kept=memories(), time_range=st.sampled_from(TimeRange), limit=LIMITS, where=st.sampled_from(list(FILTERS))
+)
+@example(
+    kept=[
+        Memory(age_s=day * DAY_S + extra, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
+        for day in (1, 7, 30, 90)
+        for extra in (0, 1)
+    ],
+    time_range=TimeRange.WEEK,
+    limit=200,
+    where=EVERYTHING,
+)
+def test_temporal_shows_the_newest_in_the_window(
+    database: Database, kept: list[Memory], time_range: TimeRange, limit: int, where: EpisodeFilter
+) -> None:
+    """Invariant 32: own, unarchived episodes of the window and filter, newest first, up to the limit."""
+    with database.session() as session:
+        world = World(session, kept)
+        options = {"viewer": world.viewer, "time_range": time_range, "limit": limit, "where": where}
+        found = retrieval.retrieve_temporal(session, CLOCK, GATE, **options)
+        assert ids_of(found) == world.recent(DAYS[time_range], where)[:limit]
+
+
+@pytest.mark.invariant(32)
+@given(kept=memories())
+def test_wider_windows_show_no_less(database: Database, kept: list[Memory]) -> None:
+    """Invariant 32: a day's episodes are among the week's, these in the month's, these in the quarter's."""
+    with database.session() as session:
+        world = World(session, kept)
+        before: list[str] = []
+        for time_range in ("1d", "7d", "30d", "90d"):
+            found = retrieval.retrieve_temporal(
+                session, CLOCK, GATE, viewer=world.viewer, time_range=time_range, limit=200
+            )
+            assert ids_of(found)[: len(before)] == before
+            before = ids_of(found)
+        assert before == world.recent(90)
+
+
+@pytest.mark.invariant(32)
+@given(kept=memories(), is_user_asked=st.booleans())
+def test_temporal_can_be_narrowed_to_a_user(
+    database: Database, kept: list[Memory], is_user_asked: bool
+) -> None:
+    """Invariant 32: with a user only that user's episodes are shown."""
+    with database.session() as session:
+        world = World(session, kept)
+        user = world.tenant.user_id if is_user_asked else world.stranger.user_id
+        where = EpisodeFilter(user_id=user)
+        found = retrieval.retrieve_temporal(
+            session, CLOCK, GATE, viewer=world.viewer, time_range="90d", where=where, limit=200
+        )
+        expected = [id_ for id_ in world.recent(90) if is_user_asked and world.memories[id_].has_user]
+        assert ids_of(found) == expected
+
+
+@pytest.mark.invariant(33)
+@given(
+    kept=memories(max_size=10),
+    word=st.sampled_from(DIRECTED),
+    limit=st.sampled_from((1, 2, 3, 200)),
+    where=st.sampled_from(list(FILTERS)),
+)
+def test_semantic_shows_the_most_alike(
+    database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
+) -> None:
+    """Invariant 33: own, unarchived episodes of the filter, by similarity above zero, up to the limit."""
+    with database.session() as session:
+        world = World(session, kept)
+        found = retrieval.retrieve_semantic(
+            session,
+            CLOCK,
+            GATE,
+            WORDS,
+            viewer=world.viewer,
+            query=f"{word} and more",
+            limit=limit,
+            where=where,
+        )
+        expected = world.similar(word, where)
+        assert ids_of(found) == list(expected)[:limit]
+        assert [hit.score for hit in found.hits] == list(expected.values())[:limit]
+
+
+@pytest.mark.invariant(33)
+@given(
+    kept=memories(max_size=10),
+    word=st.sampled_from(("hm", *DIRECTED)),
+    limit=st.sampled_from((1, 1, 2, 3, 200)),
+    where=st.sampled_from(list(FILTERS)),
+)
+def test_contextual_ranks_by_the_weights(
+    database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
+) -> None:
+    """Invariant 33: scores follow the weights, best first; what the filter admits fills the limit."""
+    with database.session() as session:
+        world = World(session, kept)
+        found = retrieval.retrieve_contextual(
+            session, CLOCK, GATE, WORDS, viewer=world.viewer, task=word, limit=limit, where=where
+        )
+        recent = world.recent(30, where)[: 2 * limit]
+        similar = list(world.similar(word, where))[: 2 * limit]
+        scores = {}
+        for id_ in {*recent, *similar}:
+            memory = world.memories[id_]
+            scores[id_] = 0.3 * (id_ in recent) + 0.7 * (id_ in similar) + 0.1 * (memory.n_canvas > 0)
+            if memory.feedback:
+                scores[id_] += 0.2 if memory.feedback > 0 else -0.3
+        assert len(found.hits) == min(limit, len(scores))
+        shown = [hit.score for hit in found.hits]
+        assert shown == sorted(shown, key=lambda score: -(score or 0))
+        assert shown == pytest.approx(sorted(scores.values(), reverse=True)[:limit])
+        for hit in found.hits:
+            assert hit.score == pytest.approx(scores[hit.episode.id])
+            assert FILTERS[where](world.memories[hit.episode.id])
+        keys = [(round(scores[id_], 6), -world.memories[id_].age_s, id_) for id_ in ids_of(found)]
+        assert keys == sorted(keys, reverse=True)
+
+
+LOOKS = {"temporal": {}, "semantic": {"query": "alpha"}, "contextual": {"task": "alpha"}}
+RANK = {AgentStatus.STUDENT: 0, AgentStatus.INTERN: 1, AgentStatus.SUPERVISED: 2, AgentStatus.AUTONOMOUS: 3}
+
+
+def look(world: World, kind: str, **options: Any) -> retrieval.Retrieval:
+    function = getattr(retrieval, f"retrieve_{kind}")
+    tools = (GATE,) if kind == "temporal" else (GATE, WORDS)
+    return function(world.session, CLOCK, *tools, viewer=world.viewer, **{**LOOKS[kind], **options})
+
+
+@pytest.mark.invariant(34)
+@given(
+    kept=memories(max_size=5),
+    kind=st.sampled_from((*LOOKS, "sequential")),
+    status=st.sampled_from(AgentStatus),
+    which=st.integers(0, 4),
+)
+def test_every_look_leaves_its_logs(
+    database: Database, kept: list[Memory], kind: str, status: AgentStatus, which: int
+) -> None:
+    """Invariant 34: a row and a count for each episode shown, one failed row for a denial, no more."""
+    with database.session() as session:
+        world = World(session, kept, status=status)
+        may = RANK.get(status, -1) >= (1 if kind in {"semantic", "contextual"} else 0)
+        shown: list[str] = []
+        if kind == "sequential":
+            own = [id_ for id_, memory in world.memories.items() if memory.is_own] or ["none"]
+            episode_id = own[which % len(own)]
+            if may and episode_id == "none":
+                with pytest.raises(NotFoundError):
+                    retrieval.retrieve_sequential(
+                        session, CLOCK, GATE, viewer=world.viewer, episode_id=episode_id
+                    )
+            else:
+                answer = retrieval.retrieve_sequential(
+                    session, CLOCK, GATE, viewer=world.viewer, episode_id=episode_id
+                )
+                assert (answer.decision.is_allowed, answer.decision.maturity) == (may, status)
+                assert (answer.story is not None) == may
+                shown = [episode_id] if may else []
+        else:
+            found = look(world, kind)
+            assert (found.decision.is_allowed, found.decision.maturity) == (may, status)
+            shown = ids_of(found)
+            if may and kind == "temporal":
+                assert shown == world.recent(7)
+            if may and kind == "semantic":
+                assert shown == list(world.similar("alpha"))
+        expected = [world.log(id_, kind, len(shown), status) for id_ in sorted(shown)]
+        if not may:
+            expected = [world.log(None, kind, 0, status)]
+        assert world.logs() == expected
+        counts = dict(session.execute(select(Episode.id, Episode.access_count)).all())
+        assert {id_ for id_, n in counts.items() if n} == set(shown)
+        assert all(counts[id_] == 1 for id_ in shown)
+
+
+@pytest.mark.invariant(34)
+@given(owner=st.sampled_from(("own", "colleague", "stranger")), order=st.permutations(range(4)))
+def test_sequential_tells_the_owner_the_whole_story(database: Database, owner: str, order: list[int]) -> None:
+    """Invariant 34: an agent sees its episode from end to end; another agent's does not exist for it."""
+    memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.ARCHIVED, is_own=True)
+    with database.session() as session:
+        world = World(session, [memory])
+        rows = [
+            {
+                "episode_id": world.ids[0],
+                "sequence_order": place,
+                "segment_type": "conversation",
+                "source_type": "chat_message",
+                "content": f"part {place}",
+            }
+            for place in order
+        ]
+        session.execute(insert(EpisodeSegment), rows)
+        viewer = {
+            "own": world.viewer,
+            "colleague": Viewer(workspace_id=world.tenant.workspace_id, agent_id=world.colleague),
+            "stranger": World.viewer_of(world.stranger),
+        }[owner]
+        if owner != "own":
+            with pytest.raises(NotFoundError):
+                retrieval.retrieve_sequential(session, CLOCK, GATE, viewer=viewer, episode_id=world.ids[0])
+            assert world.logs() == []
+            return
+        answer = retrieval.retrieve_sequential(session, CLOCK, GATE, viewer=viewer, episode_id=world.ids[0])
+        assert answer.story is not None
+        assert answer.story.episode.id == world.ids[0]
+        assert [segment.content for segment in answer.story.segments] == [
+            f"part {place}" for place in range(4)
+        ]
+        assert (answer.story.feedback, answer.story.canvas_actions) == ([], [])
+
+
+@pytest.mark.invariant(34)
+@given(
+    kind=st.sampled_from(tuple(LOOKS)), limit=st.sampled_from((-1, 0, 1, 200, 201)), is_foreign=st.booleans()
+)
+def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, is_foreign: bool) -> None:
+    """Invariant 34: a limit out of range or an agent of elsewhere is refused, and nothing is logged."""
+    with database.session() as session:
+        world = World(session, [])
+        if is_foreign:
+            world.viewer = Viewer(workspace_id=world.stranger.workspace_id, agent_id=world.tenant.agent_id)
+        if limit not in {1, 200}:
+            with pytest.raises(InvalidError):
+                look(world, kind, limit=limit)
+        elif is_foreign:
+            with pytest.raises(NotFoundError):
+                look(world, kind, limit=limit)
+        else:
+            assert look(world, kind, limit=limit).hits == ()
+        assert world.logs() == []
+
+
+def test_an_unknown_range_is_refused(database: Database) -> None:
+    """A range that is not on the list is a mistake of the caller, not a week."""
+    with database.session() as session:
+        world = World(session, [])
+        with pytest.raises(InvalidError) as refused:
+            look(world, "temporal", time_range="8d")
+        assert refused.value.field == "time_range"
+        later = ManualClock(NOW + timedelta(days=1))
+        assert retrieval.retrieve_temporal(session, later, GATE, viewer=world.viewer).hits == ()
