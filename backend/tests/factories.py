@@ -169,3 +169,10 @@ def queue_entry(
         "expires_at": NOW + timedelta(days=1),
     }
     return add(session, governance.SupervisedQueueEntry(**{**defaults, **values}))
+
+
+def workspace_ids(session: Session, count: int) -> list[str]:
+    """Write some workspaces with one statement, and return their ids."""
+    ids = [new_id() for _ in range(count)]
+    session.execute(ADD_WORKSPACE, [{"id": id_, "name": "Acme"} for id_ in ids])
+    return ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atom.agents import models as agents
+from atom.analytics import models as analytics
 from atom.chat import models as chat
 from atom.db.base import Base
 from atom.episodes import models as episodes
@@ -10,7 +11,19 @@ from atom.governance import models as governance
 from atom.graduation import models as graduation
 from atom.identity import models as identity
 from atom.ledger import models as ledger
+from atom.workflows import models as workflows
 
-__all__ = ["METADATA", "agents", "chat", "episodes", "governance", "graduation", "identity", "ledger"]
+__all__ = [
+    "METADATA",
+    "agents",
+    "analytics",
+    "chat",
+    "episodes",
+    "governance",
+    "graduation",
+    "identity",
+    "ledger",
+    "workflows",
+]
 
 METADATA = Base.metadata

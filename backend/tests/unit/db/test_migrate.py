@@ -103,5 +103,11 @@ def _enforced(inspector: Inspector, table: str) -> dict[str, Any]:
         "foreign_keys": sorted(map(str, inspector.get_foreign_keys(table))),
         "unique": sorted(map(str, inspector.get_unique_constraints(table))),
         "checks": sorted(map(str, inspector.get_check_constraints(table))),
-        "indexes": sorted(map(str, inspector.get_indexes(table))),
+        "indexes": sorted(_spelled_out(index) for index in inspector.get_indexes(table)),
     }
+
+
+def _spelled_out(index: Any) -> str:
+    """An index as text; the condition of a partial one is an object without equality."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return str({**index, "dialect_options": options})
