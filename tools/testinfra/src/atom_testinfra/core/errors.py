@@ -32,7 +32,11 @@ class NothingMeasuredError(InfraError):
 
 
 class DocumentError(InfraError):
-    """A document's managed block is broken: the message names file and line."""
+    """A document cannot be read or written, or a managed block in it is broken; names file and line."""
+
+
+class ReportError(InfraError):
+    """A report cannot be made or written."""
 
 
 class ComparisonError(InfraError):

@@ -1,0 +1,130 @@
+"""`testinfra report`: the baseline for a terminal, a job summary, a script or a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from atom_testinfra.core.errors import ReportError
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.storage.documents import write_document
+from atom_testinfra.storage.project import load_project
+from atom_testinfra.storage.runs import prepare_folder
+
+if TYPE_CHECKING:
+    from atom_testinfra.reports.data import ReportData
+    from atom_testinfra.storage.project import Project
+
+FORMATS = ("text", "markdown", "html", "json")
+SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+TEXT_WIDTH = 80
+SMALLEST_SUMMARY = 1000
+"""Bytes below which a job summary says nothing worth reading."""
+
+
+@click.command(name="report")
+@click.argument("baseline", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="text, markdown, html or json; without it the suffix of --output decides, else text.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="File to write; - is standard output, where text, markdown and json go by themselves. "
+    "html goes to the file that the settings name.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--summary/--no-summary", default=True, help="Add to the job summary in a GitHub workflow.")
+def command(
+    baseline: Path | None, format_: str | None, output: Path | None, *, as_json: bool, summary: bool
+) -> ExitStatus:
+    """
+    Show what the properties cost and whether they meet their targets.
+
+    Reads BASELINE, or the file that the settings name. In a GitHub workflow the report is also added to the
+    job summary.
+    """
+    project = load_project(Path.cwd())
+    report = load_report(project, baseline)
+    format_ = "json" if as_json else format_ or SUFFIXES.get(output.suffix if output else "", "text")
+    is_default_page = format_ == "html" and output is None
+    if is_default_page:
+        prepare_folder(project.report.parent)
+        output = project.report
+    if output is None or str(output) == "-":
+        _print(render(report, format_, is_terminal=sys.stdout.isatty()))
+    else:
+        write_document(output, render(report, format_, is_terminal=False))
+        click.echo(f"wrote {output}", err=True)
+    if summary and os.environ.get(SUMMARY_VARIABLE):
+        append_job_summary(report, Path(os.environ[SUMMARY_VARIABLE]))
+    return ExitStatus.OK
+
+
+def load_report(project: Project, baseline: Path | None) -> ReportData:
+    """Return the report on a baseline file, or on the one of the settings."""
+    from atom_testinfra.reports.data import build_report
+    from atom_testinfra.storage.baseline import load_baseline
+
+    path = baseline or project.baseline
+    name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+    return build_report(load_baseline(path), name.as_posix())
+
+
+def render(report: ReportData, format_: str, *, is_terminal: bool) -> str:
+    """Return the report in one of the formats; colour and width are the terminal's, if there is one."""
+    match format_:
+        case "markdown":
+            from atom_testinfra.reports.markdown import render_markdown
+
+            return render_markdown(report)
+        case "html":
+            from atom_testinfra.reports.html import render_html
+
+            return render_html(report)
+        case "json":
+            return msgspec.json.encode(report).decode() + "\n"
+        case _:
+            from atom_testinfra.reports.text import render_text
+
+            width = shutil.get_terminal_size((TEXT_WIDTH, 24)).columns if is_terminal else TEXT_WIDTH
+            has_color = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+            return render_text(report, width=max(width, TEXT_WIDTH // 2), color=has_color)
+
+
+def append_job_summary(report: ReportData, path: Path) -> None:
+    """Append the report to a job summary, in what room is left there."""
+    from atom_testinfra.reports.markdown import SUMMARY_LIMIT, render_markdown
+
+    try:
+        taken = path.stat().st_size if path.exists() else 0
+        room = SUMMARY_LIMIT - taken - 1
+        if room < SMALLEST_SUMMARY:
+            raise ReportError(
+                f"no room in the job summary {str(path)!r}: {taken:,} of {SUMMARY_LIMIT:,} bytes are taken",
+                hint="call `testinfra report` in a step of its own, or with --no-summary",
+            )
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(("\n" if taken else "") + render_markdown(report, limit=room))
+    except OSError as exc:
+        raise ReportError(
+            f"cannot write the job summary {str(path)!r}: {exc.strerror or exc}",
+            hint=f"unset {SUMMARY_VARIABLE}, or pass --no-summary",
+        ) from exc
+
+
+def _print(text: str) -> None:
+    """Print a report; a character that the terminal's encoding does not have is shown as a question mark."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)

@@ -1,0 +1,90 @@
+"""`ReportData`: everything a report says, computed once; the renderers only give it a form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from msgspec import Struct
+
+from atom_testinfra.core.verification import check
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.rows import PropertyRow, property_rows
+from atom_testinfra.reports.sections.history import HistorySection, build_history
+from atom_testinfra.reports.sections.provenance import ProvenanceSection, build_provenance
+from atom_testinfra.reports.sections.targets import TargetsSection, build_targets
+from atom_testinfra.reports.sections.time import TimeSection, build_time
+from atom_testinfra.reports.sections.work import WorkSection, build_work
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.reports.tables import Table
+
+
+class Section(Protocol):
+    """What a renderer needs to know of a section; the page also has a template of the section's id."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+
+    @property
+    def summary(self) -> str:
+        """The section's answer in one sentence."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What the tables do not say, in sentences."""
+        ...
+
+    def tables(self) -> list[Table]:
+        """Return what the section says in rows."""
+        ...
+
+
+class ReportData(Struct, frozen=True, kw_only=True):
+    """The report: one section for each question, and a row for each property."""
+
+    schema: str = "atom-testinfra/report"
+    schema_version: int = 1
+    baseline: str
+    """The file it was made from, as the reader named it."""
+    verified_at: str
+    differences: list[str]
+    """Figures of the file that do not follow from its measurements: somebody changed it by hand."""
+    targets: TargetsSection
+    time: TimeSection
+    work: WorkSection
+    history: HistorySection
+    provenance: ProvenanceSection
+    properties: list[PropertyRow]
+
+    @property
+    def warning(self) -> str | None:
+        """What a reader has to know before believing the rest."""
+        if not self.differences:
+            return None
+        n = numbers.plural(len(self.differences), "figure")
+        return f"{n} of the file do not follow from its measurements; `testinfra verify --check` names them."
+
+    @property
+    def sections(self) -> list[Section]:
+        """The sections, in the order in which a reader asks."""
+        return [self.targets, self.time, self.work, self.history, self.provenance]
+
+
+def build_report(baseline: Baseline, source: str, history: HistorySection | None = None) -> ReportData:
+    """Return the report on a baseline; the same baseline gives the same report, on any day."""
+    rows = property_rows(baseline)
+    assessment, differences = check(baseline)
+    time = build_time(baseline, rows)
+    return ReportData(
+        baseline=source,
+        verified_at=baseline.verification_timestamp,
+        differences=[str(difference) for difference in differences],
+        targets=build_targets(baseline, assessment, rows),
+        time=time,
+        work=build_work(baseline, rows, time.profile),
+        history=history if history is not None else build_history([], "", 0),
+        provenance=build_provenance(baseline, rows),
+        properties=rows,
+    )

@@ -1,0 +1,79 @@
+"""How figures are written: three significant digits, a readable unit, and no false 0, 100 % or "met"."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "\N{EN DASH}"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration as `412 µs`, `38.1 ms`, `2.34 s` or `1,204 s`."""
+    if value is None:
+        return MISSING
+    if value == 0:
+        return "0 s"
+    rounded = _rounded(value)
+    if rounded < 1e-3:
+        return f"{_digits(value * 1e6)} µs"
+    if rounded < 1:
+        return f"{_digits(value * 1e3)} ms"
+    return f"{_digits(value)} s"
+
+
+def micros(value: float | None) -> str:
+    """Return a duration given in microseconds."""
+    return seconds(None if value is None else value / 1e6)
+
+
+def seconds_beside(value: float, limit: float) -> str:
+    """Return a duration in seconds with two decimals, or as many as keep it on its side of `limit`."""
+    for places in range(2, 16):
+        rounded = round(value, places)
+        if (rounded < limit) == (value < limit) and (rounded > limit) == (value > limit):
+            return f"{value:,.{places}f} s"
+    return f"{value!r} s"
+
+
+def limit(value: float) -> str:
+    """Return a limit as it was set: `10 s`, `0.5 s`."""
+    return f"{value:,.10g} s"
+
+
+def share(value: float | None) -> str:
+    """Return a part of one in per cent; only nothing is 0 % and only all of it is 100 %."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if 0 < value < 0.01:
+        return "< 1 %"
+    if 0.99 < value < 1:
+        return "> 99 %"
+    return f"{value * 100:.0f} %"
+
+
+def ratio(value: float | None) -> str:
+    """Return a factor as `1.25x`."""
+    return MISSING if value is None else f"{_digits(value)}x"
+
+
+def count(value: int | None) -> str:
+    """Return a count with a comma between thousands."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return `1 test`, `2 tests`."""
+    form = noun if n == 1 else f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
+    return f"{n:,} {form}"
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _digits(value: float) -> str:
+    rounded = _rounded(value)
+    if rounded == 0:
+        return "0"
+    places = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{value:,.{places}f}"

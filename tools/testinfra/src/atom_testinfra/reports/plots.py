@@ -1,0 +1,227 @@
+"""The page's plots as Plotly figures: plain values, with named colours that follow the page's theme."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.rows import PART_TITLES, PARTS
+from atom_testinfra.reports.sections.targets import BINS_PER_DECADE, FIRST_BIN_S, N_BINS, Histogram
+from atom_testinfra.reports.tables import shorten_nodeid, visible
+
+if TYPE_CHECKING:
+    from atom_testinfra.reports.sections.history import HistorySection
+    from atom_testinfra.reports.sections.time import TimeSection
+
+Figure = dict[str, Any]
+
+PATTERNS = {"setup": ".", "generate": "/", "body": "", "engine": "x", "filtered": "-", "other": "|"}
+"""Each part has a hatching of its own besides its colour."""
+TIER_PATTERNS = {"fast": "", "medium": "/", "slow": "x", "over": "-"}
+DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up")
+N_LINES = 6
+"""Tests drawn in the history: as many as there are colours that can be told apart."""
+LABEL_WIDTH = 44
+HEADROOM = 1.5
+"""Height of the plot over its highest bar: room for the names of the limits."""
+
+
+def label(text: str, width: int = LABEL_WIDTH) -> str:
+    """Return text for a plot, which reads a little HTML: nothing of a test's name may be read as such."""
+    short = shorten_nodeid(visible(text), width)
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def durations_figure(histogram: Histogram) -> Figure:
+    """Return how many tests take how long, by tier, with the limits as lines."""
+    decades = range(0, N_BINS + 1, BINS_PER_DECADE)
+    traces = [
+        {
+            "type": "bar",
+            "name": tier.capitalize(),
+            "x": [index + 0.5 for index in range(N_BINS)],
+            "y": counts,
+            "marker": _hatched(f"var:--tier-{tier}", TIER_PATTERNS[tier]),
+            "hovertemplate": "%{text}<extra></extra>",
+            "text": [
+                f"{numbers.plural(count, 'test')} of the {tier} tier: {histogram.bin_title(index)}"
+                for index, count in enumerate(counts)
+            ],
+            "textposition": "none",
+        }
+        for tier, counts in histogram.counts.items()
+    ]
+    lines = {
+        tier: math.log10(limit / FIRST_BIN_S) * BINS_PER_DECADE for tier, limit in histogram.limits_s.items()
+    }
+    used = [index for counts in histogram.counts.values() for index, count in enumerate(counts) if count]
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "stack",
+            "bargap": 0.06,
+            "height": 260,
+            "xaxis": {
+                "tickvals": list(decades),
+                "ticktext": [_decade(place) for place in range(len(decades))],
+                "range": [min([*used, *lines.values()]) - 0.5, max([*used, *lines.values()]) + 1.5],
+                "title": {"text": "duration of a test"},
+            },
+            "yaxis": {
+                "title": {"text": "tests"},
+                "range": [0, HEADROOM * max(1, *map(sum, zip(*histogram.counts.values(), strict=True)))],
+                "tickformat": ",d",
+                "nticks": 5,
+            },
+            "shapes": [
+                {
+                    "type": "line",
+                    "x0": place,
+                    "x1": place,
+                    "yref": "paper",
+                    "y0": 0,
+                    "y1": 1,
+                    "line": {"color": "var:--ink", "width": 1, "dash": "dot"},
+                }
+                for place in lines.values()
+            ],
+            "annotations": [
+                {
+                    "x": place,
+                    "y": 1 - 0.13 * level,
+                    "yref": "paper",
+                    "yanchor": "top",
+                    "xanchor": "right",
+                    "xshift": -4,
+                    "text": f"{tier} &lt; {numbers.limit(histogram.limits_s[tier])}",
+                    "showarrow": False,
+                }
+                for level, (tier, place) in enumerate(lines.items())
+            ],
+        },
+    }
+
+
+def totals_figure(section: TimeSection) -> Figure:
+    """Return what share of each profile's time went where."""
+    totals = list(reversed(section.totals))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": PART_TITLES[part],
+            "y": [label(total.profile) for total in totals],
+            "x": [total.share(part) or 0.0 for total in totals],
+            "marker": _part_marker(part),
+            "hovertemplate": "%{text}<extra></extra>",
+            "text": [
+                f"{PART_TITLES[part]}: {numbers.share(total.share(part))} of {label(total.profile)}, "
+                f"{numbers.seconds(total.parts_s[part])}"
+                for total in totals
+            ],
+            "textposition": "none",
+        }
+        for part in PARTS
+    ]
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "stack",
+            "height": 110 + 46 * len(totals),
+            "xaxis": {"tickformat": ".0%", "range": [0, 1.0001], "nticks": 6},
+            "yaxis": {"automargin": True, "type": "category"},
+        },
+    }
+
+
+def slowest_figure(section: TimeSection) -> Figure:
+    """Return the slowest tests as stacked bars, the slowest on top."""
+    rows = list(reversed(section.slowest))
+    places = list(range(len(rows)))
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": PART_TITLES[part],
+            "y": places,
+            "x": [section.cost(row).part(part) for row in rows],
+            "marker": _part_marker(part),
+            "hovertemplate": "%{text}<extra></extra>",
+            "text": [
+                f"{label(row.nodeid, 90)}<br>{PART_TITLES[part]}: "
+                f"{numbers.seconds(section.cost(row).part(part))} of "
+                f"{numbers.seconds(section.cost(row).duration_s)}"
+                for row in rows
+            ],
+            "textposition": "none",
+        }
+        for part in PARTS
+    ]
+    return {
+        "data": traces,
+        "layout": {
+            "barmode": "stack",
+            "height": 110 + 24 * len(rows),
+            "xaxis": {"title": {"text": "seconds"}, "rangemode": "tozero"},
+            "yaxis": {
+                "tickvals": places,
+                "ticktext": [label(row.nodeid.rpartition("::")[2]) for row in rows],
+                "automargin": True,
+            },
+        },
+    }
+
+
+def history_figure(section: HistorySection) -> Figure:
+    """Return how the cost of the tests that changed most went, relative to the first figure of each."""
+    traces = []
+    for place, series in enumerate(section.series[:N_LINES]):
+        first = series.points[0].value_s or 1.0
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": label(series.nodeid.rpartition("::")[2], 34),
+                "x": [label(point.label, 20) for point in series.points],
+                "y": [point.value_s / first for point in series.points],
+                "line": {"dash": DASHES[place], "width": 2, "color": f"var:--series-{place}"},
+                "marker": {
+                    "symbol": SYMBOLS[place],
+                    "size": [13 if point.is_change else 6 for point in series.points],
+                    "line": {"width": [2 if point.is_change else 0 for point in series.points]},
+                    "color": f"var:--series-{place}",
+                },
+                "hovertemplate": "%{text}<extra></extra>",
+                "text": [
+                    f"{label(series.nodeid, 90)}<br>{numbers.seconds(point.value_s)} at "
+                    f"{label(point.label, 20)}{', settled on another level' if point.is_change else ''}"
+                    for point in series.points
+                ],
+            }
+        )
+    return {
+        "data": traces,
+        "layout": {
+            "height": 420,
+            "xaxis": {"type": "category"},
+            "yaxis": {"title": {"text": "relative to the first"}, "rangemode": "tozero"},
+        },
+    }
+
+
+def _decade(place: int) -> str:
+    exponent = round(math.log10(FIRST_BIN_S)) + place
+    return f"{10 ** (exponent + 3)} ms" if exponent < 0 else f"{10**exponent:,} s"
+
+
+def _part_marker(part: str) -> Figure:
+    return _hatched(f"var:--part-{part}", PATTERNS[part])
+
+
+def _hatched(color: str, shape: str) -> Figure:
+    return {
+        "color": color,
+        "pattern": {"shape": shape, "size": 6, "bgcolor": color, "fgcolor": "var:--hatch", "fgopacity": 1},
+    }

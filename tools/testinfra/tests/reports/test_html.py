@@ -1,0 +1,140 @@
+"""The report as a page, as far as it can be said without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import HOSTILE, make_baseline
+
+from atom_testinfra.core.errors import ReportError
+from atom_testinfra.reports import html as html_report
+from atom_testinfra.reports.data import build_report
+from atom_testinfra.reports.html import content_policy, embed_json, render_html
+from atom_testinfra.reports.plots import label
+
+
+class Outline(HTMLParser):
+    """What a browser makes of the page: elements, attributes, text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_html(build_report(make_baseline(40, hostile=True), "b.json"))
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
+    """A browser that opens the page asks no network for anything."""
+    outline = Outline(page)
+    links = [
+        value
+        for _, attributes in outline.elements
+        for name, value in attributes.items()
+        if name in {"src", "href", "action", "data", "poster", "srcset"} and value is not None
+    ]
+
+    assert links
+    assert [link for link in links if not link.startswith(("#", "data:,"))] == []
+    assert "@import" not in page.partition("<script")[0]
+    assert "url(" not in page.partition("<script")[0]
+
+
+def test_the_policy_allows_the_two_scripts_and_nothing_else(page: str) -> None:
+    """Markup that slipped into the page could not run a script, and could not phone home."""
+    (policy,) = [
+        attributes["content"] or ""
+        for tag, attributes in Outline(page).elements
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+
+    assert "default-src 'none'" in policy
+    assert policy.count("sha256-") == 2
+    assert "unsafe-eval" not in policy
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert content_policy(scripts) == policy
+
+
+def test_no_element_comes_from_a_node_id(page: str) -> None:
+    """A test's name is text, wherever it stands."""
+    outline = Outline(page)
+
+    assert "img" not in {tag for tag, _ in outline.elements}
+    assert sum(tag == "script" for tag, _ in outline.elements) == 3
+    assert not any(name.startswith("on") for _, attributes in outline.elements for name in attributes)
+
+
+def test_every_row_is_in_the_page(page: str) -> None:
+    """The table of all tests has all tests, whatever the tables above show."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    rows = json.loads(data)["rows"]
+    nodeids = {rows["files"][file] + name for file, name in zip(rows["file"], rows["name"], strict=True)}
+
+    assert len(rows["name"]) == 50
+    assert "tests/test_x.py::test_markup[<script>alert(1)</script>]" in nodeids
+    assert r"tests/test_x.py::test_lines[one\x0atwo\x0d\x0athree]" in nodeids
+    assert all(len(column) == 50 for cost in rows["costs"].values() for column in cost.values())
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    """Two builds of one commit have one page."""
+    first, second = (render_html(build_report(make_baseline(30), "b.json")) for _ in range(2))
+
+    assert first == second
+
+
+def test_a_thousand_tests_fit_into_six_megabytes() -> None:
+    """The page can be mailed, kept as an artifact and opened on a phone."""
+    page = render_html(build_report(make_baseline(1000), "b.json"))
+
+    assert len(page.encode()) < 6_000_000
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_page_of_nothing_or_one_test_is_a_page(n: int) -> None:
+    """An empty baseline says that it is empty."""
+    page = render_html(build_report(make_baseline(n, suite=None), "b.json"))
+
+    assert "Where does the time go?" in page
+    assert ("No property was measured." in page) == (n == 0)
+
+
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_embedded_data_reads_back_and_cannot_end_its_element(value: object) -> None:
+    """Data in a page is data: no `</script>`, no comment, nothing a parser would act on."""
+    text = embed_json(value)
+
+    assert json.loads(text) == value
+    assert not set("<>&") & set(text)
+
+
+@given(st.text() | st.sampled_from(HOSTILE))
+def test_a_plot_label_has_no_markup(text: str) -> None:
+    """Plotly reads a little HTML in labels; a test's name brings none."""
+    assert "<" not in label(text)
+    assert ">" not in label(text)
+
+
+def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is optional, and its absence is said in one line."""
+    monkeypatch.setattr(html_report.importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(ReportError, match="needs Plotly") as caught:
+        render_html(build_report(make_baseline(1), "b.json"))
+    assert "atom-testinfra[report]" in (caught.value.hint or "")

@@ -1,0 +1,169 @@
+"""What the sections say."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from samples import make_baseline, make_property
+
+from atom_testinfra.core.config import Targets
+from atom_testinfra.reports.data import ReportData, build_report
+from atom_testinfra.reports.sections.history import Point, Series, build_history
+
+
+def report_on(**changes: object) -> ReportData:
+    return build_report(make_baseline(0, **changes), "b.json")
+
+
+class TestTargets:
+    def test_the_evidence_counts_the_tests_of_the_tier(self) -> None:
+        """A verdict stands beside how many tests it is about, and the slowest of them."""
+        report = build_report(make_baseline(40), "b.json")
+        fast = report.targets.verdicts[0]
+
+        assert (fast.title, fast.n_tests, fast.n_missed) == ("Fast tier, local", 38, 1)
+        assert fast.verdict == "partial"
+        assert fast.evidence == "37 of 38 tests inside; the slowest took 12.50 s"
+
+    def test_a_test_exactly_at_its_limit_misses_it(self) -> None:
+        """The limits are 'less than'."""
+        entry = make_property(random.Random(1), local_s=10.0, ci_s=1.0, is_declared=True)
+        report = report_on(properties={"a": entry}, tiers={"*": "fast"})
+
+        assert [(miss.nodeid, miss.target) for miss in report.targets.misses] == [("a", "Fast tier, local")]
+        assert "would meet it" in report.targets.misses[0].remedy
+
+    def test_a_test_over_every_tier_counts_against_the_slowest(self) -> None:
+        """What is slower than slow cannot fall out of the verdicts."""
+        report = report_on(properties={"a": make_property(random.Random(1), local_s=400.0, ci_s=30.0)})
+        verdicts = {item.key: item for item in report.targets.verdicts}
+
+        assert verdicts["slow_tier_under_100s"].n_tests == 1
+        assert verdicts["ci_slow_tier_under_25s"].verdict is False
+
+    def test_the_limits_are_those_in_force(self) -> None:
+        """A project with other limits is held against them."""
+        report = report_on(
+            targets=msgspec.structs.replace(
+                Targets(), fast=msgspec.structs.replace(Targets().fast, local_s=0.5)
+            ),
+            tiers={"*": "fast"},
+            properties={"a": make_property(random.Random(1), local_s=0.6, ci_s=0.1, is_declared=True)},
+        )
+
+        assert report.targets.verdicts[0].limit_s == 0.5
+        assert [miss.nodeid for miss in report.targets.misses] == ["a"]
+
+    def test_nothing_measured_is_neither_met_nor_missed(self) -> None:
+        """An empty baseline does not look like a good one."""
+        report = report_on(suite=None)
+
+        assert report.targets.is_met is None
+        assert report.targets.summary == "Nothing was measured that a target is about."
+        assert report.time.summary == "No property was measured."
+        assert report.work.summary == "No property was measured."
+
+    @pytest.mark.parametrize("n", [0, 1, 40, 300])
+    def test_every_measured_test_is_in_the_plot_of_durations(self, n: int) -> None:
+        """No test is too quick or too slow to be counted."""
+        baseline = make_baseline(n)
+        report = build_report(baseline, "b.json")
+
+        for histogram in report.targets.histograms:
+            assert sum(map(sum, histogram.counts.values())) == n
+            assert (
+                sum(
+                    sum(cell for cell in row[1:] if isinstance(cell, int))
+                    for row in report.targets.histogram_table(histogram).rows
+                )
+                == n
+            )
+
+
+class TestTimeAndWork:
+    def test_the_slowest_tests_are_the_slowest_of_the_local_profile(self) -> None:
+        """The ranking is by duration, and says what it leaves out."""
+        report = build_report(make_baseline(100), "b.json")
+        durations = [report.time.cost(row).duration_s for row in report.time.slowest]
+
+        assert report.time.profile == "local"
+        assert (
+            durations
+            == sorted((row.costs["local"].duration_s for row in report.properties), reverse=True)[:20]
+        )
+        assert report.time.slowest_table().n_left_out == 80
+
+    def test_a_baseline_of_ci_alone_is_ranked_by_ci(self) -> None:
+        """Somebody who measured one profile gets a report on that one."""
+        entry = make_property(random.Random(1), local_s=1.0, ci_s=0.5)
+        alone = msgspec.structs.replace(entry, profiles={"ci": entry.profiles["ci"]})
+        report = report_on(properties={"a": alone})
+
+        assert report.time.profile == "ci"
+        assert [item.nodeid for item in report.work.candidates] == ["a"]
+
+    def test_work_is_ordered_by_what_can_be_won(self) -> None:
+        """The first test of the list is the one to work on first."""
+        report = build_report(make_baseline(100), "b.json")
+        won = [item.winnable_s for item in report.work.candidates]
+
+        assert won == sorted(won, reverse=True)
+        assert len(won) == 10
+        assert report.work.candidates[0].recommendation
+
+
+class TestHistory:
+    def test_one_baseline_is_no_history(self) -> None:
+        """What is missing is said, and how it comes to be."""
+        section = build_history([Series(nodeid="a", points=[Point(at="t", label="c", value_s=1.0)])], "x", 1)
+
+        assert "No history yet" in section.summary
+        assert "testinfra verify" in section.summary
+        assert section.tables() == []
+
+    def test_tests_that_changed_their_level_come_first(self) -> None:
+        """What a reader asks is what changed."""
+        steady = [Point(at="t", label=f"c{i}", value_s=1.0 + i) for i in range(3)]
+        stepped = [Point(at="t", label=f"c{i}", value_s=1.0 + (i > 1), is_change=i == 2) for i in range(3)]
+
+        section = build_history(
+            [Series(nodeid="steady", points=steady), Series(nodeid="stepped", points=stepped)], "cost", 3
+        )
+
+        assert [item.nodeid for item in section.series] == ["stepped", "steady"]
+        assert section.summary == "1 test settled on a higher level within 3 baselines (cost)."
+
+
+def test_the_same_baseline_gives_the_same_report() -> None:
+    """A report has no clock and no chance in it."""
+    first, second = (msgspec.json.encode(build_report(make_baseline(60), "b.json")) for _ in range(2))
+
+    assert first == second
+
+
+def test_a_figure_changed_by_hand_is_announced() -> None:
+    """The report says so before anything else when the file does not follow from its measurements."""
+    baseline = make_baseline(40)
+    assert build_report(baseline, "b.json").warning is None
+
+    nodeid, entry = next(iter(baseline.properties.items()))
+    local = msgspec.structs.replace(entry.profiles["local"], duration_s=0.001)
+    forged = msgspec.structs.replace(entry, profiles=entry.profiles | {"local": local})
+    changed = msgspec.structs.replace(baseline, properties={**baseline.properties, nodeid: forged})
+
+    warning = build_report(changed, "b.json").warning
+    assert warning is not None
+    assert "testinfra verify --check" in warning
+
+
+def test_every_section_has_what_the_renderers_need() -> None:
+    """A section says its answer and its rows, and every row fills its columns."""
+    report = build_report(make_baseline(60), "b.json")
+
+    for section in report.sections:
+        assert section.summary
+        for table in section.tables():
+            assert all(len(row) == len(table.columns) for row in table.rows)
+            assert len({item.id for item in section.tables()}) == len(section.tables())
