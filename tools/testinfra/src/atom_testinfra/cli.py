@@ -24,6 +24,9 @@ VERBS = {
 class LazyVerbs(click.Group):
     """A group that imports a verb's module only when the verb is called, so that `--help` is quick."""
 
+    summaries = VERBS
+    """What each verb does, for the documents."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the verbs in the order of the work."""
         return list(VERBS)

@@ -17,29 +17,39 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named way of running the suite: how many examples, and the environment that makes it so."""
 
     max_examples: Positive
+    """Examples of a property that names no number of its own."""
     env: dict[str, str] = {}
     """Environment variables of the run, such as `CI = "true"`."""
     steering: Steering = Steering.TOOL
+    """Who sees to the number of examples: this tool on each test, or the suite by itself."""
 
 
 class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Upper bounds of a tier, in wall seconds of a test: local and in CI."""
 
     local_s: PositiveSeconds
+    """Under the local profile."""
     ci_s: PositiveSeconds
+    """Under the CI profile."""
 
 
 class Targets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the suite promises; the defaults are the plan's."""
 
     fast: TierLimits = TierLimits(local_s=10.0, ci_s=3.0)
+    """Simple invariants, little set-up."""
     medium: TierLimits = TierLimits(local_s=60.0, ci_s=15.0)
+    """Database work, contracts between parts, consistency of transactions."""
     slow: TierLimits = TierLimits(local_s=100.0, ci_s=25.0)
+    """Rollbacks with constraints, whole lifecycles, invariants of the system."""
     suite_s: PositiveSeconds = 300.0
+    """Upper bound of the whole suite, in wall seconds."""
     share: Share = 0.8
     """Share of the targets that must be met for `verify` to succeed."""
     local_profile: str = "local"
+    """The profile that the local limits are for."""
     ci_profile: str = "ci"
+    """The profile that the limits in CI are for."""
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +62,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     suite: list[str] = []
     """pytest arguments of the whole suite, timed by `verify`."""
     baseline: str = "performance_baseline.json"
+    """The file that `verify` writes and everything else reads."""
     runs: str = ".testinfra/runs"
+    """The folder of run files."""
     report: str = ".testinfra/report.html"
+    """The page that `report --format html` writes."""
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
     profiles: dict[str, Profile] = field(
@@ -62,10 +75,14 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "ci": Profile(max_examples=50, env={"CI": "true"}),
         }
     )
+    """How the suite is measured, by name."""
     targets: Targets = Targets()
+    """What the suite promises."""
     tiers: dict[str, Literal["fast", "medium", "slow"]] = {}
     """Node id globs to the tier they are budgeted for; the last match wins, the rest go by cost."""
     pins: PinPolicy = PinPolicy.RESPECT
+    """What happens to a test whose own settings name `max_examples`."""
     repeats: Positive = 5
+    """Runs of each profile that the medians are taken over."""
     time_budget_s: PositiveSeconds | None = None
     """Stop repeating when the next repeat would pass this; the first is always made."""

@@ -1,0 +1,198 @@
+"""`testinfra docs`: writes the managed blocks of the documents, or says which are stale."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import inspect
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.managed_blocks import content_of, parse_blocks, replace_blocks
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.storage.documents import find_documents, read_document, write_document
+from atom_testinfra.storage.project import Project, load_project
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.reports.blocks import Sources
+    from atom_testinfra.reports.data import ReportData
+
+FIX = "testinfra docs"
+
+
+class StaleBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """A block whose content is not what it would be now."""
+
+    name: str
+    line: int
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A document, as it is and as it would be."""
+
+    path: Path
+    name: str
+    before: str
+    after: str
+    n_blocks: int
+    stale: list[StaleBlock]
+
+
+@click.command(name="docs")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--check", is_flag=True, help="Write nothing; print a diff and exit 1 when a block is stale.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def command(ctx: click.Context, files: tuple[Path, ...], *, check: bool, as_json: bool) -> ExitStatus:
+    """
+    Write the figures of the baseline and the facts of the code into the documents.
+
+    Replaces what stands between the markers in FILES, or in the documents that the settings name; text
+    outside of the markers is never touched.
+    """
+    project = load_project(Path.cwd())
+    paths = list(files) or find_documents(project.root, project.config.docs)
+    sources = project_sources(project, ctx.find_root().command)
+    documents = [render_document(path, project, sources) for path in paths]
+    stale = [document for document in documents if document.stale]
+    if not check:
+        for document in stale:
+            write_document(document.path, document.after)
+    if as_json:
+        click.echo(msgspec.json.encode(_summary(documents, check=check)))
+    elif check:
+        click.echo("".join(map(diff_document, stale)), nl=False)
+    _say(documents, stale, check=check)
+    return ExitStatus.FAILED if check and stale else ExitStatus.OK
+
+
+def render_document(path: Path, project: Project, sources: Sources) -> Document:
+    """Return a document as it is and as it would be with its blocks written anew."""
+    from atom_testinfra.reports.blocks import render_block
+
+    name = _name(path, project.root)
+    before = read_document(path)
+    after = replace_blocks(before, name, lambda block: render_block(block, sources, name))
+    blocks = parse_blocks(before, name)
+    fresh = parse_blocks(after, name)
+    stale = [
+        StaleBlock(name=old.name, line=old.line)
+        for old, new in zip(blocks, fresh, strict=True)
+        if content_of(before, old) != content_of(after, new)
+    ]
+    return Document(path=path, name=name, before=before, after=after, n_blocks=len(blocks), stale=stale)
+
+
+def diff_document(document: Document) -> str:
+    """Return the unified diff from what stands in a document to what should."""
+    before, after = (text.splitlines(keepends=True) for text in (document.before, document.after))
+    lines = difflib.unified_diff(before, after, document.name, document.name)
+    return "".join(line.rstrip("\r\n") + "\n" for line in lines)
+
+
+def project_sources(project: Project, root_command: click.Command) -> Sources:
+    """Return where the blocks of a project take their content from; each is read at most once."""
+    from atom_testinfra.reports.blocks import Sources
+    from atom_testinfra.storage.marked_tests import find_marked_tests
+
+    @cache
+    def baseline() -> Baseline:
+        from atom_testinfra.storage.baseline import load_baseline
+
+        return load_baseline(project.baseline)
+
+    @cache
+    def report() -> ReportData:
+        from atom_testinfra.reports.data import build_report
+
+        return build_report(baseline(), _name(project.baseline, project.root))
+
+    @cache
+    def makefile() -> str:
+        return read_document(project.root / "Makefile")
+
+    return Sources(
+        config=project.config,
+        baseline=baseline,
+        report=report,
+        verbs=getattr(root_command, "summaries", {}),
+        help_of=lambda verb: help_text(root_command, verb),
+        makefile=makefile,
+        marked=lambda marker: find_marked_tests(project.rootdir, project.config.paths, marker),
+        pytest_options=plugin_options,
+    )
+
+
+def help_text(root_command: click.Command, verb: str) -> str:
+    """Return the help of a verb, or of the command itself, as a terminal of 80 columns shows it."""
+    context = click.Context(root_command, info_name="testinfra", terminal_width=80)
+    if not verb:
+        return root_command.get_help(context)
+    assert isinstance(root_command, click.Group)
+    subcommand = root_command.get_command(context, verb)
+    if subcommand is None:
+        raise InfraError(f"no verb {verb!r}")
+    return subcommand.get_help(click.Context(subcommand, parent=context, info_name=verb, terminal_width=80))
+
+
+class _OptionRecorder:
+    """Stands in for pytest's parser and remembers what a plugin declares."""
+
+    def __init__(self) -> None:
+        self.options: list[tuple[str, str]] = []
+
+    def addini(self, name: str, help: str, *_: object, **__: object) -> None:  # noqa: A002 - pytest's name
+        self.options.append((name, help))
+
+    def addoption(self, *names: str, **attributes: Any) -> None:
+        metavar = attributes.get("metavar")
+        self.options.append((names[0] + (f" {metavar}" if metavar else ""), attributes.get("help", "")))
+
+    def getgroup(self, *_: object, **__: object) -> _OptionRecorder:
+        return self
+
+
+def plugin_options() -> list[tuple[str, str]]:
+    """Return the options of the pytest plugin, as it declares them to pytest."""
+    import pytest
+
+    (entry,) = importlib.metadata.entry_points(group="pytest11", name="atom_testinfra")
+    recorder = _OptionRecorder()
+    offered = {"parser": recorder, "pluginmanager": pytest.PytestPluginManager()}
+    declare = entry.load().pytest_addoption
+    declare(**{name: offered[name] for name in inspect.signature(declare).parameters})
+    return recorder.options
+
+
+def _name(path: Path, root: Path) -> str:
+    absolute = path.absolute()
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(path)
+
+
+def _summary(documents: list[Document], *, check: bool) -> dict[str, object]:
+    return {
+        "is_current": not any(document.stale for document in documents),
+        "is_check": check,
+        "documents": [
+            {"path": document.name, "n_blocks": document.n_blocks, "stale": document.stale}
+            for document in documents
+        ],
+    }
+
+
+def _say(documents: list[Document], stale: list[Document], *, check: bool) -> None:
+    n_blocks = sum(document.n_blocks for document in documents)
+    if not stale:
+        click.echo(f"{n_blocks} blocks in {len(documents)} documents are current", err=True)
+        return
+    for document in stale:
+        blocks = ", ".join(f"{block.name} (line {block.line})" for block in document.stale)
+        click.echo(f"{'stale' if check else 'wrote'}: {document.name}: {blocks}", err=True)
+    if check:
+        click.echo(f"hint: run `{FIX}` to write them", err=True)

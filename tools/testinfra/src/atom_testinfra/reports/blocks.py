@@ -1,0 +1,301 @@
+"""The content of managed blocks: what each name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from atom_testinfra.core.errors import DocumentError
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.markdown import escape, render_table
+from atom_testinfra.reports.reference import render_exit_codes, render_settings
+from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.config import Config
+    from atom_testinfra.core.managed_blocks import Block
+    from atom_testinfra.reports.data import ReportData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where blocks take their content from; what costs time or may be missing is asked for when needed."""
+
+    config: Config
+    baseline: Callable[[], Baseline]
+    report: Callable[[], ReportData]
+    verbs: Mapping[str, str]
+    """Verb to what it does, in one line."""
+    help_of: Callable[[str], str]
+    """The help text of a verb, or of the command itself for an empty name."""
+    makefile: Callable[[], str]
+    marked: Callable[[str], list[tuple[str, str, str]]]
+    """Tests by marker: the marker's argument, the node id, and the first sentence of the docstring."""
+    pytest_options: Callable[[], list[tuple[str, str]]]
+
+
+class BlockError(Exception):
+    """The arguments of a block do not name anything; the message is completed with file and line."""
+
+
+def render_block(block: Block, sources: Sources, path: str) -> str:
+    """
+    Return the content of a block.
+
+    Raises:
+        DocumentError: the block's name or one of its arguments is unknown; names file and line.
+    """
+    place = f"{path}:{block.line}"
+    spec = BLOCKS.get(block.name)
+    if spec is None:
+        raise DocumentError(f"{place}: no block is called {block.name!r}", hint=f"known: {', '.join(BLOCKS)}")
+    unknown = sorted(set(block.arguments) - spec.arguments)
+    if unknown:
+        known = ", ".join(sorted(spec.arguments)) or "no argument"
+        raise DocumentError(f"{place}: block {block.name!r} takes {known}, not {unknown[0]!r}")
+    missing = sorted(spec.required - set(block.arguments))
+    if missing:
+        raise DocumentError(f"{place}: block {block.name!r} needs {missing[0]}=...")
+    try:
+        return spec.render(sources, block.arguments)
+    except BlockError as exc:
+        raise DocumentError(f"{place}: block {block.name!r}: {exc}") from exc
+
+
+Renderer = Callable[[Sources, Mapping[str, str]], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSpec:
+    """A kind of block: what it shows, and the arguments it takes."""
+
+    summary: str
+    render: Renderer
+    required: frozenset[str] = field(default_factory=frozenset)
+    optional: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """All arguments the block takes."""
+        return self.required | self.optional
+
+
+def _table(sources: Sources, arguments: Mapping[str, str]) -> str:
+    tables = {table.id: table for section in sources.report().sections for table in section.tables()}
+    table = tables.get(arguments["of"])
+    if table is None:
+        if arguments["of"] in EMPTY_TABLES:
+            return EMPTY_TABLES[arguments["of"]]
+        raise BlockError(f"no table {arguments['of']!r}; there are: {', '.join([*tables, *EMPTY_TABLES])}")
+    return render_table(table, max_rows=_whole_number(arguments, "rows", default=len(table.rows) or 1))
+
+
+EMPTY_TABLES = {
+    "misses": "No test is above the limit of its tier.",
+    "excluded": "Nothing was left out.",
+    "history-series": "There is one baseline so far.",
+}
+"""Tables that a report leaves out when they have no rows, and what a document says then."""
+
+
+def _summary(sources: Sources, arguments: Mapping[str, str]) -> str:
+    sections = {section.id: section for section in sources.report().sections}
+    if arguments["of"] not in sections:
+        raise BlockError(f"no section {arguments['of']!r}; there are: {', '.join(sections)}")
+    return escape(sections[arguments["of"]].summary)
+
+
+def _value(sources: Sources, arguments: Mapping[str, str]) -> str:
+    """Return one figure of the baseline; `test=` and `profile=` choose a property's."""
+    baseline = sources.baseline()
+    if "test" in arguments:
+        entry = baseline.properties.get(arguments["test"])
+        if entry is None:
+            raise BlockError(f"no test {arguments['test']!r} in the baseline")
+        tree = msgspec.to_builtins(entry)
+        if "profile" in arguments:
+            tree = _step(tree["profiles"], arguments["profile"])
+    else:
+        names = [name for name in baseline.__struct_fields__ if name != "properties"]
+        tree = {name: msgspec.to_builtins(getattr(baseline, name)) for name in names}
+        tree["n_properties"] = len(baseline.properties)
+    name = ""
+    for name in arguments["of"].split("."):
+        tree = _step(tree, name)
+    return escape(_written(name, tree))
+
+
+def _step(tree: Any, name: str) -> Any:
+    if isinstance(tree, dict) and name in tree:
+        return tree[name]
+    if isinstance(tree, list) and name.isdigit() and int(name) < len(tree):
+        return tree[int(name)]
+    known = ", ".join(tree) if isinstance(tree, dict) else "nothing further"
+    raise BlockError(f"no {name!r} there; there is: {known}")
+
+
+def _written(name: str, value: Any) -> str:
+    match value:
+        case None:
+            return "not measured"
+        case bool():
+            return "yes" if value else "no"
+        case dict() | list():
+            raise BlockError(f"{name!r} is not one value")
+        case int():
+            return numbers.count(value)
+        case float() if name.endswith("_us"):
+            return numbers.micros(value)
+        case float() if name.endswith(("_s", "duration", "seconds_per_example")):
+            return numbers.seconds(value)
+        case float():
+            return f"{value:.3g}"
+        case _:
+            return str(value)
+
+
+def _limits(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    targets = sources.config.targets
+    names = {profile: sources.config.profiles[profile].max_examples for profile in sources.config.profiles}
+    titles = [
+        f"{profile}, {names[profile]} examples" if profile in names else profile
+        for profile in (targets.local_profile, targets.ci_profile)
+    ]
+    tiers = {"Fast": targets.fast, "Medium": targets.medium, "Slow": targets.slow}
+    rows: list[list[Cell]] = [[tier, limits.local_s, limits.ci_s] for tier, limits in tiers.items()]
+    return render_table(
+        Table(
+            id="limits",
+            caption="",
+            columns=[Column("Tier"), *[Column(title, CellKind.LIMIT) for title in titles]],
+            rows=[*rows, ["Whole suite", targets.suite_s, None]],
+        )
+    )
+
+
+def _profiles(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    return render_table(
+        Table(
+            id="profiles",
+            caption="",
+            columns=[Column("Profile"), Column("Examples", CellKind.COUNT), Column("Environment")],
+            rows=[
+                [
+                    name,
+                    profile.max_examples,
+                    " ".join(f"{key}={value}" for key, value in profile.env.items()) or "as it is",
+                ]
+                for name, profile in sources.config.profiles.items()
+            ],
+        )
+    )
+
+
+def _cli(sources: Sources, arguments: Mapping[str, str]) -> str:
+    verb = arguments.get("verb", "")
+    if verb and verb not in sources.verbs:
+        raise BlockError(f"no verb {verb!r}; there are: {', '.join(sources.verbs)}")
+    return f"```text\n{sources.help_of(verb).rstrip()}\n```"
+
+
+def _verbs(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| verb | what it does |", "| --- | --- |"]
+    return "\n".join(
+        lines + [f"| `testinfra {verb}` | {escape(text)} |" for verb, text in sources.verbs.items()]
+    )
+
+
+def _make(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| target | what it does |", "| --- | --- |"]
+    for line in sources.makefile().splitlines():
+        name, separator, text = line.partition("## ")
+        if separator and ":" in name and not name.startswith(("#", "\t", " ")):
+            lines.append(f"| `make {name.partition(':')[0]}` | {escape(text.strip())} |")
+    return "\n".join(lines)
+
+
+def _pytest_options(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| option | meaning |", "| --- | --- |"]
+    lines += [f"| `{name}` | {escape(text)} |" for name, text in sources.pytest_options()]
+    return "\n".join(lines)
+
+
+def _marked(sources: Sources, arguments: Mapping[str, str]) -> str:
+    found = sources.marked(arguments["by"])
+    if not found:
+        raise BlockError(f"no test carries the marker {arguments['by']!r}")
+    title = arguments["by"].capitalize()
+    return render_table(
+        Table(
+            id="marked",
+            caption="",
+            columns=[Column(title, CellKind.TEXT), Column("Test", CellKind.TEST), Column("Rule")],
+            rows=[[argument, nodeid, rule] for argument, nodeid, rule in found],
+        ),
+        max_rows=len(found),
+    )
+
+
+def _blocks(_sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| block | arguments | shows |", "| --- | --- | --- |"]
+    for name, spec in BLOCKS.items():
+        arguments_text = " ".join(
+            [f"`{item}=`" for item in sorted(spec.required)]
+            + [f"[`{item}=`]" for item in sorted(spec.optional)]
+        )
+        lines.append(f"| `{name}` | {arguments_text} | {escape(spec.summary)} |")
+    return "\n".join(lines)
+
+
+def _whole_number(arguments: Mapping[str, str], name: str, *, default: int) -> int:
+    text = arguments.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise BlockError(f"{name}={text} is not a whole number above 0")
+    return int(text)
+
+
+BLOCKS: dict[str, BlockSpec] = {
+    "table": BlockSpec(
+        summary="a table of the report: verdicts, misses, totals, slowest, candidates, facts, quality, ...",
+        render=_table,
+        required=frozenset({"of"}),
+        optional=frozenset({"rows"}),
+    ),
+    "summary": BlockSpec(
+        summary="the answer of a section of the report: targets, time, work, history, provenance",
+        render=_summary,
+        required=frozenset({"of"}),
+    ),
+    "value": BlockSpec(
+        summary="one figure of the baseline by its path, or of one of its tests",
+        render=_value,
+        required=frozenset({"of"}),
+        optional=frozenset({"test", "profile"}),
+    ),
+    "limits": BlockSpec(summary="the limits of the tiers", render=_limits),
+    "profiles": BlockSpec(summary="the profiles and their examples", render=_profiles),
+    "verbs": BlockSpec(summary="the verbs of the command", render=_verbs),
+    "cli": BlockSpec(
+        summary="the help of the command or of a verb", render=_cli, optional=frozenset({"verb"})
+    ),
+    "settings": BlockSpec(
+        summary="the keys of [tool.testinfra]",
+        render=lambda _sources, _arguments: render_settings(),
+    ),
+    "exit-codes": BlockSpec(
+        summary="the exit statuses",
+        render=lambda _sources, _arguments: render_exit_codes(),
+    ),
+    "pytest-options": BlockSpec(summary="the options of the pytest plugin", render=_pytest_options),
+    "marked": BlockSpec(
+        summary="tests by the argument of a marker, with the first sentence of their docstring",
+        render=_marked,
+        required=frozenset({"by"}),
+    ),
+    "make": BlockSpec(summary="the targets of the Makefile", render=_make),
+    "blocks": BlockSpec(summary="this table", render=_blocks),
+}
