@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.assessment import Assessment, Assessor
@@ -16,9 +17,9 @@ from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from atom_testinfra.core.baseline import Evidence, PropertyCost
+    from atom_testinfra.core.baseline import BudgetTier, Evidence, PropertyCost
     from atom_testinfra.core.config import Targets
 
 DERIVED_COSTS = (
@@ -29,7 +30,6 @@ DERIVED_COSTS = (
     "body_cpu_us",
     "body_cpu_spread",
     "predicted",
-    "check",
 )
 
 
@@ -37,7 +37,7 @@ class Difference(Struct, frozen=True):
     """A figure of the file that is not what follows from the others."""
 
     place: str
-    """Where it stands, as a JSON path."""
+    """Where it stands, as a JSON path; where only a digest tells, of what the digest is taken."""
     stored: str
     recomputed: str
 
@@ -61,13 +61,15 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     assessor = Assessor(baseline)
     declared = DeclaredTiers(baseline.tiers)
     differences: list[Difference] = []
-    for nodeid, subject in baseline.properties.items():
-        assessor.add(nodeid, subject)
-        digest.add(nodeid, subject)
-        differences += _property_differences(nodeid, subject, baseline.targets, declared)
+    for nodeid, stored in baseline.properties.items():
+        digest.add(nodeid, stored)
+        # Whatever else is computed starts from the recomputed figures: one that is wrong is told once.
+        expected = _recompute(stored, declared.find(nodeid), baseline.targets)
+        assessor.add(nodeid, expected)
+        differences += _property_differences(nodeid, stored, expected)
     assessment = assessor.finish()
-    expected = _baseline(baseline, baseline.verification_timestamp, assessment, digest)
-    return assessment, [*_top_differences(baseline, expected), *differences]
+    complete_again = _baseline(baseline, baseline.verification_timestamp, assessment, digest)
+    return assessment, [*_top_differences(baseline, complete_again), *differences]
 
 
 def _baseline(
@@ -92,20 +94,22 @@ def _baseline(
 
 def _top_differences(stored: Baseline, expected: Baseline) -> Iterator[Difference]:
     for key in ("targets_met", "targets_verified", "property_test_targets"):
-        yield from _struct_differences(key, getattr(stored, key), getattr(expected, key))
+        new = getattr(expected, key)
+        yield from _field_differences(key, getattr(stored, key), new, new.__struct_fields__)
     for key in ("notes", "slowest_tests"):
         yield from _list_differences(key, getattr(stored, key), getattr(expected, key))
     for key in sorted(stored.digests.keys() | expected.digests.keys()):
         if stored.digests.get(key) != expected.digests.get(key):
-            yield Difference(
-                f"{key} (digest)", _text(stored.digests.get(key)), _text(expected.digests.get(key))
-            )
+            old, new = _text(stored.digests.get(key)), _text(expected.digests.get(key))
+            yield Difference(key, f"digest {old}", new)
 
 
-def _struct_differences(place: str, stored: Struct, expected: Struct) -> Iterator[Difference]:
-    for name in expected.__struct_fields__:
+def _field_differences(
+    place: str, stored: Struct, expected: Struct, names: Iterable[str]
+) -> Iterator[Difference]:
+    for name in names:
         old, new = getattr(stored, name), getattr(expected, name)
-        if old != new or type(old) is not type(new):
+        if old != new:
             yield Difference(f"{place}.{name}", _text(old), _text(new))
 
 
@@ -114,37 +118,27 @@ def _list_differences(place: str, stored: list[object], expected: list[object]) 
         old = stored[index] if index < len(stored) else None
         new = expected[index] if index < len(expected) else None
         if isinstance(old, Struct) and isinstance(new, Struct):
-            yield from _struct_differences(f"{place}[{index}]", old, new)
+            yield from _field_differences(f"{place}[{index}]", old, new, new.__struct_fields__)
         elif old != new:
             yield Difference(f"{place}[{index}]", _text(old), _text(new))
 
 
-def _property_differences(
-    nodeid: str, subject: PropertyCost, targets: Targets, declared: DeclaredTiers
-) -> Iterator[Difference]:
-    place = f"properties[{_text(nodeid)}]"
-    tier = measured_tier(subject.profiles, targets)
-    budget = declared.find(nodeid)
-    for name, value in (
-        ("tier", budget or tier),
-        ("measured_tier", tier),
-        ("is_declared", budget is not None),
-        ("check", digest_property(subject)),
-    ):
-        if getattr(subject, name) != value:
-            yield Difference(f"{place}.{name}", _text(getattr(subject, name)), _text(value))
-    for profile, cost in subject.profiles.items():
-        expected = seal_cost(_recomputed(cost), profile, subject.profiles, targets)
-        for name in DERIVED_COSTS:
-            old, new = getattr(cost, name), getattr(expected, name)
-            if old != new:
-                yield Difference(f"{place}.profiles.{profile}.{name}", _text(old), _text(new))
+def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets) -> PropertyCost:
+    """Return the property as it follows from its runs."""
+    costs = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
+    tier = measured_tier(costs, targets)
+    head = replace(stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None)
+    return replace(
+        head,
+        check=digest_property(head),
+        profiles={profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()},
+    )
 
 
-def _recomputed(cost: ProfileCost) -> ProfileCost:
+def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
-    return msgspec.structs.replace(
+    return replace(
         cost,
         repeats=len(runs.duration_s),
         duration_s=duration_s,
@@ -153,6 +147,25 @@ def _recomputed(cost: ProfileCost) -> ProfileCost:
         body_cpu_us=body_median(runs.body_cpu_us),
         body_cpu_spread=body_spread(runs.body_cpu_us),
     )
+
+
+def _property_differences(nodeid: str, stored: PropertyCost, expected: PropertyCost) -> Iterator[Difference]:
+    if stored == expected:
+        return
+    place = f"properties[{_text(nodeid)}]"
+    yield from _field_differences(place, stored, expected, ("tier", "measured_tier", "is_declared"))
+    yield from _check_difference(place, stored, expected)
+    for profile, cost in stored.profiles.items():
+        inner = f"{place}.profiles[{_text(profile)}]"
+        yield from _field_differences(inner, cost, expected.profiles[profile], DERIVED_COSTS)
+        yield from _check_difference(inner, cost, expected.profiles[profile])
+
+
+def _check_difference(
+    place: str, stored: ProfileCost | PropertyCost, expected: ProfileCost | PropertyCost
+) -> Iterator[Difference]:
+    if stored.check != expected.check:
+        yield Difference(place, f"check {_text(stored.check)}", _text(expected.check))
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,147 @@
+"""`testinfra verify`: hold the measurements against the targets and write the baseline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.assessment import assess
+from atom_testinfra.core.config import Profile
+from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.verification import check, complete
+from atom_testinfra.measuring.session import now
+from atom_testinfra.measuring.stopping import Stopped, signals_raise
+from atom_testinfra.measuring.suite import time_suite
+from atom_testinfra.reports.suite_progress import suite_progress
+from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, save_baseline
+from atom_testinfra.storage.project import Project, load_project
+from atom_testinfra.storage.runs import load_session, prepare_folder
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.assessment import Assessment
+    from atom_testinfra.core.baseline import Baseline, Suite
+    from atom_testinfra.core.verification import Difference
+
+SUITE_LOG = "suite.log"
+
+
+@click.command()
+@click.option("--check", "is_check", is_flag=True, help="Run nothing; compute the file's figures again.")
+@click.option("--session", metavar="ID", help="Verify this session, not the latest.")
+@click.option("--runs", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run files.")
+@click.option("--no-suite", is_flag=True, help="Do not time the whole suite; it has no verdict then.")
+@click.option("--adopt", is_flag=True, help="Write into a JSON file that is no baseline; its keys are kept.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.argument("baseline", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def command(**options: Any) -> int:
+    """
+    Hold the latest measurements against the targets, and write the verdicts into the baseline.
+
+    With --check nothing is run: every verdict, tier, average and recommendation of the file is computed
+    again from the measurements in it. BASELINE is another file than that of [tool.testinfra].
+    """
+    project = load_project(Path.cwd())
+    path = options["baseline"] or project.baseline
+    if options["is_check"]:
+        return _check(path, project, as_json=options["as_json"])
+    return _verify(path, project, options)
+
+
+def _check(path: Path, project: Project, *, as_json: bool) -> ExitStatus:
+    baseline = load_baseline(path)
+    assessment, differences = check(baseline)
+    _warn_of_what_is_not_checked(path, baseline, project)
+    if as_json:
+        _echo_json(path, assessment, differences)
+    elif differences:
+        from rich.console import Console
+
+        from atom_testinfra.reports.verdicts import print_differences
+
+        print_differences(differences, Console())
+    else:
+        click.echo(
+            f"{os.fspath(path)}: all verdicts follow from the measurements of "
+            f"{assessment.n_properties} properties"
+        )
+    if differences:
+        click.echo(f"{len(differences)} figures do not follow from the measurements", err=True)
+        click.echo(f"hint: {MEASURE}", err=True)
+        return ExitStatus.FAILED
+    return ExitStatus.OK
+
+
+def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Project) -> None:
+    config = project.config
+    if (baseline.targets, baseline.tiers) != (config.targets, config.tiers) and path == project.baseline:
+        click.echo("note: the limits in [tool.testinfra] are not those of the file", err=True)
+    for key, values in read_foreign(path).nested.items():
+        for name in values:
+            click.echo(f"note: {key}.{name} is kept, and was not computed by testinfra", err=True)
+
+
+def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
+    read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
+    config = project.config
+    runs = load_session(options["runs"] or project.runs, options["session"])
+    evidence = gather_evidence(runs, targets=config.targets, tiers=config.tiers)
+    if not options["no_suite"]:
+        try:
+            evidence = msgspec.structs.replace(evidence, suite=_time_suite(path, project))
+        except Stopped as stopped:
+            click.echo("stopped; the baseline is as it was", err=True)
+            return 128 + stopped.signum
+    baseline = complete(evidence, now())
+    save_baseline(path, baseline, adopt=options["adopt"])
+    assessment = assess(baseline)
+    if options["as_json"]:
+        _echo_json(path, assessment, [])
+    else:
+        from rich.console import Console
+
+        from atom_testinfra.reports.verdicts import print_assessment
+
+        print_assessment(assessment, Console())
+    click.echo(f"written: {os.fspath(path)}", err=True)
+    return ExitStatus.FAILED if assessment.problems else ExitStatus.OK
+
+
+def _time_suite(path: Path, project: Project) -> Suite:
+    config = project.config
+    prepare_folder(project.runs)
+    local = config.profiles.get(config.targets.local_profile, Profile(max_examples=100))
+    with signals_raise(), suite_progress(_last_time(path)) as progress:
+        return time_suite(
+            config.suite,
+            folder=project.rootdir,
+            profile=local,
+            log=project.runs / SUITE_LOG,
+            observer=progress,
+        )
+
+
+def _last_time(path: Path) -> float | None:
+    try:
+        suite = load_baseline(path).suite
+    except InfraError:
+        return None  # a file without a time is no hindrance to taking one
+    return None if suite is None else suite.wall_s
+
+
+def _echo_json(path: Path, assessment: Assessment, differences: list[Difference]) -> None:
+    targets = [{**msgspec.structs.asdict(result), "verdict": result.verdict} for result in assessment.results]
+    document = {
+        "baseline": os.fspath(path),
+        "is_verified": not assessment.problems and not differences,
+        "targets": targets,
+        "problems": assessment.problems,
+        "slowest_tests": assessment.slowest,
+        "differences": differences,
+    }
+    click.echo(msgspec.json.encode(document))
