@@ -52,6 +52,7 @@ def a_measurement(
     setup_s: float = 0.01,
     first_surplus_us: float = 300.0,
     outcome: Outcome = Outcome.PASSED,
+    pin: Pin | None = None,
     **changes: object,
 ) -> Measurement:
     """Return the measurement of a property that costs so much per example."""
@@ -84,6 +85,7 @@ def a_measurement(
             total_s=n * body_us / 1e6,
         ),
         digest="0123456789abcdef",
+        pin=pin,
     )
     fields: dict[str, object] = {
         "nodeid": nodeid,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,6 +74,7 @@ SHARED: dict[str, type[Struct]] = {
 }
 """Objects of the plan in which other people's keys are kept, too."""
 
+SCHEMA_FILE = "performance_baseline.schema.json"
 MEASURE = "measure, then verify: testinfra measure && testinfra verify"
 
 _encoder = msgspec.json.Encoder()
@@ -138,6 +140,13 @@ def parse_baseline(data: bytes, name: str) -> Baseline:
         BaselineError: It is not a baseline that can be trusted.
     """
     return _parse(data, name)[0]
+
+
+def baseline_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file, as it is shipped with this package."""
+    text = resources.files("atom_testinfra.storage").joinpath("schemas", SCHEMA_FILE).read_bytes()
+    schema: dict[str, Any] = msgspec.json.decode(text)
+    return schema
 
 
 def save_baseline(path: Path, baseline: Baseline, *, adopt: bool = False) -> None:
@@ -283,11 +292,11 @@ def _require_ours(values: dict[str, Raw], name: str) -> None:
     )
     if version > SCHEMA_VERSION:
         raise BaselineError(
-            f"{name!r} has schema version {version}, and this atom-testinfra reads up to {SCHEMA_VERSION}",
+            f"{name!r}: schema_version {version} is newer than {SCHEMA_VERSION}, which is read here",
             hint="update atom-testinfra",
         )
     if version < SCHEMA_VERSION:
-        raise BaselineError(f"{name!r}: schema_version: there is no version {version}", hint=RESTORE)
+        raise BaselineError(f"{name!r}: there is no schema_version {version}", hint=RESTORE)
 
 
 def _require(values: dict[str, Raw], key: str, name: str) -> Raw:

@@ -1,0 +1,42 @@
+"""Write the JSON Schemas that are shipped with the package, from the types in its code."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from atom_testinfra.core.baseline import SCHEMA, SCHEMA_VERSION, Baseline
+
+FOLDER = Path(str(resources.files("atom_testinfra.storage"))) / "schemas"
+
+
+def make_schema(kind: type, *, schema_id: str, title: str) -> dict[str, Any]:
+    """Return the schema of a file that holds one object of this type."""
+    (root,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": schema_id,
+        "title": title,
+        **root,
+        "$defs": components,
+    }
+
+
+def main() -> None:
+    """Write all of them."""
+    FOLDER.mkdir(exist_ok=True)
+    schema = make_schema(
+        Baseline,
+        schema_id=f"urn:{SCHEMA.replace('/', ':')}:{SCHEMA_VERSION}",
+        title="performance_baseline.json of atom-testinfra",
+    )
+    path = FOLDER / "performance_baseline.schema.json"
+    path.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

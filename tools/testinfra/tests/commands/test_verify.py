@@ -1,0 +1,342 @@
+"""`testinfra verify` on small projects: what it writes, prints, and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from tests.strategies import a_measurement, a_run, a_session
+
+from atom_testinfra.cli import main
+from atom_testinfra.core.measurement import Collected, Outcome, Pin, Run
+from atom_testinfra.storage.runs import RunWriter
+
+BODIES = {"tests/test_a.py::test_a": 100.0, "tests/test_a.py::test_b": 900.0}
+CUT_OFF = replace(a_run([a_measurement()], end=None), collected=Collected(nodeids=["tests/t.py::test_late"]))
+PASSING_SUITE = "def test_one(): pass\n"
+
+
+class Project:
+    """A project on disk with runs that were recorded before."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.baseline = root / "performance_baseline.json"
+        self.settings("")
+        (root / "tests").mkdir()
+        (root / "tests" / "test_suite.py").write_text(PASSING_SUITE)
+
+    def settings(self, text: str) -> None:
+        (self.root / "pyproject.toml").write_text(
+            '[tool.testinfra]\nsuite = ["tests", "-p", "no:cacheprovider"]\n' + dedent(text)
+        )
+
+    def record(self, runs: list[Run]) -> None:
+        for run in runs:
+            with RunWriter(self.root / ".testinfra" / "runs" / f"{run.header.run_id}.jsonl") as writer:
+                for record in (run.header, run.collected, *run.measurements, run.end):
+                    if record is not None:
+                        writer.write(record)
+
+    def read(self) -> Any:
+        return json.loads(self.baseline.read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    for name, value in {"COLUMNS": "80", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+class TestVerify:
+    """Measurements in, verdicts out."""
+
+    def test_writes_every_verdict_and_times_the_suite(self, project: Project, capsys: Any) -> None:
+        """The suite runs, the file has the plan's keys, and checks out against itself."""
+        project.record(a_session(BODIES))
+        assert main(["verify"]) == 0
+        document = project.read()
+        assert document["targets_verified"] == {
+            "fast_tier_under_10s": True,
+            "medium_tier_under_60s": None,
+            "slow_tier_under_100s": None,
+            "ci_fast_tier_under_3s": True,
+            "ci_medium_tier_under_15s": None,
+            "ci_slow_tier_under_25s": None,
+            "full_suite_under_5min": True,
+        }
+        assert document["suite"]["outcomes"] == {"passed": 1}
+        assert 0 < document["suite"]["wall_s"] < 300
+        assert [entry["test"] for entry in document["slowest_tests"]] == [
+            "tests/test_a.py::test_b",
+            "tests/test_a.py::test_a",
+        ]
+        assert main(["verify", "--check"]) == 0
+        assert "follow from the measurements of 2 properties" in capsys.readouterr().out
+
+    def test_prints_the_verdicts_in_eighty_columns(self, project: Project, capsys: Any) -> None:
+        """Data goes to stdout, plain where there is no terminal; the rest to stderr."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--no-suite"]) == 0
+        out, err = capsys.readouterr()
+        assert "fast_tier_under_10s" in out
+        assert "2 of 2 targets met." in out
+        assert max(map(len, out.splitlines())) <= 80
+        assert "\x1b" not in out
+        assert err.startswith("written: ")
+
+    def test_prints_one_json_document(self, project: Project, capsys: Any) -> None:
+        """With --json, stdout is one document with the evidence of each verdict."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--no-suite", "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["is_verified"] is True
+        assert document["targets"][0]["verdict"] is True
+        assert document["targets"][0]["n_measured"] == 2
+
+    def test_a_suite_that_is_not_timed_has_no_verdict(self, project: Project) -> None:
+        """A time from another day is not kept as if it were today's."""
+        project.record(a_session(BODIES))
+        main(["verify"])
+        assert main(["verify", "--no-suite"]) == 0
+        assert project.read()["suite"] is None
+        assert project.read()["targets_verified"]["full_suite_under_5min"] is None
+
+    def test_a_missed_target_fails_and_says_what_would_meet_it(self, project: Project, capsys: Any) -> None:
+        """It names the test, the excess, and the number of examples that would do."""
+        project.settings('[tool.testinfra.tiers]\n"*" = "fast"\n')
+        project.record(a_session(BODIES | {"tests/test_a.py::test_slow": 70_000.0}))
+        assert main(["verify", "--no-suite"]) == 1
+        out = capsys.readouterr().out
+        assert project.read()["targets_verified"]["fast_tier_under_10s"] == "partial"
+        assert "tests/test_a.py::test_slow" in out
+        assert "examples instead of 200 would meet it" in out
+        assert "0 of 2 targets are met; 80 % are asked for." in out
+
+    def test_the_share_asked_for_is_a_setting(self, project: Project) -> None:
+        """Where less is asked for, a missed target is no failure, and still a missed target."""
+        project.settings('[tool.testinfra.targets]\nshare = 0.0\n[tool.testinfra.tiers]\n"*" = "fast"\n')
+        project.record(a_session({"tests/test_a.py::test_slow": 70_000.0}))
+        assert main(["verify", "--no-suite"]) == 0
+        assert project.read()["targets_verified"]["fast_tier_under_10s"] is False
+
+    def test_a_ci_profile_without_effect_fails_and_names_the_pins(
+        self, project: Project, capsys: Any
+    ) -> None:
+        """Where CI runs as many examples, it is the pin that is to blame, and it is told where it stands."""
+        project.record(
+            [
+                a_run(
+                    [a_measurement(bound=50, pin=Pin(max_examples=50, path="a.py", line=7))],
+                    profile=name,
+                )
+                for name in ("local", "ci")
+            ]
+        )
+        assert main(["verify", "--no-suite"]) == 1
+        assert "no effect on 1 of the properties" in capsys.readouterr().out
+        assert any("pinned to 50 at a.py:7" in note for note in project.read()["notes"])
+
+    def test_a_failing_property_is_reported_and_left_out(self, project: Project, capsys: Any) -> None:
+        """The others are measured; the one that failed has no figures and fails the verification."""
+        failing = a_measurement("tests/test_a.py::test_bad", outcome=Outcome.FAILED, reason="AssertionError")
+        project.record([a_run([a_measurement("tests/test_a.py::test_a"), failing])])
+        assert main(["verify", "--no-suite"]) == 1
+        assert "tests/test_a.py::test_bad" in capsys.readouterr().out
+        document = project.read()
+        assert [*document["properties"]] == ["tests/test_a.py::test_a"]
+        assert document["excluded"] == [
+            {
+                "nodeid": "tests/test_a.py::test_bad",
+                "profile": "local",
+                "outcome": "failed",
+                "reason": "failed: AssertionError",
+            }
+        ]
+
+    def test_a_failing_suite_has_no_time_and_fails(self, project: Project, capsys: Any) -> None:
+        """How long it takes to fail is no measurement."""
+        (project.root / "tests" / "test_suite.py").write_text("def test_one(): assert False\n")
+        project.record(a_session(BODIES))
+        assert main(["verify"]) == 1
+        assert project.read()["targets_verified"]["full_suite_under_5min"] is None
+        assert "1 failed" in capsys.readouterr().out
+
+    def test_a_suite_that_cannot_run_leaves_the_baseline(self, project: Project, capsys: Any) -> None:
+        """pytest's own message is shown, and nothing is written."""
+        (project.root / "tests" / "test_suite.py").write_text("import nowhere\n")
+        project.record(a_session(BODIES))
+        assert main(["verify"]) == 2
+        assert "No module named 'nowhere'" in capsys.readouterr().err
+        assert not project.baseline.exists()
+
+
+class TestNothing:
+    """Where there is nothing to verify, the status says so and the file is untouched."""
+
+    def test_no_runs(self, project: Project, capsys: Any) -> None:
+        """Without a measurement there is no verdict."""
+        assert main(["verify"]) == 3
+        assert "testinfra measure" in capsys.readouterr().err
+
+    def test_no_property_passed(self, project: Project, capsys: Any) -> None:
+        """When all of them failed there is nothing to write."""
+        project.record([a_run([a_measurement(outcome=Outcome.FAILED)])])
+        assert main(["verify"]) == 3
+        assert "none of 1 properties was measured" in capsys.readouterr().err
+        assert not project.baseline.exists()
+
+    def test_no_baseline_to_check(self, project: Project) -> None:
+        """Checking a file that is not there is no success."""
+        assert main(["verify", "--check"]) == 3
+
+    def test_no_such_session(self, project: Project) -> None:
+        """A session that was asked for by name is not replaced by another."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--session", "gone"]) == 3
+
+
+class TestRefuse:
+    """What cannot be trusted is refused in one line, and nothing is written."""
+
+    @pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"schema": "other"}'])
+    def test_a_file_that_is_no_baseline(self, project: Project, text: str, capsys: Any) -> None:
+        """It is refused before the suite runs, and left as it is."""
+        project.baseline.write_text(text)
+        project.record(a_session(BODIES))
+        assert main(["verify"]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("error: ")
+        assert "performance_baseline.json'" in err
+        assert "hint: " in err
+        assert "timing" not in err
+        assert project.baseline.read_text() == text
+        assert main(["verify", "--check"]) == 2
+
+    @pytest.mark.parametrize(
+        ("runs", "message"),
+        [
+            ([CUT_OFF], "is not finished"),
+            ([a_run([a_measurement()], is_traced=True)], "under coverage"),
+            (
+                [a_run([a_measurement()]), a_run([a_measurement()], repeat=1, n_workers=2)],
+                "different commits",
+            ),
+        ],
+    )
+    def test_runs_that_are_no_measurement(
+        self, project: Project, runs: list[Run], message: str, capsys: Any
+    ) -> None:
+        """Runs that were cut off, traced, or made under different circumstances make no baseline."""
+        project.record(runs)
+        assert main(["verify", "--no-suite"]) == 2
+        assert message in capsys.readouterr().err
+        assert not project.baseline.exists()
+
+
+class TestCheck:
+    """The file against itself."""
+
+    def test_a_figure_changed_by_hand_is_named(self, project: Project, capsys: Any) -> None:
+        """It says where, what stands there, what should, and how to make it right."""
+        project.record(a_session(BODIES))
+        main(["verify", "--no-suite"])
+        text = project.baseline.read_text()
+        duration = project.read()["slowest_tests"][0]["duration"]
+        project.baseline.write_text(text.replace(f'"duration":{duration}', '"duration":0.5'))
+        capsys.readouterr()
+        assert main(["verify", "--check"]) == 1
+        out, err = capsys.readouterr()
+        assert out == f"slowest_tests[0].duration: stored 0.5, recomputed {duration}\n"
+        assert "hint: measure, then verify" in err
+
+    def test_says_that_the_limits_have_changed(self, project: Project, capsys: Any) -> None:
+        """The file is right by its own limits; that the settings have others now is said."""
+        project.record(a_session(BODIES))
+        main(["verify", "--no-suite"])
+        project.settings("[tool.testinfra.targets]\nsuite_s = 200\n")
+        assert main(["verify", "--check"]) == 0
+        assert "not those of the file" in capsys.readouterr().err
+
+    def test_says_which_verdicts_it_cannot_check(self, project: Project, capsys: Any) -> None:
+        """A verdict that somebody else keeps in the file is kept, and nobody vouches for it."""
+        project.baseline.write_text('{"targets_verified": {"mine": true}}')
+        project.record(a_session(BODIES))
+        main(["verify", "--no-suite"])
+        assert main(["verify", "--check"]) == 0
+        assert "note: targets_verified.mine is kept" in capsys.readouterr().err
+
+    def test_takes_another_file(self, project: Project, tmp_path: Path) -> None:
+        """A file can be named."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--no-suite", "other.json"]) == 0
+        assert not project.baseline.exists()
+        assert main(["verify", "--check", "other.json"]) == 0
+
+
+class TestHostileNames:
+    """Node ids come from other people's code."""
+
+    NAME = "tests/t.py::test_x[\n\x1b[31m[bold]<b>|`\u202e]"
+
+    def test_node_ids_do_nothing_to_a_terminal(self, project: Project, capsys: Any) -> None:
+        """Control characters are shown as escapes, markup as it is, and a line stays a line."""
+        project.settings('[tool.testinfra.tiers]\n"*" = "fast"\n')
+        project.record(a_session({self.NAME: 70_000.0}))
+        assert main(["verify", "--no-suite"]) == 1
+        out = capsys.readouterr().out
+        assert r"tests/t.py::test_x[\n\x1b[31m[bold]<b>|`\u202e]" in out
+        assert "\x1b" not in out
+        assert main(["verify", "--check"]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_while_it_times_the_suite(project: Project, sent: signal.Signals, status: int) -> None:
+    """The suite is ended, and the baseline is the old one, whole."""
+    project.record(a_session(BODIES))
+    assert main(["verify", "--no-suite"]) == 0
+    before = project.baseline.read_bytes()
+    started = project.root / "started"
+    (project.root / "tests" / "test_suite.py").write_text(
+        f"import os, pathlib, time\n"
+        f"def test_long():\n"
+        f"    pathlib.Path({os.fspath(started)!r}).write_text(str(os.getpid()))\n"
+        f"    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-m", "atom_testinfra", "verify"]
+    verify = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if started.exists() and started.read_text():
+            break
+        with pytest.raises(subprocess.TimeoutExpired):
+            verify.wait(0.05)
+    verify.send_signal(sent)
+    _, err = verify.communicate(timeout=30)
+    assert verify.returncode == status
+    assert "the baseline is as it was" in err
+    assert project.baseline.read_bytes() == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
+
+
+def test_two_at_once_leave_one_whole_baseline(project: Project) -> None:
+    """The file is the one or the other; its figures belong together."""
+    project.record(a_session(BODIES))
+    command = [sys.executable, "-m", "atom_testinfra", "verify", "--no-suite"]
+    both = [subprocess.Popen(command, cwd=project.root, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
+    assert main(["verify", "--check"]) == 0
+    msgspec.json.decode(project.baseline.read_bytes())
