@@ -39,7 +39,9 @@ class Child:
         if plan is not None:
             # `-p` loads the plugin also where a project has turned the loading of installed plugins off.
             command[3:3] = ["-p", PLUGIN]
-            command += ["--testinfra-plan", os.fspath(plan)]
+            # One word: as a word of its own pytest would take the path for a test's, and look above it for
+            # its configuration file, before it has read which options there are.
+            command.append(f"--testinfra-plan={os.fspath(plan)}")
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
                 command,
