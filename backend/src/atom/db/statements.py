@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import CursorResult, Delete, Table, Update
     from sqlalchemy.orm import Session
 
@@ -24,6 +26,8 @@ def upsert(session: Session, table: Table) -> Any:
     return dialect.insert(table)
 
 
-def rows_changed(session: Session, statement: Update | Delete) -> int:
+def rows_changed(
+    session: Session, statement: Update | Delete, parameters: Mapping[str, Any] | None = None
+) -> int:
     """Run the statement and return how many rows it found to change."""
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    return cast("CursorResult[Any]", session.execute(statement, parameters)).rowcount

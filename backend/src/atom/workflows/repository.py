@@ -1,0 +1,119 @@
+"""Every query on workflow executions, each statement built once; each names the workspace, none commits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import bindparam, insert, select, tuple_, update
+
+from atom.db.statements import rows_changed, table_of
+from atom.kit.errors import NotFoundError, StaleVersionError
+from atom.kit.ids import new_id
+from atom.workflows.models import WorkflowExecution, WorkflowStepExecution
+from atom.workflows.states import StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
+    from atom.kit.pagination import PageRequest
+
+Executions = table_of(WorkflowExecution)
+Steps = table_of(WorkflowStepExecution)
+
+ADD_EXECUTION: Final = insert(Executions)
+ADD_STEPS: Final = insert(Steps)
+GET_EXECUTION: Final = select(Executions).where(
+    Executions.c.id == bindparam("execution"), Executions.c.workspace_id == bindparam("workspace")
+)
+GET_STEPS: Final = (
+    select(Steps).where(Steps.c.execution_id == bindparam("execution")).order_by(Steps.c.sequence_order)
+)
+UPDATE_EXECUTION: Final = (
+    update(Executions)
+    .where(Executions.c.id == bindparam("execution"), Executions.c.version == bindparam("read_version"))
+    .values(version=Executions.c.version + 1)
+)
+UPDATE_STEPS: Final = update(Steps).where(
+    Steps.c.execution_id == bindparam("execution"), Steps.c.step_id.in_(bindparam("steps", expanding=True))
+)
+SKIP_UNFINISHED_STEPS: Final = (
+    update(Steps)
+    .where(
+        Steps.c.execution_id == bindparam("execution"),
+        Steps.c.status.in_([StepStatus.PENDING, StepStatus.RUNNING]),
+    )
+    .values(status=StepStatus.SKIPPED, not_before=None)
+)
+
+
+def add_execution(session: Session, values: Mapping[str, Any], step_ids: Iterable[str]) -> None:
+    """Write an execution and its steps, in the order in which they are listed."""
+    session.execute(ADD_EXECUTION, dict(values))
+    session.execute(
+        ADD_STEPS,
+        [
+            {
+                "id": new_id(),
+                "execution_id": values["id"],
+                "step_id": step_id,
+                "sequence_order": place,
+                "status": StepStatus.PENDING,
+                "retry_count": 0,
+                "output": {},
+            }
+            for place, step_id in enumerate(step_ids)
+        ],
+    )
+
+
+def get_execution(session: Session, workspace_id: str, execution_id: str) -> Row[Any]:
+    """Return an execution of the workspace."""
+    parameters = {"execution": execution_id, "workspace": workspace_id}
+    found = session.execute(GET_EXECUTION, parameters).one_or_none()
+    if found is None:
+        raise NotFoundError("workflow execution", execution_id)
+    return found
+
+
+def list_executions(
+    session: Session, workspace_id: str, page: PageRequest, *, workflow_id: str | None
+) -> list[Row[Any]]:
+    """Return executions of the workspace, the newest first: one more than a page holds, if there is one."""
+    query = (
+        select(Executions)
+        .where(Executions.c.workspace_id == workspace_id)
+        .order_by(Executions.c.created_at.desc(), Executions.c.id.desc())
+        .limit(page.limit + 1)
+    )
+    if workflow_id is not None:
+        query = query.where(Executions.c.workflow_id == workflow_id)
+    if page.after is not None:
+        place = tuple_(Executions.c.created_at, Executions.c.id)
+        query = query.where(place < tuple_(page.after.at, page.after.id))
+    return list(session.execute(query))
+
+
+def get_steps(session: Session, execution_id: str) -> list[Row[Any]]:
+    """Return the steps of an execution in their order."""
+    return list(session.execute(GET_STEPS, {"execution": execution_id}))
+
+
+def update_execution(session: Session, execution: Row[Any], **values: Any) -> None:
+    """Change an execution as it was read; raise if somebody has changed it since."""
+    parameters = {"execution": execution.id, "read_version": execution.version, **values}
+    if rows_changed(session, UPDATE_EXECUTION, parameters) != 1:
+        msg = f"the execution is no longer at version {execution.version}; read it again"
+        raise StaleVersionError(msg)
+
+
+def update_steps(session: Session, execution_id: str, step_ids: Iterable[str], **values: Any) -> None:
+    """Set the same values on some steps of an execution."""
+    session.execute(UPDATE_STEPS, {"execution": execution_id, "steps": list(step_ids), **values})
+
+
+def skip_unfinished_steps(session: Session, execution_id: str) -> None:
+    """Mark every step that has not come to an end as skipped."""
+    session.execute(SKIP_UNFINISHED_STEPS, {"execution": execution_id})
