@@ -133,7 +133,7 @@ def trend(sessions: Sequence[SupervisedSession]) -> Trend:
     intervention_drop = _mean([s.n_interventions for s in previous]) - _mean(
         [s.n_interventions for s in newest]
     )
-    change = round(RATING_WEIGHT * rating_gain + INTERVENTION_WEIGHT * intervention_drop, 9)
+    change = RATING_WEIGHT * rating_gain + INTERVENTION_WEIGHT * intervention_drop
     if change > TREND_STEP:
         return Trend.IMPROVING
     return Trend.DECLINING if change < -TREND_STEP else Trend.STABLE

@@ -1,0 +1,101 @@
+"""Every query of graduation; a row is found through its agent, and so only in its own workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import Select, func, select, tuple_
+
+from atom.agents.models import Agent
+from atom.episodes.models import Episode, EpisodeStatus
+from atom.graduation.models import Promotion, SupervisionSession, SupervisionStatus, TrainingSession
+from atom.graduation.readiness import Record
+from atom.graduation.supervision import SupervisedSession
+from atom.kit.pagination import Cursor, Page, PageRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.orm import Session
+
+    from atom.agents.maturity import AgentStatus
+
+Owned = TypeVar("Owned", TrainingSession, SupervisionSession)
+
+
+def episode_record(session: Session, *, agent_id: str, maturity: AgentStatus) -> Record:
+    """Return what the agent completed while it was of this maturity, summed up by the database."""
+    n_episodes, n_interventions, constitutional_mean = session.execute(
+        select(
+            func.count(Episode.id),
+            func.coalesce(func.sum(Episode.human_intervention_count), 0),
+            func.avg(Episode.constitutional_score),
+        ).where(
+            Episode.agent_id == agent_id,
+            Episode.status == EpisodeStatus.COMPLETED,
+            Episode.maturity_at_time == maturity,
+        )
+    ).one()
+    return Record(
+        n_episodes=n_episodes, n_interventions=n_interventions, constitutional_mean=constitutional_mean
+    )
+
+
+def episodes_of(session: Session, *, agent_id: str, episode_ids: Collection[str]) -> set[str]:
+    """Return which of the episodes are the agent's."""
+    query = select(Episode.id).where(Episode.agent_id == agent_id, Episode.id.in_(episode_ids))
+    return set(session.scalars(query))
+
+
+def completed_supervisions(session: Session, *, agent_id: str) -> list[SupervisedSession]:
+    """Return what counts of the agent's completed supervised sessions, newest first."""
+    query = (
+        select(SupervisionSession)
+        .where(
+            SupervisionSession.agent_id == agent_id,
+            SupervisionSession.status == SupervisionStatus.COMPLETED,
+        )
+        .order_by(SupervisionSession.completed_at.desc(), SupervisionSession.id.desc())
+    )
+    return [_counted(row) for row in session.scalars(query)]
+
+
+def promotions_page(
+    session: Session, *, workspace_id: str, agent_id: str, page: PageRequest
+) -> Page[Promotion]:
+    """Return the agent's promotions, newest first."""
+    query = (
+        select(Promotion)
+        .join(Agent, Agent.id == Promotion.agent_id)
+        .where(Agent.workspace_id == workspace_id, Promotion.agent_id == agent_id)
+        .order_by(Promotion.promoted_at.desc(), Promotion.id.desc())
+    )
+    if page.after is not None:
+        query = query.where(
+            tuple_(Promotion.promoted_at, Promotion.id) < tuple_(page.after.at, page.after.id)
+        )
+    rows = session.scalars(query.limit(page.limit + 1)).all()
+    shown = tuple(rows[: page.limit])
+    has_more = len(rows) > page.limit
+    return Page(items=shown, next=Cursor(at=shown[-1].promoted_at, id=shown[-1].id) if has_more else None)
+
+
+def hold(session: Session, model: type[Owned], *, workspace_id: str, row_id: str) -> Owned | None:
+    """Return a row as it is committed now, held against other writers; None for another workspace's."""
+    query: Select[Owned] = (
+        select(model)
+        .join(Agent, Agent.id == model.agent_id)
+        .where(Agent.workspace_id == workspace_id, model.id == row_id)
+        .with_for_update(of=model)
+    )
+    return session.scalar(query.execution_options(populate_existing=True))
+
+
+def _counted(row: SupervisionSession) -> SupervisedSession:
+    assert row.supervisor_rating is not None
+    assert row.duration_seconds is not None
+    return SupervisedSession(
+        rating=row.supervisor_rating,
+        n_interventions=row.intervention_count,
+        duration_seconds=row.duration_seconds,
+    )
