@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from atom.agents import models as agents
 from atom.analytics import models as analytics
+from atom.budgets import models as budgets
 from atom.chat import models as chat
 from atom.db.base import Base
 from atom.episodes import models as episodes
@@ -17,6 +18,7 @@ __all__ = [
     "METADATA",
     "agents",
     "analytics",
+    "budgets",
     "chat",
     "episodes",
     "governance",

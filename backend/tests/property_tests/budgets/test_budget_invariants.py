@@ -1,0 +1,469 @@
+"""Invariant 22: what projects burn, how their budgets stand, and what spending limits allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from atom.budgets import repository, service
+from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, judge, labour_cost_minor
+from atom.kit.clock import ManualClock
+from atom.kit.errors import ConflictError, InvalidError, NotFoundError
+from atom.kit.pagination import PageRequest
+from atom.ledger import service as ledger_service
+from atom.ledger.postings import BILL, BILL_PAYMENT, EXPENSE_PAYMENT, INVOICE, AccountType, Pattern
+from atom.tables import budgets
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+from tests.property_tests.budgets import strategies
+from tests.property_tests.budgets.strategies import LIMIT_MINOR, Booking, Work
+
+CLOCK = ManualClock(NOW)
+WORST_LAST = [BudgetStatus.ON_TRACK, BudgetStatus.AT_RISK, BudgetStatus.OVER_BUDGET]
+
+
+@pytest.mark.invariant(22)
+@given(
+    budget=st.integers(0, 10**15),
+    share=st.sampled_from((0, 79, 80, 81, 99, 100, 101)),
+    more=st.integers(-2, 2),
+)
+@example(budget=100, share=80, more=0)
+@example(budget=100, share=100, more=0)
+@example(budget=7, share=80, more=0)
+def test_budget_status_is_monotone_in_burn(budget: int, share: int, more: int) -> None:
+    """Invariant 22: the status never improves with burn, and turns at exactly 0.8 and 1.0 of the budget."""
+    burn = budget * share // 100 + more
+    status = budget_status(burn_minor=burn, budget_minor=budget)
+    worse = budget_status(burn_minor=burn + 1, budget_minor=budget)
+    assert WORST_LAST.index(status) <= WORST_LAST.index(worse)
+    if budget == 0:
+        assert status is BudgetStatus.ON_TRACK
+    else:
+        ratio = Fraction(burn, budget)
+        assert (status is BudgetStatus.OVER_BUDGET) == (ratio >= 1)
+        assert (status is BudgetStatus.ON_TRACK) == (ratio < Fraction(8, 10))
+
+
+@pytest.mark.invariant(22)
+@given(work=strategies.work, data=st.data())
+def test_labour_is_priced_exactly(work: list[Work], data: st.DataObject) -> None:
+    """Invariant 22: work costs its hours at its rate or 50.00, rounded once to the cent, half a cent up."""
+    pairs = [(item.rate_minor or 0, item.minutes) for item in work]
+    exact = sum((Fraction((item.rate_minor or 5_000) * item.minutes, 60) for item in work), Fraction(0))
+    assert labour_cost_minor(pairs) == math.floor(exact + Fraction(1, 2))
+    assert labour_cost_minor(data.draw(st.permutations(pairs))) == labour_cost_minor(pairs)
+
+
+class Ledger:
+    """Accounts of a workspace, and the patterns booked on them."""
+
+    def __init__(self, session: Session, workspace_id: str) -> None:
+        self.session = session
+        self.workspace_id = workspace_id
+        self.accounts: dict[tuple[AccountType, str], str] = {}
+
+    def account(self, type_: AccountType, currency: str) -> str:
+        """The workspace's account of a type and currency."""
+        key = (type_, currency)
+        if key not in self.accounts:
+            self.accounts[key] = ledger_service.open_account(
+                self.session,
+                workspace_id=self.workspace_id,
+                code=f"{type_} {currency}",
+                name=str(type_),
+                type_=type_,
+                currency=currency,
+                floor_minor=None,
+            ).id
+        return self.accounts[key]
+
+    def post(
+        self,
+        pattern: Pattern,
+        amount_minor: int,
+        project_id: str,
+        *,
+        currency: str = "USD",
+        to_draft: bool = False,
+    ) -> str:
+        """Book a pattern for a project."""
+        new = pattern.transaction(
+            workspace_id=self.workspace_id,
+            debit_account_id=self.account(pattern.debit, currency),
+            credit_account_id=self.account(pattern.credit, currency),
+            amount_minor=amount_minor,
+            currency=currency,
+            project_id=project_id,
+        )
+        write = ledger_service.draft if to_draft else ledger_service.post
+        return write(self.session, CLOCK, new).transaction_id
+
+    def book(self, booking: Booking, amount_minor: int, project_id: str, other_project_id: str) -> int:
+        """Book something and return what it costs the project."""
+        if booking is Booking.BILL:
+            self.post(BILL, amount_minor, project_id)
+            return amount_minor
+        if booking is Booking.PAID_BILL:
+            self.post(BILL, amount_minor, project_id)
+            self.post(BILL_PAYMENT, amount_minor, project_id)
+            return amount_minor
+        if booking is Booking.EXPENSE:
+            self.post(EXPENSE_PAYMENT, amount_minor, project_id)
+            return amount_minor
+        if booking is Booking.REVERSED_BILL:
+            bill = self.post(BILL, amount_minor, project_id)
+            ledger_service.reverse(self.session, CLOCK, workspace_id=self.workspace_id, transaction_id=bill)
+        elif booking is Booking.DRAFT:
+            self.post(BILL, amount_minor, project_id, to_draft=True)
+        elif booking is Booking.INVOICE:
+            self.post(INVOICE, amount_minor, project_id)
+        elif booking is Booking.OTHER_CURRENCY:
+            self.post(BILL, amount_minor, project_id, currency="EUR")
+        else:
+            self.post(BILL, amount_minor, other_project_id)
+        return 0
+
+
+@pytest.mark.invariant(22)
+@given(
+    work=strategies.work,
+    bookings=strategies.bookings,
+    budget_minor=st.sampled_from((0, 1, 5_000, 20_000, 100_000)),
+)
+def test_burn_is_labour_and_expenses(
+    database: Database, work: list[Work], bookings: list[tuple[Booking, int]], budget_minor: int
+) -> None:
+    """Invariant 22: a project burns its own work and its own posted expenses, each of them once."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        project, other = (
+            service.create_project(session, CLOCK, workspace_id=own, name=name, budget_minor=budget_minor)
+            for name in ("Bridge", "Tunnel")
+        )
+        assert (project.actual_burn_minor, project.status) == (0, BudgetStatus.ON_TRACK)
+        exact = Fraction(0)
+        for item in work:
+            assigned_to = None
+            if item.rate_minor is not None:
+                assigned_to = factories.user(
+                    session, workspace_id=own, hourly_cost_rate_minor=item.rate_minor
+                ).id
+            for project_id in (project.id, other.id):
+                service.add_task(
+                    session,
+                    workspace_id=own,
+                    project_id=project_id,
+                    title="Dig",
+                    assigned_to=assigned_to,
+                    actual_minutes=item.minutes,
+                )
+            exact += Fraction((item.rate_minor or 5_000) * item.minutes, 60)
+        booked = Ledger(session, own)
+        expenses = sum(booked.book(booking, amount, project.id, other.id) for booking, amount in bookings)
+        found = service.refresh_burn(session, workspace_id=own, project_id=project.id)
+        assert found.actual_burn_minor == math.floor(exact + Fraction(1, 2)) + expenses
+        assert found.status is budget_status(burn_minor=found.actual_burn_minor, budget_minor=budget_minor)
+        assert service.get_project(session, workspace_id=own, project_id=project.id) == found
+        assert service.get_project(session, workspace_id=own, project_id=other.id) == other
+
+
+@pytest.mark.invariant(22)
+@given(minutes=st.lists(st.sampled_from((1, 30, 60)), max_size=4))
+def test_logged_work_adds_up(database: Database, minutes: list[int]) -> None:
+    """Invariant 22: minutes logged on a task add up, on that task alone."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
+        scope = {"workspace_id": own, "project_id": project.id}
+        task, _ = (
+            service.add_task(session, **scope, title=title, actual_minutes=60) for title in ("Dig", "Build")
+        )
+        for some in minutes:
+            service.log_work(session, **scope, task_id=task, minutes=some)
+        found = service.refresh_burn(session, **scope)
+        assert found.actual_burn_minor == labour_cost_minor([(0, 120 + sum(minutes))])
+
+
+@pytest.mark.invariant(22)
+@given(
+    has_limit=st.booleans(),
+    is_paused=st.booleans(),
+    stages=st.sampled_from([(None, None), (None, "won"), ("won", "won"), ("won", "lost"), ("won", None)]),
+    milestones=st.sampled_from([(None, ()), ("signed", ("signed",)), ("signed", ("sent",)), ("signed", ())]),
+    committed_minor=st.sampled_from((0, 60)),
+    amount_minor=strategies.amounts,
+)
+def test_guardrail_asks_in_order(
+    has_limit: bool,
+    is_paused: bool,
+    stages: tuple[str | None, str | None],
+    milestones: tuple[str | None, tuple[str, ...]],
+    committed_minor: int,
+    amount_minor: int,
+) -> None:
+    """Invariant 22: limit, pause, stage, milestone, amount: the first of them to object decides."""
+    guardrail = Guardrail(
+        limit_minor=LIMIT_MINOR if has_limit else None,
+        committed_minor=committed_minor,
+        is_paused=is_paused,
+        required_deal_stage=stages[0],
+        required_milestone=milestones[0],
+    )
+    decision = judge(guardrail, amount_minor, deal_stage=stages[1], milestones=milestones[1])
+    objections = [
+        (not has_limit, Verdict.APPROVED),
+        (is_paused, Verdict.PAUSED),
+        (stages in [("won", "lost"), ("won", None)], Verdict.REJECTED),
+        (milestones in [("signed", ("sent",)), ("signed", ())], Verdict.PENDING),
+        (amount_minor > LIMIT_MINOR - committed_minor, Verdict.PAUSED),
+        (True, Verdict.APPROVED),
+    ]
+    assert decision.verdict is next(verdict for applies, verdict in objections if applies)
+    assert decision.is_approved == (decision.verdict is Verdict.APPROVED)
+    assert decision.reason
+
+
+@pytest.mark.invariant(22)
+@given(amounts=st.lists(strategies.amounts, max_size=6), is_limited=st.sampled_from((True, True, False)))
+def test_approved_reservations_never_exceed_the_limit(
+    database: Database, amounts: list[int], is_limited: bool
+) -> None:
+    """Invariant 22: what is reserved never exceeds the limit; one that does not fit pauses the category."""
+    limit_minor = LIMIT_MINOR if is_limited else None
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        for workspace_id in (own, other):
+            service.set_limit(session, workspace_id=workspace_id, category="travel", limit_minor=limit_minor)
+        reserved, is_paused = 0, False
+        for amount_minor in amounts:
+            result = service.reserve(
+                session, CLOCK, workspace_id=own, category="travel", amount_minor=amount_minor
+            )
+            is_paused = is_limited and (is_paused or reserved + amount_minor > LIMIT_MINOR)
+            assert result.decision.verdict is (Verdict.PAUSED if is_paused else Verdict.APPROVED)
+            assert (result.reservation is None) == is_paused
+            if not is_paused:
+                reserved += amount_minor
+            found = service.get_category(session, workspace_id=own, category="travel")
+            assert (found.reserved_minor, found.spent_minor, found.is_paused) == (reserved, 0, is_paused)
+        held = select(func.coalesce(func.sum(budgets.SpendReservation.amount_minor), 0))
+        assert session.scalar(held) == reserved
+        untouched = service.get_category(session, workspace_id=other, category="travel")
+        assert (untouched.reserved_minor, untouched.is_paused) == (0, False)
+
+
+@pytest.mark.invariant(22)
+@given(
+    spent=st.sampled_from((0, 30, 60)),
+    reserved=st.sampled_from((0, 40)),
+    amount_minor=st.sampled_from((1, 39, 40, 41, 100, 101)),
+    is_paused=st.booleans(),
+    is_limited=st.booleans(),
+)
+def test_taking_and_fitting_are_one_statement(
+    database: Database, spent: int, reserved: int, amount_minor: int, is_paused: bool, is_limited: bool
+) -> None:
+    """Invariant 22: whatever was read before, an amount is taken only if it fits at that moment."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        repository.ensure_category(session, own, "travel")
+        row = repository.get_category(session, own, "travel")
+        assert row is not None
+        limit = LIMIT_MINOR if is_limited else None
+        repository.update_category(
+            session,
+            row.id,
+            spent_minor=spent,
+            reserved_minor=reserved,
+            is_paused=is_paused,
+            limit_minor=limit,
+        )
+        fits = not is_limited or (not is_paused and spent + reserved + amount_minor <= LIMIT_MINOR)
+        assert repository.take(session, row.id, amount_minor) == fits
+        after = repository.get_category(session, own, "travel")
+        assert after is not None
+        assert after.reserved_minor == reserved + (amount_minor if fits else 0)
+
+
+def calls(session: Session, workspace_id: str, ids: dict[str, str]) -> list[Callable[[], object]]:
+    """Everything that can be asked for by an id."""
+    project: dict[str, Any] = {"workspace_id": workspace_id, "project_id": ids["project"]}
+    reservation: dict[str, Any] = {"workspace_id": workspace_id, "reservation_id": ids["reservation"]}
+    return [
+        lambda: service.get_project(session, **project),
+        lambda: service.refresh_burn(session, **project),
+        lambda: service.add_task(session, **project, title="Dig"),
+        lambda: service.log_work(session, **project, task_id=ids["task"], minutes=1),
+        lambda: service.settle(session, CLOCK, **reservation, spent_minor=1),
+        lambda: service.release(session, CLOCK, **reservation),
+        lambda: service.get_category(session, workspace_id=workspace_id, category="travel"),
+        lambda: service.resume_category(session, workspace_id=workspace_id, category="travel"),
+    ]
+
+
+@pytest.mark.invariant(22)
+@given(number=st.integers(0, 7), changed=st.sampled_from(("workspace", "id")))
+def test_budgets_of_another_workspace_are_not_found(database: Database, number: int, changed: str) -> None:
+    """Invariant 22: no project, task, category or reservation is found from another workspace."""
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
+        scope = {"workspace_id": own, "project_id": project.id}
+        reserved = service.reserve(session, CLOCK, workspace_id=own, category="travel", amount_minor=5)
+        assert reserved.reservation is not None
+        ids = {
+            "project": project.id,
+            "task": service.add_task(session, **scope, title="Dig"),
+            "reservation": reserved.reservation.id,
+        }
+        before = service.get_project(session, **scope), service.list_categories(session, workspace_id=own)
+        nothing = dict.fromkeys(ids, "nothing")
+        if changed == "workspace":
+            attempt = calls(session, other, ids)[number]
+        else:
+            attempt = calls(session, own, nothing)[min(number, 5)]
+        with pytest.raises(NotFoundError):
+            attempt()
+        with pytest.raises(NotFoundError):
+            service.log_work(session, **scope, task_id="nothing", minutes=1)
+        stranger = factories.user(session, workspace_id=other)
+        with pytest.raises(NotFoundError):
+            service.add_task(session, **scope, title="Dig", assigned_to=stranger.id)
+        assert before == (
+            service.get_project(session, **scope),
+            service.list_categories(session, workspace_id=own),
+        )
+        assert service.list_projects(session, workspace_id=other).items == ()
+        assert service.list_categories(session, workspace_id=other) == ()
+
+
+@pytest.mark.invariant(22)
+@given(amount_minor=st.sampled_from((0, -1, 10**15 + 1)), name=st.sampled_from(("travel", " ", "x" * 201)))
+def test_refused_amount_or_name_writes_nothing(database: Database, amount_minor: int, name: str) -> None:
+    """Invariant 22: an amount out of range or a name that is none is refused, and nothing is written."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        travel: dict[str, Any] = {"workspace_id": own, "category": "travel", "amount_minor": amount_minor}
+        attempts: list[tuple[str, Callable[[], object]]] = [
+            ("amount_minor", lambda: service.reserve(session, CLOCK, **travel)),
+            ("amount_minor", lambda: service.record(session, **travel)),
+            ("amount_minor", lambda: service.check(session, **travel)),
+        ]
+        if amount_minor:  # a limit and a budget may be zero
+            attempts += [
+                (
+                    "limit_minor",
+                    lambda: service.set_limit(
+                        session, workspace_id=own, category="t", limit_minor=amount_minor
+                    ),
+                ),
+                (
+                    "budget_minor",
+                    lambda: service.create_project(
+                        session, CLOCK, workspace_id=own, name="P", budget_minor=amount_minor
+                    ),
+                ),
+            ]
+        if name != "travel":
+            for_name = {**travel, "category": name, "amount_minor": 1}
+            attempts += [
+                ("category", lambda: service.reserve(session, CLOCK, **for_name)),
+                ("category", lambda: service.record(session, **for_name)),
+                ("category", lambda: service.check(session, **for_name)),
+                (
+                    "category",
+                    lambda: service.set_limit(session, workspace_id=own, category=name, limit_minor=1),
+                ),
+                (
+                    "required_milestone",
+                    lambda: service.set_limit(
+                        session, workspace_id=own, category="t", limit_minor=1, required_milestone=name
+                    ),
+                ),
+                (
+                    "required_deal_stage",
+                    lambda: service.set_limit(
+                        session, workspace_id=own, category="t", limit_minor=1, required_deal_stage=name
+                    ),
+                ),
+                (
+                    "name",
+                    lambda: service.create_project(
+                        session, CLOCK, workspace_id=own, name=name, budget_minor=1
+                    ),
+                ),
+            ]
+        for field, attempt in attempts:
+            with pytest.raises(InvalidError) as caught:
+                attempt()
+            assert caught.value.field == field
+        for table in (budgets.Project, budgets.SpendCategory, budgets.SpendReservation):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.invariant(22)
+@given(
+    reserved=st.integers(0, 3),
+    limit=st.integers(0, 3),
+    statement=st.sampled_from(("limit_minor", "reserved_minor")),
+)
+def test_schema_holds_reservations_to_the_limit(
+    database: Database, reserved: int, limit: int, statement: str
+) -> None:
+    """Invariant 22: a limit below what is reserved is refused by the service, and by the schema alone."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        category = service.set_limit(session, workspace_id=own, category="travel", limit_minor=3)
+        if reserved:
+            service.reserve(session, CLOCK, workspace_id=own, category="travel", amount_minor=reserved)
+        row = repository.get_category(session, own, "travel")
+        assert row is not None
+        if limit < reserved:
+            with pytest.raises(ConflictError):
+                service.set_limit(session, workspace_id=own, category="travel", limit_minor=limit)
+            with pytest.raises(IntegrityError), session.begin_nested():
+                repository.update_category(session, row.id, limit_minor=limit)
+        else:
+            changed = service.set_limit(session, workspace_id=own, category="travel", limit_minor=limit)
+            assert (changed.limit_minor, changed.reserved_minor) == (limit, reserved)
+            category = changed
+        values = {"limit_minor": -1} if statement == "limit_minor" else {"reserved_minor": -1}
+        with pytest.raises(IntegrityError), session.begin_nested():
+            repository.update_category(session, row.id, **values)
+        found = service.get_category(session, workspace_id=own, category="travel")
+        assert (found.limit_minor, found.reserved_minor) == (category.limit_minor, reserved)
+
+
+@pytest.mark.invariant(22)
+@given(seconds=st.lists(st.integers(0, 1), max_size=5), limit=st.integers(1, 3))
+def test_pages_list_every_project_once(database: Database, seconds: list[int], limit: int) -> None:
+    """Invariant 22: following the cursors lists each project of a workspace once, the newest first."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        created = []
+        for step in seconds:
+            clock.advance(factories.timedelta(seconds=step))
+            service.create_project(session, clock, workspace_id=other, name="Tunnel", budget_minor=0)
+            created.append(
+                service.create_project(session, clock, workspace_id=own, name="Bridge", budget_minor=0)
+            )
+        found: list[service.ProjectBudget] = []
+        page: PageRequest | None = PageRequest(limit=limit)
+        while page is not None:
+            listed = service.list_projects(session, workspace_id=own, page=page)
+            assert len(listed.items) <= limit
+            found += listed.items
+            page = None if listed.next is None else PageRequest(limit=limit, after=listed.next)
+        assert found == sorted(created, key=lambda item: (item.created_at, item.id), reverse=True)
