@@ -76,15 +76,16 @@ class Episode(Base):
         CheckConstraint("consolidated_into <> id", name="consolidated_into"),
         CheckConstraint("(embedding IS NULL) = (embedding_model IS NULL)", name="embedding"),
         CheckConstraint("(status = 'archived') = (archived_at IS NOT NULL)", name="archived_at"),
-        Index(None, "agent_id", "started_at", "id"),
-        Index(None, "workspace_id", "started_at"),
+        Index(None, "workspace_id", "agent_id", "started_at", "id"),
     )
 
     id: Mapped[PrimaryId]
     title: Mapped[str]
     description: Mapped[str | None]
     summary: Mapped[str | None]
-    agent_id: Mapped[ForeignId] = mapped_column(ForeignKey("agent_registry.id", ondelete="CASCADE"))
+    agent_id: Mapped[ForeignId] = mapped_column(
+        ForeignKey("agent_registry.id", ondelete="CASCADE"), index=True
+    )
     user_id: Mapped[ForeignId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     workspace_id: Mapped[ForeignId] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     session_id: Mapped[ForeignId | None] = mapped_column(

@@ -243,7 +243,7 @@ def _visible(*, workspace_id: str, agent_id: str, where: EpisodeFilter) -> list[
 def newest_ids(
     session: Session, *, workspace_id: str, agent_id: str, since: datetime, where: EpisodeFilter, limit: int
 ) -> list[str]:
-    """Return an agent's episodes since a moment, newest first; read from the index on agent and start."""
+    """Return an agent's episodes since a moment, newest first; read from their index in its order."""
     newest = (
         select(Episode.id)
         .where(

@@ -198,11 +198,12 @@ def test_unfit_text_is_refused_and_nothing_is_written(database: Database, text: 
         assert _snapshot(session, talk.id) == before
 
 
+# PostgreSQL keeps a number as it is written: above 2**53 not every float is the integer it is written as.
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**40), 2**40)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(-1e9, 1e9)
     | st.text("ab漢\\\"' ", max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("kv", max_size=2), inner, max_size=2),
     max_leaves=5,

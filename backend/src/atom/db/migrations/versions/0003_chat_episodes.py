@@ -96,7 +96,9 @@ def _create_episodes() -> None:
         sa.Column("title", sa.String, nullable=False),
         sa.Column("description", sa.String),
         sa.Column("summary", sa.String),
-        sa.Column("agent_id", ID, sa.ForeignKey("agent_registry.id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "agent_id", ID, sa.ForeignKey("agent_registry.id", ondelete="CASCADE"), nullable=False, index=True
+        ),
         sa.Column("user_id", ID, sa.ForeignKey("users.id", ondelete="SET NULL"), index=True),
         _workspace(),
         sa.Column("session_id", ID, sa.ForeignKey("chat_sessions.id", ondelete="SET NULL"), index=True),
@@ -138,8 +140,7 @@ def _create_episodes() -> None:
         sa.CheckConstraint("consolidated_into <> id", name="consolidated_into"),
         sa.CheckConstraint("(embedding IS NULL) = (embedding_model IS NULL)", name="embedding"),
         sa.CheckConstraint("(status = 'archived') = (archived_at IS NOT NULL)", name="archived_at"),
-        sa.Index(None, "agent_id", "started_at", "id"),
-        sa.Index(None, "workspace_id", "started_at"),
+        sa.Index(None, "workspace_id", "agent_id", "started_at", "id"),
     )
 
 
