@@ -60,6 +60,9 @@ invariants: install ## write backend/tests/INVARIANTS.md from the tests
 bench-floor: install ## the named properties against an empty body and a fresh schema per example
 	$(BIN)/python benchmarks/floor.py
 
+bench-baseline: install ## load, check, compare and save a baseline of up to 100,000 tests
+	$(BIN)/python benchmarks/baseline_scale.py
+
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
 

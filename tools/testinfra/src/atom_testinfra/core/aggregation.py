@@ -5,9 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance
+from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
 from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict
 from atom_testinfra.core.digests import digest_cost, digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
@@ -80,7 +78,7 @@ def property_cost(
         pin=sample.hypothesis.pin if sample.hypothesis else None,
         profiles=sealed,
     )
-    return replace(subject, check=digest_property(subject))
+    return update(subject, check=digest_property(subject))
 
 
 def seal_cost(
@@ -89,8 +87,8 @@ def seal_cost(
     """Return the cost with what the local profile predicts of it, and its digest."""
     local = costs.get(targets.local_profile)
     if local is not None and profile != targets.local_profile:
-        cost = replace(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
-    return replace(cost, check=digest_cost(cost))
+        cost = update(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
+    return update(cost, check=digest_cost(cost))
 
 
 class _Repeats:

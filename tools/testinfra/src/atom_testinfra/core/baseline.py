@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
 
 from atom_testinfra.core.config import Targets
@@ -25,6 +26,17 @@ TierName = Literal["fast", "medium", "slow", "over"]
 BudgetTier = Literal["fast", "medium", "slow"]
 Verdict = bool | Literal["partial"] | None
 """`None`: no test of the tier was measured; "partial": some of its tests meet the limit, and some miss it."""
+
+
+S = TypeVar("S", bound=Struct)
+
+
+def update(struct: S, **values: object) -> S:
+    """Return the structure with these values: itself where it has them, for most are only looked at."""
+    for name, value in values.items():
+        if getattr(struct, name) != value:
+            return msgspec.structs.replace(struct, **values)
+    return struct
 
 
 class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -101,14 +113,15 @@ class ProfileCost(
     check: str = ""
     """Digest of everything above, so that a figure changed by hand is noticed."""
 
-    def __post_init__(self) -> None:
-        """Refuse what no run can have produced."""
+    def find_flaw(self) -> str | None:
+        """Return what no run can have produced, or `None`: what types and ranges alone do not say."""
         if self.n_examples + self.n_explicit < 1:
-            raise ValueError("no example was run, so there is nothing to measure")
+            return "no example was run, so there is nothing to measure"
         runs = self.runs
-        n_runs = len(runs.duration_s)
-        if len(runs.cpu_s) != n_runs or {len(runs.body_cpu_us), len(runs.calibration_s)} - {0, n_runs}:
-            raise ValueError("`runs` has lists of different lengths")
+        lengths = {len(runs.cpu_s), len(runs.body_cpu_us) or len(runs.cpu_s)}
+        if lengths | {len(runs.calibration_s) or len(runs.cpu_s)} != {len(runs.duration_s)}:
+            return "`runs` has lists of different lengths"
+        return None
 
 
 class PropertyCost(

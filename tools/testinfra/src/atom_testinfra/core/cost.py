@@ -10,7 +10,7 @@ one. From a measured T(N) the model therefore goes `n - N` times the marginal co
 from __future__ import annotations
 
 import math
-from statistics import median, median_low, stdev
+from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.baseline import Prediction, ProfileCost, ProfileRuns
@@ -69,13 +69,13 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         duration_s=duration_s,
         cpu_s=median_s(evidence.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, n_examples + n_explicit),
-        setup_s=median_s([run.setup.wall_s for run in runs]),
+        setup_s=round_seconds(median([run.setup.wall_s for run in runs])),
         first_us=_median_us([0.0 if p.run is None else p.run.first_s for p in properties]),
         body_us=_median_us([_per_example(p, lambda g: g.run_s - g.draw_s) for p in properties]),
         generate_us=_median_us([_per_example(p, lambda g: g.draw_s) for p in properties]),
         engine_us=_median_us([_per_example(p, lambda g: g.duration_s - g.run_s) for p in properties]),
         filtered_us=_median_us([_per_example(p, lambda g: g.filtered_s) for p in properties]),
-        calls_per_valid=median_s([_calls_per_valid(p) for p in properties]),
+        calls_per_valid=round_seconds(median([_calls_per_valid(p) for p in properties])),
         runs=evidence,
         body_cpu_us=body_median(evidence.body_cpu_us),
         body_cpu_spread=body_spread(evidence.body_cpu_us),
@@ -85,9 +85,13 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
     )
 
 
-def median_s(values: Sequence[float]) -> float:
-    """Return the median as it is kept."""
-    return round_seconds(median(values))
+def median_s(kept: Sequence[float]) -> float:
+    """Return the median of kept figures as it is kept: one of them, or between two."""
+    ordered = sorted(kept)
+    middle, is_one_of_them = divmod(len(ordered), 2)
+    if is_one_of_them:
+        return ordered[middle]
+    return round_seconds((ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def seconds_per_example(duration_s: float, n_run: int) -> float:
@@ -95,16 +99,16 @@ def seconds_per_example(duration_s: float, n_run: int) -> float:
     return round_seconds(duration_s / n_run)
 
 
-def body_median(values: Sequence[float]) -> float | None:
+def body_median(kept: Sequence[float]) -> float | None:
     """Return the typical CPU time of the test's own function, where it could be seen."""
-    return round_micros(median(values)) if values else None
+    return round_micros(median(kept)) if kept else None
 
 
-def body_spread(values: Sequence[float]) -> float | None:
+def body_spread(kept: Sequence[float]) -> float | None:
     """Return how far apart the runs are, relative to their median."""
-    if len(values) < 2 or median(values) == 0:
+    if len(kept) < 2 or (center := median(kept)) == 0:
         return None
-    return round_seconds((max(values) - min(values)) / median(values))
+    return round_seconds((max(kept) - min(kept)) / center)
 
 
 def share_of_time(cost: ProfileCost) -> Share:
@@ -172,7 +176,9 @@ def _interval_factor(values: Sequence[float]) -> float | None:
         return None
     freedom = len(logs) - 1
     quantile = STUDENT_95[freedom - 1] if freedom <= len(STUDENT_95) else NORMAL_95
-    return min(WIDEST, math.exp(min(50.0, quantile * stdev(logs) * math.sqrt(1 + 1 / len(logs)))))
+    center = math.fsum(logs) / len(logs)
+    variance = math.fsum((log - center) ** 2 for log in logs) / freedom
+    return min(WIDEST, math.exp(min(50.0, quantile * math.sqrt(variance * (1 + 1 / len(logs))))))
 
 
 def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> ProfileRuns:

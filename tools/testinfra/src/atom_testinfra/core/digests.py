@@ -22,7 +22,11 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 def digest_cost(cost: ProfileCost) -> str:
     """Return the digest of a property's cost under one profile."""
-    return _digest(_encode(msgspec.structs.replace(cost, check="")))
+    data = _encode(cost)
+    if cost.check:
+        # `check` is the last field, so that it can be cut off, which is quicker than copying the rest.
+        data = data.removesuffix(b',"check":' + _encode(cost.check) + b"}") + b"}"
+    return _digest(data)
 
 
 def digest_property(subject: PropertyCost) -> str:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.assessment import Assessment, Assessor
-from atom_testinfra.core.baseline import Baseline, ProfileCost
+from atom_testinfra.core.baseline import Baseline, ProfileCost, update
 from atom_testinfra.core.cost import body_median, body_spread, median_s, seconds_per_example
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
@@ -127,18 +126,15 @@ def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets
     """Return the property as it follows from its runs."""
     costs = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
     tier = measured_tier(costs, targets)
-    head = replace(stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None)
-    return replace(
-        head,
-        check=digest_property(head),
-        profiles={profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()},
-    )
+    head = update(stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None)
+    sealed = {profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()}
+    return update(head, check=digest_property(head), profiles=sealed)
 
 
 def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
-    return replace(
+    return update(
         cost,
         repeats=len(runs.duration_s),
         duration_s=duration_s,

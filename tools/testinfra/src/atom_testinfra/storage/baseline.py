@@ -95,8 +95,23 @@ class StoredProperties(Mapping[str, PropertyCost]):
         self._name = name
 
     def __getitem__(self, nodeid: str) -> PropertyCost:
-        place = f"properties[{_encoder.encode(nodeid).decode()}]"
-        return decode_value(_property_decoder, self._values[nodeid], place, self._name)
+        return _property_decoder.decode(self._values[nodeid])
+
+    def validate(self) -> None:
+        """
+        Decode all of them, so that no later access can fail.
+
+        Raises:
+            BaselineError: One of them is not what a run can have produced.
+        """
+        for nodeid, value in self._values.items():
+            place = f"properties[{_encoder.encode(nodeid).decode()}]"
+            subject = decode_value(_property_decoder, value, place, self._name)
+            for profile, cost in subject.profiles.items():
+                if (flaw := cost.find_flaw()) is not None:
+                    raise BaselineError(
+                        f"{self._name!r}: {place}.profiles[{profile!r}]: {flaw}", hint=RESTORE
+                    )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -239,7 +254,9 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
         for key, decoder in _decoders.items()
     }
     raw = decode_value(_raw_object_decoder, _require(values, "properties", name), "properties", name)
-    baseline = Baseline(**fields, properties=StoredProperties(raw, name))
+    properties = StoredProperties(raw, name)
+    properties.validate()
+    baseline = Baseline(**fields, properties=properties)
     foreign = _foreign(values, name)
     _refuse_ambiguity(data, baseline, foreign, name)
     return baseline, foreign
@@ -247,7 +264,7 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
 
 def _refuse_ambiguity(data: bytes, baseline: Baseline, foreign: Foreign, name: str) -> None:
     """
-    Validate every property and refuse a key that stands twice.
+    Refuse a key that stands twice.
 
     A text that is the very one this module would write has no key twice, which is quicker to see than
     looking for them.
