@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants serve create-key bench-floor bench-overhead
+.PHONY: help install lock test test-ci test-postgres test-integration perf-baseline lint check format typecheck invariants serve create-key bench-floor bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,15 +36,31 @@ test: install ## both packages' tests, 200 examples a property
 test-ci: export CI = true
 test-ci: test ## the same with the CI profile: 50 examples
 
+test-postgres: install ## the backend's tests on a PostgreSQL server, found or started
+	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto'
+
+test-integration: install ## what needs files, processes or a server of its own, on SQLite and on PostgreSQL
+	cd backend && $(BIN)/python -m pytest tests/ -m integration
+	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
+
 perf-baseline: install ## measure every property under both profiles, verify the targets, write the baseline
 	$(BIN)/testinfra measure
-	$(BIN)/testinfra verify
+	$(BIN)/testinfra verify; status=$$?; \
+	if [ $$status -le 1 ]; then \
+		$(BIN)/testinfra docs && (cd backend && $(BIN)/python -m tests.invariants) && \
+		$(BIN)/testinfra report --format html; \
+	fi; exit $$status
 
 ##@ checks
 lint: install ## ruff and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+
+check: install ## every verdict, figure and table follows from the measurements and the code
+	$(BIN)/testinfra verify --check
+	$(BIN)/testinfra docs --check
+	cd backend && $(BIN)/python -m tests.invariants --check
 
 format: install ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .

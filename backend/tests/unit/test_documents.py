@@ -1,0 +1,82 @@
+"""The planning documents against the repository: artifacts, links, node ids."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+BACKEND = ROOT / "backend"
+PHASE = ROOT / ".planning" / "phases" / "06-production-hardening"
+PLAN = PHASE / "06-production-hardening-GAPCLOSURE-02-PLAN.md"
+DOCUMENTS = [*ROOT.glob(".planning/**/*.md"), BACKEND / "tests" / "TESTING_GUIDE.md"]
+NODEID = re.compile(r"\btests/[\w/]+\.py::[\w:]+")
+
+
+def front_matter(path: Path) -> dict:
+    """The YAML between the first two lines of dashes."""
+    _, text, _ = path.read_text(encoding="utf-8").split("---\n", 2)
+    return yaml.safe_load(text)
+
+
+MUST_HAVES = front_matter(PLAN)["must_haves"]
+
+
+@pytest.mark.parametrize("artifact", MUST_HAVES["artifacts"], ids=lambda artifact: artifact["path"])
+def test_artifact_provides_what_the_plan_says(artifact: dict) -> None:
+    """Every artifact of the plan exists and contains what it is said to provide."""
+    text = (ROOT / artifact["path"]).read_text(encoding="utf-8")
+
+    assert [wanted for wanted in artifact["contains"] if wanted not in text] == []
+
+
+@pytest.mark.parametrize("link", MUST_HAVES["key_links"], ids=lambda link: f"{link['from']} to {link['to']}")
+def test_key_link_holds(link: dict) -> None:
+    """Every key link of the plan leads from a file that names its pattern to a file that exists."""
+    assert re.search(link["pattern"], (ROOT / link["from"]).read_text(encoding="utf-8"))
+    assert (ROOT / link["to"]).is_file()
+
+
+def test_front_matter_is_complete() -> None:
+    """The plan says where it stands: phase, plan, wave, what it depends on, what must be true."""
+    front = front_matter(PLAN)
+
+    assert front["phase"] == "06-production-hardening"
+    assert front["plan"] == "GAPCLOSURE-02"
+    assert front["wave"] == 2
+    assert front["depends_on"] == ["GAPCLOSURE-01"]
+    assert set(front["must_haves"]) == {"truths", "artifacts", "key_links"}
+
+
+def test_every_nodeid_in_a_document_collects() -> None:
+    """A test that a document names exists under that name."""
+    nodeids = sorted(
+        {found for path in DOCUMENTS for found in NODEID.findall(path.read_text(encoding="utf-8"))}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *nodeids],
+        cwd=BACKEND,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert len(nodeids) >= 4
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """A relative link names a file that exists."""
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
+
+    assert broken == []
