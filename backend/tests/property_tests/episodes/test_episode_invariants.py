@@ -157,7 +157,7 @@ def count(session: Session, *models: Any) -> list[int]:
 
 
 @pytest.mark.invariant(23)
-@given(said=conversations(min_size=2))
+@given(said=conversations(min_size=2, max_size=6))
 def test_episode_creation_after_chat(database: Database, said: list[Utterance]) -> None:
     """Invariant 23: the episode of a chat holds each message once, in order, cut as a reader would."""
     clock = ManualClock(NOW)

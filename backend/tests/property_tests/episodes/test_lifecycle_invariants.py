@@ -183,6 +183,15 @@ def test_merge_plan_is_one_link_deep(words: list[tuple[str, bool]], threshold: f
     threshold=st.sampled_from((0.5, 0.75, 0.85, 0.875, 1.0)),
     late=memories(max_size=3),
 )
+@example(
+    kept=[
+        Memory(age_s=age_s, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True) for age_s in (10, 11)
+    ],
+    threshold=0.85,
+    late=[
+        Memory(age_s=age_s, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True) for age_s in (0, 20)
+    ],
+)
 def test_consolidation_keeps_its_shape(
     database: Database, kept: list[Memory], threshold: float, late: list[Memory]
 ) -> None:

@@ -49,6 +49,22 @@ FILTERS = {
 }
 
 
+CROWD = [
+    Memory(
+        age_s=age_s,
+        word=word,
+        status=EpisodeStatus.COMPLETED,
+        is_own=True,
+        n_canvas=place // 4,
+        feedback=(None, 0.5, -0.5, 0.0)[place % 4],
+    )
+    for place, (age_s, word) in enumerate(
+        (age_s, word) for word in ("beta", "alpha", "gamma") for age_s in (3_000, 1_000, 2_000, 4_000)
+    )
+]
+"""More own episodes than a limit admits, all of today, none in order, those with canvases last."""
+
+
 class World:
     """An agent's episodes among those of a colleague and of another workspace, and the model of them."""
 
@@ -135,6 +151,7 @@ def ids_of(found: retrieval.Retrieval) -> list[str]:
     limit=200,
     where=EVERYTHING,
 )
+@example(kept=CROWD, time_range=TimeRange.WEEK, limit=2, where=EVERYTHING)
 def test_temporal_shows_the_newest_in_the_window(
     database: Database, kept: list[Memory], time_range: TimeRange, limit: int, where: EpisodeFilter
 ) -> None:
@@ -186,6 +203,7 @@ def test_temporal_can_be_narrowed_to_a_user(
     limit=st.sampled_from((1, 2, 3, 200)),
     where=st.sampled_from(list(FILTERS)),
 )
+@example(kept=CROWD, word="alpha", limit=2, where=EVERYTHING)
 def test_semantic_shows_the_most_alike(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
@@ -214,6 +232,9 @@ def test_semantic_shows_the_most_alike(
     limit=st.sampled_from((1, 1, 2, 3, 200)),
     where=st.sampled_from(list(FILTERS)),
 )
+@example(kept=CROWD, word="alpha", limit=2, where=EVERYTHING)
+@example(kept=CROWD, word="alpha", limit=1, where=CANVAS)
+@example(kept=CROWD, word="hm", limit=1, where=FEEDBACK)
 def test_contextual_ranks_by_the_weights(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
@@ -366,3 +387,15 @@ def test_an_unknown_range_is_refused(database: Database) -> None:
         assert refused.value.field == "time_range"
         later = ManualClock(NOW + timedelta(days=1))
         assert retrieval.retrieve_temporal(session, later, GATE, viewer=world.viewer).hits == ()
+
+
+@pytest.mark.parametrize(("kind", "field"), [("semantic", "query"), ("contextual", "task")])
+def test_a_query_has_fit_text(database: Database, kind: str, field: str) -> None:
+    """What is asked for is neither blank nor longer than 10,000 characters."""
+    with database.session() as session:
+        world = World(session, [])
+        assert look(world, kind, **{field: "alpha " + "x" * 9_994}).hits == ()
+        for text in (" ", "x" * 10_001):
+            with pytest.raises(InvalidError) as refused:
+                look(world, kind, **{field: text})
+            assert refused.value.field == field

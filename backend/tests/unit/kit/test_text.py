@@ -35,6 +35,7 @@ def test_unfit_json_is_refused(value: dict[str, object]) -> None:
 
 def test_json_may_be_as_long_as_the_limit() -> None:
     """The limit counts the characters of the text."""
+    assert MAX_JSON_LENGTH == 100_000
     around = len('{"a": ""}')
     check_json({"a": "x" * (MAX_JSON_LENGTH - around)}, field="metadata")
     with pytest.raises(InvalidError):
