@@ -87,7 +87,7 @@ class Workflow:
         try:
             sorter.prepare()
         except CycleError as exc:
-            path = " -> ".join(reversed(exc.args[1]))
+            path = " -> ".join(exc.args[1])
             raise InvalidError(f"the connections form a cycle: {path}", field="connections") from exc
         places = {step.id: place for place, step in enumerate(self.steps)}
         order: list[str] = []
