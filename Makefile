@@ -8,6 +8,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-postgres test-integration perf-baseline lint check format typecheck invariants serve create-key bench-floor bench-overhead
 
+.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants serve create-key bench-floor bench-overhead bench-report
+
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -78,6 +80,9 @@ bench-floor: install ## the named properties against an empty body and a fresh s
 
 bench-baseline: install ## load, check, compare and save a baseline of up to 100,000 tests
 	$(BIN)/python benchmarks/baseline_scale.py
+
+bench-report: install ## what a report on 1,000 to 50,000 tests costs
+	$(BIN)/python benchmarks/report_scale.py
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py

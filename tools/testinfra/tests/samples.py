@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from atom_testinfra.core.baseline import (
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.cost import body_median, body_spread, median_s, seconds_per_example
 from atom_testinfra.core.digests import digest_property
+from atom_testinfra.core.history import History, Point, Source
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
 from atom_testinfra.core.tiers import measured_tier
 from atom_testinfra.core.verification import complete
@@ -183,3 +185,18 @@ def make_baseline(n: int = 40, *, hostile: bool = False, **changes: object) -> B
 def _declared_fast(rng: random.Random) -> PropertyCost:
     pin = Pin(max_examples=500, path="tests/test_pin.py", line=12)
     return make_property(rng, local_s=12.5, ci_s=3.4722, pin=pin, is_declared=True, tier="fast")
+
+
+def make_history(nodeid: str, costs_us: list[float], *, step: int | None = None) -> History:
+    """Return a history with a figure a day, and a change of level at the index `step`."""
+    points = [
+        Point(
+            at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=day),
+            source=Source.BASELINE,
+            name=f"c{day:039}",
+            cost_us=cost,
+            change=cost / costs_us[day - 1] if day == step else None,
+        )
+        for day, cost in enumerate(costs_us)
+    ]
+    return History(nodeid=nodeid, points=points)

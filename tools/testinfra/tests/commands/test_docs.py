@@ -39,7 +39,7 @@ def write_readme(project: Path, text: str) -> Path:
 
 
 EVERY_BLOCK = {
-    "table": ["table of=verdicts", "table of=slowest rows=3", "table of=history-series", "table of=facts"],
+    "table": ["table of=verdicts", "table of=slowest rows=3", "table of=histories", "table of=facts"],
     "summary": ["summary of=targets"],
     "value": ["value of=suite.wall_s"],
     "limits": ["limits"],

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from samples import HOSTILE, make_baseline
+from samples import HOSTILE, make_baseline, make_history
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -22,7 +22,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import render_html
-from atom_testinfra.reports.sections.history import Point, Series, build_history
 
 pytestmark = pytest.mark.browser
 
@@ -168,17 +167,9 @@ def page(driver: webdriver.Chrome) -> Page:
 
 def write_page(folder: Path, n: int, *, hostile: bool) -> Path:
     baseline = make_baseline(n, hostile=hostile)
-    history = [
-        Series(
-            nodeid=nodeid,
-            points=[
-                Point(at=f"2026-11-{day:02}", label=f"c{day:06}", value_s=1.0 + (day > 4), is_change=day == 5)
-                for day in range(1, 9)
-            ],
-        )
-        for nodeid in list(baseline.properties)[:3]
-    ]
-    report = build_report(baseline, "perf.json", build_history(history, "Body CPU per example", 8))
+    costs = [100.0, 101.0, 99.0, 100.0, 180.0, 182.0]
+    histories = [make_history(nodeid, costs, step=4) for nodeid in list(baseline.properties)[:3]]
+    report = build_report(baseline, "perf.json", histories)
     path = folder / f"page-{n}.html"
     path.write_text(render_html(report), encoding="utf-8")
     return path

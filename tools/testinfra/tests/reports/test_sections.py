@@ -6,11 +6,11 @@ import random
 
 import msgspec
 import pytest
-from samples import make_baseline, make_property
+from samples import make_baseline, make_history, make_property
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.reports.data import ReportData, build_report
-from atom_testinfra.reports.sections.history import Point, Series, build_history
+from atom_testinfra.reports.sections.history import build_history
 
 
 def report_on(**changes: object) -> ReportData:
@@ -115,9 +115,9 @@ class TestTimeAndWork:
 
 
 class TestHistory:
-    def test_one_baseline_is_no_history(self) -> None:
+    def test_one_point_in_time_is_no_history(self) -> None:
         """What is missing is said, and how it comes to be."""
-        section = build_history([Series(nodeid="a", points=[Point(at="t", label="c", value_s=1.0)])], "x", 1)
+        section = build_history([make_history("a", [1.0])])
 
         assert "No history yet" in section.summary
         assert "testinfra verify" in section.summary
@@ -125,15 +125,20 @@ class TestHistory:
 
     def test_tests_that_changed_their_level_come_first(self) -> None:
         """What a reader asks is what changed."""
-        steady = [Point(at="t", label=f"c{i}", value_s=1.0 + i) for i in range(3)]
-        stepped = [Point(at="t", label=f"c{i}", value_s=1.0 + (i > 1), is_change=i == 2) for i in range(3)]
-
         section = build_history(
-            [Series(nodeid="steady", points=steady), Series(nodeid="stepped", points=stepped)], "cost", 3
+            [
+                make_history("drifting", [1.0, 2.0, 3.0]),
+                make_history("stepped", [1.0, 1.0, 2.0], step=2),
+                make_history("quicker", [2.0, 1.0, 1.0], step=1),
+            ]
         )
 
-        assert [item.nodeid for item in section.series] == ["stepped", "steady"]
-        assert section.summary == "1 test settled on a higher level within 3 baselines (cost)."
+        assert [item.nodeid for item in section.histories] == ["stepped", "quicker", "drifting"]
+        assert section.summary == "1 test settled on a higher level, seen over 3 points in time."
+
+    def test_a_report_that_did_not_look_says_so(self) -> None:
+        """Not looked for is not the same as not found."""
+        assert build_history(None).summary != build_history([]).summary
 
 
 def test_the_same_baseline_gives_the_same_report() -> None:

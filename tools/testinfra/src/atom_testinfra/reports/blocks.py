@@ -97,7 +97,7 @@ def _table(sources: Sources, arguments: Mapping[str, str]) -> str:
 EMPTY_TABLES = {
     "misses": "No test is above the limit of its tier.",
     "excluded": "Nothing was left out.",
-    "history-series": "There is one baseline so far.",
+    "histories": "There is one baseline so far.",
 }
 """Tables that a report leaves out when they have no rows, and what a document says then."""
 

@@ -17,6 +17,7 @@ from atom_testinfra.reports.sections.work import WorkSection, build_work
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.history import History
     from atom_testinfra.reports.tables import Table
 
 
@@ -72,8 +73,8 @@ class ReportData(Struct, frozen=True, kw_only=True):
         return [self.targets, self.time, self.work, self.history, self.provenance]
 
 
-def build_report(baseline: Baseline, source: str, history: HistorySection | None = None) -> ReportData:
-    """Return the report on a baseline; the same baseline gives the same report, on any day."""
+def build_report(baseline: Baseline, source: str, histories: list[History] | None = None) -> ReportData:
+    """Return the report on a baseline and, if given, on its past; the same input gives the same report."""
     rows = property_rows(baseline)
     assessment, differences = check(baseline)
     time = build_time(baseline, rows)
@@ -84,7 +85,7 @@ def build_report(baseline: Baseline, source: str, history: HistorySection | None
         targets=build_targets(baseline, assessment, rows),
         time=time,
         work=build_work(baseline, rows, time.profile),
-        history=history if history is not None else build_history([], "", 0),
+        history=build_history(histories),
         provenance=build_provenance(baseline, rows),
         properties=rows,
     )

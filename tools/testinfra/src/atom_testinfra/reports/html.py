@@ -60,7 +60,7 @@ def figures_of(report: ReportData) -> dict[str, plots.Figure]:
         figures["totals"] = plots.totals_figure(report.time)
     if report.time.slowest:
         figures["slowest"] = plots.slowest_figure(report.time)
-    if report.history.series:
+    if report.history.histories:
         figures["history"] = plots.history_figure(report.history)
     return figures
 

@@ -11,6 +11,7 @@ from atom_testinfra.reports.sections.targets import BINS_PER_DECADE, FIRST_BIN_S
 from atom_testinfra.reports.tables import shorten_nodeid, visible
 
 if TYPE_CHECKING:
+    from atom_testinfra.core.history import Point
     from atom_testinfra.reports.sections.history import HistorySection
     from atom_testinfra.reports.sections.time import TimeSection
 
@@ -177,38 +178,39 @@ def slowest_figure(section: TimeSection) -> Figure:
 def history_figure(section: HistorySection) -> Figure:
     """Return how the cost of the tests that changed most went, relative to the first figure of each."""
     traces = []
-    for place, series in enumerate(section.series[:N_LINES]):
-        first = series.points[0].value_s or 1.0
+    for place, history in enumerate(section.histories[:N_LINES]):
+        first = history.points[0].cost_us or 1.0
+        color = f"var:--series-{place}"
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": label(series.nodeid.rpartition("::")[2], 34),
-                "x": [label(point.label, 20) for point in series.points],
-                "y": [point.value_s / first for point in series.points],
-                "line": {"dash": DASHES[place], "width": 2, "color": f"var:--series-{place}"},
+                "name": label(history.nodeid.rpartition("::")[2], 34),
+                "x": [point.at.isoformat() for point in history.points],
+                "y": [point.cost_us / first for point in history.points],
+                "line": {"dash": DASHES[place], "width": 2, "color": color},
                 "marker": {
                     "symbol": SYMBOLS[place],
-                    "size": [13 if point.is_change else 6 for point in series.points],
-                    "line": {"width": [2 if point.is_change else 0 for point in series.points]},
-                    "color": f"var:--series-{place}",
+                    "size": [6 if point.change is None else 13 for point in history.points],
+                    "color": color,
                 },
                 "hovertemplate": "%{text}<extra></extra>",
-                "text": [
-                    f"{label(series.nodeid, 90)}<br>{numbers.seconds(point.value_s)} at "
-                    f"{label(point.label, 20)}{', settled on another level' if point.is_change else ''}"
-                    for point in series.points
-                ],
+                "text": [_point_text(history.nodeid, point) for point in history.points],
             }
         )
     return {
         "data": traces,
         "layout": {
             "height": 420,
-            "xaxis": {"type": "category"},
+            "xaxis": {"type": "date"},
             "yaxis": {"title": {"text": "relative to the first"}, "rangemode": "tozero"},
         },
     }
+
+
+def _point_text(nodeid: str, point: Point) -> str:
+    text = f"{label(nodeid, 90)}<br>{numbers.micros(point.cost_us)} at {label(point.name[:12])}"
+    return text if point.change is None else f"{text}, another level: {numbers.ratio(point.change)}"
 
 
 def _decade(place: int) -> str:
