@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from sqlalchemy.orm import Session, sessionmaker
 
@@ -34,29 +34,35 @@ def pytest_configure() -> None:
     if WAY != "fresh":
         return
     import tests.conftest  # type: ignore[import-not-found]  # found from backend/ alone
+    from tests.database import SqliteDatabase  # type: ignore[import-not-found]
 
     from atom.db.session import create_engine, session_factory
     from atom.tables import METADATA
 
-    class FreshSchema:
-        dialect = "sqlite"
+    class FreshSchema(SqliteDatabase):  # type: ignore[misc]
+        """The suite's own database, but for where an example's begins."""
 
         @contextmanager
         def sessions(self) -> Iterator[sessionmaker[Session]]:
-            engine = create_engine("sqlite://")
-            METADATA.create_all(engine)
-            yield session_factory(engine)
-            engine.dispose()
+            self.engine = create_engine("sqlite://")
+            METADATA.create_all(self.engine)
+            yield session_factory(self.engine)
+            self.engine.dispose()
 
         @contextmanager
         def session(self) -> Iterator[Session]:
             with self.sessions() as sessions, sessions() as session:
                 yield session
 
-        def close(self) -> None:
-            """Have nothing to drop."""
+        @contextmanager
+        def prepared(
+            self, setup: Callable[[sessionmaker[Session]], Any]
+        ) -> Iterator[tuple[sessionmaker[Session], Any]]:
+            with self.sessions() as sessions:
+                yield sessions, setup(sessions)
 
-    tests.conftest.open_database = FreshSchema
+    database = FreshSchema()
+    tests.conftest.shared_database = lambda: database
 
 
 @pytest.hookimpl(wrapper=True)
