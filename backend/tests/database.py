@@ -32,7 +32,7 @@ from sqlalchemy import URL, Engine, func, make_url, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import migrate
-from atom.db.session import create_engine, session_factory
+from atom.db.session import create_engine, read_only_session_factory, session_factory
 from atom.tables import METADATA
 
 Value = TypeVar("Value")
@@ -45,11 +45,12 @@ ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:
-    """A database of its own: its address, an engine on it, and a maker of sessions that commit."""
+    """A database of its own: its address, an engine on it, makers of sessions that commit or only read."""
 
     url: URL
     engine: Engine
     sessions: sessionmaker[Session]
+    readers: sessionmaker[Session]
 
 
 class Database(ABC):
@@ -105,7 +106,12 @@ class Database(ABC):
         with self._copied() as url:
             engine = create_engine(url)
             try:
-                yield Clone(url=url, engine=engine, sessions=session_factory(engine))
+                yield Clone(
+                    url=url,
+                    engine=engine,
+                    sessions=session_factory(engine),
+                    readers=read_only_session_factory(engine),
+                )
             finally:
                 engine.dispose()
 
@@ -130,12 +136,14 @@ class SqliteDatabase(Database):
     """SQLite in memory; put back by copying the pages of a template over it."""
 
     def __init__(self) -> None:
-        engine = create_engine("sqlite://")
-        migrate.upgrade(engine)
-        self._migrated = _Template(engine, None)
+        migrated = create_engine("sqlite://")
+        migrate.upgrade(migrated)
+        self._migrated = _Template(migrated, None)
+        migrated.dispose()
         self._prepared: dict[Setup[Any], _Template] = {}
-        self._state = (self._migrated, _driver(engine).total_changes)
-        super().__init__(engine)
+        self._state: tuple[_Template | None, int] = (None, 0)
+        super().__init__(create_engine("sqlite://"))
+        self._restore()
 
     def close(self) -> None:
         super().close()

@@ -126,6 +126,24 @@ class Books:
     equity_id: str
     asset_ids: tuple[str, ...]
 
+    def transfer(self, session: Session, source: int, target: int, amount_minor: int) -> service.Receipt:
+        """Transfer from the n-th asset account to the m-th."""
+        return service.transfer(
+            session,
+            ManualClock(NOW),
+            workspace_id=self.workspace_id,
+            source_account_id=self.asset_ids[source],
+            target_account_id=self.asset_ids[target],
+            amount_minor=amount_minor,
+        )
+
+    def balances(self, sessions: sessionmaker[Session]) -> tuple[int, ...]:
+        """Return the committed balances of the asset accounts."""
+        with unit_of_work(sessions) as session:
+            accounts = service.list_balances(session, workspace_id=self.workspace_id)
+            found = {account.id: account.balance_minor for account in accounts}
+        return tuple(found[id_] for id_ in self.asset_ids)
+
 
 def books(sessions: sessionmaker[Session], *funds_minor: int, floor_minor: int | None = 0) -> Books:
     """Commit a workspace with one asset account for each amount, funded with it by a posted transaction."""

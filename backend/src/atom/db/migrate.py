@@ -83,6 +83,7 @@ def _migrating(engine: Engine) -> Iterator[Config]:
             return
         # SQLite changes a table by copying and dropping it; with foreign keys on, the drop takes children.
         driver = connection.connection.cursor()
+        is_enforced = driver.execute("PRAGMA foreign_keys").fetchone()[0]
         driver.execute("PRAGMA foreign_keys = OFF")
         try:
             with connection.begin():
@@ -91,5 +92,5 @@ def _migrating(engine: Engine) -> Iterator[Config]:
                 if orphans:
                     raise MigrationError(f"the migration left rows without their parent: {orphans[:5]!r}")
         finally:
-            driver.execute("PRAGMA foreign_keys = ON")
+            driver.execute(f"PRAGMA foreign_keys = {is_enforced}")
             driver.close()

@@ -30,7 +30,7 @@ from atom.ledger.errors import (
     PeriodBlockedError,
     PeriodClosedError,
 )
-from atom.ledger.models import Account, ClosedPeriod, Transaction, TransactionStatus
+from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, TRANSFER, NewTransaction, Posting, reversal
 
 if TYPE_CHECKING:
@@ -248,6 +248,12 @@ def list_transactions(
     has_next = len(rows) > page.limit
     last = items[-1] if has_next else None
     return Page(items=items, next=None if last is None else Cursor(at=last.created_at, id=last.id))
+
+
+def list_entries(session: Session, *, workspace_id: str, transaction_id: str) -> Sequence[JournalEntry]:
+    """Return the entries of a transaction of the workspace in the order they were posted."""
+    get_transaction(session, workspace_id=workspace_id, transaction_id=transaction_id)
+    return repository.list_entries(session, transaction_id)
 
 
 def list_balances(session: Session, *, workspace_id: str) -> Sequence[Account]:

@@ -1,17 +1,19 @@
-"""What the properties of the ledger and of the database draw."""
+"""What the properties of transactions and constraints draw: writes that fail, rows of every table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import Any
 
 from hypothesis import strategies as st
 
-FUNDS_MINOR = 100
-"""What an account holds at the start: amounts go beyond it about every third time."""
-
-amounts = st.integers(1, 150)
-funds = st.integers(0, 1000)
+from atom.agents.maturity import AgentStatus
+from atom.db.base import Base
+from atom.ledger.postings import AccountType
+from atom.tables import agents, identity, ledger
+from tests.property_tests.ledger.strategies import amounts
 
 
 class WriteKind(StrEnum):
@@ -41,16 +43,130 @@ units = st.lists(st.lists(writes, min_size=1, max_size=3), min_size=1, max_size=
 """Units of work, each a list of writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A transfer from the n-th account to the m-th."""
+zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-9))])
+moments = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=zones)  # noqa: DTZ001
+days = st.dates(date(1970, 1, 1), date(2200, 1, 1))
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+"""Text that both databases store: no NUL, no lone surrogate."""
+names = texts.filter(bool)
+shares = st.floats(0, 1)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+json_objects = st.dictionaries(texts, json_values, max_size=3)
 
-    source: int
-    target: int
-    amount_minor: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parents:
+    """The rows that a drawn row may refer to."""
+
+    workspace_id: str
+    user_id: str
+    agent_id: str
+    execution_id: str
+    session_id: str
 
 
-def moves(n_accounts: int) -> st.SearchStrategy[Move]:
-    """Draw transfers among so many accounts, never from one to itself."""
-    pairs = [(a, b) for a in range(n_accounts) for b in range(n_accounts) if a != b]
-    return st.builds(lambda pair, amount: Move(*pair, amount), st.sampled_from(pairs), amounts)
+def rows(parents: Parents) -> st.SearchStrategy[Base]:
+    """Draw an unsaved row of any table of identity, agents or ledger."""
+
+    def some(model: type[Base], **columns: st.SearchStrategy[Any]) -> st.SearchStrategy[Base]:
+        return st.fixed_dictionaries(columns).map(lambda values: model(**values))
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.none() | strategy
+
+    in_workspace = {"workspace_id": st.just(parents.workspace_id)}
+    of_agent = {"agent_id": st.just(parents.agent_id)}
+    return st.one_of(
+        some(identity.Workspace, name=texts, status=st.sampled_from(identity.WorkspaceStatus)),
+        some(
+            identity.User,
+            **in_workspace,
+            email=names,
+            role=st.sampled_from(identity.UserRole),
+            specialty=maybe(texts),
+            hourly_cost_rate_minor=st.integers(0, 2**63 - 1),
+        ),
+        some(
+            identity.ApiKey,
+            **in_workspace,
+            name=texts,
+            key_hash=st.binary(min_size=32, max_size=32).map(bytes.hex),
+            scope=st.sampled_from(identity.ApiKeyScope),
+            created_at=moments,
+            expires_at=maybe(moments),
+            revoked_at=maybe(moments),
+        ),
+        some(
+            agents.Agent,
+            **in_workspace,
+            name=texts,
+            category=texts,
+            module_path=texts,
+            class_name=texts,
+            status=st.sampled_from(AgentStatus),
+            confidence=maybe(shares),
+            version=texts,
+            configuration=json_objects,
+        ),
+        some(
+            agents.AgentExecution,
+            **of_agent,
+            session_id=maybe(st.just(parents.session_id)),
+            status=st.sampled_from(agents.ExecutionStatus),
+            input_summary=maybe(texts),
+            output_summary=maybe(texts),
+            result_summary=maybe(texts),
+            error_message=maybe(texts),
+            triggered_by=st.sampled_from(agents.ExecutionTrigger),
+            started_at=moments,
+            completed_at=maybe(moments),
+            duration_seconds=maybe(st.floats(0, 1e9)),
+            details=json_objects,
+        ),
+        some(
+            agents.AgentFeedback,
+            **of_agent,
+            user_id=st.just(parents.user_id),
+            execution_id=maybe(st.just(parents.execution_id)),
+            original_output=maybe(texts),
+            user_correction=maybe(texts),
+            feedback_type=st.sampled_from(agents.FeedbackType),
+            thumbs_up_down=maybe(st.booleans()),
+            rating=maybe(st.integers(1, 5)),
+            status=st.sampled_from(agents.FeedbackStatus),
+            reasoning=maybe(texts),
+            created_at=moments,
+            adjudicated_at=maybe(moments),
+        ),
+        some(
+            ledger.Account,
+            **in_workspace,
+            code=texts,
+            name=texts,
+            type=st.sampled_from(AccountType),
+            currency=st.sampled_from(["USD", "EUR"]),
+            is_active=st.booleans(),
+            balance_minor=st.integers(-ledger.MAX_BALANCE_MINOR, ledger.MAX_BALANCE_MINOR),
+            floor_minor=st.none() | st.just(-ledger.MAX_BALANCE_MINOR),
+            version=st.integers(1, 2**31 - 1),
+        ),
+        some(
+            ledger.Transaction,
+            **in_workspace,
+            currency=st.sampled_from(["USD", "EUR"]),
+            external_id=maybe(texts),
+            source=texts,
+            description=maybe(texts),
+            transaction_date=days,
+            amount_minor=st.integers(1, ledger.MAX_BALANCE_MINOR),
+            project_id=maybe(st.uuids().map(str)),
+            created_at=moments,
+        ),
+        some(
+            ledger.ClosedPeriod, **in_workspace, starts_on=days, ends_on=st.just(date.max), closed_at=moments
+        ),
+    )

@@ -1,43 +1,50 @@
-"""Invariants 12 to 21: transactions, constraints and the ledger on a real database."""
+"""Invariants 14, 17, 19, 20 and 21: transactions and constraints on a real database."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import ForeignKeyConstraint, Select, and_, delete, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from atom.db.base import Base
 from atom.db.session import unit_of_work
-from atom.kit.clock import ManualClock
+from atom.kit.errors import StaleVersionError
 from atom.kit.ids import new_id
 from atom.ledger import service
 from atom.ledger.errors import DuplicateCodeError, OverdraftError
 from atom.ledger.postings import AccountType, Side
-from atom.tables import ledger
+from atom.tables import METADATA, agents, chat, identity, ledger
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
 from tests.faults import InjectedError, failing_after
 from tests.property_tests.database import strategies
-from tests.property_tests.database.strategies import FUNDS_MINOR, Move, Write, WriteKind
+from tests.property_tests.database.strategies import Parents, Write, WriteKind
+from tests.property_tests.ledger import strategies as ledger_strategies
+from tests.property_tests.ledger.strategies import FUNDS_MINOR, Move
 
-CLOCK = ManualClock(NOW)
 LEDGER_TABLES = ("ledger_accounts", "ledger_transactions", "journal_entries", "closed_periods")
 
+Sessions = sessionmaker[Session]
 
-def two_accounts(sessions: sessionmaker[Session]) -> Books:
+
+def two_accounts(sessions: Sessions) -> Books:
     """Two accounts that hold less than two transfers may want."""
     return factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
 
 
-def two_rich_accounts(sessions: sessionmaker[Session]) -> Books:
+def two_rich_accounts(sessions: Sessions) -> Books:
     """Two accounts that hold more than any transfers want."""
     return factories.books(sessions, 1000, 1000)
 
 
 @pytest.mark.invariant(14)
-@given(moves=st.lists(strategies.moves(2), min_size=1, max_size=3), fail_after=st.integers(1, 10))
+@given(moves=st.lists(ledger_strategies.moves(2), min_size=1, max_size=3), fail_after=st.integers(1, 10))
 def test_transaction_atomicity(database: Database, moves: list[Move], fail_after: int) -> None:
     """Invariant 14: a unit of work that fails after any of its writes leaves every row as it was."""
     with database.prepared(two_rich_accounts) as (sessions, books):
@@ -45,7 +52,7 @@ def test_transaction_atomicity(database: Database, moves: list[Move], fail_after
         try:
             with failing_after(database.engine, fail_after) as counter, unit_of_work(sessions) as session:
                 for move in moves:
-                    make(session, books, move)
+                    books.transfer(session, move.source, move.target, move.amount_minor)
         except InjectedError:
             assert database.snapshot(*LEDGER_TABLES) == before
         else:
@@ -61,7 +68,7 @@ def test_atomic_rollback_with_constraint_violation(database: Database, units: li
     with database.prepared(two_accounts) as (sessions, books):
         balances = (FUNDS_MINOR, FUNDS_MINOR)
         for unit in units:
-            expected = model_of(balances, unit)
+            expected = balances_after(balances, unit)
             before = database.snapshot(*LEDGER_TABLES)
             try:
                 with unit_of_work(sessions) as session:
@@ -73,10 +80,10 @@ def test_atomic_rollback_with_constraint_violation(database: Database, units: li
             else:
                 assert expected is not None
                 balances = expected
-        assert balances_of(sessions, books) == balances
+        assert books.balances(sessions) == balances
 
 
-def model_of(balances: tuple[int, int], unit: list[Write]) -> tuple[int, int] | None:
+def balances_after(balances: tuple[int, int], unit: list[Write]) -> tuple[int, int] | None:
     """The balances after the unit, None if a constraint refuses it."""
     source, target = balances
     for write in unit:
@@ -92,7 +99,7 @@ def model_of(balances: tuple[int, int], unit: list[Write]) -> tuple[int, int] | 
 def attempt(session: Session, books: Books, write: Write) -> None:
     """Make the write; a loose entry is refused at the commit only."""
     if write.kind is WriteKind.TRANSFER:
-        make(session, books, Move(int(write.is_back), int(not write.is_back), write.amount_minor))
+        books.transfer(session, int(write.is_back), int(not write.is_back), write.amount_minor)
     elif write.kind is WriteKind.DUPLICATE_CODE:
         service.open_account(
             session, workspace_id=books.workspace_id, code="0000", name="Twin", type_=AccountType.ASSET
@@ -111,21 +118,169 @@ def attempt(session: Session, books: Books, write: Write) -> None:
         session.flush()
 
 
-def make(session: Session, books: Books, move: Move) -> None:
-    """Transfer between two of the books' asset accounts."""
-    service.transfer(
-        session,
-        CLOCK,
-        workspace_id=books.workspace_id,
-        source_account_id=books.asset_ids[move.source],
-        target_account_id=books.asset_ids[move.target],
-        amount_minor=move.amount_minor,
+@pytest.mark.invariant(17)
+@given(blocks=st.lists(st.tuples(st.booleans(), st.lists(st.booleans(), max_size=3)), min_size=1, max_size=4))
+def test_savepoint_rollback_removes_exactly_the_inner_writes(
+    database: Database, blocks: list[tuple[bool, list[bool]]]
+) -> None:
+    """Invariant 17: what a rolled back savepoint wrote is gone, everything around it is kept."""
+    with database.prepared(two_rich_accounts) as (sessions, books):
+        n_kept = 0
+        with unit_of_work(sessions) as session:
+            for is_kept, nested in blocks:
+                books.transfer(session, 0, 1, 1)
+                n_kept += 1
+                savepoint = session.begin_nested()
+                n_inner = 0
+                for is_inner_kept in nested:
+                    inner = session.begin_nested()
+                    books.transfer(session, 0, 1, 1)
+                    if is_inner_kept:
+                        inner.commit()
+                        n_inner += 1
+                    else:
+                        inner.rollback()
+                if is_kept:
+                    savepoint.commit()
+                    n_kept += n_inner
+                else:
+                    savepoint.rollback()
+        assert books.balances(sessions) == (1000 - n_kept, 1000 + n_kept)
+        assert len(database.snapshot("journal_entries")["journal_entries"]) == 3 + 2 * n_kept
+
+
+def parents(sessions: Sessions) -> Parents:
+    """One row of each table that others refer to."""
+    with unit_of_work(sessions) as session:
+        workspace_id = factories.workspace(session).id
+        user_id = factories.user(session, workspace_id=workspace_id).id
+        agent_id = factories.agent(session, workspace_id=workspace_id).id
+        execution_id = factories.execution(session, agent_id=agent_id).id
+        conversation = chat.ChatSession(
+            workspace_id=workspace_id, user_id=user_id, created_at=NOW, updated_at=NOW
+        )
+        session_id = factories.add(session, conversation).id
+    return Parents(
+        workspace_id=workspace_id,
+        user_id=user_id,
+        agent_id=agent_id,
+        execution_id=execution_id,
+        session_id=session_id,
     )
 
 
-def balances_of(sessions: sessionmaker[Session], books: Books) -> tuple[int, ...]:
-    """The balances of the books' asset accounts."""
+def family(sessions: Sessions) -> tuple[tuple[type[Base], str], ...]:
+    """Rows of every table that has parents or children, some in use, some not."""
+    books = factories.books(sessions, FUNDS_MINOR, 0)
     with unit_of_work(sessions) as session:
-        accounts = service.list_balances(session, workspace_id=books.workspace_id)
-        found = {account.id: account.balance_minor for account in accounts}
-    return tuple(found[id_] for id_ in books.asset_ids)
+        unused = factories.workspace(session).id
+        user_id = factories.user(session, workspace_id=unused).id
+        agent_id = factories.agent(session, workspace_id=unused).id
+        execution_id = factories.execution(session, agent_id=agent_id).id
+        factories.execution(session, agent_id=agent_id)
+        feedback = agents.AgentFeedback(
+            agent_id=agent_id,
+            user_id=user_id,
+            execution_id=execution_id,
+            feedback_type=agents.FeedbackType.COMMENT,
+            created_at=NOW,
+        )
+        factories.add(session, feedback)
+        posted_id = session.scalars(select(ledger.Transaction.id)).one()
+    return (
+        (identity.Workspace, unused),
+        (identity.Workspace, books.workspace_id),
+        (identity.User, user_id),
+        (agents.Agent, agent_id),
+        (agents.AgentExecution, execution_id),
+        (agents.AgentFeedback, feedback.id),
+        (ledger.Account, books.asset_ids[0]),
+        (ledger.Account, books.asset_ids[1]),
+        (ledger.Transaction, posted_id),
+    )
+
+
+N_FAMILY = 9
+
+
+def orphans_of(constraint: ForeignKeyConstraint) -> Select[Any]:
+    """The query for rows whose parent is missing."""
+    child, parent = constraint.table, constraint.referred_table.alias()
+    pairs = [(element.parent, parent.c[element.column.name]) for element in constraint.elements]
+    is_parent = and_(*(child_column == parent_column for child_column, parent_column in pairs))
+    has_all = and_(*(child_column.is_not(None) for child_column, _ in pairs))
+    parents = select(*parent.primary_key).where(is_parent).correlate(child)
+    return select(*child.primary_key).where(has_all, ~parents.exists())
+
+
+ORPHANS = [orphans_of(key) for table in METADATA.sorted_tables for key in table.foreign_key_constraints]
+
+
+@pytest.mark.invariant(19)
+@given(order=st.lists(st.integers(0, N_FAMILY - 1), min_size=1, max_size=6, unique=True))
+def test_deleting_leaves_no_orphan(database: Database, order: list[int]) -> None:
+    """Invariant 19: a delete takes its children along or is refused; no row ever points to a missing one."""
+    with database.prepared(family) as (sessions, rows):
+        for number in order:
+            model, id_ = rows[number]
+            table = model.__table__
+            try:
+                with unit_of_work(sessions) as session:
+                    session.connection().execute(delete(table).where(table.c.id == id_))
+            except IntegrityError:
+                assert model in (identity.Workspace, ledger.Account, ledger.Transaction)
+            else:
+                assert model is not ledger.Transaction
+        with unit_of_work(sessions) as session:
+            for query in ORPHANS:
+                assert session.connection().execute(query).all() == []
+            assert len(session.scalars(select(ledger.JournalEntry.id)).all()) == 2
+
+
+@pytest.mark.invariant(20)
+@given(data=st.data())
+def test_rows_round_trip(database: Database, data: st.DataObject) -> None:
+    """Invariant 20: a row read in a new session is the one written, to the microsecond and the cent."""
+    with database.prepared(parents) as (sessions, known):
+        row = data.draw(strategies.rows(known))
+        with unit_of_work(sessions) as session:
+            session.add(row)
+            session.flush()
+            written = values_of(row)
+        with unit_of_work(sessions) as session:
+            found = session.get_one(type(row), row.id)
+            assert found is not row
+            assert values_of(found) == written
+
+
+def values_of(row: Base) -> dict[str, object]:
+    """The mapped values of a row, by attribute."""
+    return {attribute.key: getattr(row, attribute.key) for attribute in inspect(type(row)).column_attrs}
+
+
+@pytest.mark.invariant(21)
+@given(steps=st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=10))
+def test_a_stale_writer_loses(database: Database, steps: list[tuple[int, bool]]) -> None:
+    """Invariant 21: of those who read one version one writes, and each write counts the version up by one."""
+    with database.prepared(two_accounts) as (sessions, books):
+        address = {"workspace_id": books.workspace_id, "account_id": books.asset_ids[0]}
+        seen = [1, 1, 1]
+        version, name = 1, "Account"
+        for client, is_read in steps:
+            with unit_of_work(sessions) as session:
+                if is_read:
+                    seen[client] = service.get_account(session, **address).version
+                    continue
+                try:
+                    service.update_account(
+                        session, **address, expected_version=seen[client], name=f"by {client} at {version}"
+                    )
+                except StaleVersionError:
+                    assert seen[client] != version
+                else:
+                    assert seen[client] == version
+                    version, name = version + 1, f"by {client} at {version}"
+        with unit_of_work(sessions) as session:
+            account = service.get_account(session, **address)
+            assert (account.version, account.name) == (version, name)
+            assert account.balance_minor == FUNDS_MINOR

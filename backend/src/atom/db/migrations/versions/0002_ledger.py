@@ -1,5 +1,7 @@
 """Accounts, transactions, entries and closed periods."""
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,30 +23,52 @@ IS_UNBALANCED = """
         FROM journal_entries WHERE transaction_id = NEW.id
     )"""
 IS_IN_CLOSED_PERIOD = """
-    NEW.status = 'posted' AND EXISTS (
+    NEW.status IN ('pending', 'posted') AND EXISTS (
         SELECT 1 FROM closed_periods
         WHERE workspace_id = NEW.workspace_id AND NEW.transaction_date BETWEEN starts_on AND ends_on
     )"""
-# On PostgreSQL the lock makes a posting that is under way finish first; SQLite has one writer at a time.
-IS_NOT_PENDING = "(SELECT status FROM ledger_transactions WHERE id = NEW.transaction_id{lock}) <> 'pending'"
+IS_NOT_PENDING = "(SELECT status FROM ledger_transactions WHERE id = NEW.transaction_id) <> 'pending'"
 
+
+class Guard(NamedTuple):
+    """
+    A trigger that refuses a write under a condition.
+
+    Where the condition reads another row, PostgreSQL first waits for whoever changes it; SQLite has one
+    writer at a time.
+    """
+
+    name: str
+    operation: str
+    table: str
+    condition: str
+    message: str
+    wait_for: str | None = None
+
+
+OWN_HEADER = "ledger_transactions WHERE id = NEW.transaction_id FOR SHARE"
+CLOSING = "workspaces WHERE id = NEW.workspace_id FOR KEY SHARE"
+
+# Entries are written before their header, which is checked against them; that every entry has one in the end
+# is up to the deferred foreign key.
 GUARDS = (
-    ("entry_is_final", "UPDATE", "journal_entries", ALWAYS, "an entry never changes"),
-    ("entry_stays", "DELETE", "journal_entries", ALWAYS, "an entry is never deleted"),
-    ("entry_is_in_time", "INSERT", "journal_entries", IS_NOT_PENDING, "the transaction is final"),
-    ("transaction_is_final", "UPDATE", "ledger_transactions", "OLD.status <> 'pending'", "it is final"),
-    ("transaction_stays", "DELETE", "ledger_transactions", ALWAYS, "a transaction is never deleted"),
-    ("transaction_balances", "INSERT", "ledger_transactions", IS_UNBALANCED, "it does not balance"),
-    ("draft_balances", "UPDATE", "ledger_transactions", IS_UNBALANCED, "it does not balance"),
-    ("transaction_is_in_time", "INSERT", "ledger_transactions", IS_IN_CLOSED_PERIOD, "the period is closed"),
-    ("draft_is_in_time", "UPDATE", "ledger_transactions", IS_IN_CLOSED_PERIOD, "the period is closed"),
+    Guard("entry_is_final", "UPDATE", "journal_entries", ALWAYS, "an entry never changes"),
+    Guard("entry_stays", "DELETE", "journal_entries", ALWAYS, "an entry is never deleted"),
+    Guard("entry_is_in_time", "INSERT", "journal_entries", IS_NOT_PENDING, "it is final", OWN_HEADER),
+    Guard("transaction_is_final", "UPDATE", "ledger_transactions", "OLD.status <> 'pending'", "it is final"),
+    Guard("transaction_stays", "DELETE", "ledger_transactions", ALWAYS, "a transaction is never deleted"),
+    Guard("transaction_balances", "INSERT", "ledger_transactions", IS_UNBALANCED, "it does not balance"),
+    Guard("draft_balances", "UPDATE", "ledger_transactions", IS_UNBALANCED, "it does not balance"),
+    Guard(
+        "transaction_is_in_time",
+        "INSERT",
+        "ledger_transactions",
+        IS_IN_CLOSED_PERIOD,
+        "it is closed",
+        CLOSING,
+    ),
+    Guard("draft_is_in_time", "UPDATE", "ledger_transactions", IS_IN_CLOSED_PERIOD, "it is closed", CLOSING),
 )
-"""
-What the schema refuses beyond constraints: name, operation, table, condition, message.
-
-Entries are written before the header, which is checked against them. That every entry has
-a header in the end is up to the deferred foreign key.
-"""
 
 
 def upgrade() -> None:
@@ -132,31 +156,36 @@ def upgrade() -> None:
         _create_sqlite_guard if op.get_bind().dialect.name == "sqlite" else _create_postgresql_guard
     )
     for guard in GUARDS:
-        create_guard(*guard)
+        create_guard(guard)
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        for name, _, table, *_ in GUARDS:
-            op.execute(f"DROP TRIGGER {name} ON {table}")
-            op.execute(f"DROP FUNCTION {name}()")
+        for guard in GUARDS:
+            op.execute(f"DROP TRIGGER {guard.name} ON {guard.table}")
+            op.execute(f"DROP FUNCTION {guard.name}()")
     for table in ("closed_periods", "journal_entries", "ledger_transactions", "ledger_accounts"):
         op.drop_table(table)
 
 
-def _create_sqlite_guard(name: str, operation: str, table: str, condition: str, message: str) -> None:
+def _create_sqlite_guard(guard: Guard) -> None:
     op.execute(
-        f"CREATE TRIGGER {name} BEFORE {operation} ON {table} WHEN {condition.format(lock='')} "
-        f"BEGIN SELECT RAISE(ABORT, '{message}: {name}'); END"
+        f"CREATE TRIGGER {guard.name} BEFORE {guard.operation} ON {guard.table} WHEN {guard.condition} "
+        f"BEGIN SELECT RAISE(ABORT, '{guard.message}: {guard.name}'); END"
     )
 
 
-def _create_postgresql_guard(name: str, operation: str, table: str, condition: str, message: str) -> None:
+def _create_postgresql_guard(guard: Guard) -> None:
+    # A statement of its own, so that the condition after it sees what was waited for.
+    wait = f"PERFORM 1 FROM {guard.wait_for};" if guard.wait_for else ""
+    row = "OLD" if guard.operation == "DELETE" else "NEW"
     op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF {condition.format(lock=' FOR SHARE')} THEN "
-        f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation', "
-        f"CONSTRAINT = '{name}', TABLE = '{table}'; END IF; "
-        f"RETURN {'OLD' if operation == 'DELETE' else 'NEW'}; END $$"
+        f"CREATE FUNCTION {guard.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {wait} "
+        f"IF {guard.condition} THEN RAISE EXCEPTION '{guard.message}: {guard.name}' "
+        f"USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{guard.name}'; END IF; "
+        f"RETURN {row}; END $$"
     )
-    op.execute(f"CREATE TRIGGER {name} BEFORE {operation} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+    op.execute(
+        f"CREATE TRIGGER {guard.name} BEFORE {guard.operation} ON {guard.table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {guard.name}()"
+    )

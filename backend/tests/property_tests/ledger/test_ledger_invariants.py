@@ -1,0 +1,325 @@
+"""Invariants 12, 13, 15, 16 and 18: what is posted balances, and what is refused leaves nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.db.session import unit_of_work
+from atom.kit.clock import ManualClock
+from atom.kit.errors import AtomError, InvalidError, NotFoundError
+from atom.kit.ids import new_id
+from atom.ledger import service
+from atom.ledger.errors import (
+    DuplicateCodeError,
+    ExternalIdReusedError,
+    InactiveAccountError,
+    NotReversibleError,
+    OverdraftError,
+    PeriodClosedError,
+)
+from atom.ledger.postings import AccountType, NewTransaction, Side, credit, debit, normal_side
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW, Books
+from tests.property_tests.ledger import strategies
+from tests.property_tests.ledger.strategies import FUNDS_MINOR, Defect, Line, Move
+
+CLOCK = ManualClock(NOW)
+
+Sessions = sessionmaker[Session]
+
+
+def two_accounts(sessions: Sessions) -> Books:
+    """Two accounts that hold less than two transfers may want."""
+    return factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
+
+
+def two_rich_accounts(sessions: Sessions) -> Books:
+    """Two accounts that hold more than any transfers want."""
+    return factories.books(sessions, 1000, 1000)
+
+
+def three_accounts(sessions: Sessions) -> Books:
+    """Three accounts, one of them empty."""
+    return factories.books(sessions, FUNDS_MINOR, 2 * FUNDS_MINOR, 0)
+
+
+def account_of_each_type(sessions: Sessions) -> tuple[str, dict[AccountType, str]]:
+    """A workspace with one account of each type, none with a floor."""
+    with unit_of_work(sessions) as session:
+        workspace_id = factories.workspace(session).id
+        accounts = {
+            type_: service.open_account(
+                session, workspace_id=workspace_id, code=type_, name=type_, type_=type_, floor_minor=None
+            ).id
+            for type_ in AccountType
+        }
+    return workspace_id, accounts
+
+
+@pytest.mark.invariant(12)
+@given(transactions=st.lists(strategies.balanced_lines(), min_size=1, max_size=4))
+def test_posted_transactions_balance(database: Database, transactions: list[tuple[Line, ...]]) -> None:
+    """Invariant 12: debits equal credits in sum, and the balances are what was posted."""
+    with database.prepared(account_of_each_type) as (sessions, (workspace_id, accounts)):
+        expected = dict.fromkeys(AccountType, 0)
+        with unit_of_work(sessions) as session:
+            for lines in transactions:
+                postings = tuple(line.on(accounts) for line in lines)
+                service.post(session, CLOCK, NewTransaction(workspace_id=workspace_id, postings=postings))
+                for line in lines:
+                    is_growth = line.side is normal_side(line.type)
+                    expected[line.type] += line.amount_minor if is_growth else -line.amount_minor
+        with unit_of_work(sessions) as session:
+            total = service.trial_balance(session, workspace_id=workspace_id)
+            debits = sum(
+                line.amount_minor for lines in transactions for line in lines if line.side is Side.DEBIT
+            )
+            assert total.is_balanced
+            assert total.debit_minor == debits
+            assert service.list_discrepancies(session, workspace_id=workspace_id) == []
+            balances = service.list_balances(session, workspace_id=workspace_id)
+            assert {account.type: account.balance_minor for account in balances} == expected
+
+
+REFUSED_WITH: dict[Defect, type[AtomError]] = {
+    Defect.UNBALANCED: InvalidError,
+    Defect.ONE_SIDED: InvalidError,
+    Defect.EMPTY: InvalidError,
+    Defect.ZERO_AMOUNT: InvalidError,
+    Defect.NEGATIVE_AMOUNT: InvalidError,
+    Defect.UNKNOWN_ACCOUNT: NotFoundError,
+    Defect.FOREIGN_ACCOUNT: NotFoundError,
+    Defect.OTHER_CURRENCY: InvalidError,
+    Defect.INACTIVE_ACCOUNT: InactiveAccountError,
+    Defect.CLOSED_PERIOD: PeriodClosedError,
+    Defect.OVERDRAFT: OverdraftError,
+    Defect.REUSED_EXTERNAL_ID: ExternalIdReusedError,
+}
+CLOSED_DAY = date(2025, 12, 31)
+TAKEN = "bank-1"
+
+
+def books_with_everything_forbidden(sessions: Sessions) -> tuple[Books, dict[Defect, str]]:
+    """Two accounts in order, accounts that may not be posted to, a closed period and a used external id."""
+    books = factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
+    foreign = factories.books(sessions, FUNDS_MINOR)
+    shared = {"workspace_id": books.workspace_id, "name": "Account", "type_": AccountType.ASSET}
+    with unit_of_work(sessions) as session:
+        euro = service.open_account(session, code="eur", currency="EUR", **shared)
+        closed = service.open_account(session, code="old", **shared)
+        service.update_account(
+            session,
+            workspace_id=books.workspace_id,
+            account_id=closed.id,
+            expected_version=1,
+            is_active=False,
+        )
+        service.close_period(
+            session, CLOCK, workspace_id=books.workspace_id, starts_on=date(2025, 1, 1), ends_on=CLOSED_DAY
+        )
+        postings = (debit(books.asset_ids[0], 1), credit(books.equity_id, 1))
+        taken = NewTransaction(workspace_id=books.workspace_id, postings=postings, external_id=TAKEN)
+        service.post(session, CLOCK, taken)
+    return books, {
+        Defect.UNKNOWN_ACCOUNT: new_id(),
+        Defect.FOREIGN_ACCOUNT: foreign.asset_ids[0],
+        Defect.OTHER_CURRENCY: euro.id,
+        Defect.INACTIVE_ACCOUNT: closed.id,
+    }
+
+
+@pytest.mark.invariant(13)
+@given(
+    defect=st.sampled_from(Defect),
+    amount_minor=st.integers(1, FUNDS_MINOR),
+    is_swapped=st.booleans(),
+    n_good=st.integers(0, 2),
+)
+def test_rejected_post_changes_nothing(
+    database: Database, defect: Defect, amount_minor: int, is_swapped: bool, n_good: int
+) -> None:
+    """Invariant 13: a rejected post leaves no row behind, even if its caller goes on and commits."""
+    with database.prepared(books_with_everything_forbidden) as (sessions, (books, bad_accounts)):
+        before = database.snapshot()
+        with unit_of_work(sessions) as session, pytest.raises(REFUSED_WITH[defect]):
+            service.post(session, CLOCK, defective(books, bad_accounts, defect, amount_minor, is_swapped))
+        assert database.snapshot() == before
+        with unit_of_work(sessions) as session:
+            for _ in range(n_good):
+                books.transfer(session, 0, 1, 1)
+            with pytest.raises(REFUSED_WITH[defect]):
+                service.post(session, CLOCK, defective(books, bad_accounts, defect, amount_minor, is_swapped))
+        assert books.balances(sessions) == (FUNDS_MINOR + 1 - n_good, FUNDS_MINOR + n_good)
+
+
+def defective(
+    books: Books, bad_accounts: dict[Defect, str], defect: Defect, amount_minor: int, is_swapped: bool
+) -> NewTransaction:
+    """A transaction between the books' two accounts with one thing wrong, so far as it can be made at all."""
+    amounts = {
+        Defect.ZERO_AMOUNT: (0, 0),
+        Defect.NEGATIVE_AMOUNT: (-amount_minor, -amount_minor),
+        Defect.UNBALANCED: (amount_minor, amount_minor + 1),
+        Defect.OVERDRAFT: (3 * FUNDS_MINOR + amount_minor,) * 2,
+    }
+    first, second = amounts.get(defect, (amount_minor, amount_minor))
+    a, b = books.asset_ids[0], bad_accounts.get(defect, books.asset_ids[1])
+    if is_swapped:
+        a, b = b, a
+    postings = (debit(a, first), credit(b, second))
+    if defect is Defect.ONE_SIDED:
+        postings = (debit(a, first), debit(b, second))
+    elif defect is Defect.EMPTY:
+        postings = ()
+    return NewTransaction(
+        workspace_id=books.workspace_id,
+        postings=postings,
+        on=CLOSED_DAY if defect is Defect.CLOSED_PERIOD else None,
+        external_id=TAKEN if defect is Defect.REUSED_EXTERNAL_ID else None,
+    )
+
+
+@pytest.mark.invariant(15)
+@given(moves=st.lists(strategies.moves(3), min_size=1, max_size=5))
+def test_transfers_conserve_money_above_the_floor(database: Database, moves: list[Move]) -> None:
+    """Invariant 15: transfers keep the sum, no account falls below its floor, only overdrafts are refused."""
+    with database.prepared(three_accounts) as (sessions, books):
+        expected = [FUNDS_MINOR, 2 * FUNDS_MINOR, 0]
+        for move in moves:
+            is_covered = expected[move.source] >= move.amount_minor
+            try:
+                with unit_of_work(sessions) as session:
+                    books.transfer(session, move.source, move.target, move.amount_minor)
+            except OverdraftError:
+                assert not is_covered
+            else:
+                assert is_covered
+                expected[move.source] -= move.amount_minor
+                expected[move.target] += move.amount_minor
+        balances = books.balances(sessions)
+        assert sum(balances) == 3 * FUNDS_MINOR
+        assert min(balances) >= 0
+        assert balances == tuple(expected)
+
+
+@pytest.mark.invariant(15)
+@given(amount_minor=st.integers(1, FUNDS_MINOR), source=st.integers(0, 1))
+def test_transfer_and_back_restores_both_balances(database: Database, amount_minor: int, source: int) -> None:
+    """Invariant 15: a transfer followed by the same one backwards changes no balance."""
+    with database.prepared(two_accounts) as (sessions, books):
+        with unit_of_work(sessions) as session:
+            books.transfer(session, source, 1 - source, amount_minor)
+        assert books.balances(sessions) != (FUNDS_MINOR, FUNDS_MINOR)
+        with unit_of_work(sessions) as session:
+            books.transfer(session, 1 - source, source, amount_minor)
+        assert books.balances(sessions) == (FUNDS_MINOR, FUNDS_MINOR)
+
+
+@pytest.mark.invariant(16)
+@given(
+    earlier=st.lists(strategies.balanced_lines(), max_size=1),
+    lines=strategies.balanced_lines(),
+    later=st.lists(strategies.balanced_lines(), max_size=1),
+)
+def test_reversal_restores_every_balance(
+    database: Database,
+    earlier: list[tuple[Line, ...]],
+    lines: tuple[Line, ...],
+    later: list[tuple[Line, ...]],
+) -> None:
+    """Invariant 16: the balances with a reversed transaction are those without it; it is reversed once."""
+    with database.prepared(account_of_each_type) as (sessions, (workspace_id, accounts)):
+
+        def new(lines: tuple[Line, ...]) -> NewTransaction:
+            return NewTransaction(
+                workspace_id=workspace_id, postings=tuple(line.on(accounts) for line in lines)
+            )
+
+        with unit_of_work(sessions) as session:
+            for others in earlier + later:
+                service.post(session, CLOCK, new(others))
+            expected = balances_by_type(session, workspace_id)
+        with unit_of_work(sessions) as session:
+            wrong = service.post(session, CLOCK, new(lines)).transaction_id
+            service.reverse(session, CLOCK, workspace_id=workspace_id, transaction_id=wrong)
+            assert balances_by_type(session, workspace_id) == expected
+            with pytest.raises(NotReversibleError):
+                service.reverse(session, CLOCK, workspace_id=workspace_id, transaction_id=wrong)
+        with unit_of_work(sessions) as session:
+            assert balances_by_type(session, workspace_id) == expected
+
+
+def balances_by_type(session: Session, workspace_id: str) -> dict[AccountType, int]:
+    """The balances of a workspace with one account of each type."""
+    accounts = service.list_balances(session, workspace_id=workspace_id)
+    return {account.type: account.balance_minor for account in accounts}
+
+
+@pytest.mark.invariant(16)
+@given(requests=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), min_size=1, max_size=6))
+def test_an_external_id_is_posted_once(database: Database, requests: list[tuple[str, int]]) -> None:
+    """Invariant 16: asking again with an external id writes nothing; asking for something else is refused."""
+    with database.prepared(two_rich_accounts) as (sessions, books):
+        posted: dict[str, tuple[str, int]] = {}
+        for external_id, amount_minor in requests:
+            new = NewTransaction(
+                workspace_id=books.workspace_id,
+                postings=(debit(books.asset_ids[0], amount_minor), credit(books.asset_ids[1], amount_minor)),
+                external_id=external_id,
+            )
+            with unit_of_work(sessions) as session:
+                try:
+                    receipt = service.post(session, CLOCK, new)
+                except ExternalIdReusedError:
+                    assert posted[external_id][1] != amount_minor
+                else:
+                    assert receipt.is_new == (external_id not in posted)
+                    expected = posted.setdefault(external_id, (receipt.transaction_id, amount_minor))
+                    assert (receipt.transaction_id, amount_minor) == expected
+        moved = sum(amount_minor for _, amount_minor in posted.values())
+        assert books.balances(sessions) == (1000 + moved, 1000 - moved)
+
+
+def two_workspaces(sessions: Sessions) -> tuple[str, str]:
+    """Two workspaces without accounts."""
+    with unit_of_work(sessions) as session:
+        return factories.workspace(session).id, factories.workspace(session).id
+
+
+@pytest.mark.invariant(18)
+@given(
+    opened=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from(["1000", "2000", " 1000 ", "A"])), max_size=8
+    )
+)
+def test_account_codes_are_unique_in_a_workspace(database: Database, opened: list[tuple[int, str]]) -> None:
+    """Invariant 18: in any order, a code is taken once per workspace, and the loser's session goes on."""
+    with database.prepared(two_workspaces) as (sessions, workspaces):
+        expected: list[set[str]] = [set(), set()]
+        with unit_of_work(sessions) as session:
+            for number, code in opened:
+                try:
+                    service.open_account(
+                        session,
+                        workspace_id=workspaces[number],
+                        code=code,
+                        name="Account",
+                        type_=AccountType.ASSET,
+                    )
+                except DuplicateCodeError:
+                    assert code.strip() in expected[number]
+                else:
+                    assert code.strip() not in expected[number]
+                    expected[number].add(code.strip())
+        with unit_of_work(sessions) as session:
+            for workspace_id, codes in zip(workspaces, expected, strict=True):
+                found = [
+                    account.code for account in service.list_balances(session, workspace_id=workspace_id)
+                ]
+                assert found == sorted(codes)

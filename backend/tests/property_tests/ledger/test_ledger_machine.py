@@ -1,0 +1,216 @@
+"""The ledger against a small model: any sequence of operations, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.db.session import unit_of_work
+from atom.kit.clock import ManualClock
+from atom.kit.errors import AtomError
+from atom.ledger import service
+from atom.ledger.errors import (
+    NotPendingError,
+    NotReversibleError,
+    OverdraftError,
+    PeriodBlockedError,
+    PeriodClosedError,
+)
+from atom.ledger.models import TransactionStatus
+from atom.ledger.postings import AccountType, NewTransaction, normal_side
+from tests import factories
+from tests.database import shared_database
+from tests.factories import NOW
+from tests.property_tests.conftest import scaled
+from tests.property_tests.ledger.strategies import Line, balanced_lines
+
+pytestmark = pytest.mark.invariant(12)
+
+FLOOR_MINOR = -100
+TODAY = NOW.date()
+days = st.integers(0, 3).map(lambda n_days: TODAY - timedelta(days=n_days))
+
+
+def workspace_with_a_floor(sessions: sessionmaker[Session]) -> tuple[str, dict[AccountType, str]]:
+    """A workspace with one account of each type; only the asset has a floor."""
+    with unit_of_work(sessions) as session:
+        workspace_id = factories.workspace(session).id
+        accounts = {
+            type_: service.open_account(
+                session,
+                workspace_id=workspace_id,
+                code=type_,
+                name=type_,
+                type_=type_,
+                floor_minor=FLOOR_MINOR if type_ is AccountType.ASSET else None,
+            ).id
+            for type_ in AccountType
+        }
+    return workspace_id, accounts
+
+
+@dataclass(slots=True)
+class Known:
+    """A transaction as the model knows it."""
+
+    id: str
+    effect: dict[AccountType, int]
+    on: date
+    status: TransactionStatus
+    is_reversed: bool = False
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Invariant 12: whatever is posted, drafted, reversed, closed or refused, the books stay balanced."""
+
+    transactions = Bundle("transactions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock(NOW)
+        self.resources = ExitStack()
+        prepared = shared_database().prepared(workspace_with_a_floor)
+        self.sessions, (self.workspace_id, self.accounts) = self.resources.enter_context(prepared)
+        self.balances = dict.fromkeys(AccountType, 0)
+        self.known: list[Known] = []
+        self.closed: set[date] = set()
+
+    def teardown(self) -> None:
+        self.resources.close()
+
+    @rule(target=transactions, lines=balanced_lines(), on=days, is_draft=st.booleans(), has_id=st.booleans())
+    def write(self, lines: tuple[Line, ...], on: date, is_draft: bool, has_id: bool) -> object:
+        """Post a transaction, or draft one: a draft may overdraw, it does not count yet."""
+        effect = effect_of(lines)
+        error = PeriodClosedError if on in self.closed else None
+        if error is None and not is_draft and self.overdraws(effect):
+            error = OverdraftError
+        new = NewTransaction(
+            workspace_id=self.workspace_id,
+            postings=tuple(line.on(self.accounts) for line in lines),
+            on=on,
+            external_id=f"external {len(self.known)}" if has_id else None,
+        )
+        operation = service.draft if is_draft else service.post
+        receipt = self.expect(error, lambda session: operation(session, self.clock, new))
+        if receipt is None:
+            return multiple()
+        assert receipt.is_new
+        if has_id:
+            again = self.expect(None, lambda session: service.post(session, self.clock, new))
+            assert again is not None
+            assert (again.transaction_id, again.is_new) == (receipt.transaction_id, False)
+        status = TransactionStatus.PENDING if is_draft else TransactionStatus.POSTED
+        return self.remember(receipt, effect, on, status)
+
+    @rule(known=transactions)
+    def post_draft(self, known: Known) -> None:
+        """Post what is pending; its day cannot be closed, for it is in the way."""
+        error = None if known.status is TransactionStatus.PENDING else NotPendingError
+        if known.on in self.closed:
+            error = PeriodClosedError
+        elif error is None and self.overdraws(known.effect):
+            error = OverdraftError
+        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        if self.expect(error, lambda session: service.post_draft(session, self.clock, **address)):
+            known.status = TransactionStatus.POSTED
+            self.apply(known.effect)
+
+    @rule(known=transactions)
+    def cancel_draft(self, known: Known) -> None:
+        """Cancel what is pending."""
+        error = None if known.status is TransactionStatus.PENDING else NotPendingError
+        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        if self.expect(error, lambda session: service.cancel_draft(session, **address)):
+            known.status = TransactionStatus.CANCELLED
+
+    @rule(target=transactions, known=transactions, on=days)
+    def reverse(self, known: Known, on: date) -> object:
+        """Reverse what is posted, once; a reversal is a transaction like any other."""
+        effect = {type_: -minor for type_, minor in known.effect.items()}
+        error: type[AtomError] | None = None
+        if known.status is not TransactionStatus.POSTED:
+            error = NotReversibleError
+        elif on in self.closed:
+            error = PeriodClosedError
+        elif known.is_reversed:
+            error = NotReversibleError
+        elif self.overdraws(effect):
+            error = OverdraftError
+        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        receipt = self.expect(error, lambda session: service.reverse(session, self.clock, **address, on=on))
+        if receipt is None:
+            return multiple()
+        known.is_reversed = True
+        return self.remember(receipt, effect, on, TransactionStatus.POSTED)
+
+    @rule(first=days, last=days)
+    def close_period(self, first: date, last: date) -> None:
+        """Close days, unless one is closed already or has something pending."""
+        starts_on, ends_on = min(first, last), max(first, last)
+        period = {starts_on + timedelta(days=n) for n in range((ends_on - starts_on).days + 1)}
+        pending = {known.on for known in self.known if known.status is TransactionStatus.PENDING}
+        error: type[AtomError] | None = None
+        if period & self.closed:
+            error = PeriodClosedError
+        elif period & pending:
+            error = PeriodBlockedError
+        address = {"workspace_id": self.workspace_id, "starts_on": starts_on, "ends_on": ends_on}
+        if self.expect(error, lambda session: service.close_period(session, self.clock, **address)):
+            self.closed |= period
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        """Balances are the model's, they are the sum of the entries, and debits equal credits."""
+        with unit_of_work(self.sessions) as session:
+            accounts = service.list_balances(session, workspace_id=self.workspace_id)
+            assert {account.type: account.balance_minor for account in accounts} == self.balances
+            assert service.list_discrepancies(session, workspace_id=self.workspace_id) == []
+            assert service.trial_balance(session, workspace_id=self.workspace_id).is_balanced
+
+    def expect(self, error: type[AtomError] | None, operation: Callable[[Session], Any]) -> Any:
+        """Run the operation and commit, whether it is refused with that error or succeeds."""
+        with unit_of_work(self.sessions) as session:
+            if error is None:
+                return operation(session)
+            with pytest.raises(error):
+                operation(session)
+        return None
+
+    def remember(
+        self, receipt: service.Receipt, effect: dict[AccountType, int], on: date, status: TransactionStatus
+    ) -> Known:
+        known = Known(id=receipt.transaction_id, effect=effect, on=on, status=status)
+        self.known.append(known)
+        assert receipt.status is status
+        if status is TransactionStatus.POSTED:
+            self.apply(effect)
+        return known
+
+    def overdraws(self, effect: dict[AccountType, int]) -> bool:
+        return self.balances[AccountType.ASSET] + effect[AccountType.ASSET] < FLOOR_MINOR
+
+    def apply(self, effect: dict[AccountType, int]) -> None:
+        for type_, minor in effect.items():
+            self.balances[type_] += minor
+
+
+def effect_of(lines: tuple[Line, ...]) -> dict[AccountType, int]:
+    """What the lines add to the balance of each type."""
+    effect = dict.fromkeys(AccountType, 0)
+    for line in lines:
+        effect[line.type] += line.amount_minor if line.side is normal_side(line.type) else -line.amount_minor
+    return effect
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(scaled(0.25), stateful_step_count=20)
