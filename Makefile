@@ -6,9 +6,8 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci test-postgres test-integration perf-baseline lint check format typecheck invariants serve create-key bench-floor bench-overhead
-
-.PHONY: help install lock test test-ci perf-baseline lint format typecheck invariants serve create-key bench-floor bench-overhead bench-report
+.PHONY: help install lock test test-ci test-postgres test-integration perf-baseline lint check format typecheck \
+	invariants docs report serve create-key bench-floor bench-baseline bench-report bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +44,9 @@ test-integration: install ## what needs files, processes or a server of its own,
 	cd backend && $(BIN)/python -m pytest tests/ -m integration
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
 
+report: install ## show the baseline as a page: .testinfra/report.html
+	$(BIN)/testinfra report --format html
+
 perf-baseline: install ## measure every property under both profiles, verify the targets, write the baseline
 	$(BIN)/testinfra measure
 	$(BIN)/testinfra verify; status=$$?; \
@@ -63,6 +65,9 @@ check: install ## every verdict, figure and table follows from the measurements 
 	$(BIN)/testinfra verify --check
 	$(BIN)/testinfra docs --check
 	cd backend && $(BIN)/python -m tests.invariants --check
+
+docs: install ## write figures, help and tables into the documents
+	$(BIN)/testinfra docs
 
 format: install ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .

@@ -43,6 +43,9 @@ EVERY_BLOCK = {
     "summary": ["summary of=targets"],
     "value": ["value of=suite.wall_s"],
     "limits": ["limits"],
+    "test-types": ["test-types"],
+    "replaced-targets": ["replaced-targets original=1"],
+    "include": ["include path=result.md"],
     "profiles": ["profiles"],
     "verbs": ["verbs"],
     "cli": ["cli", "cli verb=docs"],
@@ -61,6 +64,7 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     (project / "test_a.py").write_text(
         'import pytest\n@pytest.mark.rule(7)\ndef test_a():\n    """Says."""\n', encoding="utf-8"
     )
+    (project / "result.md").write_text("# result\n\nIt took 3 s.\n", encoding="utf-8")
     path = write_readme(project, "\n".join(block(text) for texts in EVERY_BLOCK.values() for text in texts))
 
     assert sorted(EVERY_BLOCK) == sorted(BLOCKS)
@@ -68,6 +72,10 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     text = path.read_text(encoding="utf-8")
     assert "old" not in re.split(r"\W+", text)
     assert "| `make a` | what a does |" in text
+    assert "<!-- testinfra:begin include path=result.md -->\n\nIt took 3 s.\n\n" in text
+    assert "| Fast | < 10 s | 50.0 ms | < 3 s | 60.0 ms |" in text
+    assert "| Property, slow tier | 200 (50 in CI) | < 100 s (< 25 s in CI) |" in text
+    assert "| Slow tier, ci, 50 examples | < 1 s | < 25 s |" in text
     assert "| 7 | `test_a.py::test_a` | Says. |" in text
     assert "hypothesis\\_max\\_examples" in text or "`hypothesis_max_examples`" in text
     assert "Usage: testinfra docs" in text
@@ -153,6 +161,9 @@ def test_hostile_node_ids_do_not_break_a_document(project: Path) -> None:
         ("cli verb=x", "no verb 'x'; there are: measure"),
         ("marked by=rule", "no test carries the marker 'rule'"),
         ("make", "cannot read"),
+        ("include path=gone.md", "cannot read"),
+        ("include path=../secret", "'../secret' leaves the project"),
+        ("replaced-targets original=x", "original=x is not a number of seconds"),
     ],
 )
 def test_a_block_that_names_nothing_is_an_error_with_its_place(

@@ -74,6 +74,17 @@ def test_patterns_name_files_once_and_in_order(tmp_path: Path) -> None:
     assert find_documents(tmp_path, []) == found
 
 
+def test_hidden_folders_are_left_alone_unless_they_are_named(tmp_path: Path) -> None:
+    """A cache's README is nobody's document; a planning folder may well be hidden."""
+    for name in (".pytest_cache/README.md", ".planning/a.md"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("", encoding="utf-8")
+
+    assert find_documents(tmp_path, [".planning/*.md"]) == [tmp_path / ".planning" / "a.md"]
+    with pytest.raises(ConfigError, match="no file matches"):
+        find_documents(tmp_path, ["**/README.md"])
+
+
 @pytest.mark.parametrize("pattern", ["gone.md", "/etc/*.md", "../*.md", ""])
 def test_a_pattern_that_names_nothing_of_the_project_is_an_error(tmp_path: Path, pattern: str) -> None:
     """A check over no document would always be green."""

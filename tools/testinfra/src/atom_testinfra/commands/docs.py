@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.errors import DocumentError, InfraError
 from atom_testinfra.core.managed_blocks import content_of, parse_blocks, replace_blocks
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.storage.documents import find_documents, read_document, write_document
+from atom_testinfra.storage.documents import find_documents, leaves_project, read_document, write_document
 from atom_testinfra.storage.project import Project, load_project
 
 if TYPE_CHECKING:
@@ -113,20 +113,22 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
 
         return build_report(baseline(), _name(project.baseline, project.root))
 
-    @cache
-    def makefile() -> str:
-        return read_document(project.root / "Makefile")
-
     return Sources(
         config=project.config,
         baseline=baseline,
         report=report,
         verbs=getattr(root_command, "summaries", {}),
         help_of=lambda verb: help_text(root_command, verb),
-        makefile=makefile,
+        read=lambda name: _read_inside(project, name),
         marked=lambda marker: find_marked_tests(project.rootdir, project.config.paths, marker),
         pytest_options=plugin_options,
     )
+
+
+def _read_inside(project: Project, name: str) -> str:
+    if leaves_project(name):
+        raise DocumentError(f"{name!r} leaves the project; paths are relative to {str(project.root)!r}")
+    return read_document(project.root / name)
 
 
 def help_text(root_command: click.Command, verb: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,15 @@ import msgspec
 
 from atom_testinfra.core.errors import DocumentError
 from atom_testinfra.reports import numbers
+from atom_testinfra.reports.expectations import (
+    render_limits,
+    render_profiles,
+    render_replaced_targets,
+    render_test_types,
+)
 from atom_testinfra.reports.markdown import escape, render_table
 from atom_testinfra.reports.reference import render_exit_codes, render_settings
-from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
+from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Baseline
@@ -32,7 +39,8 @@ class Sources:
     """Verb to what it does, in one line."""
     help_of: Callable[[str], str]
     """The help text of a verb, or of the command itself for an empty name."""
-    makefile: Callable[[], str]
+    read: Callable[[str], str]
+    """A file of the project, by its path from the root."""
     marked: Callable[[str], list[tuple[str, str, str]]]
     """Tests by marker: the marker's argument, the node id, and the first sentence of the docstring."""
     pytest_options: Callable[[], list[tuple[str, str]]]
@@ -158,41 +166,17 @@ def _written(name: str, value: Any) -> str:
             return str(value)
 
 
-def _limits(sources: Sources, _arguments: Mapping[str, str]) -> str:
-    targets = sources.config.targets
-    names = {profile: sources.config.profiles[profile].max_examples for profile in sources.config.profiles}
-    titles = [
-        f"{profile}, {names[profile]} examples" if profile in names else profile
-        for profile in (targets.local_profile, targets.ci_profile)
-    ]
-    tiers = {"Fast": targets.fast, "Medium": targets.medium, "Slow": targets.slow}
-    rows: list[list[Cell]] = [[tier, limits.local_s, limits.ci_s] for tier, limits in tiers.items()]
-    return render_table(
-        Table(
-            id="limits",
-            caption="",
-            columns=[Column("Tier"), *[Column(title, CellKind.LIMIT) for title in titles]],
-            rows=[*rows, ["Whole suite", targets.suite_s, None]],
-        )
-    )
+def _replaced_targets(sources: Sources, arguments: Mapping[str, str]) -> str:
+    text = arguments["original"]
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise BlockError(f"original={text} is not a number of seconds")
+    return render_replaced_targets(sources.config, float(text))
 
 
-def _profiles(sources: Sources, _arguments: Mapping[str, str]) -> str:
-    return render_table(
-        Table(
-            id="profiles",
-            caption="",
-            columns=[Column("Profile"), Column("Examples", CellKind.COUNT), Column("Environment")],
-            rows=[
-                [
-                    name,
-                    profile.max_examples,
-                    " ".join(f"{key}={value}" for key, value in profile.env.items()) or "as it is",
-                ]
-                for name, profile in sources.config.profiles.items()
-            ],
-        )
-    )
+def _include(sources: Sources, arguments: Mapping[str, str]) -> str:
+    """Return another document without its title."""
+    lines = sources.read(arguments["path"]).splitlines()
+    return "\n".join(lines[1:] if lines and lines[0].startswith("# ") else lines).strip()
 
 
 def _cli(sources: Sources, arguments: Mapping[str, str]) -> str:
@@ -211,7 +195,7 @@ def _verbs(sources: Sources, _arguments: Mapping[str, str]) -> str:
 
 def _make(sources: Sources, _arguments: Mapping[str, str]) -> str:
     lines = ["| target | what it does |", "| --- | --- |"]
-    for line in sources.makefile().splitlines():
+    for line in sources.read("Makefile").splitlines():
         name, separator, text = line.partition("## ")
         if separator and ":" in name and not name.startswith(("#", "\t", " ")):
             lines.append(f"| `make {name.partition(':')[0]}` | {escape(text.strip())} |")
@@ -276,8 +260,28 @@ BLOCKS: dict[str, BlockSpec] = {
         required=frozenset({"of"}),
         optional=frozenset({"test", "profile"}),
     ),
-    "limits": BlockSpec(summary="the limits of the tiers", render=_limits),
-    "profiles": BlockSpec(summary="the profiles and their examples", render=_profiles),
+    "limits": BlockSpec(
+        summary="the limits of the tiers, and what they leave for an example",
+        render=lambda sources, _arguments: render_limits(sources.config),
+    ),
+    "test-types": BlockSpec(
+        summary="types of tests: iterations, target, purpose",
+        render=lambda sources, _arguments: render_test_types(sources.config),
+    ),
+    "replaced-targets": BlockSpec(
+        summary="the limits beside one limit in seconds that they replace",
+        render=_replaced_targets,
+        required=frozenset({"original"}),
+    ),
+    "profiles": BlockSpec(
+        summary="the profiles and their examples",
+        render=lambda sources, _arguments: render_profiles(sources.config),
+    ),
+    "include": BlockSpec(
+        summary="another Markdown file without its title, such as the result of a benchmark",
+        render=_include,
+        required=frozenset({"path"}),
+    ),
     "verbs": BlockSpec(summary="the verbs of the command", render=_verbs),
     "cli": BlockSpec(
         summary="the help of the command or of a verb", render=_cli, optional=frozenset({"verb"})

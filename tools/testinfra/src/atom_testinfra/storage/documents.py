@@ -12,6 +12,11 @@ DEFAULT_DOCUMENTS = ("*.md", "docs/**/*.md")
 """What is looked at where the settings name no documents."""
 
 
+def leaves_project(name: str) -> bool:
+    """Return whether a path, taken from the root of a project, can lead out of it."""
+    return PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
+
+
 def find_documents(root: Path, patterns: list[str]) -> list[Path]:
     """
     Return the files that the patterns name, sorted, each once.
@@ -20,16 +25,23 @@ def find_documents(root: Path, patterns: list[str]) -> list[Path]:
     """
     found: set[Path] = set()
     for pattern in patterns or DEFAULT_DOCUMENTS:
-        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+        if leaves_project(pattern):
             raise ConfigError(f"docs: {pattern!r} leaves the project; patterns are relative to {str(root)!r}")
         try:
             files = {path for path in root.glob(pattern) if path.is_file()}
         except (ValueError, NotImplementedError) as exc:
             raise ConfigError(f"docs: {pattern!r} is not a pattern of file names: {exc}") from exc
+        files = {path for path in files if not _is_hidden(path, root, pattern)}
         if not files and patterns:
             raise ConfigError(f"docs: no file matches {pattern!r} in {str(root)!r}")
         found |= files
     return sorted(found)
+
+
+def _is_hidden(path: Path, root: Path, pattern: str) -> bool:
+    """Whether a file lies in a folder like `.pytest_cache`, which only a pattern that spells it out means."""
+    spelled = PurePosixPath(pattern).parts
+    return any(part.startswith(".") and part not in spelled for part in path.relative_to(root).parts)
 
 
 def read_document(path: Path) -> str:
