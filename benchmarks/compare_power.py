@@ -50,7 +50,13 @@ FACTORS = (1.5, 2.0)
 SLOWED_AT_ONCE = 3
 PROFILE = "default"
 PLUGIN = "atom_testinfra.pytest_plugin.plugin"
-LOAD = "while True: compile('x = [i * i for i in range(9)]\\n' * 200, 'load', 'exec')"
+LOAD = r"""
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    compile("x = [i * i for i in range(9)]\n" * 200, "load", "exec")
+"""
+"""A process of it keeps one core busy, for as long as the one that started it lives."""
 
 Extra = dict[str, int]
 
@@ -137,7 +143,6 @@ class Experiment:
         self._threshold = threshold
         self._lag = lag
         self._sessions: list[list[Run]] = []
-        self.extra = {factor: self._choose_extra(factor) for factor in FACTORS}
         self.tallies = {factor: Tally(factor) for factor in (1.0, *FACTORS)}
         self.loads: list[float] = []
         self.shares: list[float] = []
@@ -153,7 +158,7 @@ class Experiment:
             self._compare(1.0, base, self._sessions[number][:N_NEW], {})
             if number % slow_every == 0:
                 for factor in FACTORS:
-                    extra = self._pick_slowed(factor, number // slow_every)
+                    extra = choose_extra(base, factor, turn=number // slow_every)
                     self._compare(factor, base, [self.subject.run(extra) for _ in range(N_NEW)], extra)
             say(self.describe())
 
@@ -184,32 +189,25 @@ class Experiment:
             self.tallies[1.0].add(first, final, untouched)
             self.tallies[1.0].n_comparisons -= 1
 
-    def _choose_extra(self, factor: float) -> Extra:
-        """Return the turns that make each body cost that much more, from three runs of their own."""
-        runs = [self.subject.run({}) for _ in range(3)]
-        costs: dict[str, float] = {}
-        for record in runs[0].measurements:
-            bodies = [
-                again.hypothesis.body_cpu.median_s
-                for run in runs
-                for again in run.measurements
-                if again.nodeid == record.nodeid and again.hypothesis and again.hypothesis.body_cpu
-            ]
-            costs[record.nodeid.partition("::")[2]] = median(bodies)
-        turn_s = costs[UNIT] / UNIT_TURNS
-        return {name: round(cost * (factor - 1) / turn_s) for name, cost in costs.items()}
-
-    def _pick_slowed(self, factor: float, turn: int) -> Extra:
-        """Return the extra work of a few properties, other ones each time."""
-        names = sorted(self.extra[factor])
-        chosen = {names[(turn * SLOWED_AT_ONCE + i) % len(names)] for i in range(SLOWED_AT_ONCE)}
-        return {name: turns for name, turns in self.extra[factor].items() if name in chosen}
-
     def _note_conditions(self) -> None:
         self.loads.append(os.getloadavg()[0])
         for run in self._sessions[-1]:
             assert run.end is not None
             self.shares.append(run.end.cpu_s / run.end.wall_s)
+
+
+def choose_extra(base: Sequence[Run], factor: float, *, turn: int) -> Extra:
+    """Return the loop turns that make some of the bodies cost that much more; other ones each turn."""
+    costs: dict[str, list[float]] = {}
+    for run in base:
+        for record in run.measurements:
+            if record.hypothesis and record.hypothesis.body_cpu:
+                name = record.nodeid.partition("::")[2]
+                costs.setdefault(name, []).append(record.hypothesis.body_cpu.median_s)
+    turn_s = median(costs[UNIT]) / UNIT_TURNS
+    names = sorted(costs)
+    chosen = [names[(turn * SLOWED_AT_ONCE + i) % len(names)] for i in range(SLOWED_AT_ONCE)]
+    return {name: round(median(costs[name]) * (factor - 1) / turn_s) for name in chosen}
 
 
 def rate(n: int, total: int) -> dict[str, float | None]:

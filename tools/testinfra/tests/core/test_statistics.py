@@ -18,6 +18,7 @@ from atom_testinfra.core.statistics import (
     interval_rank,
     quantile,
     ratio_interval,
+    run_effects,
     u_distribution,
 )
 
@@ -148,3 +149,21 @@ def test_deviation_of_normal_noise_is_its_standard_deviation() -> None:
 def test_interval_is_scaled_in_every_bound() -> None:
     """Taking out a factor moves all three alike."""
     assert Interval(1.0, 2.0, 4.0).scaled(0.5) == Interval(0.5, 1.0, 2.0)
+
+
+class TestRunEffects:
+    def test_finds_what_a_run_did_to_all(self) -> None:
+        """The second run was a third slower for everybody, whatever a single test did besides."""
+        tests = [[10.0, 13.0, 10.0], [2.0, 2.6, 2.0], [5.0, 6.5, 5.0], [7.0, 9.1, 70.0]]
+        assert run_effects(tests) == pytest.approx([1, 1.3, 1])
+
+    @given(
+        st.integers(2, 6).flatmap(
+            lambda n: st.lists(st.lists(costs, min_size=n, max_size=n), min_size=1, max_size=9)
+        )
+    )
+    def test_one_test_has_the_effects_of_its_own_noise_at_most(self, tests: list[list[float]]) -> None:
+        """An effect lies between the smallest and the largest that any test shows in that run."""
+        for run, effect in enumerate(run_effects(tests)):
+            shown = [values[run] / median(values) for values in tests]
+            assert min(shown) <= effect <= max(shown)

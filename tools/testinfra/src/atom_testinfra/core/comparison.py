@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.measurement import Machine
-from atom_testinfra.core.statistics import Interval, false_alarm_rate, ratio_interval
+from atom_testinfra.core.statistics import Interval, false_alarm_rate, ratio_interval, run_effects
 from atom_testinfra.core.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MIN_BASE_RUNS = 5
 MIN_NEW_RUNS = 3
 MIN_TESTS_FOR_FACTOR = 5
-"""With fewer tests in common, one that changed would be taken for the whole suite."""
+"""With fewer tests, one that changed would be taken for the whole suite, or one that is wild for its run."""
 
 
 class ChangeVerdict(StrEnum):
@@ -91,6 +91,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     renamed_from: str | None = None
     suspected: Interval | None = None
     """The ratio before the test was run again; `ratio` is then from the further runs alone."""
+    instructions: tuple[float, float] | None = None
+    """Instructions that one example executes, base and new, where they were counted."""
 
     @property
     def is_suspect(self) -> bool:
@@ -152,21 +154,18 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     common = [nodeid for nodeid in base.tests if nodeid in new.tests]
     problems = {nodeid: _find_problem(base.tests[nodeid], new.tests[nodeid]) for nodeid in common}
     measured = [nodeid for nodeid in common if problems[nodeid] is None]
-    if not any(base.tests[nodeid].values and new.tests[nodeid].values for nodeid in common) and not renamed:
+    if not renamed and not any(_is_fit(base.tests[n]) and _is_fit(new.tests[n]) for n in common):
         raise NothingMeasuredError(
             f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}",
             hint="measure the same tests on both sides",
         )
-    ratios = {
-        nodeid: ratio_interval(base.tests[nodeid].values, new.tests[nodeid].values) for nodeid in measured
-    }
+    before, after = (without_run_effects({n: side.tests[n] for n in measured}) for side in (base, new))
+    ratios = {nodeid: ratio_interval(before[nodeid].values, after[nodeid].values) for nodeid in measured}
     factor = (
         median([ratio.value for ratio in ratios.values()]) if len(ratios) >= MIN_TESTS_FOR_FACTOR else None
     )
     judged = [
-        judge(
-            nodeid, base.tests[nodeid], new.tests[nodeid], threshold, ratios[nodeid].scaled(1 / (factor or 1))
-        )
+        judge(nodeid, before[nodeid], after[nodeid], threshold, ratios[nodeid].scaled(1 / (factor or 1)))
         for nodeid in measured
     ]
     unjudged = [_explain(nodeid, base, new, problem) for nodeid, problem in problems.items() if problem]
@@ -178,9 +177,24 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         changes=sorted([*judged, *unjudged, *unmatched], key=_severity),
         suite_factor=factor,
         n_compared=len(judged),
-        expected_by_chance=sum((_chance(base.tests[n], new.tests[n], threshold) for n in measured), 0.0),
+        expected_by_chance=sum((_chance(before[n], after[n], threshold) for n in measured), 0.0),
         notes=_note_differences(base, new),
     )
+
+
+def without_run_effects(tests: dict[str, Series]) -> dict[str, Series]:
+    """Return the tests with what each run did to all of them alike taken out, if there are enough to tell."""
+    n_runs = max((len(series.values) for series in tests.values()), default=0)
+    whole = [series.values for series in tests.values() if len(series.values) == n_runs]
+    if n_runs < 2 or len(whole) < MIN_TESTS_FOR_FACTOR:
+        return tests
+    effects = run_effects(whole)
+    return {
+        nodeid: replace(series, values=[v / e for v, e in zip(series.values, effects, strict=True)])
+        if len(series.values) == n_runs
+        else series
+        for nodeid, series in tests.items()
+    }
 
 
 def judge(nodeid: str, base: Series, new: Series, threshold: Threshold, ratio: Interval) -> Change:
@@ -222,7 +236,7 @@ def confirm(
         return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
     ratio = ratio_interval(base.values, new.values).scaled(1 / factor)
     again = judge(suspect.nodeid, base, new, threshold, ratio)
-    return replace(again, suspected=suspect.ratio)
+    return replace(again, suspected=suspect.ratio, instructions=suspect.instructions)
 
 
 def _refuse_unlike(base: Side, new: Side) -> None:
@@ -275,6 +289,10 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
         if min(series.values) <= 0:
             return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
     return None
+
+
+def _is_fit(series: Series) -> bool:
+    return series.problem is None and bool(series.values)
 
 
 def _explain(nodeid: str, base: Side, new: Side, problem: tuple[ChangeVerdict, str]) -> Change:

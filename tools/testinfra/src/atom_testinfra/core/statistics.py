@@ -25,6 +25,7 @@ ONE_SIDED_ERROR = 0.125
 _EXACT_PAIRS = 900
 _MAD_TO_SD = 1.4826
 _SPLITS = 200
+_TESTS_FOR_EFFECTS = 1000
 
 
 class Interval(Struct, frozen=True, gc=False):
@@ -119,6 +120,22 @@ def false_alarm_rate(
             [noise[i] for i in indexes if i not in taken], [noise[i] for i in indexes if i in taken]
         )
     return alarms / n_splits
+
+
+def run_effects(tests: Sequence[Sequence[float]]) -> list[float]:
+    """
+    Return for each run by which factor it made all tests dearer alike, from one list per test, run by run.
+
+    A busy neighbour empties caches and slows all tests of a run down, less steadily than it slows the
+    calibration. What the tests share is told from what one of them does by the median: of a test's cost in
+    the run over its median cost. A thousand tests are enough to know it.
+    """
+    chosen = tests[:: len(tests) // _TESTS_FOR_EFFECTS + 1]
+    levels = [median(values) for values in chosen]
+    return [
+        median([cost / level for cost, level in zip(column, levels, strict=True)])
+        for column in zip(*chosen, strict=True)
+    ]
 
 
 def quantile(values: Sequence[float], q: float) -> float:

@@ -1,0 +1,96 @@
+"""Suspects run again: who is run, in which order, and what it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.made_runs import make_record, make_run
+
+from atom_testinfra.core.comparison import ChangeVerdict, Comparison, Side, compare_sides
+from atom_testinfra.core.confirmation import choose_companions, confirm_suspects, take_turns
+from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.sides import side_from_runs
+from atom_testinfra.core.threshold import Statistic, Threshold
+
+NAMES = [f"t{i}" for i in range(8)]
+
+
+class Product:
+    """Code that costs what it is told; remembers what was run."""
+
+    def __init__(self, log: list[str], name: str, costs: dict[str, float]) -> None:
+        self.costs = costs
+        self._log = log
+        self._name = name
+
+    def run(self, nodeids: Sequence[str]) -> Run:
+        self._log.append(self._name)
+        n = len(self._log)
+        return make_run([make_record(nodeid, self.costs[nodeid]) for nodeid in nodeids], repeat=n)
+
+
+def side(label: str, n_runs: int, **changed: float) -> Side:
+    costs = {name: changed.get(name, 0.001) for name in NAMES}
+    runs = [make_run([make_record(n, c) for n, c in costs.items()], repeat=i) for i in range(n_runs)]
+    return side_from_runs(label, runs, Statistic.BODY_CPU, "local")
+
+
+@pytest.fixture
+def suspected() -> Comparison:
+    """`t0` looks twice as slow."""
+    return compare_sides(side("base", 5), side("new", 3, t0=0.002), Threshold())
+
+
+def again(suspected: Comparison, *, base_s: float | None, new_s: float) -> tuple[Comparison, list[str]]:
+    log: list[str] = []
+    costs = dict.fromkeys(NAMES, 0.001)
+    new = Product(log, "new", costs | {"t0": new_s})
+    base = None if base_s is None else Product(log, "base", costs | {"t0": base_s})
+    result = confirm_suspects(
+        suspected,
+        base=side("base", 5),
+        run_base=None if base is None else base.run,
+        run_new=new.run,
+        profile="local",
+        n_runs=4,
+    )
+    return result, log
+
+
+def test_sides_take_turns(suspected: Comparison) -> None:
+    """ABBA, so that a drift weighs on both sides alike."""
+    assert list(take_turns(3)) == ["base", "new", "new", "base", "base", "new"]
+    _, log = again(suspected, base_s=0.001, new_s=0.002)
+    assert log == ["base", "new", "new", "base", "base", "new", "new", "base"]
+
+
+@pytest.mark.parametrize("base_s", [0.001, None])
+@pytest.mark.parametrize(("new_s", "verdict"), [(0.002, "slower"), (0.001, "ok")])
+def test_the_further_runs_decide(
+    suspected: Comparison, base_s: float | None, new_s: float, verdict: str
+) -> None:
+    """Slow again is slower, otherwise it is let go; with the base run again or its stored figures."""
+    result, _ = again(suspected, base_s=base_s, new_s=new_s)
+    (change,) = [change for change in result.changes if change.nodeid == "t0"]
+    assert change.verdict.value == verdict
+    assert change.suspected is not None
+    assert {c.verdict for c in result.changes if c.nodeid != "t0"} == {ChangeVerdict.OK}
+
+
+def test_companions_make_up_the_number(suspected: Comparison) -> None:
+    """Four tests that did not change run beside one suspect; none beside five."""
+    companions = choose_companions(suspected)
+    assert len(companions) == 4
+    assert "t0" not in companions
+    slow = {f"t{i}": 0.002 for i in range(3)}
+    crowd = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
+    assert len(choose_companions(crowd)) == 2
+
+
+def test_without_suspects_nothing_runs() -> None:
+    """Neither side is asked for anything."""
+    quiet = compare_sides(side("base", 5), side("new", 3), Threshold())
+    result, log = again(quiet, base_s=0.001, new_s=0.001)
+    assert result is quiet
+    assert log == []
