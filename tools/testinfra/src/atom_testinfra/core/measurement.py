@@ -274,6 +274,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     """Record every test case's times, not only their summary."""
     only_properties: bool = False
     """Run the tests that Hypothesis marks as its own, and no others."""
+    only: list[str] | None = None
+    """Run these node ids, and no others."""
     parent_pid: int | None = None
     """The process that waits for the run; without it the run is of no use to anybody and stops."""
 

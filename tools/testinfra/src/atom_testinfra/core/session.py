@@ -35,6 +35,8 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     """pytest's."""
     keep_values: bool = False
     only_properties: bool = False
+    only: list[str] | None = None
+    """Node ids, when not all that pytest collects is to run."""
     time_budget_s: float | None = None
 
     def cells(self) -> Iterator[tuple[int, str]]:

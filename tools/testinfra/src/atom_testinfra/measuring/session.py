@@ -115,6 +115,7 @@ class Session:
             skip=skip,
             keep_values=self._spec.keep_values,
             only_properties=self._spec.only_properties,
+            only=self._spec.only,
             parent_pid=os.getpid(),
         )
         save_plan(plan, plan_path)

@@ -31,6 +31,7 @@ class Selection:
     def __init__(self, plan: RunPlan) -> None:
         self._skip = frozenset(plan.skip)
         self._only_properties = plan.only_properties
+        self._only = None if plan.only is None else frozenset(plan.only)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -40,6 +41,8 @@ class Selection:
         result = yield
         if self._skip:
             items[:] = [item for item in items if item.nodeid not in self._skip]
+        if self._only is not None:
+            items[:] = [item for item in items if item.nodeid in self._only]
         if self._only_properties:
             chosen = [item for item in items if _is_property(item)]
             left_out = [item for item in items if not _is_property(item)]

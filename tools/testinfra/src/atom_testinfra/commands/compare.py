@@ -1,0 +1,277 @@
+"""`testinfra compare`: says which properties got slower, faster, or cannot be told."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from msgspec.structs import replace
+
+from atom_testinfra.core.comparison import Comparison, Side, compare_sides
+from atom_testinfra.core.confirmation import confirm_suspects
+from atom_testinfra.core.errors import (
+    ComparisonError,
+    GitError,
+    InfraError,
+    NothingMeasuredError,
+    SubjectError,
+)
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.threshold import Threshold, parse_threshold
+from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.measuring.instructions import InstructionCounter, find_valgrind
+from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
+from atom_testinfra.storage.project import load_project
+from atom_testinfra.storage.recordings import LATEST, Recording, find_recording, load_saved, save_runs
+from atom_testinfra.storage.runs import load_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.storage.project import Project
+
+
+@click.command(name="compare")
+@click.argument("base", required=False)
+@click.argument("new", required=False)
+@click.option("--baseline", metavar="NAME", help="Compare with the runs saved under this name.")
+@click.option("--save-baseline", metavar="NAME", help="Save the runs of NEW under this name.")
+@click.option("--profile", metavar="NAME", help="Compare the runs of this profile.")
+@click.option(
+    "--threshold",
+    "expression",
+    default=str(Threshold()),
+    metavar="EXPR",
+    show_default=True,
+    help="What is too much: STATISTIC:PERCENT%+TIME; the statistics are body_cpu, cpu, wall.",
+)
+@click.option("--gate", is_flag=True, help="Exit with 1 when something is slower.")
+@click.option("--confirm/--no-confirm", default=True, show_default=True, help="Run suspects again.")
+@click.option("--reruns", type=click.IntRange(min=3), default=5, show_default=True, metavar="N")
+@click.option("--exact", is_flag=True, help="Count the instructions of suspects under valgrind; slow.")
+@click.option("--all", "show_all", is_flag=True, help="List the tests that are ok, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
+    """
+    Say which properties got slower, faster, or cannot be told.
+
+    BASE and NEW are baseline files, git revisions of the baseline (REV or REV:PATH), session ids, folders of
+    run files, or `latest`. BASE is the project's baseline file unless it is given, NEW the latest session.
+
+    A test is slower when the whole interval of its cost, new to base, lies above the threshold. Before it is
+    called so it is run again, in turns with the base commit in a git worktree of its own. Reports only,
+    unless --gate is given.
+    """
+    project = load_project(Path.cwd())
+    threshold = parse_threshold(options["expression"])
+    if options["exact"]:
+        find_valgrind()
+    if options["baseline"] is not None:
+        base, new = None, _only_one(base, new)
+    is_save_only = options["save_baseline"] is not None and base is None and options["baseline"] is None
+    new_recording = find_recording(project, new or LATEST)
+    if not is_save_only:
+        base_recording = (
+            find_recording(project, base or _baseline_of(project))
+            if options["baseline"] is None
+            else load_saved(project, options["baseline"])
+        )
+        status = _compare(project, base_recording, new_recording, threshold, options)
+    if options["save_baseline"] is not None:
+        folder = save_runs(project, options["save_baseline"], new_recording)
+        click.echo(f"saved {new_recording.label} in {folder}", err=True)
+    return ExitStatus.OK if is_save_only else status
+
+
+def _only_one(first: str | None, second: str | None) -> str | None:
+    if second is not None:
+        raise click.UsageError("with --baseline there is only NEW to name")
+    return first
+
+
+def _baseline_of(project: Project) -> str:
+    if not project.baseline.exists():
+        raise NothingMeasuredError(
+            f"there is nothing to compare with: no baseline at {project.config.baseline!r}",
+            hint="write it with `testinfra verify`, or name a BASE",
+        )
+    return str(project.baseline)
+
+
+def _compare(
+    project: Project, base: Recording, new: Recording, threshold: Threshold, options: dict[str, Any]
+) -> ExitStatus:
+    profile = _choose_profile(project, base, new, options["profile"])
+    is_calibrated = base.is_calibrated and new.is_calibrated
+    base_side = base.side(threshold.statistic, profile, is_calibrated=is_calibrated)
+    new_side = new.side(threshold.statistic, profile, is_calibrated=is_calibrated)
+    comparison = compare_sides(base_side, new_side, threshold)
+    if comparison.suspects and (options["confirm"] or options["exact"]):
+        comparison = _look_again(project, base, new, base_side, comparison, profile, options)
+    elif comparison.suspects:
+        comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
+    _print(comparison, profile, options)
+    if comparison.n_compared == 0:
+        _say("nothing could be compared: no test is the same on both sides with enough runs")
+        return ExitStatus.NOTHING
+    return ExitStatus.FAILED if options["gate"] and comparison.is_slower else ExitStatus.OK
+
+
+def _choose_profile(project: Project, base: Recording, new: Recording, chosen: str | None) -> str:
+    common = [profile for profile in new.profiles if profile in base.profiles]
+    if chosen is not None:
+        return chosen
+    local = project.config.targets.local_profile
+    if local in common:
+        return local
+    if len(common) == 1:
+        return common[0]
+    raise NothingMeasuredError(
+        f"{base.label!r} has the profiles {', '.join(base.profiles)};"
+        f" {new.label!r} has {', '.join(new.profiles)}",
+        hint="choose one that both have with --profile"
+        if common
+        else "measure the same profile on both sides",
+    )
+
+
+def _look_again(
+    project: Project,
+    base: Recording,
+    new: Recording,
+    base_side: Side,
+    comparison: Comparison,
+    profile: str,
+    options: dict[str, Any],
+) -> Comparison:
+    """Run the suspects again, where that is possible, and say where it is not."""
+    try:
+        spec = _spec_of(project, new)
+    except InfraError as exc:
+        return _noted(comparison, f"Suspects were not run again: {exc}.")
+    with ExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
+        rerunner = Rerunner(spec, profile, folder, read_provenance(project.root, sys.argv))
+        here = Tree(project.rootdir, {})
+        there: Tree | None = None
+        try:
+            there = _base_tree(stack, project, base, folder)
+            _say(f"checking that the base runs: {comparison.suspects[0].nodeid}")
+            rerunner.run(there, [comparison.suspects[0].nodeid])
+        except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
+            reason = str(exc).splitlines()[0].rstrip(".:")
+            comparison = _noted(comparison, f"Only NEW is run again, against the stored BASE: {reason}.")
+            there = None
+        if options["exact"]:
+            comparison = _count_instructions(comparison, _counter(new, spec, profile, folder), here, there)
+        if options["confirm"]:
+            comparison = confirm_suspects(
+                comparison,
+                base=base_side,
+                run_base=None if there is None else _Turns(rerunner, there, "base"),
+                run_new=_Turns(rerunner, here, "new"),
+                profile=profile,
+                n_runs=options["reruns"],
+            )
+    return comparison
+
+
+def _spec_of(project: Project, new: Recording) -> SessionSpec:
+    """Return how NEW was measured, if the working tree is still what was measured."""
+    if new.session_id is None:
+        raise ComparisonError(f"{new.label!r} is no session of this working tree")
+    now = read_provenance(project.root, [])
+    made = new.runs[0].header.provenance
+    if (made.commit, made.is_dirty) != (now.commit, now.is_dirty):
+        raise ComparisonError(f"the working tree is no longer what {new.label!r} measured")
+    return load_spec(project.runs, new.session_id)
+
+
+def _base_tree(stack: ExitStack, project: Project, base: Recording, folder: Path) -> Tree:
+    if base.commit is None:
+        raise ComparisonError(f"the commit of {base.label!r} is unknown, or had changes on top")
+    return stack.enter_context(base_tree(project, base.commit, folder))
+
+
+class _Turns:
+    """Runs suspects in one tree, once per call, saying so."""
+
+    def __init__(self, rerunner: Rerunner, tree: Tree, side: str) -> None:
+        self._rerunner = rerunner
+        self._tree = tree
+        self._side = side
+        self._n = 0
+
+    def __call__(self, nodeids: Sequence[str]) -> Run:
+        self._n += 1
+        n = "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
+        _say(f"running {n} again: {self._side}, run {self._n}")
+        return self._rerunner.run(self._tree, nodeids)
+
+
+def _counter(new: Recording, spec: SessionSpec, profile: str, folder: Path) -> InstructionCounter:
+    header = next(run.header for run in new.runs if run.header.profile == profile)
+    return InstructionCounter(spec, header, folder)
+
+
+def _count_instructions(
+    comparison: Comparison, counter: InstructionCounter, here: Tree, there: Tree | None
+) -> Comparison:
+    if there is None:
+        raise ComparisonError(
+            "--exact needs the base commit to run, and it does not run here", hint=comparison.notes[-1]
+        )
+    counted = []
+    for suspect in comparison.suspects:
+        _say(f"counting instructions: {suspect.nodeid}")
+        before, after = (counter.count(tree, suspect.nodeid) for tree in (there, here))
+        counted.append(replace(suspect, instructions=(before, after)))
+    return comparison.with_changes(counted)
+
+
+def _noted(comparison: Comparison, note: str) -> Comparison:
+    return replace(comparison, notes=[*comparison.notes, note])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Leave by an exception on SIGTERM, so that trees and processes are cleared away."""
+
+    def leave(signum: int, frame: object) -> None:  # noqa: ARG001
+        sys.exit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> None:
+    if options["as_json"]:
+        document = msgspec.to_builtins(comparison) | {
+            "profile": profile,
+            "counts": {verdict.value: n for verdict, n in comparison.count().items()},
+            "is_slower": comparison.is_slower,
+            "is_suite_slower": comparison.is_suite_slower,
+        }
+        click.echo(msgspec.json.encode(document))
+        return
+    from rich.console import Console
+
+    from atom_testinfra.reports.comparison import render_comparison
+
+    Console(highlight=False).print(render_comparison(comparison, profile, show_all=options["show_all"]))

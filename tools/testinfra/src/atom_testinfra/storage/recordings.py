@@ -1,0 +1,172 @@
+"""Finds what a person means by BASE or NEW: a baseline file, a git revision of it, or a session's runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from atom_testinfra.core.baseline import Baseline
+from atom_testinfra.core.errors import ComparisonError, GitError, NothingMeasuredError, RunFileError
+from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.sides import (
+    baseline_has_calibration,
+    have_calibration,
+    side_from_baseline,
+    side_from_runs,
+)
+from atom_testinfra.storage.baseline import load_baseline, parse_baseline
+from atom_testinfra.storage.git import Repository
+from atom_testinfra.storage.runs import SUFFIX, list_sessions, load_run, load_session, prepare_folder
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.comparison import Side
+    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.storage.project import Project
+
+LATEST = "latest"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures that were recorded once, wherever they are kept: a baseline, or the runs of a session."""
+
+    label: str
+    baseline: Baseline | None = None
+    runs: list[Run] = []
+
+    @property
+    def profiles(self) -> list[str]:
+        """The profiles it has figures for."""
+        if self.baseline is not None:
+            return sorted(self.baseline.provenance.max_examples)
+        return sorted({run.header.profile for run in self.runs})
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the calibration stands beside every run."""
+        if self.baseline is not None:
+            return baseline_has_calibration(self.baseline)
+        return have_calibration(self.runs)
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that was measured; `None` when it is unknown, or was not all that was measured."""
+        made = self.baseline.provenance if self.baseline else self.runs[0].header.provenance
+        return made.commit if made.is_dirty is False else None
+
+    @property
+    def session_id(self) -> str | None:
+        """The session that the runs belong to."""
+        return None if self.baseline else self.runs[0].header.session_id
+
+    def side(self, statistic: Statistic, profile: str, *, is_calibrated: bool) -> Side:
+        """Return the figures of one profile as a side of a comparison."""
+        if self.baseline is not None:
+            return side_from_baseline(
+                self.label, self.baseline, statistic, profile, is_calibrated=is_calibrated
+            )
+        return side_from_runs(self.label, self.runs, statistic, profile, is_calibrated=is_calibrated)
+
+
+def find_recording(project: Project, name: str) -> Recording:
+    """
+    Return what `name` stands for: a file or folder, else `latest` or a session's id, else `REVISION[:PATH]`.
+
+    Raises:
+        NothingMeasuredError: It stands for nothing that was measured.
+        BaselineError, RunFileError, GitError: What it stands for cannot be read.
+    """
+    path = Path(name)
+    if path.is_dir():
+        return _of_session(load_session(path), name)
+    if path.is_file():
+        if path.suffix == SUFFIX:
+            return _of_session([load_run(path)], name)
+        return Recording(label=name, baseline=load_baseline(path))
+    if name == LATEST:
+        return _of_session(load_session(project.runs))
+    if name in list_sessions(project.runs):
+        return _of_session(load_session(project.runs, name))
+    if path.suffix in {".json", SUFFIX}:
+        raise NothingMeasuredError(f"there is no file {name!r}", hint="measure first: testinfra measure")
+    return _at_revision(project, name)
+
+
+def load_saved(project: Project, name: str) -> Recording:
+    """Return the runs that were saved under a name."""
+    folder = _folder_of(project, name)
+    if not folder.is_dir():
+        known = ", ".join(list_saved(project)) or "none"
+        raise NothingMeasuredError(
+            f"no baseline was saved as {name!r}",
+            hint=f"save one: testinfra compare --save-baseline {name}; there are: {known}",
+        )
+    return _of_session(load_session(folder), name)
+
+
+def save_runs(project: Project, name: str, recording: Recording) -> Path:
+    """Keep a session's run files under a name, in place of what was kept under it."""
+    folder = _folder_of(project, name)
+    session_id = recording.session_id
+    paths = list_sessions(project.runs).get(session_id or "", [])
+    if not paths:
+        raise ComparisonError(
+            f"{recording.label!r} is no session of this project, so it cannot be saved as {name!r}",
+            hint="only the runs of `testinfra measure` can be saved",
+        )
+    prepare_folder(folder.parent)
+    try:
+        unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".saving-"))
+        for path in paths:
+            shutil.copy2(path, unfinished)
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    except OSError as exc:
+        raise RunFileError(f"cannot write {os.fspath(folder)!r}: {exc.strerror or exc}") from exc
+    return folder
+
+
+def list_saved(project: Project) -> list[str]:
+    """Return the names under which runs were saved."""
+    folder = _saved_folder(project)
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and NAME.fullmatch(path.name))
+
+
+def _of_session(runs: list[Run], label: str | None = None) -> Recording:
+    if not runs:
+        raise NothingMeasuredError(f"{label!r} holds no runs", hint="measure first: testinfra measure")
+    return Recording(label=label or runs[0].header.session_id, runs=runs)
+
+
+def _at_revision(project: Project, name: str) -> Recording:
+    revision, colon, path = name.partition(":")
+    try:
+        repository = Repository(project.root)
+        data = repository.read(revision, Path(path) if colon else project.baseline)
+    except GitError as exc:
+        raise NothingMeasuredError(
+            f"{name!r} is no file, no session and no baseline in git: {exc}",
+            hint="name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
+        ) from exc
+    return Recording(label=name, baseline=parse_baseline(data, name))
+
+
+def _saved_folder(project: Project) -> Path:
+    return project.runs.parent / "baselines"
+
+
+def _folder_of(project: Project, name: str) -> Path:
+    if NAME.fullmatch(name) is None:
+        raise ComparisonError(
+            f"a baseline cannot be saved as {name!r}", hint="use letters, digits, dots, dashes, underscores"
+        )
+    return _saved_folder(project) / name

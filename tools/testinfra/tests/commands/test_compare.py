@@ -1,0 +1,312 @@
+"""`testinfra compare`: what BASE and NEW may be, what it prints and returns, and the rerun in a worktree."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import msgspec
+import pytest
+from tests.made_runs import make_record, make_run
+
+from atom_testinfra.cli import main
+from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.measuring import instructions
+from atom_testinfra.storage.runs import RunWriter, prepare_folder
+
+NAMES = [f"test_a.py::test_{i}" for i in range(6)]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without git."""
+    (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return tmp_path
+
+
+def write_session(project: Path, session: str, n_runs: int, **changes: Any) -> None:
+    """Write the run files of a session: ten properties of 1 ms, but for the changes."""
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    for repeat in range(n_runs):
+        write_run(folder, session_run(session, repeat, **changes))
+
+
+def session_run(
+    session: str,
+    repeat: int,
+    *,
+    costs: Mapping[str, float] | None = None,
+    names: list[str] | None = None,
+    outcome: Outcome = Outcome.PASSED,
+    profile: str = "local",
+    is_traced: bool = False,
+) -> Run:
+    records = [make_record(name, (costs or {}).get(name, 0.001), outcome=outcome) for name in names or NAMES]
+    run = make_run(records, repeat=repeat, profile=profile)
+    header = msgspec.structs.replace(
+        run.header, session_id=session, run_id=f"{session}-{profile}-r{repeat}", is_traced=is_traced
+    )
+    return msgspec.structs.replace(run, header=header)
+
+
+def write_run(folder: Path, run: Run) -> None:
+    from atom_testinfra.core.measurement import Collected
+
+    with RunWriter(folder / f"{run.header.run_id}.jsonl") as writer:
+        writer.write(run.header)
+        writer.write(Collected(nodeids=[record.nodeid for record in run.measurements]))
+        for record in run.measurements:
+            writer.write(record)
+
+
+def compare(*arguments: str) -> int:
+    return main(["compare", *arguments])
+
+
+class TestVerdicts:
+    def test_reports_by_default_and_fails_with_a_gate(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A slow-down is printed either way; only --gate makes it a failure."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        assert compare("a", "b") == 0
+        output = capsys.readouterr().out
+        assert "slower  test_a.py::test_0" in output
+        assert "1 slower, 5 ok" in output
+        assert max(map(len, output.splitlines())) <= 80
+        assert compare("a", "b", "--gate") == 1
+        assert compare("a", "b", "--gate", "--threshold", "body_cpu:150%") == 0
+
+    def test_equal_sessions_are_ok(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing is listed, and the counts say that something was compared."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3)
+        assert compare("a", "latest", "--gate") == 0
+        assert "6 ok" in capsys.readouterr().out
+
+    def test_json_is_one_document(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Every test with its verdict, the suite's factor, and what a gate would say."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        assert compare("a", "b", "--json") == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["is_slower"] is True
+        assert document["counts"] == {"slower": 1, "ok": 5}
+        assert document["changes"][0]["nodeid"] == NAMES[0]
+        assert document["suite_factor"] == pytest.approx(1)
+
+    def test_a_suspect_that_cannot_run_again_keeps_its_verdict_with_a_note(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The reader is told that it was not confirmed, and why."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        compare("a", "b")
+        assert "Suspects were not run again" in capsys.readouterr().out
+        compare("a", "b", "--no-confirm")
+        assert "--no-confirm" in capsys.readouterr().out
+
+    def test_markup_in_a_node_id_is_text(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Brackets of parameters are not colours."""
+        name = "test_a.py::test_x[[bold]red[/]]"
+        write_session(project, "a", 5, names=[name])
+        write_session(project, "b", 3, names=[name], costs={name: 0.002})
+        assert compare("a", "b") == 0
+        assert name in capsys.readouterr().out
+
+
+class TestSides:
+    def test_a_saved_baseline_outlives_its_session(self, project: Path) -> None:
+        """Saved under a name, found again after the run files are gone; saving again replaces it."""
+        write_session(project, "a", 5)
+        assert compare("--save-baseline", "before") == 0
+        for path in (project / ".testinfra" / "runs").glob("*.jsonl"):
+            path.unlink()
+        write_session(project, "b", 5, costs={NAMES[0]: 0.002})
+        assert compare("--baseline", "before", "--gate") == 1
+        assert compare("--baseline", "before", "--save-baseline", "before") == 0
+        write_session(project, "c", 3, costs={NAMES[0]: 0.002})
+        assert compare("--baseline", "before", "--gate") == 0
+
+    def test_a_folder_of_run_files_is_a_side(self, project: Path) -> None:
+        """As an artifact of another job would be."""
+        write_session(project, "a", 5)
+        (project / ".testinfra" / "runs").rename(project / "downloaded")
+        write_session(project, "b", 3)
+        assert compare("downloaded", "latest") == 0
+
+    def test_the_only_common_profile_is_taken(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """And named in the output."""
+        write_session(project, "a", 5, profile="ci")
+        write_session(project, "b", 3, profile="ci")
+        assert compare("a", "b") == 0
+        assert "profile ci" in capsys.readouterr().out
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("arguments", "status", "message"),
+        [
+            (["nosuch"], 3, "no file, no session"),
+            (["nosuch.json"], 3, "no file 'nosuch.json'"),
+            (["--baseline", "nosuch"], 3, "no baseline was saved as 'nosuch'"),
+            (["--baseline", "../x"], 2, "cannot be saved as '../x'"),
+            (["--save-baseline", "a/b"], 2, "cannot be saved as 'a/b'"),
+            ([], 3, "no baseline at"),
+            (["a", "b", "--threshold", "mean:5%"], 2, "no statistic 'mean'"),
+            (["a", "b", "--profile", "nosuch"], 3, "no runs of the profile 'nosuch'"),
+            (["--baseline", "x", "a", "b"], 2, "only NEW"),
+        ],
+    )
+    def test_a_bad_argument_is_one_line(
+        self,
+        project: Path,
+        capfd: pytest.CaptureFixture[str],
+        arguments: list[str],
+        status: int,
+        message: str,
+    ) -> None:
+        """It names the thing, and its status tells usage from nothing to compare."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3)
+        assert compare(*arguments) == status
+        captured = capfd.readouterr()
+        assert message in captured.err
+        assert captured.out == ""
+        assert "Traceback" not in captured.err
+
+    def test_nothing_in_common_is_status_3(self, project: Path) -> None:
+        """Never green, with or without a gate."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, names=["test_b.py::test_other"])
+        assert compare("a", "b") == 3
+
+    def test_all_failed_is_status_3(self, project: Path) -> None:
+        """No test that passed on both sides is nothing to compare."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, outcome=Outcome.FAILED)
+        assert compare("a", "b") == 3
+
+    def test_tracing_is_refused(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Runs under coverage have no cost to compare."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, is_traced=True)
+        assert compare("a", "b") == 2
+        assert "coverage" in capsys.readouterr().err
+
+    def test_no_session_at_all_is_status_3(self, project: Path) -> None:
+        """A project that was never measured."""
+        assert compare("latest") == 3
+
+
+def git(folder: Path, *arguments: str) -> None:
+    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
+
+
+SUITE = """
+    from hypothesis import given, strategies as st
+    from product import work
+
+    @given(st.integers(0, 9))
+    def test_slow(x): work()
+
+    @given(st.integers(0, 9))
+    def test_steady(x): sum(range(2000))
+"""
+
+
+@pytest.fixture
+def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose second commit makes the product three times slower; both commits are measured."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    git(project, "init", "-q")
+    (project / ".gitignore").write_text(".testinfra\n__pycache__\n.hypothesis\n.pytest_cache\n")
+    (project / "tests").mkdir()
+    (project / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\npythonpath = ['src']\n[tool.testinfra]\npaths = ['tests']\n"
+        "[tool.testinfra.profiles.local]\nmax_examples = 30\n"
+    )
+    (project / "tests" / "test_a.py").write_text(dedent(SUITE))
+    (project / "src").mkdir()
+    for n, turns in enumerate((3000, 9000)):
+        (project / "src" / "product.py").write_text(f"def work():\n    return sum(range({turns}))\n")
+        git(project, "add", "-A")
+        git(project, "commit", "-q", "-m", f"commit {n}")
+        run_testinfra(project, "measure", "--repeats", "5" if n == 0 else "3")
+        if n == 0:
+            run_testinfra(project, "compare", "--save-baseline", "before")
+    return project
+
+
+def run_testinfra(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "atom_testinfra", *arguments]
+    return subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True)
+
+
+class TestRerun:
+    @pytest.mark.nightly
+    def test_a_suspect_runs_again_beside_its_base_commit(self, repository: Path) -> None:
+        """Both sides ran again, in turns, the slow-down is confirmed, and no tree is left behind."""
+        done = run_testinfra(
+            repository, "compare", "--baseline", "before", "--gate", "--reruns", "3", "--json"
+        )
+        assert done.returncode == 1, done.stderr
+        document = json.loads(done.stdout)
+        (slow,) = [c for c in document["changes"] if c["nodeid"].endswith("test_slow")]
+        assert slow["verdict"] == "slower"
+        assert slow["n_runs"] == [3, 3]
+        assert slow["suspected"]["value"] > 1.5
+        assert document["notes"] == []
+        trees = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True)
+        assert len(trees.stdout.splitlines()) == 1
+
+    @pytest.mark.nightly
+    def test_the_base_must_not_be_the_working_tree(self, repository: Path) -> None:
+        """A product that is imported from the working tree on both sides is noticed, and said."""
+        (repository / "tests" / "conftest.py").write_text(
+            f"import sys\nsys.path.insert(0, {str(repository / 'src')!r})\n"
+        )
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "--amend", "-m", "both")
+        git(repository, "stash", "--include-untracked", "--quiet")
+        run_testinfra(repository, "measure", "--repeats", "5")
+        run_testinfra(repository, "compare", "--save-baseline", "same")
+        (repository / "src" / "product.py").write_text("def work():\n    return sum(range(30000))\n")
+        git(repository, "commit", "-q", "-a", "-m", "slower")
+        run_testinfra(repository, "measure", "--repeats", "3")
+        done = run_testinfra(repository, "compare", "--baseline", "same", "--reruns", "3", "--json")
+        assert "'product' was imported from the working tree" in " ".join(json.loads(done.stdout)["notes"])
+
+    def test_a_tree_that_moved_on_is_not_run(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """NEW was measured on another commit than the one here now."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        compare("a", "b")
+        assert "no longer what 'b' measured" in " ".join(capsys.readouterr().out.split())
+
+
+def test_exact_needs_valgrind(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing program is named, with how to get it, before anything is run."""
+    monkeypatch.setattr(instructions.shutil, "which", lambda name: None)
+    write_session(project, "a", 5)
+    write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+    assert compare("a", "b", "--exact") == 2
+    captured = capsys.readouterr()
+    assert "valgrind" in captured.err
+    assert "hint: apt install valgrind" in captured.err

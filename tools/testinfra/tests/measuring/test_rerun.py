@@ -1,0 +1,95 @@
+"""Running a test again: here, and in a second tree with another commit."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from atom_testinfra.core.config import Profile
+from atom_testinfra.core.errors import SubjectError
+from atom_testinfra.core.measurement import Outcome, PinPolicy
+from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
+from atom_testinfra.storage.project import load_project
+
+SUITE = """
+from hypothesis import given, strategies as st
+import product
+
+@given(st.integers())
+def test_one(x):
+    assert product.VERSION == {version}
+
+@given(st.integers())
+def test_two(x):
+    pass
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    done = subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with two commits; the tests of each pass with its own product only."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    root = tmp_path / "project"
+    (root / "src").mkdir(parents=True)
+    git(tmp_path, "init", "-q", str(root))
+    (root / "pyproject.toml").write_text("[tool.testinfra]\n[tool.pytest.ini_options]\ntestpaths = ['.']\n")
+    (root / ".gitignore").write_text("__pycache__\n.hypothesis\n")
+    for version in (1, 2):
+        (root / "src" / "product.py").write_text(f"VERSION = {version}\n")
+        (root / "test_it.py").write_text(SUITE.format(version=version))
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", f"version {version}")
+    return root
+
+
+def rerunner(project: Path, folder: Path) -> Rerunner:
+    spec = SessionSpec(
+        session_id="s",
+        profiles={"local": Profile(max_examples=12)},
+        repeats=5,
+        pins=PinPolicy.RESPECT,
+        seed_set=0,
+        n_workers=0,
+        arguments=["-p", "no:cacheprovider"],
+    )
+    return Rerunner(spec, "local", folder, read_provenance(project, []))
+
+
+def test_each_tree_runs_its_own_commit(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package installed in place is on the import path; the base's copy of it goes before."""
+    monkeypatch.syspath_prepend(project / "src")
+    monkeypatch.setenv("PYTHONPATH", str(project / "src"))
+    again = rerunner(project, tmp_path)
+    with base_tree(load_project(project), git(project, "rev-parse", "HEAD~1"), tmp_path) as there:
+        before = again.run(there, ["test_it.py::test_one"])
+    after = again.run(Tree(project, {}), ["test_it.py::test_one"])
+    for run in (before, after):
+        (record,) = run.measurements
+        assert (record.nodeid, record.outcome) == ("test_it.py::test_one", Outcome.PASSED)
+        assert record.hypothesis is not None
+        assert record.hypothesis.effective == 12
+
+
+def test_a_product_from_the_other_tree_is_refused(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the import path cannot be overridden both sides would be the same code, and that is said."""
+    monkeypatch.setenv("PYTHONPATH", str(project / "src"))
+    again = rerunner(project, tmp_path)
+    with (
+        base_tree(load_project(project), git(project, "rev-parse", "HEAD"), tmp_path) as there,
+        pytest.raises(SubjectError, match="'product' was imported from the working tree"),
+    ):
+        again.run(there, ["test_it.py::test_one"])
