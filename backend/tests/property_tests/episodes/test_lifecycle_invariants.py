@@ -179,9 +179,9 @@ def test_merge_plan_is_one_link_deep(words: list[tuple[str, bool]], threshold: f
 
 @pytest.mark.invariant(31)
 @given(
-    kept=memories(max_size=7),
+    kept=memories(max_size=6),
     threshold=st.sampled_from((0.5, 0.75, 0.85, 0.875, 1.0)),
-    late=memories(max_size=3),
+    late=memories(max_size=2),
 )
 @example(
     kept=[
