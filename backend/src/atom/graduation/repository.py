@@ -1,4 +1,4 @@
-"""Every query of graduation; a row is found through its agent, and so only in its own workspace."""
+"""Every query of graduation; where an id comes from outside, its agent has to be of the workspace."""
 
 from __future__ import annotations
 
@@ -60,14 +60,11 @@ def completed_supervisions(session: Session, *, agent_id: str) -> list[Supervise
     return [_counted(row) for row in session.scalars(query)]
 
 
-def promotions_page(
-    session: Session, *, workspace_id: str, agent_id: str, page: PageRequest
-) -> Page[Promotion]:
+def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Page[Promotion]:
     """Return the agent's promotions, newest first."""
     query = (
         select(Promotion)
-        .join(Agent, Agent.id == Promotion.agent_id)
-        .where(Agent.workspace_id == workspace_id, Promotion.agent_id == agent_id)
+        .where(Promotion.agent_id == agent_id)
         .order_by(Promotion.promoted_at.desc(), Promotion.id.desc())
     )
     if page.after is not None:

@@ -115,9 +115,7 @@ def list_promotions(
 ) -> Page[Promotion]:
     """Return the agent's promotions, newest first."""
     get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
-    return repository.promotions_page(
-        session, workspace_id=workspace_id, agent_id=agent_id, page=page or PageRequest()
-    )
+    return repository.promotions_page(session, agent_id=agent_id, page=page or PageRequest())
 
 
 def _target(agent: Agent, target: AgentStatus | None) -> AgentStatus:

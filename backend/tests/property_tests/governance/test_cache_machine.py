@@ -31,7 +31,7 @@ class Entry:
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """Every operation of the cache, and after each the sizes and counts the model has."""
+    """Invariant 39: never too large, LRU order, hits + misses = lookups, expired never returned."""
 
     @initialize(max_size=st.integers(1, 4))
     def make(self, max_size: int) -> None:
@@ -116,4 +116,4 @@ class CacheMachine(RuleBasedStateMachine):
 
 @pytest.mark.invariant(39)
 class TestCache(CacheMachine.TestCase):
-    """Invariant 39: never larger than allowed, LRU order, hits + misses = lookups, expired never returned."""
+    """Runs the machine."""

@@ -35,7 +35,11 @@ class Entry:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Runs of one workspace are queued, started, ended and called off, while another workspace's wait."""
+    """
+    Invariant 44: priority first, then age; expired or exhausted entries never run.
+
+    Runs of one workspace are queued, started, ended and called off, while another workspace's wait.
+    """
 
     database: ClassVar[Database]
     entries = Bundle("entries")
@@ -152,6 +156,6 @@ def _machine_database(database: Database) -> None:
 
 @pytest.mark.invariant(44)
 class TestQueue(QueueMachine.TestCase):
-    """Invariant 44: priority first, then age; expired or exhausted entries never run."""
+    """Runs the machine."""
 
     settings = settings(DEFAULT_PROFILE, stateful_step_count=20)
