@@ -81,3 +81,8 @@ def test_feedback_stays_inside_its_workspace_and_agent(database: Database) -> No
         session.expire_all()
         assert (written.execution_id, written.original_output) == (own, "41")
         assert session.get_one(Agent, office.agent_id).confidence == 0.48
+
+
+def test_an_output_may_be_long() -> None:
+    """A hundred thousand characters are allowed, one more is not."""
+    assert Reaction(type=FeedbackType.COMMENT, original_output="x" * 100_000).original_output

@@ -162,3 +162,32 @@ def test_proposals_are_listed_newest_first_page_by_page(database: Database) -> N
         assert [row.id for row in whole.items] == written[:2]
         assert whole.next is None
         assert session.query(AgentProposal).count() == 4
+
+
+def test_proposals_of_one_moment_are_on_one_page_each(database: Database) -> None:
+    """Where times are equal, the id orders them, and no page repeats or drops one."""
+    with database.session() as session:
+        office = factories.tenant(session)
+        written = {
+            proposals.propose(session, ManualClock(NOW), **office.agent, type=ProposalType.ACTION).id
+            for _ in range(5)
+        }
+        seen: list[str] = []
+        page = PageRequest(limit=2)
+        while True:
+            found = proposals.list_proposals(session, workspace_id=office.workspace_id, page=page)
+            seen += [row.id for row in found.items]
+            if found.next is None:
+                break
+            page = PageRequest(limit=2, after=found.next)
+        assert seen == sorted(written, reverse=True)
+
+
+def test_a_decision_sees_what_was_committed_meanwhile(database: Database) -> None:
+    """The held row is read anew, although the session knows an older state of it."""
+    with database.session() as session:
+        office = factories.tenant(session)
+        proposal = proposals.propose(session, ManualClock(NOW), **office.agent, type=ProposalType.ACTION)
+        session.connection().execute(AgentProposal.__table__.update().values(status="cancelled"))
+        with pytest.raises(ConflictError, match="cancelled"):
+            take("approve", session, ManualClock(NOW), office, proposal.id)

@@ -105,3 +105,23 @@ def test_expired_entries_of_another_workspace_stay(database: Database) -> None:
         assert queue.cancel_expired_entries(session, clock, workspace_id=office.workspace_id) == 0
         session.expire_all()
         assert running.status == "executing"
+
+
+def test_a_batch_sees_what_was_committed_meanwhile(database: Database) -> None:
+    """The attempts of a held entry are counted from its row, not from what the session remembers."""
+    with database.session() as session:
+        office = factories.tenant(session)
+        entry = factories.queue_entry(session, agent_id=office.agent_id, user_id=office.user_id)
+        session.connection().execute(SupervisedQueueEntry.__table__.update().values(attempt_count=2))
+        queue.claim_batch(session, ManualClock(NOW), workspace_id=office.workspace_id)
+        assert entry.attempt_count == 3
+
+
+def test_entries_of_one_moment_start_by_their_id(database: Database) -> None:
+    """The order does not depend on how the rows lie in the table."""
+    with database.session() as session:
+        office = factories.tenant(session)
+        for id_ in ("c", "a", "b"):
+            factories.queue_entry(session, id=id_, agent_id=office.agent_id, user_id=office.user_id)
+        batch = queue.claim_batch(session, ManualClock(NOW), workspace_id=office.workspace_id)
+        assert [entry.id for entry in batch] == ["a", "b", "c"]

@@ -236,3 +236,41 @@ def test_a_promotion_needs_the_record_of_today(database: Database) -> None:
         with pytest.raises(ConflictError, match="not its next rung"):
             service.promote(session, ManualClock(NOW), decisions(), **promote)
         assert session.query(Promotion).count() == 1
+
+
+def test_a_session_ended_meanwhile_is_over(database: Database) -> None:
+    """The held row is read anew, although the session knows an older state of it."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant = factories.tenant(session)
+        watched = supervision_sessions.start_supervision(
+            session, clock, **tenant.agent, supervisor_id=tenant.user_id
+        )
+        ended = {"status": "failed", "completed_at": NOW, "duration_seconds": 0.0}
+        session.connection().execute(SupervisionSession.__table__.update().values(**ended))
+        with pytest.raises(ConflictError, match="failed"):
+            supervision_sessions.fail_supervision(
+                session, clock, workspace_id=tenant.workspace_id, supervision_id=watched.id
+            )
+
+
+def test_promotions_of_one_moment_are_on_one_page_each(database: Database) -> None:
+    """Where times are equal, the id orders them, and no page repeats or drops one."""
+    with database.session() as session:
+        tenant = factories.tenant(session, status="student")
+        written = []
+        for maturity, target in [
+            ("student", "intern"),
+            ("intern", "supervised"),
+            ("supervised", "autonomous"),
+        ]:
+            practise(session, tenant, 50, maturity)
+            promote = {**tenant.agent, "target": AgentStatus(target), "promoted_by": tenant.user_id}
+            written.append(service.promote(session, ManualClock(NOW), decisions(), **promote).id)
+        seen: list[str] = []
+        page = PageRequest(limit=1)
+        for _ in written:
+            found = service.list_promotions(session, **tenant.agent, page=page)
+            seen += [row.id for row in found.items]
+            page = PageRequest(limit=1, after=found.next)
+        assert seen == sorted(written, reverse=True)
