@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from atom_testinfra.core.measurement import (
     RUN_SCHEMA_VERSION,
+    Collected,
     Cost,
     Kind,
     Machine,
@@ -16,6 +17,7 @@ from atom_testinfra.core.measurement import (
     Property,
     Provenance,
     Run,
+    RunEnd,
     RunHeader,
     Samples,
 )
@@ -48,7 +50,12 @@ def make_run(
         n_workers=0,
         provenance=provenance,
     )
-    return Run(header=header, collected=None, measurements=list(records), end=None)
+    return Run(
+        header=header,
+        collected=Collected(nodeids=[record.nodeid for record in records]),
+        measurements=list(records),
+        end=RunEnd(exit_status=0, wall_s=1, cpu_s=1, outcomes={}),
+    )
 
 
 def make_record(

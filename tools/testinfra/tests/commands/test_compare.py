@@ -60,11 +60,10 @@ def session_run(
 
 
 def write_run(folder: Path, run: Run) -> None:
-    from atom_testinfra.core.measurement import Collected
-
+    assert run.collected is not None
     with RunWriter(folder / f"{run.header.run_id}.jsonl") as writer:
         writer.write(run.header)
-        writer.write(Collected(nodeids=[record.nodeid for record in run.measurements]))
+        writer.write(run.collected)
         for record in run.measurements:
             writer.write(record)
 
@@ -246,15 +245,25 @@ def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (project / "src" / "product.py").write_text(f"def work():\n    return sum(range({turns}))\n")
         git(project, "add", "-A")
         git(project, "commit", "-q", "-m", f"commit {n}")
-        run_testinfra(project, "measure", "--repeats", "5" if n == 0 else "3")
+        measure(project, "5" if n == 0 else "3")
         if n == 0:
-            run_testinfra(project, "compare", "--save-baseline", "before")
+            save(project, "before")
     return project
 
 
 def run_testinfra(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "atom_testinfra", *arguments]
     return subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True)
+
+
+def measure(folder: Path, repeats: str) -> None:
+    done = run_testinfra(folder, "measure", "--profile", "local", "--repeats", repeats)
+    assert done.returncode == 0, done.stderr
+
+
+def save(folder: Path, name: str) -> None:
+    done = run_testinfra(folder, "compare", "--save-baseline", name)
+    assert done.returncode == 0, done.stderr
 
 
 class TestRerun:
@@ -283,11 +292,11 @@ class TestRerun:
         git(repository, "add", "-A")
         git(repository, "commit", "-q", "--amend", "-m", "both")
         git(repository, "stash", "--include-untracked", "--quiet")
-        run_testinfra(repository, "measure", "--repeats", "5")
-        run_testinfra(repository, "compare", "--save-baseline", "same")
+        measure(repository, "5")
+        save(repository, "same")
         (repository / "src" / "product.py").write_text("def work():\n    return sum(range(30000))\n")
         git(repository, "commit", "-q", "-a", "-m", "slower")
-        run_testinfra(repository, "measure", "--repeats", "3")
+        measure(repository, "3")
         done = run_testinfra(repository, "compare", "--baseline", "same", "--reruns", "3", "--json")
         assert "'product' was imported from the working tree" in " ".join(json.loads(done.stdout)["notes"])
 

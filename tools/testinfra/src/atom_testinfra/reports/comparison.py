@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atom_testinfra.core.comparison import ChangeVerdict
+from atom_testinfra.reports.numbers import micros
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,8 +50,8 @@ def _table(changes: list[Change]) -> Table:
         table.add_row(
             Text(change.verdict.value, style=STYLES.get(change.verdict, "")),
             name,
-            _time(change.base_us),
-            _time(change.new_us),
+            micros(change.base_us) if change.ratio else "",
+            micros(change.new_us) if change.ratio else "",
             "" if change.ratio is None else f"{change.ratio.value:.2f}",
         )
     return table
@@ -89,13 +90,3 @@ def _conclude(comparison: Comparison) -> list[str]:
         )
         lines.append(f"The suite as a whole: {comparison.suite_factor:.2f} times the base, {meaning}.")
     return [*lines, *comparison.notes]
-
-
-def _time(us: float | None) -> str:
-    """Return microseconds with three digits and a fitting unit."""
-    if us is None:
-        return ""
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if us >= size:
-            return f"{us / size:.3g} {unit}"
-    return f"{us:.3g} us"

@@ -6,13 +6,20 @@ import os
 import re
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from atom_testinfra.core.baseline import Baseline
-from atom_testinfra.core.errors import ComparisonError, GitError, NothingMeasuredError, RunFileError
+from atom_testinfra.core.errors import (
+    BaselineError,
+    ComparisonError,
+    GitError,
+    NothingMeasuredError,
+    RunFileError,
+)
 from atom_testinfra.core.measurement import Run
 from atom_testinfra.core.sides import (
     baseline_has_calibration,
@@ -64,6 +71,23 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     def session_id(self) -> str | None:
         """The session that the runs belong to."""
         return None if self.baseline else self.runs[0].header.session_id
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The runs behind the figures."""
+        if self.baseline is not None:
+            return self.baseline.provenance.runs
+        return [run.header.run_id for run in self.runs]
+
+    @property
+    def started_at(self) -> datetime:
+        """When the first run began."""
+        text = self.baseline.provenance.started_at if self.baseline else self.runs[0].header.started_at
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError as exc:
+            raise BaselineError(f"{self.label!r} was measured at {text!r}, which is no time") from exc
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     def side(self, statistic: Statistic, profile: str, *, is_calibrated: bool) -> Side:
         """Return the figures of one profile as a side of a comparison."""

@@ -1,0 +1,81 @@
+"""`testinfra history`: shows how the cost of a property went over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from atom_testinfra.core.errors import NothingMeasuredError
+from atom_testinfra.core.history import History, build_histories
+from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.threshold import Statistic
+from atom_testinfra.storage.moments import load_moments
+from atom_testinfra.storage.project import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command(name="history")
+@click.argument("nodeid", required=False)
+@click.option("--profile", metavar="NAME", help="Of this profile; by default the local one.")
+@click.option(
+    "--statistic",
+    type=click.Choice([statistic.value for statistic in Statistic]),
+    default=Statistic.BODY_CPU.value,
+    show_default=True,
+    help="Which cost.",
+)
+@click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, metavar="N")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    nodeid: str | None, *, profile: str | None, statistic: str, last: int, as_json: bool
+) -> ExitStatus:
+    """
+    Show how the cost of each property went over time, with its change points.
+
+    From the last N committed versions of the baseline, the baseline as it is now, and the last N sessions on
+    this machine. NODEID, or a part of it, chooses properties; of a single one every point is listed.
+    """
+    project = load_project(Path.cwd())
+    profile = profile or project.config.targets.local_profile
+    moments = load_moments(project, Statistic(statistic), profile, limit=last)
+    for reason in moments.left_out:
+        click.echo(f"left out: {reason}", err=True)
+    if not moments.found:
+        raise NothingMeasuredError(
+            f"no history: no baseline and no session has the profile {profile!r}",
+            hint="measure, then verify: testinfra measure && testinfra verify",
+        )
+    histories = _choose(build_histories(moments.found), nodeid)
+    if as_json:
+        document = {"profile": profile, "statistic": statistic, "histories": histories}
+        click.echo(msgspec.json.encode(document))
+    else:
+        _print(histories)
+    return ExitStatus.OK
+
+
+def _choose(histories: Sequence[History], nodeid: str | None) -> list[History]:
+    """Return the history of exactly this node id, else those that have it in their name."""
+    exact = [history for history in histories if history.nodeid == nodeid]
+    chosen = exact or [history for history in histories if nodeid is None or nodeid in history.nodeid]
+    if not chosen:
+        raise NothingMeasuredError(f"no property with {nodeid!r} in its name has a history")
+    return chosen
+
+
+def _print(histories: Sequence[History]) -> None:
+    from rich.console import Console
+
+    from atom_testinfra.reports.history import render_histories, render_history
+
+    console = Console(highlight=False)
+    is_plain = not console.encoding.lower().startswith("utf")
+    if len(histories) == 1:
+        console.print(render_history(histories[0], is_plain=is_plain))
+    else:
+        console.print(render_histories(histories, is_plain=is_plain))

@@ -1,0 +1,72 @@
+"""Histories for the terminal: a sparkline for each property, or every point of one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from atom_testinfra.reports.numbers import micros, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atom_testinfra.core.history import History, Point
+
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
+WIDTH = 24
+
+
+def sparkline(values: Sequence[float], *, is_plain: bool = False) -> str:
+    """Return one character for each value, on a scale of ratios from the least to the greatest."""
+    bars = PLAIN_BARS if is_plain else BARS
+    logs = [math.log(value) for value in values]
+    low, spread = min(logs), max(logs) - min(logs)
+    if spread < math.log(1.05):  # a flat line, not noise blown up to the full height
+        return bars[3] * len(logs)
+    return "".join(bars[min(len(bars) - 1, int((value - low) / spread * len(bars)))] for value in logs)
+
+
+def render_histories(histories: Sequence[History], *, is_plain: bool = False) -> Table:
+    """Return a line for each property: its last points, the latest cost, and how that changed."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("test", overflow="fold", ratio=1)
+    table.add_column("", no_wrap=True)
+    table.add_column("latest", justify="right", no_wrap=True)
+    table.add_column("change", justify="right", no_wrap=True)
+    for history in histories:
+        costs = [point.cost_us for point in history.points[-WIDTH:]]
+        name = Text(history.nodeid)
+        for point in history.change_points:
+            name.append(f"\n{_describe(point)}", style="bold")
+        bars = Text(sparkline(costs, is_plain=is_plain))
+        table.add_row(name, bars, micros(costs[-1]), ratio(history.change))
+    return table
+
+
+def render_history(history: History, *, is_plain: bool = False) -> Group:
+    """Return every point of a property, oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("when", "from"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("per example", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for point in history.points:
+        table.add_row(
+            f"{point.at:%Y-%m-%d %H:%M}", Text(point.name), micros(point.cost_us), Text(_remark(point))
+        )
+    costs = [point.cost_us for point in history.points[-WIDTH:]]
+    return Group(Text(history.nodeid, style="bold"), Text(sparkline(costs, is_plain=is_plain)), table)
+
+
+def _remark(point: Point) -> str:
+    if point.change is not None:
+        return f"changed: {ratio(point.change)} from here on"
+    return "another workload from here on" if point.is_new_workload else ""
+
+
+def _describe(point: Point) -> str:
+    return f"{ratio(point.change)} from {point.at:%Y-%m-%d} on, {point.name}"

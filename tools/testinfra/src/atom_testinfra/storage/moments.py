@@ -1,0 +1,86 @@
+"""The points of a history: committed versions of the baseline, the one as it is, and the sessions here."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from atom_testinfra.core.errors import GitError, InfraError
+from atom_testinfra.core.history import Moment, Source
+from atom_testinfra.storage.baseline import load_baseline, parse_baseline
+from atom_testinfra.storage.git import Repository
+from atom_testinfra.storage.recordings import Recording
+from atom_testinfra.storage.runs import list_sessions, load_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.storage.project import Project
+
+NOW = "now"
+"""Stands for the baseline as it is in the working tree."""
+
+
+class Moments(Struct, frozen=True, kw_only=True):
+    """What could be read, and what could not."""
+
+    found: list[Moment]
+    left_out: list[str]
+    """A sentence for each version or session without figures, with the reason."""
+
+
+def load_moments(project: Project, statistic: Statistic, profile: str, *, limit: int) -> Moments:
+    """
+    Return the last `limit` committed baselines and sessions that have figures of a profile.
+
+    Runs count once: a session that became a baseline, or a baseline that was committed twice, is one point.
+    """
+    found: list[Moment] = []
+    left_out: list[str] = []
+    seen: set[str] = set()
+    for name, source, load in _candidates(project, limit, left_out):
+        try:
+            recording = load()
+            if seen.intersection(recording.run_ids):
+                continue
+            seen.update(recording.run_ids)
+            side = recording.side(statistic, profile, is_calibrated=recording.is_calibrated)
+            found.append(Moment(at=recording.started_at, source=source, name=name, side=side))
+        except InfraError as exc:
+            left_out.append(f"{name}: {exc}")
+    return Moments(found=found, left_out=left_out)
+
+
+def _candidates(
+    project: Project, limit: int, left_out: list[str]
+) -> Iterator[tuple[str, Source, Callable[[], Recording]]]:
+    """Yield name and source of every point there may be, with a way to read it."""
+    try:
+        repository = Repository(project.root)
+        revisions = repository.list_revisions(project.baseline, limit)
+    except GitError as exc:
+        left_out.append(f"the baseline's own history: {exc}")
+        revisions = []
+    for revision in revisions:
+        name = revision.commit[:12]
+        yield name, Source.BASELINE, partial(_committed, repository, name, project.baseline)
+    if project.baseline.exists():
+        yield NOW, Source.BASELINE, partial(_current, project.baseline)
+    for session_id in sorted(list_sessions(project.runs))[-limit:]:
+        yield session_id, Source.SESSION, partial(_session, project.runs, session_id)
+
+
+def _committed(repository: Repository, commit: str, path: Path) -> Recording:
+    return Recording(label=commit, baseline=parse_baseline(repository.read(commit, path), commit))
+
+
+def _current(path: Path) -> Recording:
+    return Recording(label=NOW, baseline=load_baseline(path))
+
+
+def _session(folder: Path, session_id: str) -> Recording:
+    return Recording(label=session_id, runs=load_session(folder, session_id))

@@ -1,0 +1,145 @@
+"""`testinfra history`: from committed baselines and from sessions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
+
+from atom_testinfra.cli import main
+from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.config import Targets
+from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.verification import complete
+from atom_testinfra.reports.history import sparkline
+from atom_testinfra.storage.baseline import save_baseline
+from atom_testinfra.storage.runs import RunWriter, prepare_folder
+
+FILE = "performance_baseline.json"
+NAMES = ["test_a.py::test_x[[red]1[/]]", "test_a.py::test_y"]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
+
+
+def a_session(day: int, cost_s: float) -> list[Run]:
+    """Five runs of two properties; the first one has the cost."""
+    runs = []
+    for repeat in range(5):
+        run = make_run([make_record(NAMES[0], cost_s), make_record(NAMES[1])], repeat=repeat)
+        header = replace(
+            run.header,
+            session_id=f"s{day}",
+            run_id=f"s{day}-r{repeat}",
+            started_at=f"2026-01-{day:02}T00:00:00Z",
+        )
+        runs.append(replace(run, header=header))
+    return runs
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository in which the baseline was committed on twelve days; on the seventh a cost doubled."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    git(tmp_path, "init", "-q")
+    (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\n")
+    (tmp_path / FILE).write_text('{"targets_met": {"full_suite_under_5min": true}}')
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "typed in by hand")
+    (tmp_path / FILE).unlink()
+    for day in range(1, 13):
+        evidence = gather_evidence(a_session(day, 0.001 if day < 7 else 0.002), targets=Targets(), tiers={})
+        save_baseline(tmp_path / FILE, complete(evidence, f"2026-01-{day:02}T01:00:00Z"))
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-q", "-m", f"day {day}")
+    return tmp_path
+
+
+def history(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, list[dict[str, object]]]:
+    """The points of `--json`, by node id."""
+    assert main(["history", "--json", *arguments]) == 0
+    document = json.loads(capsys.readouterr().out)
+    return {entry["nodeid"]: entry["points"] for entry in document["histories"]}
+
+
+def test_committed_baselines_are_points_and_the_change_is_marked(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve days, one step up on the seventh, and none for the steady test."""
+    points = history(capsys)
+    changed = [point["at"] for point in points[NAMES[0]] if "change" in point]
+    assert changed == ["2026-01-07T00:00:00Z"]
+    assert [len(entry) for entry in points.values()] == [12, 12]
+    assert not any("change" in point for point in points[NAMES[1]])
+
+
+def test_sessions_continue_the_history_and_count_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session that became the last baseline is not told twice; a later one is a further point."""
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    for run in [*a_session(12, 0.002), *a_session(13, 0.002)]:
+        with RunWriter(folder / f"{run.header.run_id}.jsonl") as writer:
+            for record in (run.header, run.collected, *run.measurements, run.end):
+                assert record is not None
+                writer.write(record)
+    points = history(capsys)[NAMES[0]]
+    assert [point["source"] for point in points] == ["baseline"] * 12 + ["session"]
+
+
+def test_the_table_has_a_line_for_each_property(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sparkline, latest cost and change fit 80 columns, and brackets stay brackets."""
+    assert main(["history"]) == 0
+    captured = capsys.readouterr()
+    assert NAMES[0] in captured.out
+    assert "2.00x" in captured.out
+    assert "2.00x from 2026-01-07 on" in captured.out
+    assert max(map(len, captured.out.splitlines())) <= 80
+    assert "left out" in captured.err  # the version that was typed in by hand
+
+
+def test_one_property_is_told_point_by_point(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every point with its time, commit and cost."""
+    assert main(["history", "test_y"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("2026-01-" in line for line in lines) == 12
+
+
+def test_the_last_points_can_be_chosen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--last 3` reads three versions of the file."""
+    assert len(history(capsys, "--last", "3")[NAMES[0]]) == 3
+
+
+@pytest.mark.parametrize("arguments", [["nosuch"], ["--profile", "nosuch"]])
+def test_nothing_to_show_is_status_3(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """An unknown property or profile is named."""
+    assert main(["history", *arguments]) == 3
+    assert "'nosuch'" in capsys.readouterr().err
+
+
+def test_without_git_sessions_alone_make_a_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is no repository says so on stderr, and shows what there is."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    assert main(["history"]) == 3
+    assert "not a git repository" in capsys.readouterr().err
+
+
+def test_sparkline_shows_ratios() -> None:
+    """Lowest and highest at the ends, equal steps for equal ratios, and noise below 5 % flat."""
+    assert sparkline([1, 2, 4, 8, 16, 32, 64, 128]) == "▁▂▃▄▅▆▇█"
+    assert sparkline([1.0, 1.02, 0.99]) == "▄▄▄"
+    assert sparkline([1, 100], is_plain=True) == "_@"
