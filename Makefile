@@ -6,8 +6,8 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci test-postgres test-integration perf-baseline lint check format typecheck \
-	invariants docs report serve create-key bench-floor bench-baseline bench-report bench-overhead
+.PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
+	typecheck invariants schemas docs report serve create-key bench-floor bench-baseline bench-report bench-overhead
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: install ## both packages' tests, 200 examples a property
 
 test-ci: export CI = true
 test-ci: test ## the same with the CI profile: 50 examples
+
+test-nightly: install ## minutes long: 100,000 hostile baselines of each kind, 500 killed writers
+	cd tools/testinfra && $(BIN)/python -m pytest tests/property/test_hostile_baselines.py --hypothesis-profile nightly -n auto
+	cd tools/testinfra && $(BIN)/python -m pytest -m nightly -n auto
 
 test-postgres: install ## the backend's tests on a PostgreSQL server, found or started
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto'
@@ -78,6 +82,9 @@ typecheck: install ## mypy, strict
 
 invariants: install ## write backend/tests/INVARIANTS.md from the tests
 	cd backend && $(BIN)/python -m tests.invariants
+
+schemas: install ## write the JSON Schemas that the tool ships from its types
+	$(BIN)/python tools/testinfra/scripts/write_schemas.py
 
 ##@ benchmarks: each prints its figures and keeps them in benchmarks/results/
 bench-floor: install ## the named properties against an empty body and a fresh schema per example
