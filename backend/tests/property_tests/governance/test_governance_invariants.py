@@ -212,6 +212,19 @@ def test_no_answer_is_older_than_the_status(
                 assert answer == service.enforce(session, **office.agent, action=action).decision
 
 
+@pytest.mark.invariant(39)
+@given(ttl_s=st.integers(1, 120), beyond_us=st.sampled_from([-1, 0, 1]) | st.integers(-(10**6), 10**6))
+@example(ttl_s=60, beyond_us=0)
+@example(ttl_s=60, beyond_us=1)
+def test_an_answer_lives_as_long_as_it_may(ttl_s: int, beyond_us: int) -> None:
+    """Invariant 39: at its full age an answer is still given, a microsecond later it is gone."""
+    clock = ManualClock(NOW)
+    cache: GovernanceCache[str] = GovernanceCache(clock, ttl=timedelta(seconds=ttl_s))
+    cache.set("agent", "list", "yes")
+    clock.advance(timedelta(seconds=ttl_s, microseconds=beyond_us))
+    assert cache.get("agent", "list") == ("yes" if beyond_us <= 0 else None)
+
+
 @pytest.mark.invariant(40)
 @given(percent=gov.hundredths, outcomes=st.lists(gov.outcomes, min_size=1, max_size=8))
 @example(percent=50, outcomes=[(True, Impact.LOW)] * 8)
