@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from statistics import median, mode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.comparison import Series, Side
 from atom_testinfra.core.errors import NothingMeasuredError
@@ -14,7 +14,7 @@ from atom_testinfra.core.threshold import Statistic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atom_testinfra.core.baseline import Baseline, ProfileCost, PropertyCost
+    from atom_testinfra.core.baseline import Baseline, ProfileCost
     from atom_testinfra.core.measurement import Measurement, Property, Run
 
 _ENDED = {
@@ -73,25 +73,25 @@ def side_from_baseline(
     label: str, baseline: Baseline, statistic: Statistic, profile: str, *, is_calibrated: bool = True
 ) -> Side:
     """Return what each property cost in the runs behind a baseline."""
-    costs = {
-        nodeid: (subject, subject.profiles[profile])
+    # Of each property only this much is kept: 100,000 of them, decoded whole, would not fit.
+    kept = {
+        nodeid: _Kept(
+            _seconds_of_cost(cost, statistic), cost.runs.calibration_s, cost.max_examples, subject.digest
+        )
         for nodeid, subject in baseline.properties.items()
-        if profile in subject.profiles
+        if (cost := subject.profiles.get(profile)) is not None
     }
-    if not costs:
+    if not kept:
         profiles = ", ".join(sorted(baseline.provenance.max_examples))
         raise NothingMeasuredError(
             f"{label!r} has no figures for the profile {profile!r}",
             hint=f"choose one with --profile: {profiles}",
         )
-    by_run = _calibrations_by_run([cost for _, cost in costs.values()]) if is_calibrated else None
+    by_run = _calibrations_by_run([one.calibrations_s for one in kept.values()]) if is_calibrated else None
     unit_us = median(by_run) * 1e6 if by_run else 1e6
     provenance = baseline.provenance
     seed_set = min(provenance.seed_sets, default=0)
-    tests = {
-        nodeid: _series_of_cost(subject, cost, statistic, by_run, unit_us, seed_set)
-        for nodeid, (subject, cost) in costs.items()
-    }
+    tests = {nodeid: _series_of_kept(one, by_run, unit_us, seed_set) for nodeid, one in kept.items()}
     for excluded in baseline.excluded:
         if excluded.profile == profile:
             tests.setdefault(excluded.nodeid, Series(values=[], problem=excluded.reason.rstrip(".")))
@@ -177,18 +177,20 @@ def _count_examples(subject: Property) -> int:
     return subject.n_explicit + (generate.n_valid if generate is not None else 0)
 
 
-def _series_of_cost(
-    subject: PropertyCost,
-    cost: ProfileCost,
-    statistic: Statistic,
-    by_run: Sequence[float] | None,
-    unit_us: float,
-    seed_set: int,
-) -> Series:
-    values = _seconds_of_cost(cost, statistic)
+class _Kept(NamedTuple):
+    """What a comparison needs of a property in a baseline."""
+
+    values_s: list[float]
+    calibrations_s: list[float]
+    max_examples: int
+    digest: str | None
+
+
+def _series_of_kept(one: _Kept, by_run: Sequence[float] | None, unit_us: float, seed_set: int) -> Series:
+    values = one.values_s
     problem = None
     if by_run is not None:
-        calibrations = by_run if len(by_run) == len(values) else cost.runs.calibration_s
+        calibrations = by_run if len(by_run) == len(values) else one.calibrations_s
         if len(calibrations) == len(values) and min(calibrations) > 0:
             values = [s / c for s, c in zip(values, calibrations, strict=True)]
         else:
@@ -196,8 +198,8 @@ def _series_of_cost(
     return Series(
         values=values,
         unit_us=unit_us,
-        workload=_workload(cost.max_examples, seed_set),
-        digest=subject.digest,
+        workload=_workload(one.max_examples, seed_set),
+        digest=one.digest,
         problem=problem,
     )
 
@@ -210,10 +212,10 @@ def _seconds_of_cost(cost: ProfileCost, statistic: Statistic) -> list[float]:
     return [s / n_examples for s in seconds]
 
 
-def _calibrations_by_run(costs: Sequence[ProfileCost]) -> list[float]:
+def _calibrations_by_run(calibrations: Sequence[list[float]]) -> list[float]:
     """Return the median over the tests of each run's calibration, from the tests that ran in all of them."""
-    n_runs = mode([len(cost.runs.calibration_s) for cost in costs])
-    lists = [cost.runs.calibration_s for cost in costs if len(cost.runs.calibration_s) == n_runs]
+    n_runs = mode([len(one) for one in calibrations])
+    lists = [one for one in calibrations if len(one) == n_runs]
     return [median(column) for column in zip(*lists, strict=True)]
 
 
