@@ -7,7 +7,7 @@ The session fixture `database` offers four ways in, all usable inside `@given`:
   depend on a commit: inside it a commit only releases a savepoint, and constraints deferred to the commit are
   not checked.
 - `sessions()`: a maker of sessions that really commit; the database is put back to its migrated state
-  afterwards. On SQLite they share one connection: one session at a time.
+  afterwards. On SQLite one of them writes at a time, the next one waits and gives up.
 - `prepared(setup)`: the same on a database that has the rows of `setup`, a function of a module: its rows are
   written once and copied on SQLite. For a property whose examples all begin alike.
 - `clone()`: a database of its own with as many connections as wanted, a file on SQLite; for threads and
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, func, make_url, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import migrate
@@ -39,6 +39,7 @@ Value = TypeVar("Value")
 Setup = Callable[[sessionmaker[Session]], Value]
 
 URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
+MEMORY_SHARED_SINCE = (3, 36)
 MEMORY_FILES = Path("/dev/shm")
 ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
@@ -133,26 +134,42 @@ class Database(ABC):
 
 
 class SqliteDatabase(Database):
-    """SQLite in memory; put back by copying the pages of a template over it."""
+    """
+    SQLite in memory, under a name that several connections share; put back by copying a template over it.
+
+    A connection of its own copies, and then gives the schema its old version number again: the connections of
+    the engine see new pages under the schema they know, and keep their prepared statements. Without that each
+    example would parse the definition of every table anew.
+    """
 
     def __init__(self) -> None:
+        if sqlite3.sqlite_version_info < MEMORY_SHARED_SINCE:
+            msg = f"SQLite {sqlite3.sqlite_version} cannot share a database in memory; 3.36 or newer can"
+            raise RuntimeError(msg)
         migrated = create_engine("sqlite://")
         migrate.upgrade(migrated)
-        self._migrated = _Template(migrated, None)
+        with migrated.connect() as connection:
+            self._migrated = _Template(_driver(connection), None)
         migrated.dispose()
+        name = f"file:/atom_{secrets.token_hex(6)}?vfs=memdb"
+        self._copier = sqlite3.connect(name, uri=True, check_same_thread=False)
         self._prepared: dict[Setup[Any], _Template] = {}
         self._state: tuple[_Template | None, int] = (None, 0)
-        super().__init__(create_engine("sqlite://"))
+        super().__init__(create_engine(f"sqlite:///{name}&uri=true"))
         self._restore()
 
     def close(self) -> None:
         super().close()
-        for template in (self._migrated, *self._prepared.values()):
-            template.connection.close()
+        for connection in (self._copier, *self._connections()):
+            connection.close()
+
+    def _connections(self) -> Iterator[sqlite3.Connection]:
+        yield self._migrated.connection
+        yield from (template.connection for template in self._prepared.values())
 
     def _prepare(self, setup: Setup[Value]) -> Value:
         if setup not in self._prepared:
-            self._prepared[setup] = _Template(self.engine, super()._prepare(setup))
+            self._prepared[setup] = _Template(self._copier, super()._prepare(setup))
         self._load(self._prepared[setup])
         return self._prepared[setup].value
 
@@ -160,10 +177,11 @@ class SqliteDatabase(Database):
         self._load(self._migrated)
 
     def _load(self, template: _Template) -> None:
-        driver = _driver(self.engine)
-        if self._state != (template, driver.total_changes):
-            template.connection.backup(driver)
-            self._state = (template, driver.total_changes)
+        # The number of the data counts the commits of other connections: as before means nothing was written.
+        if self._state != (template, _pragma(self._copier, "data_version")):
+            template.connection.backup(self._copier, progress=_refuse_to_wait)
+            self._copier.execute(f"PRAGMA schema_version = {template.schema_version}")
+            self._state = (template, _pragma(self._copier, "data_version"))
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:
@@ -175,12 +193,24 @@ class SqliteDatabase(Database):
 
 
 class _Template:
-    """A copy of an in-memory database, and the value that goes with it."""
+    """A copy of a database in memory, and the value that goes with it."""
 
-    def __init__(self, engine: Engine, value: Any) -> None:
+    def __init__(self, source: sqlite3.Connection, value: Any) -> None:
         self.connection = sqlite3.connect(":memory:", check_same_thread=False)
         self.value = value
-        _driver(engine).backup(self.connection)
+        source.backup(self.connection, progress=_refuse_to_wait)
+        self.schema_version = _pragma(source, "schema_version")
+
+
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+    if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        msg = "a session was left open: close it before the block of the database ends"
+        raise RuntimeError(msg)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
 
 
 def _rows(driver: Any, table: str) -> list[str]:
@@ -188,10 +218,8 @@ def _rows(driver: Any, table: str) -> list[str]:
     return sorted(map(repr, driver.fetchall()))
 
 
-def _driver(engine: Engine) -> sqlite3.Connection:
-    """The one connection of an in-memory engine."""
-    with engine.connect() as connection:
-        driver = connection.connection.dbapi_connection
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.dbapi_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
 

@@ -106,3 +106,31 @@ def test_a_change_inside_json_is_written(database: Database) -> None:
             agent.configuration["model"] = "small"
         with unit_of_work(sessions) as session:
             assert session.get_one(agents.Agent, agent_id).configuration == {"model": "small"}
+
+
+def test_a_database_is_put_back_while_other_connections_stay_open(database: Database) -> None:
+    """A connection that read before the database was put back reads the migrated state afterwards."""
+    with database.sessions() as sessions:
+        with unit_of_work(sessions) as session:
+            factories.workspace(session)
+        with unit_of_work(sessions) as session:
+            assert n_workspaces(session) == 1
+    with database.sessions() as sessions, unit_of_work(sessions) as session:
+        assert n_workspaces(session) == 0
+
+
+def two_workspaces(sessions) -> int:
+    with unit_of_work(sessions) as session:
+        factories.workspace(session)
+        factories.workspace(session)
+        return n_workspaces(session)
+
+
+def test_a_prepared_database_has_its_rows_each_time(database: Database) -> None:
+    """What one block adds is not there for the next, and nothing is left behind in the end."""
+    for _ in range(3):
+        with database.prepared(two_workspaces) as (sessions, count), unit_of_work(sessions) as session:
+            assert n_workspaces(session) == count == 2
+            factories.workspace(session)
+    with database.session() as session:
+        assert n_workspaces(session) == 0
