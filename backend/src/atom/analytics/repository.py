@@ -8,7 +8,6 @@ from sqlalchemy import case, delete, insert, update
 
 from atom.analytics.models import Alert, AlertRule, IntegrationCalls, MetricPoint, WorkflowEvent
 from atom.db.statements import rows_changed, table_of, upsert
-from atom.kit.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +50,7 @@ def delete_rule(session: Session, workspace_id: str, rule_id: str) -> bool:
 
 def fire_alert(session: Session, rule_id: str, *, value: float, at: datetime) -> bool:
     """Write an alert unless its rule has an unresolved one; return whether it was written."""
-    values = {"id": new_id(), "rule_id": rule_id, "fired_at": at, "fired_value": value}
+    values = {"rule_id": rule_id, "fired_at": at, "fired_value": value}
     statement = upsert(session, Alerts).on_conflict_do_nothing().returning(Alerts.c.id)
     return session.execute(statement, [values]).first() is not None
 

@@ -9,7 +9,6 @@ from sqlalchemy import BigInteger, Row, and_, bindparam, case, cast, func, inser
 from atom.budgets.models import Project, ProjectTask, ReservationStatus, SpendCategory, SpendReservation
 from atom.db.statements import rows_changed, table_of, upsert
 from atom.identity.models import User
-from atom.kit.ids import new_id
 from atom.ledger.models import Account, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, AccountType, Side
 
@@ -170,7 +169,6 @@ def net_expense_minor(session: Session, workspace_id: str, project_id: str) -> i
 def ensure_category(session: Session, workspace_id: str, name: str) -> None:
     """Write the category without a limit, unless the workspace has it."""
     values = {
-        "id": new_id(),
         "workspace_id": workspace_id,
         "name": name,
         "spent_minor": 0,

@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, insert, select, tuple_, update
 
 from atom.db.statements import rows_changed, table_of
 from atom.kit.errors import NotFoundError, StaleVersionError
-from atom.kit.ids import new_id
 from atom.workflows.models import WorkflowExecution, WorkflowStepExecution
 from atom.workflows.states import StepStatus
 
@@ -56,7 +55,6 @@ def add_execution(session: Session, values: Mapping[str, Any], step_ids: Iterabl
         ADD_STEPS,
         [
             {
-                "id": new_id(),
                 "execution_id": values["id"],
                 "step_id": step_id,
                 "sequence_order": place,
