@@ -7,7 +7,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
-	typecheck invariants schemas docs report serve create-key bench-floor bench-baseline bench-report bench-overhead
+	typecheck invariants schemas docs report serve create-key bench-floor bench-baseline bench-report bench-overhead \
+	bench-compare
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +99,9 @@ bench-report: install ## what a report on 1,000 to 50,000 tests costs
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
+
+bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP=--keep for the full one
+	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)

@@ -18,23 +18,21 @@ import contextlib
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
+
+from evidence import save, table
 
 from atom_testinfra.core.comparison import ChangeVerdict, Comparison, compare_sides
 from atom_testinfra.core.confirmation import confirm_suspects
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.statistics import deviation, quantile
 from atom_testinfra.core.threshold import Threshold, parse_threshold
-from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.storage.runs import load_run
 
 if TYPE_CHECKING:
@@ -140,7 +138,7 @@ class Experiment:
 
     def __init__(self, subject: Subject, threshold: Threshold, lag: int) -> None:
         self.subject = subject
-        self._threshold = threshold
+        self.threshold = threshold
         self._lag = lag
         self._sessions: list[list[Run]] = []
         self.tallies = {factor: Tally(factor) for factor in (1.0, *FACTORS)}
@@ -162,6 +160,18 @@ class Experiment:
                     self._compare(factor, base, [self.subject.run(extra) for _ in range(N_NEW)], extra)
             say(self.describe())
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the conditions and the counts."""
+        return {
+            "threshold": str(self.threshold),
+            "base_runs": N_BASE,
+            "new_runs": N_NEW,
+            "rerun_pairs": N_AGAIN,
+            "load_average": {str(q): round(quantile(self.loads, q), 2) for q in (0.1, 0.5, 0.9)},
+            "cpu_share": {str(q): round(quantile(self.shares, q), 3) for q in (0.1, 0.5, 0.9)},
+            "rates": [tally.to_json() for tally in self.tallies.values()],
+        }
+
     def describe(self) -> str:
         """Return the rates so far in one line."""
         parts = [
@@ -171,9 +181,9 @@ class Experiment:
         return f"{self.subject.n_runs} runs; slower before/after rerun {', '.join(parts)}"
 
     def _compare(self, factor: float, base: list[Run], new: list[Run], extra: Extra) -> None:
-        base_side = side_from_runs("base", base, self._threshold.statistic, PROFILE)
-        new_side = side_from_runs("new", new, self._threshold.statistic, PROFILE)
-        first = compare_sides(base_side, new_side, self._threshold)
+        base_side = side_from_runs("base", base, self.threshold.statistic, PROFILE)
+        new_side = side_from_runs("new", new, self.threshold.statistic, PROFILE)
+        first = compare_sides(base_side, new_side, self.threshold)
         final = confirm_suspects(
             first,
             base=base_side,
@@ -236,67 +246,66 @@ def loaded(n_processes: int) -> Iterator[None]:
             process.wait()
 
 
-def judge(tallies: dict[float, Tally]) -> list[str]:
-    """Return which of the promised rates were missed."""
+def judge(tallies: dict[float, Tally]) -> list[tuple[str, str, str, str, bool]]:
+    """Return what was promised, how it came out, and whether it holds."""
+    same, half, twice = (tallies[factor] for factor in (1.0, *FACTORS))
     promises = [
-        ("false alarms before the rerun", tallies[1.0].n_first, tallies[1.0].n_tests, 0.02, False),
-        ("false alarms after the rerun", tallies[1.0].n_final, tallies[1.0].n_tests, 0.003, False),
-        ("1.5x slow-downs found", tallies[1.5].n_final, tallies[1.5].n_tests, 0.80, True),
-        ("2x slow-downs found", tallies[2.0].n_final, tallies[2.0].n_tests, 0.95, True),
+        ("false alarms before the rerun", same.n_first, same.n_tests, 0.02, False),
+        ("false alarms after the rerun", same.n_final, same.n_tests, 0.003, False),
+        ("1.5x slow-downs found", half.n_final, half.n_tests, 0.80, True),
+        ("2x slow-downs found", twice.n_final, twice.n_tests, 0.95, True),
     ]
-    missed = []
+    rows = []
     for name, n, total, limit, is_floor in promises:
         share = n / total if total else math.nan
         is_met = total > 0 and (share >= limit if is_floor else share <= limit)
-        sign = "at least" if is_floor else "at most"
-        print(f"{'met   ' if is_met else 'MISSED'} {name}: {n} of {total}, {share:.2%} ({sign} {limit:.1%})")
-        if not is_met:
-            missed.append(name)
-    return missed
+        promise = f"{'at least' if is_floor else 'at most'} {limit:.1%}"
+        rows.append((name, f"{n} of {total}", f"{share:.2%}", promise, is_met))
+    return rows
+
+
+def describe(experiment: Experiment, rows: list[tuple[str, str, str, str, bool]], n_busy: int) -> str:
+    """Return the results as Markdown."""
+    lines = [(*row[:4], "met" if row[4] else "MISSED") for row in rows]
+    load, share = (quantile(values, 0.5) for values in (experiment.loads, experiment.shares))
+    return (
+        table(("", "tests", "rate", "promised", ""), lines)
+        + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW};"
+        f" suspects run again {N_AGAIN} times on each side; threshold {experiment.threshold}."
+        f" Busy processes beside it: {n_busy}; median load average {load:.1f},"
+        f" median share of a core {share:.0%}."
+    )
 
 
 def main() -> int:
+    """Run the experiment, print both rates, and fail when a promise is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--comparisons", type=int, default=20, help="of the suite with itself (default: 20)")
+    parser.add_argument("--comparisons", type=int, default=10, help="of the suite with itself (default: 10)")
     parser.add_argument("--slow-every", type=int, default=2, help="comparisons between two A/B ones")
     parser.add_argument("--lag", type=int, default=5, help="sessions between base and new")
     parser.add_argument("--load", type=int, default=1, help="busy processes meanwhile (default: 1)")
-    parser.add_argument("--threshold", default="body_cpu:25%")
-    parser.add_argument("--output", type=Path, help="write the results here, as JSON")
+    parser.add_argument("--threshold", default="body_cpu:25%", help="as for `testinfra compare`")
+    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/compare_power.*")
     options = parser.parse_args()
-    began, began_at = time.monotonic(), datetime.now(UTC)
     with tempfile.TemporaryDirectory() as folder, loaded(options.load):
-        experiment = Experiment(Subject(Path(folder)), parse_threshold(options.threshold), options.lag)
-        experiment.run(
-            options.comparisons, options.slow_every, lambda line: print(line, file=sys.stderr, flush=True)
-        )
-        n_runs = experiment.subject.n_runs
-    missed = judge(experiment.tallies)
-    if options.output:
-        provenance = read_provenance(SUBJECT, ["python", "benchmarks/compare_power.py", *sys.argv[1:]])
-        results = {
-            "began_at": began_at.isoformat(timespec="seconds"),
-            "lasted_s": round(time.monotonic() - began),
-            "command": provenance.command,
-            "commit": provenance.commit,
-            "is_dirty": provenance.is_dirty,
-            "python": platform.python_version(),
-            "versions": provenance.versions,
-            "machine": {"cpu": provenance.machine.cpu, "n_cpus": provenance.machine.n_cpus},
-            "threshold": str(parse_threshold(options.threshold)),
-            "runs": n_runs,
-            "base_runs": N_BASE,
-            "new_runs": N_NEW,
-            "rerun_pairs": N_AGAIN,
-            "load_average": {str(q): round(quantile(experiment.loads, q), 2) for q in (0.1, 0.5, 0.9)},
-            "cpu_share": {str(q): round(quantile(experiment.shares, q), 3) for q in (0.1, 0.5, 0.9)},
-            "missed": missed,
-            "rates": [tally.to_json() for tally in experiment.tallies.values()],
-        }
-        options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    return 1 if missed else 0
+        subject = Subject(Path(folder))
+        experiment = Experiment(subject, parse_threshold(options.threshold), options.lag)
+        experiment.run(options.comparisons, options.slow_every, say)
+    rows = judge(experiment.tallies)
+    report = describe(experiment, rows, options.load)
+    if options.keep:
+        command = " ".join(["python", "benchmarks/compare_power.py", *sys.argv[1:]])
+        save("compare_power", command, experiment.to_json() | {"runs": subject.n_runs}, report)
+    else:
+        print(report)
+    return 0 if all(row[4] for row in rows) else 1
+
+
+def say(line: str) -> None:
+    """Show how far it has come."""
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
