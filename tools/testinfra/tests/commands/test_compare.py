@@ -18,7 +18,7 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.cli import main
 from atom_testinfra.core.measurement import Outcome, Run
 from atom_testinfra.measuring import instructions
-from atom_testinfra.storage.runs import RunWriter, prepare_folder
+from atom_testinfra.storage.runs import prepare_folder, save_run
 
 NAMES = [f"test_a.py::test_{i}" for i in range(6)]
 
@@ -61,11 +61,7 @@ def session_run(
 
 def write_run(folder: Path, run: Run) -> None:
     assert run.collected is not None
-    with RunWriter(folder / f"{run.header.run_id}.jsonl") as writer:
-        writer.write(run.header)
-        writer.write(run.collected)
-        for record in run.measurements:
-            writer.write(record)
+    save_run(run, folder / f"{run.header.run_id}.jsonl")
 
 
 def compare(*arguments: str) -> int:

@@ -17,7 +17,7 @@ from atom_testinfra.core.measurement import Run
 from atom_testinfra.core.verification import complete
 from atom_testinfra.reports.history import sparkline
 from atom_testinfra.storage.baseline import save_baseline
-from atom_testinfra.storage.runs import RunWriter, prepare_folder
+from atom_testinfra.storage.runs import prepare_folder, save_run
 
 FILE = "performance_baseline.json"
 NAMES = ["test_a.py::test_x[[red]1[/]]", "test_a.py::test_y"]
@@ -88,10 +88,7 @@ def test_sessions_continue_the_history_and_count_once(
     folder = project / ".testinfra" / "runs"
     prepare_folder(folder)
     for run in [*a_session(12, 0.002), *a_session(13, 0.002)]:
-        with RunWriter(folder / f"{run.header.run_id}.jsonl") as writer:
-            for record in (run.header, run.collected, *run.measurements, run.end):
-                assert record is not None
-                writer.write(record)
+        save_run(run, folder / f"{run.header.run_id}.jsonl")
     points = history(capsys)[NAMES[0]]
     assert [point["source"] for point in points] == ["baseline"] * 12 + ["session"]
 

@@ -18,7 +18,7 @@ from tests.strategies import a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.measurement import Collected, Outcome, Pin, Run
-from atom_testinfra.storage.runs import RunWriter
+from atom_testinfra.storage.runs import save_run
 
 BODIES = {"tests/test_a.py::test_a": 100.0, "tests/test_a.py::test_b": 900.0}
 CUT_OFF = replace(a_run([a_measurement()], end=None), collected=Collected(nodeids=["tests/t.py::test_late"]))
@@ -42,10 +42,7 @@ class Project:
 
     def record(self, runs: list[Run]) -> None:
         for run in runs:
-            with RunWriter(self.root / ".testinfra" / "runs" / f"{run.header.run_id}.jsonl") as writer:
-                for record in (run.header, run.collected, *run.measurements, run.end):
-                    if record is not None:
-                        writer.write(record)
+            save_run(run, self.root / ".testinfra" / "runs" / f"{run.header.run_id}.jsonl")
 
     def read(self) -> Any:
         return json.loads(self.baseline.read_text())

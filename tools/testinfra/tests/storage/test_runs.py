@@ -21,9 +21,11 @@ from atom_testinfra.core.measurement import (
     RunEnd,
     RunHeader,
 )
+from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.runs import (
-    RunWriter,
     append,
+    cannot,
+    encode,
     list_sessions,
     load_run,
     load_session,
@@ -77,7 +79,7 @@ def write(path: Path, records: list[object]) -> Path:
     """Write a run file."""
     with RunWriter(path) as writer:
         for record in records:
-            writer.write(record)  # type: ignore[arg-type]
+            writer.write_line(encode(record))
     return path
 
 
@@ -146,8 +148,9 @@ def test_an_existing_file_is_never_written_to(tmp_path: Path) -> None:
     """A run file belongs to one run."""
     path = write(tmp_path / "run.jsonl", RECORDS)
     before = path.read_bytes()
-    with pytest.raises(RunFileError, match="exists already"):
+    with pytest.raises(FileExistsError) as caught:
         RunWriter(path)
+    assert "exists already" in str(cannot("create", path, caught.value))
     assert path.read_bytes() == before
 
 
@@ -160,13 +163,15 @@ def test_a_writer_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the file and what to do; what was written before stays."""
     writer = RunWriter(tmp_path / "run.jsonl")
-    writer.write(RECORDS[0])  # type: ignore[arg-type]
+    writer.write_line(encode(RECORDS[0]))
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr(writer, "_file", full)
-    with pytest.raises(RunFileError, match="No space left") as caught:
-        writer.write(measurement())
+    with pytest.raises(OSError, match="No space left") as caught:
+        writer.write_line(encode(measurement()))
     os.close(full)
-    assert caught.value.hint == "free some space; what was recorded before is kept"
+    error = cannot("write", writer.path, caught.value)
+    assert "cannot write" in str(error)
+    assert error.hint == "free some space; what was recorded before is kept"
     assert load_run(tmp_path / "run.jsonl").header == RECORDS[0]
 
 
@@ -176,21 +181,21 @@ def test_a_read_only_folder_is_an_error_that_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(RunFileError, match="Permission denied"):
+    with pytest.raises(PermissionError):
         RunWriter(folder / "run.jsonl")
 
 
 def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
     """A test that forks and lets the child run on does not record twice."""
     with RunWriter(tmp_path / "run.jsonl") as writer:
-        writer.write(header())
+        writer.write_line(encode(header()))
         child = os.fork()
         if child == 0:
-            writer.write(measurement())
+            writer.write_line(encode(measurement()))
             writer.close()
             os._exit(0)
         os.waitpid(child, 0)
-        writer.write(measurement("test_a.py::test_parent"))
+        writer.write_line(encode(measurement("test_a.py::test_parent")))
     assert [r.nodeid for r in load_run(tmp_path / "run.jsonl").measurements] == ["test_a.py::test_parent"]
 
 

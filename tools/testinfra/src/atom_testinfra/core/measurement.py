@@ -2,86 +2,40 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from atom_testinfra.core.policies import PinPolicy, SeedScheme, Steering
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
+
 Seconds = Annotated[float, Meta(ge=0.0)]
 Count = Annotated[int, Meta(ge=0)]
 
-RUN_SCHEMA_VERSION = 1
-
-
-def seconds(value: float) -> float:
-    """Return a measured duration as it is recorded: to the nanosecond, and never below zero."""
-    return max(0.0, round(value, 9))
-
-
-class Outcome(StrEnum):
-    """How the run of a test ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    """The call failed: a counterexample, an exception, a failed health check."""
-    ERROR = "error"
-    """Set-up or teardown failed."""
-    SKIPPED = "skipped"
-    XFAILED = "xfailed"
-    XPASSED = "xpassed"
-    CRASHED = "crashed"
-    """The process died under it."""
-    INTERRUPTED = "interrupted"
-    """The run was stopped while it was running."""
-
-
-class Kind(StrEnum):
-    """What sort of test it is, as far as measuring and steering it goes."""
-
-    FUNCTION = "function"
-    METHOD = "method"
-    UNITTEST = "unittest"
-    ASYNC = "async"
-    STATEFUL = "stateful"
-    HELPER = "helper"
-    """A plain test that runs properties inside: helper `@given`, `find()`, `run_state_machine_as_test`."""
-    PLAIN = "plain"
-    """No Hypothesis in it."""
-
-
-class PinPolicy(StrEnum):
-    """What happens to a test whose own settings name `max_examples`."""
-
-    RESPECT = "respect"
-    """It keeps its own number."""
-    SCALE = "scale"
-    """Its number is multiplied by requested / default."""
-    CAP = "cap"
-    """Its number, but never more than requested."""
-    OVERRIDE = "override"
-    """It gets the requested number."""
-
-
-class Steering(StrEnum):
-    """Who sets the number of examples."""
-
-    TOOL = "tool"
-    """The plugin sets it on each test."""
-    SUITE = "suite"
-    """The suite's own profiles do, and the plugin checks that they did."""
-
-
-class SeedScheme(StrEnum):
-    """Where a property's seed comes from."""
-
-    NODEID = "nodeid"
-    """From the node id and the seed set: the same in every run, whatever the test's source says."""
-    OWN = "own"
-    """The test's own `@seed`."""
-    DERANDOMIZED = "derandomized"
-    """From the test's source: the test's own `derandomize=True`."""
-    RANDOM = "random"
-    """Another seed in every run."""
+__all__ = [
+    "RUN_SCHEMA_VERSION",
+    "Collected",
+    "Cost",
+    "Count",
+    "Kind",
+    "Machine",
+    "Measurement",
+    "Outcome",
+    "PhaseCost",
+    "Pin",
+    "PinPolicy",
+    "Property",
+    "Provenance",
+    "Run",
+    "RunEnd",
+    "RunHeader",
+    "RunLine",
+    "RunPlan",
+    "Samples",
+    "Seconds",
+    "SeedScheme",
+    "Steering",
+]
 
 
 class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

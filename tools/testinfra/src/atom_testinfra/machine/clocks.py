@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
-class Clocks(NamedTuple):
+class Clocks:
     """
-    Monotonic seconds: wall, CPU of the process, CPU of the thread.
+    Monotonic clocks: wall, CPU of the process, CPU of the thread.
 
-    They are held in a tuple, not in module attributes: libraries that freeze the time replace every module
-    attribute in sight.
+    They are held in a class, not in the module: libraries that freeze the time replace every module attribute
+    in sight.
     """
 
-    wall: Callable[[], float]
-    process_cpu: Callable[[], float]
-    thread_cpu: Callable[[], float]
-
-
-CLOCKS = Clocks(time.perf_counter, time.process_time, time.thread_time)
+    wall = staticmethod(time.perf_counter)
+    wall_ns = staticmethod(time.perf_counter_ns)
+    process_cpu = staticmethod(time.process_time)
+    process_cpu_ns = staticmethod(time.process_time_ns)
+    thread_cpu = staticmethod(time.thread_time)

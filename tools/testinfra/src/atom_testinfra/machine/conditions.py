@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.machine.calibration import calibrate
-from atom_testinfra.machine.clocks import CLOCKS
+from atom_testinfra.machine.clocks import Clocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +45,9 @@ def measure_noise(n_calibrations: int = N_CALIBRATIONS) -> Noise:
     """Calibrate many times in a row; takes about 0.2 s of CPU."""
     calibrate()
     ticks = _read_ticks()
-    wall_s, cpu_s = CLOCKS.wall(), CLOCKS.process_cpu()
+    wall_s, cpu_s = Clocks.wall(), Clocks.process_cpu()
     calibrations_s = [calibrate() for _ in range(n_calibrations)]
-    wall_s, cpu_s = CLOCKS.wall() - wall_s, CLOCKS.process_cpu() - cpu_s
+    wall_s, cpu_s = Clocks.wall() - wall_s, Clocks.process_cpu() - cpu_s
     return Noise(calibrations_s=calibrations_s, cpu_share=cpu_s / wall_s, steal=_steal_since(ticks))
 
 

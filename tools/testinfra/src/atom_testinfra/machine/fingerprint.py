@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import os
-import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from atom_testinfra.core.measurement import Machine, Provenance
+if TYPE_CHECKING:
+    from atom_testinfra.core.measurement import Machine, Provenance
 
 DISTRIBUTIONS = ("atom-testinfra", "hypothesis", "pytest", "pytest-xdist")
 GIT_TIMEOUT_S = 10.0
+IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
 def read_provenance(folder: Path, command: list[str]) -> Provenance:
     """Return where the figures of a run of `command` in `folder` come from."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    changes = None if commit is None else _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return Provenance(
-        commit=commit,
-        is_dirty=None if changes is None else bool(changes),
-        command=command,
-        python=f"{platform.python_implementation()} {platform.python_version()}",
-        versions=read_versions(),
-        machine=read_machine(),
-    )
+    import msgspec
+
+    from atom_testinfra.core.measurement import Provenance
+
+    return msgspec.convert(describe_provenance(folder, command, versions=read_versions()), Provenance)
 
 
 def read_machine() -> Machine:
     """Return the kind of machine this is; nothing in it names a host or a person."""
-    return Machine(
-        system=platform.system(),
-        arch=platform.machine(),
-        cpu=_cpu_model(),
-        n_cpus=os.cpu_count() or 1,
-        memory_mb=_memory_mb(),
-    )
+    from atom_testinfra.core.measurement import Machine
+
+    return Machine(**describe_machine())
+
+
+def describe_provenance(folder: Path, command: list[str], *, versions: dict[str, str]) -> dict[str, Any]:
+    """Return the same as plain data, for a process under measurement that imports no more than it has to."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = None if commit is None else _git(folder, "status", "--porcelain", "--untracked-files=no")
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return {
+        "commit": commit,
+        "is_dirty": None if changes is None else bool(changes),
+        "command": command,
+        "python": f"{IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name)} {version}",
+        "versions": versions,
+        "machine": describe_machine(),
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the kind of machine this is as plain data."""
+    system, arch = _system_and_arch()
+    return {
+        "system": system,
+        "arch": arch,
+        "cpu": _cpu_model() or arch,
+        "n_cpus": os.cpu_count() or 1,
+        "memory_mb": _memory_mb(),
+    }
 
 
 def read_versions() -> dict[str, str]:
@@ -45,23 +66,33 @@ def read_versions() -> dict[str, str]:
     versions = {}
     for name in DISTRIBUTIONS:
         try:
-            versions[name] = metadata.version(name)
+            distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
+        # The whole of the metadata is a mail message; its parser costs more than all else here together.
+        match = re.search(r"^Version: (\S+)", distribution.read_text("METADATA") or "", re.MULTILINE)
+        versions[name] = match[1] if match else distribution.version
     return versions
 
 
-def _cpu_model() -> str:
-    if sys.platform == "linux":
-        try:
-            with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-                for line in lines:
-                    key, _, value = line.partition(":")
-                    if key.strip() in {"model name", "Model", "Hardware"} and value.strip():
-                        return value.strip()
-        except OSError:
-            pass  # not every Linux shows it; the architecture below is what is left to say
-    return platform.processor() or platform.machine()
+def _system_and_arch() -> tuple[str, str]:
+    if hasattr(os, "uname"):
+        names = os.uname()
+        return names.sysname, names.machine
+    import platform
+
+    return platform.system(), platform.machine()
+
+
+def _cpu_model() -> str | None:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        import platform
+
+        return platform.processor() or None
+    match = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.*\S)", text, re.MULTILINE)
+    return match[1] if match else None
 
 
 def _memory_mb() -> int:

@@ -20,7 +20,7 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec, is_complete, lost_test, recorded, without_hypothesis
-from atom_testinfra.machine.clocks import CLOCKS
+from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
 from atom_testinfra.storage.runs import SUFFIX, append, load_header, load_run, save_plan
@@ -76,18 +76,18 @@ class Session:
 
     def run(self) -> None:
         """Run what is still missing; repeats that the time budget has no room for are left out."""
-        began = CLOCKS.wall()
+        began = Clocks.wall()
         lasted: dict[str, float] = {}
         for repeat, profile in self._spec.cells():
             parts = self._parts.setdefault((repeat, profile), [])
             if is_complete(parts):
                 continue
             budget = self._spec.time_budget_s
-            elapsed = CLOCKS.wall() - began
+            elapsed = Clocks.wall() - began
             if repeat and budget is not None and elapsed + lasted.get(profile, 0.0) > budget:
                 break
             self._run_cell(repeat, profile, parts)
-            lasted[profile] = CLOCKS.wall() - began - elapsed
+            lasted[profile] = Clocks.wall() - began - elapsed
 
     def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> None:
         self._observer.begin(repeat, profile)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from atom_testinfra.core.baseline import Suite
 from atom_testinfra.core.errors import SubjectError
 from atom_testinfra.core.rounding import round_seconds
-from atom_testinfra.machine.clocks import CLOCKS
+from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child
 from atom_testinfra.measuring.environment import child_environment
 from atom_testinfra.measuring.session import now
@@ -47,14 +47,14 @@ def time_suite(
     Raises:
         SubjectError: pytest could not run it; the message holds the end of its output.
     """
-    started_at, began = now(), CLOCKS.wall()
+    started_at, began = now(), Clocks.wall()
     child = Child(
         arguments, plan=None, folder=folder, environment=child_environment(os.environ, profile), log=log
     )
     try:
         while (status := child.wait(LOOK_S)) is None:
-            observer.tick(CLOCKS.wall() - began, read_percent(log))
-        wall_s = CLOCKS.wall() - began
+            observer.tick(Clocks.wall() - began, read_percent(log))
+        wall_s = Clocks.wall() - began
     finally:
         child.stop()
     output = log.read_text(encoding="utf-8", errors="replace")

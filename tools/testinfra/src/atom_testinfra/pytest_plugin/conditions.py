@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from atom_testinfra.core.measurement import RunPlan
+    from atom_testinfra.pytest_plugin.plan import Plan
 
 
 def set_workers(config: pytest.Config, n_workers: int) -> None:
@@ -28,10 +28,10 @@ def set_workers(config: pytest.Config, n_workers: int) -> None:
 class Selection:
     """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
 
-    def __init__(self, plan: RunPlan) -> None:
-        self._skip = frozenset(plan.skip)
+    def __init__(self, plan: Plan) -> None:
+        self._skip = plan.skip
         self._only_properties = plan.only_properties
-        self._only = None if plan.only is None else frozenset(plan.only)
+        self._only = plan.only
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(

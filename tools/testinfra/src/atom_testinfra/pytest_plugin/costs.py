@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from atom_testinfra.core.measurement import PhaseCost, Samples, seconds
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    Record = dict[str, Any]
+    """Plain data, as one of the structs of `core.measurement` reads it back."""
+
 PHASE = "-phase"
+FILTERED = frozenset({"invalid", "overrun"})
 FULL = re.compile(r"settings\.max_examples=(\d+)")
 
 
@@ -48,60 +50,58 @@ class EngineRun:
     def is_exhausted(self) -> bool:
         """Whether there was nothing left to generate, without a counterexample."""
         is_over = self.stopped_because == "nothing left to do"
-        return is_over and not any(phase.n_interesting for phase in self.phases.values())
+        return is_over and not any("n_interesting" in phase for phase in self.phases.values())
 
 
-def merge_phases(runs: Iterable[EngineRun]) -> dict[str, PhaseCost]:
+def merge_phases(runs: Iterable[EngineRun]) -> dict[str, Record]:
     """Return the phases of several engine runs, added up."""
-    merged: dict[str, PhaseCost] = {}
+    merged: dict[str, Record] = {}
     for run in runs:
         for name, cost in run.phases.items():
-            before = merged.get(name)
-            merged[name] = cost if before is None else _add(before, cost)
+            total = merged.setdefault(name, {})
+            for key, value in cost.items():
+                total[key] = total.get(key, 0) + value
     return merged
 
 
-def summarise(values: list[float], *, keep: bool) -> Samples | None:
+def summarise(values: list[float], *, keep: bool) -> Record | None:
     """Return the summary of one number per test case, in the order they ran; `None` when there is none."""
     if not values:
         return None
     ordered = sorted(values)
     n = len(ordered)
-    return Samples(
-        n=n,
-        first_s=seconds(values[0]),
-        median_s=seconds((ordered[(n - 1) // 2] + ordered[n // 2]) / 2),
-        q90_s=seconds(ordered[-(-9 * n // 10) - 1]),
-        max_s=seconds(ordered[-1]),
-        total_s=seconds(sum(values)),
-        values=[seconds(value) for value in values] if keep else None,
-    )
+    samples: Record = {
+        "n": n,
+        "first_s": seconds(values[0]),
+        "median_s": seconds((ordered[(n - 1) // 2] + ordered[n // 2]) / 2),
+        "q90_s": seconds(ordered[-(-9 * n // 10) - 1]),
+        "max_s": seconds(ordered[-1]),
+        "total_s": seconds(sum(values)),
+    }
+    if keep:
+        samples["values"] = [seconds(value) for value in values]
+    return samples
 
 
-def _phase_cost(phase: Mapping[str, Any]) -> PhaseCost:
+def seconds(value: float) -> float:
+    """Return a measured duration as it is recorded: to the nanosecond, and never below zero."""
+    return max(0.0, round(value, 9))
+
+
+def _phase_cost(phase: Mapping[str, Any]) -> Record:
     n = {"valid": 0, "invalid": 0, "overrun": 0, "interesting": 0}
     run_s = draw_s = gc_s = filtered_s = 0.0
     for case in phase["test-cases"]:
-        status = case["status"]
+        status, runtime = case["status"], case["runtime"]
         n[status] += 1
-        runtime = case["runtime"]
         run_s += runtime
         draw_s += case["drawtime"]
         gc_s += case["gctime"]
-        if status in {"invalid", "overrun"}:
+        if status in FILTERED:
             filtered_s += runtime
-    return PhaseCost(
-        duration_s=seconds(phase["duration-seconds"]),
-        n_valid=n["valid"],
-        n_invalid=n["invalid"],
-        n_overrun=n["overrun"],
-        n_interesting=n["interesting"],
-        run_s=seconds(run_s),
-        draw_s=seconds(draw_s),
-        gc_s=seconds(gc_s),
-        filtered_s=seconds(filtered_s),
-    )
-
-
-def _add(a: PhaseCost, b: PhaseCost) -> PhaseCost:
-    return PhaseCost(**{name: getattr(a, name) + getattr(b, name) for name in PhaseCost.__struct_fields__})
+    cost: Record = {"duration_s": seconds(phase["duration-seconds"])}
+    if phase["test-cases"]:
+        cost |= {f"n_{status}": count for status, count in n.items() if count}
+        cost |= {"run_s": seconds(run_s), "draw_s": seconds(draw_s), "gc_s": seconds(gc_s)}
+        cost |= {"filtered_s": seconds(filtered_s)} if filtered_s else {}
+    return cost

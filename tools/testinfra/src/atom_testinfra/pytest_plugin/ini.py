@@ -1,4 +1,4 @@
-"""The `hypothesis_*` options of pytest's configuration file: declared, exported, and made a profile."""
+"""What the `hypothesis_*` options of pytest's configuration file do, where one of them is set."""
 
 from __future__ import annotations
 
@@ -7,61 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atom_testinfra.pytest_plugin.options import DATABASE, DEADLINE, MAX_EXAMPLES, MAX_EXAMPLES_CI, SUPPRESS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
 PROFILE = "ini"
 """Name of the Hypothesis profile that carries the options."""
 
-MAX_EXAMPLES = "hypothesis_max_examples"
-MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
-DATABASE = "hypothesis_database"
-DEADLINE = "hypothesis_deadline"
-SUPPRESS = "hypothesis_suppress_health_check"
-
-HELP = {
-    MAX_EXAMPLES: "examples of a property that names no number; also $HYPOTHESIS_MAX_EXAMPLES",
-    MAX_EXAMPLES_CI: "the same where $CI is true; also $HYPOTHESIS_MAX_EXAMPLES_CI",
-    DATABASE: "folder of Hypothesis's example database, relative to the rootdir, or None",
-    DEADLINE: "milliseconds an example may take, or None",
-    SUPPRESS: "names of health checks to suppress, or all",
-}
 NOT_TRUE = frozenset({"", "0", "false", "no", "off"})
 
 
-def add_ini_options(parser: pytest.Parser) -> None:
-    """Declare the options, so that `--strict-config` knows them."""
-    for name, text in HELP.items():
-        kind = "linelist" if name == SUPPRESS else "string"
-        # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
-        parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
+def export_counts(config: pytest.Config) -> None:
+    """Put the example counts that are set into the environment; a variable that is there already wins."""
+    for name in (MAX_EXAMPLES, MAX_EXAMPLES_CI):
+        _export(config, name)
 
 
-class Exporter:
-    """Exports the example counts before anything else reads the environment or the configuration."""
+def load_profile(config: pytest.Config) -> None:
+    """
+    Make the options Hypothesis's current profile.
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
-        """Export before pytest-env expands `{HYPOTHESIS_MAX_EXAMPLES}` in its `env` section."""
-        for name in (MAX_EXAMPLES, MAX_EXAMPLES_CI):
-            _export(early_config, name)
-        return (yield)
+    A conftest that loads a profile of its own comes later and wins, and so does `--hypothesis-profile`.
+    """
+    from hypothesis import settings
 
+    values = _profile_values(config)
+    before = settings.get_current_profile_name()
+    settings.register_profile(PROFILE, parent=settings.get_profile("default"), **values)
+    settings.load_profile(PROFILE)
 
-class ProfileLoader:
-    """Loads the profile: after pytest-env has set the environment, before any conftest is imported."""
+    def unload() -> None:
+        if settings.get_current_profile_name() == PROFILE and before != PROFILE:
+            settings.load_profile(before)
 
-    @pytest.hookimpl(tryfirst=False)
-    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> None:
-        """
-        Make the options Hypothesis's current profile, if one of them is set.
-
-        A conftest that loads a profile of its own comes later and wins, and so does
-        `--hypothesis-profile`. Hypothesis is imported only where an option asks for it.
-        """
-        if any(early_config.getini(name) is not None for name in HELP):
-            _load_profile(early_config)
+    config.add_cleanup(unload)
 
 
 def is_ci() -> bool:
@@ -88,21 +69,6 @@ def _restore(variable: str, value: str | None) -> None:
         os.environ.pop(variable, None)
     else:
         os.environ[variable] = value
-
-
-def _load_profile(config: pytest.Config) -> None:
-    from hypothesis import settings
-
-    values = _profile_values(config)
-    before = settings.get_current_profile_name()
-    settings.register_profile(PROFILE, parent=settings.get_profile("default"), **values)
-    settings.load_profile(PROFILE)
-
-    def unload() -> None:
-        if settings.get_current_profile_name() == PROFILE and before != PROFILE:
-            settings.load_profile(before)
-
-    config.add_cleanup(unload)
 
 
 def _profile_values(config: pytest.Config) -> dict[str, Any]:

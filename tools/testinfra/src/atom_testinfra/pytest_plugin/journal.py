@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
-from atom_testinfra.core.errors import InfraError
-from atom_testinfra.core.measurement import Collected, Kind, Measurement, Outcome, RunEnd, RunPlan
-from atom_testinfra.machine.clocks import CLOCKS
+from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.options import count_workers
-from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, OUTCOME
-from atom_testinfra.storage.runs import RunWriter, encode
+from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE
+from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from atom_testinfra.pytest_plugin.plan import Plan
+
+STOPPED = "the run was stopped before it had ended"
 
 
 class Journal:
-    """Writes what collection found, each test as it ends, and what the end was."""
+    """Writes what collection found, each test as it ends, and what the end was; for a serial run."""
 
-    def __init__(self, plan: RunPlan, config: pytest.Config) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
         self._plan = plan
         self._config = config
-        self._outcomes: Counter[str] = Counter()
-        self._running: dict[str, None] = {}
+        self._outcomes: dict[str, int] = {}
+        self._nodeids: list[str] = []
+        self._n_ended = 0
         self._n_deselected = 0
-        self._began = CLOCKS.wall(), CLOCKS.process_cpu()
+        self._began = Clocks.wall(), Clocks.process_cpu()
         try:
-            self._writer = RunWriter(Path(plan.path))
-        except InfraError as exc:
-            raise pytest.UsageError(str(exc)) from exc
+            self._writer = RunWriter(plan.path)
+        except OSError as exc:
+            raise pytest.UsageError(_describe("create", plan.path, exc)) from exc
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count what was deselected."""
@@ -45,54 +47,33 @@ class Journal:
         """Begin the file: only now is it known that there is something to measure, and in which order."""
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
-        if count_workers(self._config) == 0 and not is_broken and not option.collectonly:
+        if session.items and not is_broken and not option.collectonly:
             self._begin([item.nodeid for item in session.items])
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
-        """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
-        if self._writer.n_lines == 0:
-            self._begin(list(ids))
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Remember what runs; stop when whoever waits for this run is gone."""
+    def end_test(self, outcome: str, line: str) -> None:
+        """Write a test's record as soon as it is there; stop when whoever waits for this run is gone."""
+        self._n_ended += 1
+        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+        self._write_line(line)
         parent = self._plan.parent_pid
         if parent is not None and os.getppid() != parent:
-            pytest.exit(
-                "testinfra: the process that measures is gone", returncode=pytest.ExitCode.INTERRUPTED
-            )
-        self._running[nodeid] = None
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write a test's record as soon as it is there."""
-        line = getattr(report, ATTRIBUTE, None)
-        if line is not None:
-            self._running.pop(report.nodeid, None)
-            self._write_line(line)
-            self._outcomes[getattr(report, OUTCOME)] += 1
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:  # noqa: ARG002
-        """Record the test during which a worker died."""
-        self._running.pop(crashitem, None)
-        self._write_lost(crashitem, Outcome.CRASHED, "the worker died while it ran")
+            pytest.exit("testinfra: whoever measures is gone", returncode=pytest.ExitCode.INTERRUPTED)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record what was still running, and the end."""
         if self._writer.n_lines == 0:
             return
-        for nodeid in list(self._running):
-            self._write_lost(nodeid, Outcome.INTERRUPTED, "the run was stopped while it ran")
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            self._end_running()
         wall, cpu = self._began
-        self._write_line(
-            encode(
-                RunEnd(
-                    exit_status=int(exitstatus),
-                    wall_s=CLOCKS.wall() - wall,
-                    cpu_s=max(0.0, CLOCKS.process_cpu() - cpu),
-                    outcomes=dict(sorted(self._outcomes.items())),
-                )
-            )
+        self._write(
+            {
+                "record": "end",
+                "exit_status": int(exitstatus),
+                "wall_s": round(Clocks.wall() - wall, 6),
+                "cpu_s": round(Clocks.process_cpu() - cpu, 6),
+                "outcomes": dict(sorted(self._outcomes.items())),
+            }
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -106,25 +87,103 @@ class Journal:
         """Close the file."""
         self._writer.close()
 
+    def _end_running(self) -> None:
+        if self._n_ended < len(self._nodeids):
+            self._write_lost(self._nodeids[self._n_ended], "interrupted", STOPPED)
+
     def _begin(self, nodeids: list[str]) -> None:
         if not nodeids:
             return  # nothing to measure, and so no file that could be taken for a result
-        header = msgspec.structs.replace(
-            self._plan.header, n_workers=count_workers(self._config), is_traced=_is_traced()
-        )
-        self._write_line(encode(header))
-        self._write_line(encode(Collected(nodeids=nodeids, n_deselected=self._n_deselected)))
+        self._nodeids = nodeids
+        header = self._plan.header | {
+            "record": "run",
+            "n_workers": count_workers(self._config),
+            "is_traced": _is_traced(),
+        }
+        if header.get("provenance") is None:
+            header["provenance"] = _provenance(self._config)
+        self._write(header)
+        self._write({"record": "collected", "nodeids": nodeids, "n_deselected": self._n_deselected})
 
-    def _write_lost(self, nodeid: str, outcome: Outcome, reason: str) -> None:
-        self._outcomes[outcome] += 1
-        self._write_line(encode(Measurement(nodeid=nodeid, kind=Kind.PLAIN, outcome=outcome, reason=reason)))
+    def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:
+        self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+        self._write(
+            {"record": "test", "nodeid": nodeid, "kind": "plain", "outcome": outcome, "reason": reason}
+        )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        self._write_line(json.dumps(record))
 
     def _write_line(self, line: str) -> None:
         try:
             self._writer.write_line(line)
-        except InfraError as exc:
+        except OSError as exc:
             self._writer.close()
-            pytest.exit(f"testinfra: {exc}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+            reason = _describe("write", self._writer.path, exc)
+            pytest.exit(f"testinfra: {reason}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+
+
+class WorkersJournal(Journal):
+    """The same for a run with xdist's workers: it writes what their reports bring."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        super().__init__(plan, config)
+        self._running: dict[str, None] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Leave it to the workers: nothing is collected here."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
+        """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
+        if self._writer.n_lines == 0:
+            self._begin(list(ids))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Remember what runs."""
+        self._running[nodeid] = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the record from a teardown report."""
+        outcome_and_line = getattr(report, ATTRIBUTE, None)
+        if outcome_and_line is not None:
+            self._running.pop(report.nodeid, None)
+            self.end_test(*outcome_and_line)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:  # noqa: ARG002
+        """Record the test during which a worker died."""
+        self._running.pop(crashitem, None)
+        self._write_lost(crashitem, "crashed", "the worker died while it ran")
+
+    def _end_running(self) -> None:
+        for nodeid in self._running:
+            self._write_lost(nodeid, "interrupted", STOPPED)
+
+
+def _describe(verb: str, path: Path, exc: OSError) -> str:
+    from atom_testinfra.storage.runs import cannot
+
+    error = cannot(verb, path, exc)
+    return f"{error}; {error.hint}" if error.hint else str(error)
+
+
+def _provenance(config: pytest.Config) -> dict[str, Any]:
+    from atom_testinfra.machine.fingerprint import describe_provenance
+
+    command = ["pytest", *map(str, config.invocation_params.args)]
+    return describe_provenance(config.rootpath, command, versions=_loaded_versions())
+
+
+def _loaded_versions() -> dict[str, str]:
+    """Return the versions of what takes part in this run, without searching all that is installed."""
+    modules = {"atom-testinfra": "atom_testinfra", "hypothesis": "hypothesis", "pytest": "pytest"}
+    modules["pytest-xdist"] = "xdist"
+    return {
+        name: version
+        for name, module in modules.items()
+        if isinstance(version := getattr(sys.modules.get(module), "__version__", None), str)
+    }
 
 
 def _is_traced() -> bool:

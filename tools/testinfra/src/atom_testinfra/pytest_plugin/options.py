@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from datetime import UTC, datetime
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import RunPlan
+    import pytest
+
+    from atom_testinfra.pytest_plugin.plan import Plan
 
 GROUP = "testinfra"
 RECORD = "testinfra_record"
 PLAN = "testinfra_plan"
+
+MAX_EXAMPLES = "hypothesis_max_examples"
+MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
+DATABASE = "hypothesis_database"
+DEADLINE = "hypothesis_deadline"
+SUPPRESS = "hypothesis_suppress_health_check"
+
+INI_HELP = {
+    MAX_EXAMPLES: "examples of a property that names no number; also $HYPOTHESIS_MAX_EXAMPLES",
+    MAX_EXAMPLES_CI: "the same where $CI is true; also $HYPOTHESIS_MAX_EXAMPLES_CI",
+    DATABASE: "folder of Hypothesis's example database, relative to the rootdir, or None",
+    DEADLINE: "milliseconds an example may take, or None",
+    SUPPRESS: "names of health checks to suppress, or all",
+}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -64,7 +76,20 @@ def add_options(parser: pytest.Parser) -> None:
         help="record the times of every test case, not only their summary",
     )
     # What `testinfra measure` gives instead of all of the above.
-    group.addoption("--testinfra-plan", dest=PLAN, metavar="FILE", help=_suppressed())
+    group.addoption("--testinfra-plan", dest=PLAN, metavar="FILE", help=argparse.SUPPRESS)
+
+
+def add_ini_options(parser: pytest.Parser) -> None:
+    """Declare the options, so that `--strict-config` knows them."""
+    for name, text in INI_HELP.items():
+        kind = "linelist" if name == SUPPRESS else "string"
+        # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
+        parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
+
+
+def sets_ini_option(config: pytest.Config) -> bool:
+    """Return whether the project sets one of the ini options."""
+    return any(config.getini(name) is not None for name in INI_HELP)
 
 
 def is_recording(config: pytest.Config) -> bool:
@@ -72,18 +97,14 @@ def is_recording(config: pytest.Config) -> bool:
     return bool(config.getoption(RECORD, None) or config.getoption(PLAN, None))
 
 
-def read_plan(config: pytest.Config) -> RunPlan:
-    """Return the plan of this run, from the plan file or from the options; a bad one is a usage error."""
-    from atom_testinfra.core.errors import InfraError
-    from atom_testinfra.storage.runs import load_plan
+def read_plan(config: pytest.Config) -> Plan:
+    """Return the plan of this run, from the plan file or from the options."""
+    from atom_testinfra.pytest_plugin.plan import load_plan, plan_from_options
 
     plan_file = config.getoption(PLAN, None)
     if plan_file is None:
-        return _plan_from_options(config)
-    try:
-        return load_plan(Path(plan_file))
-    except InfraError as exc:
-        raise pytest.UsageError(str(exc)) from exc
+        return plan_from_options(config, count_workers(config))
+    return load_plan(Path(plan_file))
 
 
 def count_workers(config: pytest.Config) -> int:
@@ -93,37 +114,7 @@ def count_workers(config: pytest.Config) -> int:
     return len(getattr(config.option, "tx", None) or [])
 
 
-def _plan_from_options(config: pytest.Config) -> RunPlan:
-    from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, PinPolicy, RunHeader, RunPlan
-    from atom_testinfra.machine.fingerprint import read_provenance
-
-    now = datetime.now(UTC)
-    option = config.option
-    session_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    header = RunHeader(
-        schema_version=RUN_SCHEMA_VERSION,
-        run_id=f"{session_id}-{option.testinfra_profile}-s{option.testinfra_seed_set}-r0",
-        session_id=session_id,
-        started_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        profile=option.testinfra_profile,
-        max_examples=option.testinfra_max_examples,
-        pins=PinPolicy(option.testinfra_pins),
-        seed_set=option.testinfra_seed_set,
-        repeat=0,
-        n_workers=count_workers(config),
-        provenance=read_provenance(config.rootpath, ["pytest", *config.invocation_params.args]),
-    )
-    path = os.path.join(config.invocation_params.dir, option.testinfra_record)  # noqa: PTH118
-    return RunPlan(path=path, header=header, keep_values=option.testinfra_values)
-
-
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(text)
     return int(text)
-
-
-def _suppressed() -> str:
-    import argparse
-
-    return argparse.SUPPRESS

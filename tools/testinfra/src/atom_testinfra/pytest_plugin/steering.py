@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import HealthCheck
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
-from msgspec import Struct
 
-from atom_testinfra.core.measurement import Pin, PinPolicy, RunHeader, SeedScheme, Steering
+from atom_testinfra.core.policies import PinPolicy, SeedScheme, Steering
 from atom_testinfra.pytest_plugin.sources import PinnedNumber, Sources, relative_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.plan import Plan
     from atom_testinfra.pytest_plugin.subject import Subject
 
 
-class Course(Struct, frozen=True, kw_only=True):
+class Pin(NamedTuple):
+    """A number of examples that a test sets itself, and where."""
+
+    max_examples: int
+    path: str | None = None
+    line: int | None = None
+
+
+class Course(NamedTuple):
     """What was decided for one run of one property."""
 
-    settings: Any
+    settings: Settings
     seed: int | None
     """The seed to install, or `None` to leave the seed alone."""
     requested: int | None
@@ -31,8 +40,18 @@ class Course(Struct, frozen=True, kw_only=True):
     seed_scheme: SeedScheme
     problems: list[str]
 
+    def record(self) -> Record:
+        """Return it as part of a record."""
+        return {
+            "requested": self.requested,
+            "configured": self.configured,
+            "pin": None if self.pin is None else self.pin._asdict(),
+            "seed": self.seed_text,
+            "seed_scheme": self.seed_scheme.value,
+        }
 
-def plan_course(subject: Subject, nodeid: str, header: RunHeader, sources: Sources, root: Path) -> Course:
+
+def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, root: Path) -> Course:
     """
     Decide how to run a property.
 
@@ -42,12 +61,13 @@ def plan_course(subject: Subject, nodeid: str, header: RunHeader, sources: Sourc
     `@seed` or `derandomize` stays.
     """
     own, default = subject.settings, Settings.default
-    assert default is not None  # only while Hypothesis is being imported
+    assert own is not None
+    assert default is not None  # it is so only while Hypothesis is being imported
     number = sources.pinned_number(subject.body)
     pin = _find_pin(own, default, number, root)
-    is_steered = header.steering is Steering.TOOL
-    configured = _examples(own, default, pin, number, header) if is_steered else own.max_examples
-    seed, seed_text, scheme = _seed(subject, own, default, nodeid, header.seed_set)
+    is_steered = plan.steering == Steering.TOOL
+    configured = _examples(own, default, pin, number, plan) if is_steered else own.max_examples
+    seed, seed_text, scheme = _seed(subject, own, default, nodeid, plan.seed_set)
     changes: dict[str, Any] = {"database": None}
     if scheme is SeedScheme.NODEID and own.derandomize:
         changes["derandomize"] = False
@@ -57,12 +77,12 @@ def plan_course(subject: Subject, nodeid: str, header: RunHeader, sources: Sourc
     return Course(
         settings=Settings(own, **changes),
         seed=seed,
-        requested=header.max_examples,
+        requested=plan.max_examples,
         configured=configured,
         pin=pin,
         seed_text=seed_text,
         seed_scheme=scheme,
-        problems=_problems(own, pin, number, header),
+        problems=_problems(own, pin, number, plan),
     )
 
 
@@ -82,15 +102,15 @@ def _find_pin(own: Settings, default: Settings, number: PinnedNumber | None, roo
 
 
 def _examples(
-    own: Settings, default: Settings, pin: Pin | None, number: PinnedNumber | None, header: RunHeader
+    own: Settings, default: Settings, pin: Pin | None, number: PinnedNumber | None, plan: Plan
 ) -> int:
-    requested = header.max_examples
+    requested = plan.max_examples
     if requested is None:
         return own.max_examples
     scaled = max(1, round(own.max_examples * requested / default.max_examples))
     if pin is None:
         return scaled if number is not None else requested
-    match header.pins:
+    match PinPolicy(plan.pins):
         case PinPolicy.RESPECT:
             return pin.max_examples
         case PinPolicy.SCALE:
@@ -112,9 +132,9 @@ def _seed(
     return seed, str(seed), SeedScheme.NODEID
 
 
-def _problems(own: Settings, pin: Pin | None, number: PinnedNumber | None, header: RunHeader) -> list[str]:
+def _problems(own: Settings, pin: Pin | None, number: PinnedNumber | None, plan: Plan) -> list[str]:
     is_free = pin is None and number is None
-    if header.steering is Steering.SUITE and is_free and header.max_examples not in {None, own.max_examples}:
-        asked = f"the profile {header.profile!r} asks for {header.max_examples}"
+    if plan.steering == Steering.SUITE and is_free and plan.max_examples not in {None, own.max_examples}:
+        asked = f"the profile {plan.profile!r} asks for {plan.max_examples}"
         return [f"{asked} examples, but the suite runs {own.max_examples}"]
     return []

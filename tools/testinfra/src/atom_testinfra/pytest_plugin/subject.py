@@ -9,7 +9,8 @@ import unittest
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from atom_testinfra.core.measurement import Kind
+from atom_testinfra.core.vocabulary import Kind
+from atom_testinfra.pytest_plugin.internals import EXPLICIT, MACHINE, SEED, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     import pytest
     from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
-SETTINGS = "_hypothesis_internal_use_settings"
-SEED = "_hypothesis_internal_use_seed"
-MACHINE = "_hypothesis_state_machine_class"
-EXPLICIT = "hypothesis_explicit_examples"
 MISSING: Any = object()
 
 
@@ -40,28 +37,34 @@ class FunctionSubject:
     def __init__(self, function: Any, kind: Kind) -> None:
         self.function = function
         self.kind = kind
-        self.settings: Settings = getattr(function, SETTINGS)
+        self.settings: Settings | None = getattr(function, SETTINGS, None)
         self.own_seed: object = getattr(function, SEED, None)
-        self._handle = function.hypothesis
-        self._inner = self._handle.inner_test
-        self.body = inspect.unwrap(self._inner)
+        self._handle = getattr(function, "hypothesis", None)
+        self._inner = getattr(self._handle, "inner_test", None)
+        self.body = inspect.unwrap(self._inner or function)
         self.n_explicit = len(getattr(function, EXPLICIT, ()))
+        self._is_installed = False
 
     def install(self, settings: Settings, seed: int | None) -> None:
         """Give the function other settings and another seed."""
+        self._is_installed = True
         setattr(self.function, SETTINGS, settings)
         if seed is not None:
             setattr(self.function, SEED, seed)
 
     def time(self, times: BodyTimes) -> None:
         """Time every call of the body."""
+        assert self._handle is not None
+        assert self._inner is not None
         self._handle.inner_test = _timed(self._inner, times)
 
     def restore(self) -> None:
         """Leave the function as it was found."""
-        setattr(self.function, SETTINGS, self.settings)
-        setattr(self.function, SEED, self.own_seed)
-        self._handle.inner_test = self._inner
+        if self._is_installed:
+            setattr(self.function, SETTINGS, self.settings)
+            setattr(self.function, SEED, self.own_seed)
+        if self._handle is not None and self._inner is not None:
+            self._handle.inner_test = self._inner
 
 
 class MachineSubject:
@@ -77,7 +80,7 @@ class MachineSubject:
             (test_case, "settings"): vars(test_case).get("settings", MISSING),
             (machine, SEED): vars(machine).get(SEED, MISSING),
         }
-        self.settings: Settings = test_case.settings
+        self.settings: Settings | None = test_case.settings
         self.own_seed: object = getattr(machine, SEED, None)
         self._timed: list[tuple[Any, Any]] = []
 
@@ -117,7 +120,7 @@ Subject = FunctionSubject | MachineSubject
 def find_subject(item: pytest.Item) -> Subject | None:
     """Return what Hypothesis runs in this item, or `None` for an item that is no property."""
     obj = getattr(item, "obj", None)
-    if getattr(obj, "is_hypothesis_test", False) is not True:
+    if not _is_property(obj):
         return None
     machine = getattr(obj, MACHINE, None)
     test_case = getattr(item, "cls", None)
@@ -125,6 +128,19 @@ def find_subject(item: pytest.Item) -> Subject | None:
         return MachineSubject(machine, test_case)
     function = _innermost(getattr(obj, "__func__", obj))
     return FunctionSubject(function, _kind(function, test_case))
+
+
+def peek_kind(item: pytest.Item) -> Kind | None:
+    """Return the kind of a property that was not called, without making an instance of its class."""
+    cls = getattr(item, "cls", None)
+    obj = getattr(item, "obj", None) if cls is None else getattr(cls, getattr(item, "originalname", ""), None)
+    if not _is_property(obj):
+        return None
+    return Kind.STATEFUL if hasattr(obj, MACHINE) else _kind(_innermost(obj), cls)
+
+
+def _is_property(obj: object) -> bool:
+    return getattr(obj, "is_hypothesis_test", False) is True
 
 
 def _innermost(function: Any) -> Any:
@@ -135,7 +151,8 @@ def _innermost(function: Any) -> Any:
 
 
 def _kind(function: Any, cls: type | None) -> Kind:
-    if inspect.iscoroutinefunction(inspect.unwrap(function.hypothesis.inner_test)):
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    if inspect.iscoroutinefunction(inspect.unwrap(inner)):
         return Kind.ASYNC
     if cls is not None and issubclass(cls, unittest.TestCase):
         return Kind.UNITTEST

@@ -20,17 +20,16 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 SUFFIX = ".jsonl"
 SPEC_SUFFIX = ".session.json"
 
 _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[RunLine] = msgspec.json.Decoder(RunLine)
-_plan_decoder = msgspec.json.Decoder(RunPlan)
 _spec_decoder = msgspec.json.Decoder(SessionSpec)
 
 
@@ -39,56 +38,15 @@ def encode(record: RunLine) -> str:
     return _encoder.encode(record).decode()
 
 
-class RunWriter:
-    """Appends lines to a run file of its own; each is on its way to the disk when `write` returns."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._pid = os.getpid()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-            self._file: int | None = os.open(path, flags, 0o644)
-        except FileExistsError as exc:
-            raise RunFileError(
-                f"the run file {os.fspath(path)!r} exists already", hint="name a file that does not exist"
-            ) from exc
-        except OSError as exc:
-            raise _cannot("create", path, exc) from exc
-        self.n_lines = 0
-
-    def write(self, record: RunLine) -> None:
-        """Append the record."""
-        self.write_line(encode(record))
-
-    def write_line(self, line: str) -> None:
-        """Append a line that is encoded already; a forked child has nothing to say here."""
-        if self._file is None or os.getpid() != self._pid:
-            return
-        data = line.encode() + b"\n"
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as exc:
-            raise _cannot("write", self.path, exc) from exc
-        self.n_lines += 1
-
-    def close(self) -> None:
-        """Close the file; remove it when nothing was written, so that no empty file passes for a result."""
-        if self._file is None or os.getpid() != self._pid:
-            return
-        os.close(self._file)
-        self._file = None
-        if self.n_lines == 0:
-            self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> RunWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+def save_run(run: Run, path: Path) -> None:
+    """Write a whole run to a file that does not exist, as the plugin would have written it."""
+    try:
+        with RunWriter(path) as writer:
+            for record in (run.header, run.collected, *run.measurements, run.end):
+                if record is not None:
+                    writer.write_line(encode(record))
+    except OSError as exc:
+        raise cannot("write", path, exc) from exc
 
 
 def append(path: Path, record: RunLine) -> None:
@@ -105,7 +63,7 @@ def append(path: Path, record: RunLine) -> None:
             file.seek(end)
             file.write(_encoder.encode(record) + b"\n")
     except OSError as exc:
-        raise _cannot("write", path, exc) from exc
+        raise cannot("write", path, exc) from exc
 
 
 def load_run(path: Path) -> Run:
@@ -118,7 +76,7 @@ def load_run(path: Path) -> Run:
     try:
         data = path.read_bytes()
     except OSError as exc:
-        raise _cannot("read", path, exc) from exc
+        raise cannot("read", path, exc) from exc
     header: RunHeader | None = None
     collected: Collected | None = None
     end: RunEnd | None = None
@@ -183,7 +141,7 @@ def load_header(path: Path) -> RunHeader | None:
         with path.open("rb") as file:
             line = file.readline()
     except OSError as exc:
-        raise _cannot("read", path, exc) from exc
+        raise cannot("read", path, exc) from exc
     if not line.endswith(b"\n"):
         return None
     record = _decode(line, path, 1)
@@ -200,7 +158,7 @@ def prepare_folder(folder: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as exc:
-        raise _cannot("write", folder, exc) from exc
+        raise cannot("write", folder, exc) from exc
 
 
 def decode_line(line: bytes) -> RunLine:
@@ -216,17 +174,7 @@ def save_plan(plan: RunPlan, path: Path) -> None:
     try:
         path.write_bytes(_encoder.encode(plan))
     except OSError as exc:
-        raise _cannot("write", path, exc) from exc
-
-
-def load_plan(path: Path) -> RunPlan:
-    """Return the plan that a file holds."""
-    try:
-        return _plan_decoder.decode(path.read_bytes())
-    except OSError as exc:
-        raise _cannot("read", path, exc) from exc
-    except msgspec.MsgspecError as exc:
-        raise RunFileError(f"{os.fspath(path)!r} is not the plan of a run: {exc}") from exc
+        raise cannot("write", path, exc) from exc
 
 
 def save_spec(spec: SessionSpec, folder: Path) -> None:
@@ -235,7 +183,7 @@ def save_spec(spec: SessionSpec, folder: Path) -> None:
     try:
         path.write_bytes(_encoder.encode(spec))
     except OSError as exc:
-        raise _cannot("write", path, exc) from exc
+        raise cannot("write", path, exc) from exc
 
 
 def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
@@ -248,7 +196,7 @@ def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
     try:
         return _spec_decoder.decode(paths[-1].read_bytes())
     except OSError as exc:
-        raise _cannot("read", paths[-1], exc) from exc
+        raise cannot("read", paths[-1], exc) from exc
     except msgspec.MsgspecError as exc:
         raise RunFileError(f"{os.fspath(paths[-1])!r} does not say what to resume: {exc}") from exc
 
@@ -266,7 +214,10 @@ def _decode(line: bytes, path: Path, number: int) -> RunLine:
     return record
 
 
-def _cannot(verb: str, path: Path, exc: OSError) -> RunFileError:
+def cannot(verb: str, path: Path, exc: OSError) -> RunFileError:
+    """Return the error of a file that cannot be created, read or written, with what to do about it."""
+    if isinstance(exc, FileExistsError):
+        return RunFileError(f"{os.fspath(path)!r} exists already", hint="name a file that does not exist")
     hints = {
         errno.ENOSPC: "free some space; what was recorded before is kept",
         errno.EACCES: "make the folder writable, or name another one: runs = ... in [tool.testinfra]",

@@ -1,0 +1,282 @@
+"""Watches Hypothesis while a test runs; imported only where Hypothesis is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import Phase, core
+from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
+
+from atom_testinfra.core.policies import SeedScheme
+from atom_testinfra.core.vocabulary import Kind, Outcome
+from atom_testinfra.machine.calibration import Calibrator
+from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
+from atom_testinfra.pytest_plugin.internals import Internals, check_internals
+from atom_testinfra.pytest_plugin.sources import Sources
+from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
+from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.plan import Plan
+
+HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
+UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
+
+
+class Finding(NamedTuple):
+    """What is to be recorded of a test in which Hypothesis had a part."""
+
+    kind: Kind
+    extra: Record
+    """Further keys of the record."""
+
+
+class Listener:
+    """Listens to the engine from the innermost wrapper, for Hypothesis's plugin sets its collector too."""
+
+    def __init__(self) -> None:
+        self.probe: PropertyProbe | None = None
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Set a collector that passes on what it hears to the one it replaces."""
+        probe = self.probe
+        if probe is None or not probe.internals.can_listen:
+            return (yield)
+        from hypothesis.statistics import collector
+
+        listener: Any = probe.listener(collector.value)  # the variable is typed by its first value, None
+        with collector.with_value(listener):
+            return (yield)
+
+
+class Laboratory:
+    """What all probes of a process share, and the outer hooks in which they work."""
+
+    def __init__(self, plan: Plan, root: Path) -> None:
+        self.plan = plan
+        self.root = root
+        self.sources = Sources()
+        self.calibrator = Calibrator()
+        self.internals = check_internals()
+        self.listener = Listener()
+        self.steps: dict[str, tuple[int, int]] = {}
+        """Wall and CPU nanoseconds of what was run of the test."""
+        self._item: pytest.Item | None = None
+        self._began = (0, 0)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Turn to the next test."""
+        self._item, self.steps = item, {}
+        self.listener.probe = None
+        self._began = _now()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Steer what is to be steered, time the call, and put everything back."""
+        probe = self.listener.probe = PropertyProbe(self, item)
+        probe.start()
+        began = _now()
+        try:
+            return (yield)
+        finally:
+            self.steps["call"] = _since(began)
+            probe.stop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Begin with the teardown."""
+        self._began = _now()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Stop the clocks before anyone makes a report of the step."""
+        if call.when != "call":
+            self.steps[call.when] = _since(self._began)
+
+    def take(self, outcome: str) -> Finding | None:
+        """Return what there is to record of the test that ended, or `None` for one without Hypothesis."""
+        probe, item = self.listener.probe, self._item
+        self.listener.probe = self._item = None
+        if probe is not None:
+            return probe.finding(outcome)
+        kind = None if item is None else peek_kind(item)
+        # It never got to its call: skipped, or its set-up failed.
+        return None if kind is None else Finding(kind, {})
+
+
+def _now() -> tuple[int, int]:
+    return Clocks.wall_ns(), Clocks.process_cpu_ns()
+
+
+def _since(began: tuple[int, int]) -> tuple[int, int]:
+    wall, cpu = began
+    return Clocks.wall_ns() - wall, max(Clocks.process_cpu_ns() - cpu, 0)
+
+
+class PropertyProbe:
+    """Follows one item from before its call to its record."""
+
+    def __init__(self, laboratory: Laboratory, item: pytest.Item) -> None:
+        self._laboratory = laboratory
+        self._item = item
+        self._runs: list[EngineRun] = []
+        self._problems: list[str] = []
+        self._times = BodyTimes(Clocks.thread_cpu)
+        self._subject: Subject | None = None
+        self._course: Course | None = None
+        self._calibration_s: float | None = None
+        self._helper_seed: int | None = None
+
+    @property
+    def internals(self) -> Internals:
+        """What can be reached in this version of Hypothesis."""
+        return self._laboratory.internals
+
+    def start(self) -> None:
+        """Steer the property, and time its body."""
+        laboratory, internals = self._laboratory, self.internals
+        self._subject = subject = find_subject(self._item)
+        if subject is None:
+            self._force_seed()
+            return
+        laboratory.calibrator.start()
+        if internals.can_steer:
+            self._course = course = plan_course(
+                subject, self._item.nodeid, laboratory.plan, laboratory.sources, laboratory.root
+            )
+            subject.install(course.settings, course.seed)
+        if internals.can_time:
+            subject.time(self._times)
+
+    def _force_seed(self) -> None:
+        """
+        Fix the seed of whatever properties a plain test runs inside.
+
+        It is what `--hypothesis-seed` does, and it keeps them from the example database too.
+        """
+        if core.global_force_seed is None:
+            self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.seed_set)
+            core.global_force_seed = self._helper_seed  # type: ignore[assignment]
+
+    def listener(self, previous: Callable[[Any], object] | None) -> Callable[[Any], None]:
+        """Return a collector that notes an engine run and passes it on to the collector before it."""
+
+        def note(statistics: Any) -> None:
+            try:
+                self._runs.append(EngineRun(statistics))
+            except (KeyError, TypeError, AttributeError) as exc:
+                self._problems.append(self.internals.describe_statistics(exc))
+            if previous is not None:
+                previous(statistics)
+
+        return note
+
+    def stop(self) -> None:
+        """Leave everything as it was found."""
+        if self._helper_seed is not None:
+            core.global_force_seed = None
+        if self._subject is not None:
+            self._subject.restore()
+        if self._subject is not None or self._runs:
+            self._calibration_s = self._laboratory.calibrator.stamp()
+
+    def finding(self, outcome: str) -> Finding | None:
+        """Return what there is to record, or `None` for a test without Hypothesis."""
+        subject = self._subject
+        if subject is None and not self._runs:
+            return None
+        kind = Kind.HELPER if subject is None else subject.kind
+        record = self._helper_record() if subject is None else self._property_record(subject, outcome)
+        extra: Record = {"hypothesis": record}
+        if self._calibration_s is not None:
+            extra["calibration_s"] = seconds(self._calibration_s)
+        problems = [*self._problems, *self.internals.problems]
+        if problems:
+            extra["problems"] = problems
+        return Finding(kind, extra)
+
+    def _property_record(self, subject: Subject, outcome: str) -> Record:
+        own, course = subject.settings, self._course
+        # Nested properties report before the one around them, whose time includes theirs.
+        main = self._runs[-1] if self._runs else None
+        record = _engine_record(self._runs, main)
+        record |= self._case_times(subject, main)
+        record["hypothesis_profile"] = Settings.get_current_profile_name()
+        record["digest"] = self._laboratory.sources.digest(subject.body)
+        if own is not None:
+            record["backend"] = own.backend
+            record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
+            record["database"] = None if own.database is None else type(own.database).__name__
+        if course is not None:
+            record |= course.record()
+            self._problems += course.problems
+        self._problems += _mismatch(record, outcome, is_seen=self.internals.can_listen)
+        return record
+
+    def _case_times(self, subject: Subject, main: EngineRun | None) -> Record:
+        keep = self._laboratory.plan.keep_values
+        explicit, body = self._split_body(subject, main)
+        valid = main.valid if main is not None else []
+        times = {
+            "run": [case["runtime"] for case in valid],
+            "draw": [case["drawtime"] for case in valid],
+            "gc": [case["gctime"] for case in valid],
+            "body_cpu": body,
+        }
+        record: Record = {name: summarise(values, keep=keep) for name, values in times.items() if values}
+        if explicit:
+            record |= {"n_explicit": len(explicit), "explicit_s": seconds(sum(explicit))}
+        if subject.kind is Kind.STATEFUL:
+            record["n_steps"] = self._times.n_steps
+        return record
+
+    def _split_body(self, subject: Subject, main: EngineRun | None) -> tuple[list[float], list[float]]:
+        """Return the CPU time of each explicit example, and of the body in each valid test case."""
+        times, own = self._times, subject.settings
+        n_explicit = subject.n_explicit if own is None or Phase.explicit in own.phases else 0
+        explicit, generated = times.cpu_s[:n_explicit], times.cpu_s[n_explicit:]
+        returned = times.returned[n_explicit:]
+        is_machine = subject.kind is Kind.STATEFUL
+        if is_machine and main is not None and len(generated) == len(main.statuses):
+            # One machine for each test case: its status says better than its rules whether it was valid.
+            returned = [status == "valid" for status in main.statuses]
+        return explicit, [cpu for cpu, was_valid in zip(generated, returned, strict=True) if was_valid]
+
+    def _helper_record(self) -> Record:
+        self._problems.append(HELPER_PROBLEM)
+        record = _engine_record(self._runs, self._runs[-1] if len(self._runs) == 1 else None)
+        record["phases"] = merge_phases(self._runs)
+        record["requested"] = self._laboratory.plan.max_examples
+        record["hypothesis_profile"] = Settings.get_current_profile_name()
+        if self._helper_seed is not None:
+            record |= {"seed": str(self._helper_seed), "seed_scheme": SeedScheme.NODEID.value}
+        return record
+
+
+def _engine_record(runs: list[EngineRun], main: EngineRun | None) -> Record:
+    return {
+        "requested": None,
+        "configured": None,
+        "effective": main.effective if main is not None else None,
+        "stopped_because": main.stopped_because if main is not None else None,
+        "phases": main.phases if main is not None else {},
+        "n_engine_runs": len(runs),
+        "is_exhausted": main is not None and main.is_exhausted,
+        "is_flaky": any(run.is_flaky for run in runs),
+    }
+
+
+def _mismatch(record: Record, outcome: str, *, is_seen: bool) -> list[str]:
+    configured, effective = record["configured"], record["effective"]
+    if None not in {configured, effective} and configured != effective:
+        return [f"max_examples={configured} was set, but Hypothesis stopped at {effective}"]
+    is_silent = record["n_engine_runs"] == 0 and "n_explicit" not in record
+    return [UNSEEN_PROBLEM] if is_silent and is_seen and outcome == Outcome.PASSED else []

@@ -1,0 +1,84 @@
+"""What a run is asked to do, read without any library: nothing is imported that the suite would pay for."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCHEMA_VERSION = 1
+"""`core.vocabulary.RUN_SCHEMA_VERSION`, without its import; a test holds them together."""
+
+
+class Plan:
+    """
+    The plan of a run: its file, the header of that file, and what to run how.
+
+    `testinfra measure` hands it over as a file (`core.measurement.RunPlan`); without it the options make one.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        header: dict[str, Any],
+        skip: Iterable[str] = (),
+        keep_values: bool = False,
+        only_properties: bool = False,
+        only: Iterable[str] | None = None,
+        parent_pid: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.header = header
+        self.skip = frozenset(skip)
+        self.keep_values = keep_values
+        self.only_properties = only_properties
+        self.only = None if only is None else frozenset(only)
+        self.parent_pid = parent_pid
+        self.profile: str = header["profile"]
+        self.max_examples: int | None = header["max_examples"]
+        self.pins: str = header["pins"]
+        self.seed_set: int = header["seed_set"]
+        self.steering: str = header.get("steering", "tool")
+        self.n_workers: int = header["n_workers"]
+
+
+def load_plan(path: Path) -> Plan:
+    """Return the plan that a file holds; anything else in it is a usage error."""
+    try:
+        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        raise pytest.UsageError(f"{os.fspath(path)!r} is not the plan of a run: {exc!r}") from exc
+
+
+def plan_from_options(config: pytest.Config, n_workers: int) -> Plan:
+    """Return the plan that the command line makes."""
+    now = time.time()
+    option, invocation = config.option, config.invocation_params
+    session_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{os.urandom(2).hex()}"
+    header = {
+        "record": "run",
+        "schema_version": SCHEMA_VERSION,
+        "run_id": f"{session_id}-{option.testinfra_profile}-s{option.testinfra_seed_set}-r0",
+        "session_id": session_id,
+        "started_at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z",
+        "profile": option.testinfra_profile,
+        "max_examples": option.testinfra_max_examples,
+        "pins": option.testinfra_pins,
+        "seed_set": option.testinfra_seed_set,
+        "repeat": 0,
+        "n_workers": n_workers,
+        "provenance": None,  # the journal finds out, if there is anything to record
+    }
+    return Plan(
+        path=os.path.join(invocation.dir, option.testinfra_record),  # noqa: PTH118 (no Path is needed here)
+        header=header,
+        keep_values=option.testinfra_values,
+    )

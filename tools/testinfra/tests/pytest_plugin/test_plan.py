@@ -1,0 +1,81 @@
+"""The plugin reads and writes plain JSON: what it says has to be what the structs of the core say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.strategies import a_measurement, a_run
+
+from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
+from atom_testinfra.pytest_plugin.internals import check_internals
+from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, load_plan
+from atom_testinfra.storage.runs import save_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_plugin_writes_the_current_schema() -> None:
+    """The number is there twice, so that the plugin imports less; it is the same number."""
+    assert SCHEMA_VERSION == RUN_SCHEMA_VERSION
+
+
+def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:
+    """Every field of the struct is understood on the other side."""
+    header = a_run([a_measurement()]).header
+    plan = RunPlan(
+        path="run.jsonl",
+        header=header,
+        skip=["a"],
+        keep_values=True,
+        only_properties=True,
+        only=["b"],
+        parent_pid=1,
+    )
+    save_plan(plan, tmp_path / "plan.json")
+    loaded = load_plan(tmp_path / "plan.json")
+    assert (str(loaded.path), loaded.skip, loaded.only) == ("run.jsonl", {"a"}, {"b"})
+    assert (loaded.keep_values, loaded.only_properties, loaded.parent_pid) == (True, True, 1)
+    assert (loaded.max_examples, loaded.pins, loaded.steering) == (
+        header.max_examples,
+        header.pins,
+        header.steering,
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"path": "x"}', '{"path": "x", "header": {}}'])
+def test_anything_else_is_a_usage_error(tmp_path: Path, text: str) -> None:
+    """The message names the file."""
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(pytest.UsageError, match=r"plan\.json' is not the plan of a run"):
+        load_plan(path)
+
+
+class TestInternals:
+    """Internals that moved are noticed before anything relies on them."""
+
+    def test_this_version_has_them_all(self) -> None:
+        """The version that the tests run on."""
+        internals = check_internals()
+        assert internals.problems == []
+        assert internals.can_listen
+        assert internals.can_steer
+        assert internals.can_time
+
+    def test_what_moved_is_named_with_the_version_and_the_loss(self) -> None:
+        """A decorator whose functions carry nothing of what we read."""
+
+        def given(_: object) -> object:
+            return lambda _: object()
+
+        internals = check_internals("9.0.0", given)
+        assert not internals.can_steer
+        assert not internals.can_time
+        assert internals.can_listen
+        steer, time = internals.problems
+        names = "_hypothesis_internal_use_settings and no _hypothesis_internal_use_seed"
+        assert steer == f"Hypothesis 9.0.0 has no {names}: the number of examples and the seed are not set"
+        lost = "the CPU time of the test's own function is not known"
+        assert time == f"Hypothesis 9.0.0 has no hypothesis.inner_test: {lost}"
