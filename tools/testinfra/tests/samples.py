@@ -148,14 +148,21 @@ def _recomputed(cost: ProfileCost) -> ProfileCost:
     )
 
 
-def make_baseline(n: int = 40, *, hostile: bool = False, **changes: object) -> Baseline:
+def make_baseline(
+    n: int = 40,
+    *,
+    hostile: bool = False,
+    scale: float = 1.0,
+    run_id: str | None = None,
+    **changes: object,
+) -> Baseline:
     """Return a baseline of `n` properties, most of them quick, a few slow, one above its declared limit."""
     rng = random.Random(n)
     properties: dict[str, PropertyCost] = {}
     for index in range(n):
         module = MODULES[index % len(MODULES)]
         nodeid = f"tests/property_tests/{module}/test_{module}_invariants.py::test_rule_{index:05}"
-        local_s = round(min(10 ** rng.gauss(-0.4, 0.5), 9.5), 4)
+        local_s = round(min(10 ** rng.gauss(-0.4, 0.5), 9.5) * scale, 4)
         if index % 29 == 7:
             local_s = round(rng.uniform(11, 40), 3)
         kind = Kind.STATEFUL if index % 17 == 3 else Kind.FUNCTION
@@ -168,7 +175,7 @@ def make_baseline(n: int = 40, *, hostile: bool = False, **changes: object) -> B
     values: dict[str, object] = {
         "targets": Targets(),
         "tiers": tiers,
-        "provenance": PROVENANCE,
+        "provenance": PROVENANCE if run_id is None else replace(PROVENANCE, runs=[run_id]),
         "suite": SUITE,
         "excluded": [FAILED] if n > DECLARED else [],
         "properties": properties,

@@ -39,7 +39,7 @@ def write_readme(project: Path, text: str) -> Path:
 
 
 EVERY_BLOCK = {
-    "table": ["table of=verdicts", "table of=slowest rows=3", "table of=histories", "table of=facts"],
+    "table": ["table of=verdicts", "table of=slowest rows=3", "table of=excluded", "table of=facts"],
     "summary": ["summary of=targets"],
     "value": ["value of=suite.wall_s"],
     "limits": ["limits"],
@@ -79,6 +79,7 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     assert "| 7 | `test_a.py::test_a` | Says. |" in text
     assert "hypothesis\\_max\\_examples" in text or "`hypothesis_max_examples`" in text
     assert "Usage: testinfra docs" in text
+    assert "-h, --help" in text.partition("Usage: testinfra docs")[2]
     assert main(["docs", "--check"]) == 0
     assert "blocks in 1 documents are current" in capsys.readouterr().err
 

@@ -133,7 +133,9 @@ def _read_inside(project: Project, name: str) -> str:
 
 def help_text(root_command: click.Command, verb: str) -> str:
     """Return the help of a verb, or of the command itself, as a terminal of 80 columns shows it."""
-    context = click.Context(root_command, info_name="testinfra", terminal_width=80)
+    context = click.Context(
+        root_command, info_name="testinfra", terminal_width=80, **root_command.context_settings
+    )
     if not verb:
         return root_command.get_help(context)
     assert isinstance(root_command, click.Group)

@@ -18,6 +18,7 @@ from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.runs import prepare_folder
 
 if TYPE_CHECKING:
+    from atom_testinfra.core.history import History
     from atom_testinfra.reports.data import ReportData
     from atom_testinfra.storage.project import Project
 
@@ -25,6 +26,7 @@ FORMATS = ("text", "markdown", "html", "json")
 SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 TEXT_WIDTH = 80
+HISTORY = 20
 SMALLEST_SUMMARY = 1000
 """Bytes below which a job summary says nothing worth reading."""
 
@@ -45,9 +47,23 @@ SMALLEST_SUMMARY = 1000
     "html goes to the file that the settings name.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=0),
+    default=HISTORY,
+    show_default=True,
+    metavar="N",
+    help="Committed baselines and sessions to look back on; 0 is none. Not with BASELINE.",
+)
 @click.option("--summary/--no-summary", default=True, help="Add to the job summary in a GitHub workflow.")
 def command(
-    baseline: Path | None, format_: str | None, output: Path | None, *, as_json: bool, summary: bool
+    baseline: Path | None,
+    format_: str | None,
+    output: Path | None,
+    *,
+    last: int,
+    as_json: bool,
+    summary: bool,
 ) -> ExitStatus:
     """
     Show what the properties cost and whether they meet their targets.
@@ -56,7 +72,7 @@ def command(
     job summary.
     """
     project = load_project(Path.cwd())
-    report = load_report(project, baseline)
+    report = load_report(project, baseline, last=last)
     format_ = "json" if as_json else format_ or SUFFIXES.get(output.suffix if output else "", "text")
     is_default_page = format_ == "html" and output is None
     if is_default_page:
@@ -72,14 +88,28 @@ def command(
     return ExitStatus.OK
 
 
-def load_report(project: Project, baseline: Path | None) -> ReportData:
-    """Return the report on a baseline file, or on the one of the settings."""
+def load_report(project: Project, baseline: Path | None, *, last: int) -> ReportData:
+    """Return the report on a baseline file; on that of the settings, with its past."""
     from atom_testinfra.reports.data import build_report
     from atom_testinfra.storage.baseline import load_baseline
 
     path = baseline or project.baseline
     name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-    return build_report(load_baseline(path), name.as_posix())
+    histories = load_histories(project, last) if baseline is None and last else None
+    return build_report(load_baseline(path), name.as_posix(), histories)
+
+
+def load_histories(project: Project, last: int) -> list[History]:
+    """Return what properties cost locally at the last committed baselines and sessions."""
+    from atom_testinfra.core.history import build_histories
+    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.storage.moments import load_moments
+
+    profile = project.config.targets.local_profile
+    moments = load_moments(project, Statistic.BODY_CPU, profile, limit=last)
+    for reason in moments.left_out:
+        click.echo(f"left out of the history: {reason}", err=True)
+    return build_histories(moments.found)
 
 
 def render(report: ReportData, format_: str, *, is_terminal: bool) -> str:

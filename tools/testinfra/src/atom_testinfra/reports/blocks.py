@@ -105,7 +105,6 @@ def _table(sources: Sources, arguments: Mapping[str, str]) -> str:
 EMPTY_TABLES = {
     "misses": "No test is above the limit of its tier.",
     "excluded": "Nothing was left out.",
-    "histories": "There is one baseline so far.",
 }
 """Tables that a report leaves out when they have no rows, and what a document says then."""
 
