@@ -1,0 +1,192 @@
+"""
+Every code block of the repository's documents, executed.
+
+What a block's language says is done with it: commands run, Python runs under pytest, settings are parsed. A
+block that is output says so with `text`. A language or a command that this module does not know fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+from samples import make_baseline
+
+from atom_testinfra.core.config import Config
+from atom_testinfra.core.managed_blocks import parse_blocks
+from atom_testinfra.storage.baseline import save_baseline
+
+ROOT = Path(__file__).parents[3]
+BACKEND = ROOT / "backend"
+PATTERNS = (
+    "README.md",
+    "backend/*.md",
+    "backend/tests/*.md",
+    "tools/testinfra/*.md",
+    "tools/testinfra/docs/*.md",
+    ".planning/**/*.md",
+)
+DOCUMENTS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
+FEW = {"HYPOTHESIS_MAX_EXAMPLES_LOCAL": "3", "HYPOTHESIS_MAX_EXAMPLES_CI": "3"}
+"""Examples of a property that a document runs: whether it runs is the question here."""
+OUTPUT = {"text"}
+PYTHON = re.compile(r"(\.\./)?\.venv/bin/(python|testinfra)")
+NODEID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeBlock:
+    """A fenced block: where it stands, and what is in it."""
+
+    place: str
+    language: str
+    content: str
+
+
+def read_blocks() -> Iterator[CodeBlock]:
+    for path in DOCUMENTS:
+        for token in MarkdownIt().parse(path.read_text(encoding="utf-8")):
+            if token.type in {"fence", "code_block"}:
+                line = token.map[0] + 1 if token.map else 0
+                yield CodeBlock(
+                    place=f"{path.relative_to(ROOT).as_posix()}:{line}",
+                    language=token.info.strip(),
+                    content=token.content,
+                )
+
+
+BLOCKS = list(read_blocks())
+
+
+def parse_settings(text: str) -> object:
+    """Read TOML, and what it says to the tool as the tool reads it."""
+    table = tomllib.loads(text)
+    return msgspec.convert(table.get("tool", {}).get("testinfra", {}), Config) and table
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "toml": parse_settings,
+    "markdown": lambda text: parse_blocks(text, "a document"),
+}
+
+
+def of(*languages: str) -> list[object]:
+    return [pytest.param(block, id=block.place) for block in BLOCKS if block.language in languages]
+
+
+def commands_of(block: CodeBlock) -> list[str]:
+    """Return the commands of a block: one a line, without comments, continued lines joined."""
+    lines = block.content.replace("\\\n", " ").splitlines()
+    commands = (re.split(r"(?:^|\s)#", line)[0].strip() for line in lines)
+    return [command for command in commands if command]
+
+
+def run(command: list[str], folder: Path, **environment: str) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def sample_project(folder: Path, command: list[str]) -> Path:
+    """Return a project that has what a command names: a baseline, documents, and the tests by name."""
+    (folder / "pyproject.toml").write_text(
+        '[tool.testinfra]\npaths = ["tests"]\nsuite = ["tests"]\nrepeats = 1\n', encoding="utf-8"
+    )
+    (folder / "README.md").write_text("# A project\n", encoding="utf-8")
+    named = {match["file"]: match["name"] for match in map(NODEID.search, command) if match is not None}
+    for file, name in (named or {"tests/test_a.py": "test_a"}).items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(
+            "from hypothesis import given, strategies as st\n\n\n"
+            f"@given(st.integers())\ndef {name}(number):\n    assert number == number\n",
+            encoding="utf-8",
+        )
+    for name in ("performance_baseline.json", *[word for word in command if word.endswith(".json")]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        save_baseline(folder / name, make_baseline(20))
+    return folder
+
+
+def execute(text: str, folder: Path) -> None:
+    """Run a command as a document gives it, on few examples; of make and whole suites, what they would do."""
+    words = [PYTHON.sub(lambda match: match[2], word) for word in shlex.split(text)]
+    variables = {}
+    while "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    match words:
+        case ["make", *targets]:
+            run(["make", "-n", *targets], ROOT, **variables)
+        case ["python", "-m", "pytest", *arguments]:
+            dry = [] if any("::" in word for word in arguments) else ["--collect-only", "-q"]
+            run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, **{**FEW, **variables})
+        case ["testinfra", *arguments]:
+            project = sample_project(folder, arguments)
+            run([sys.executable, "-m", "atom_testinfra", *arguments], project, **variables)
+        case _:
+            pytest.fail(f"no document may ask for this, unless this test learns to run it: {text}")
+
+
+def test_every_block_has_a_language_that_is_checked() -> None:
+    """A block is executed, parsed, or marked as output; none is left out."""
+    known = OUTPUT | PARSERS.keys() | {"sh", "python"}
+
+    assert [block.place for block in BLOCKS if block.language not in known] == []
+    assert len([block for block in BLOCKS if block.language == "sh"]) >= 5
+
+
+@pytest.mark.parametrize("block", of("sh"))
+def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
+    """What a reader types does what the document says it does, or at least ends well."""
+    commands = commands_of(block)
+
+    assert commands
+    for number, command in enumerate(commands):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        execute(command, folder)
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
+    """A property of a document is a property: it is collected, and it passes."""
+    path = tmp_path / "test_block.py"
+    path.write_text(block.content, encoding="utf-8")
+
+    fixtures = "from tests.conftest import *\nfrom tests.property_tests.conftest import *\n"
+    (tmp_path / "conftest.py").write_text(fixtures, encoding="utf-8")
+
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(BACKEND / "pytest.ini"),
+    ]
+    run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, **FEW)
+
+
+@pytest.mark.parametrize("block", of(*PARSERS))
+def test_what_is_not_run_parses(block: CodeBlock) -> None:
+    """Settings have keys that exist, and a block that shows markers shows ones that the tool reads."""
+    assert PARSERS[block.language](block.content)
