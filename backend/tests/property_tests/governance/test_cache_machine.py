@@ -81,8 +81,10 @@ class CacheMachine(RuleBasedStateMachine):
                 self.entries.append(found)
         assert value == (None if found is None else [found.number])
         self.counts["misses" if found is None else "hits"] += 1
-        if value is not None:
-            value.append(-1)  # the next reader gets a copy of its own
+        if found is not None and value is not None:
+            value.append(-1)
+            assert self.cache.get(agent, action) == [found.number]  # each reader has a copy of its own
+            self.counts["hits"] += 1
 
     @rule(agent=agents)
     def invalidate_agent(self, agent: str) -> None:

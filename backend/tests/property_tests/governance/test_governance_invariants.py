@@ -478,6 +478,14 @@ def test_an_answer_of_a_person_is_final(database: Database, story: list[tuple[st
     context=gov.contexts,
     priority=st.sampled_from([-1000, 0, 7, 1000]),
 )
+@example(
+    status=AgentStatus.SUPERVISED,
+    confidence=0.8,
+    source=TriggerSource.DATA_SYNC,
+    is_available=False,
+    context={"row": 1},
+    priority=7,
+)
 def test_an_agent_runs_or_leaves_one_trace(
     database: Database,
     status: AgentStatus,
