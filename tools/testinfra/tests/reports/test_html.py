@@ -15,7 +15,7 @@ from atom_testinfra.core.errors import ReportError
 from atom_testinfra.reports import html as html_report
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import content_policy, embed_json, render_html
-from atom_testinfra.reports.plots import label
+from atom_testinfra.reports.plots import label, short_name
 
 
 class Outline(HTMLParser):
@@ -129,6 +129,19 @@ def test_a_plot_label_has_no_markup(text: str) -> None:
     """Plotly reads a little HTML in labels; a test's name brings none."""
     assert "<" not in label(text)
     assert ">" not in label(text)
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "name"),
+    [
+        ("tests/test_a.py::test_a[x::y]", "test_a[x::y]"),
+        ("tests/test_a.py::TestMachine::runTest", "TestMachine"),
+        ("without a file", "without a file"),
+    ],
+)
+def test_a_bar_is_named_so_that_it_can_be_told_from_others(nodeid: str, name: str) -> None:
+    """Every state machine's method has the same name; its class has not."""
+    assert short_name(nodeid) == name
 
 
 def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

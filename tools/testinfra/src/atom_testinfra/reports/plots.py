@@ -35,6 +35,11 @@ def label(text: str, width: int = LABEL_WIDTH) -> str:
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def short_name(nodeid: str) -> str:
+    """Return a node id without its file; a state machine's is told by its class, not by `runTest`."""
+    return nodeid.partition("::")[2].removesuffix("::runTest") or nodeid
+
+
 def durations_figure(histogram: Histogram) -> Figure:
     """Return how many tests take how long, by tier, with the limits as lines."""
     decades = range(0, N_BINS + 1, BINS_PER_DECADE)
@@ -168,7 +173,7 @@ def slowest_figure(section: TimeSection) -> Figure:
             "xaxis": {"title": {"text": "seconds"}, "rangemode": "tozero"},
             "yaxis": {
                 "tickvals": places,
-                "ticktext": [label(row.nodeid.rpartition("::")[2]) for row in rows],
+                "ticktext": [label(short_name(row.nodeid)) for row in rows],
                 "automargin": True,
             },
         },
@@ -185,7 +190,7 @@ def history_figure(section: HistorySection) -> Figure:
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": label(history.nodeid.rpartition("::")[2], 34),
+                "name": label(short_name(history.nodeid), 34),
                 "x": [point.at.isoformat() for point in history.points],
                 "y": [point.cost_us / first for point in history.points],
                 "line": {"dash": DASHES[place], "width": 2, "color": color},
