@@ -172,3 +172,12 @@ def test_every_section_has_what_the_renderers_need() -> None:
         for table in section.tables():
             assert all(len(row) == len(table.columns) for row in table.rows)
             assert len({item.id for item in section.tables()}) == len(section.tables())
+
+
+def test_a_project_without_git_has_an_unknown_commit() -> None:
+    """The words are not cut like a commit's hash."""
+    baseline = make_baseline(1)
+    source = msgspec.structs.replace(baseline.provenance, commit=None, is_dirty=None)
+    report = build_report(msgspec.structs.replace(baseline, provenance=source), "b.json")
+
+    assert "at an unknown commit;" in report.provenance.summary

@@ -59,7 +59,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     failed: list[UnmeasuredTest]
     unmeasured: list[UnmeasuredTest]
     n_plain: int
-    """Tests that passed, and in which no Hypothesis was seen."""
+    """Tests that passed, and in which no Hypothesis was seen; under however many profiles they ran."""
     n_runs: int
     is_traced: bool
     """A coverage tool, profiler or debugger was active in a run."""
@@ -79,7 +79,7 @@ def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
     measured: list[MeasuredTest] = []
     failed: list[UnmeasuredTest] = []
     unmeasured: list[UnmeasuredTest] = []
-    n_plain = 0
+    plain: set[str] = set()
     for nodeid, profile in collected | dict.fromkeys(records):
         found = _summarise(nodeid, profile, records.get((nodeid, profile), []), targets)
         match found:
@@ -90,12 +90,12 @@ def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
             case UnmeasuredTest():
                 unmeasured.append(found)
             case None:
-                n_plain += 1
+                plain.add(nodeid)
     return Summary(
         measured=sorted(measured, key=lambda test: (-test.duration_s, test.nodeid, test.profile)),
         failed=failed,
         unmeasured=unmeasured,
-        n_plain=n_plain,
+        n_plain=len(plain),
         n_runs=len(runs),
         is_traced=any(run.header.is_traced for run in runs),
     )

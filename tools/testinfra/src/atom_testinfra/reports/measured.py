@@ -64,9 +64,12 @@ def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> No
     if not tests:
         return
     console.print(f"{title}:")
+    profiles: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         outcome = "not run" if test.outcome is None else str(test.outcome)
-        line = f"  {test.nodeid} ({test.profile}): {outcome}: {test.reason}"
+        profiles.setdefault((test.nodeid, f"{outcome}: {test.reason}"), []).append(test.profile)
+    for (nodeid, what), names in profiles.items():
+        line = f"  {nodeid} ({', '.join(names)}): {what}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

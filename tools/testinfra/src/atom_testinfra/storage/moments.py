@@ -63,7 +63,7 @@ def _candidates(
         repository = Repository(project.root)
         revisions = repository.list_revisions(project.baseline, limit)
     except GitError as exc:
-        left_out.append(f"the baseline's own history: {exc}")
+        left_out.append(f"the committed baselines: {exc}")
         revisions = []
     for revision in revisions:
         name = revision.commit[:12]

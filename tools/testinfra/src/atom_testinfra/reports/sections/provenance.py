@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from atom_testinfra.reports.rows import PropertyRow
 
 MAX_EXCLUDED = 50
+UNKNOWN_COMMIT = "an unknown commit"
 
 
 class ProfileQuality(Struct, frozen=True, kw_only=True):
@@ -48,7 +49,7 @@ class ProvenanceSection(Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """The answer in one sentence."""
-        commit = dict(self.facts).get("Commit", "an unknown commit")
+        commit = dict(self.facts).get("Commit", UNKNOWN_COMMIT)
         n_runs = dict(self.facts).get("Runs", "no runs")
         left_out = (
             f"; {numbers.plural(len(self.excluded), 'measurement')} left out, with the reason"
@@ -106,7 +107,7 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
     facts = [
         ("Verified at", baseline.verification_timestamp),
         ("Measured from", source.started_at),
-        ("Commit", f"{(source.commit or 'an unknown commit')[:12]}{dirty}"),
+        ("Commit", f"{source.commit[:12]}{dirty}" if source.commit else UNKNOWN_COMMIT),
         ("Command", " ".join(source.command)),
         ("Runs", numbers.plural(len(source.runs), "run")),
         ("Examples", ", ".join(f"{name} {count}" for name, count in sorted(source.max_examples.items()))),

@@ -1,0 +1,25 @@
+"""The table at the end of `testinfra measure`."""
+
+from __future__ import annotations
+
+import io
+
+from made_runs import make_record, make_run
+from rich.console import Console
+
+from atom_testinfra.core.config import Targets
+from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.reports.measured import print_summary
+
+
+def test_a_test_that_fails_alike_under_two_profiles_is_listed_once() -> None:
+    """The reason stands once, with the profiles it holds for; markup in a node id stays text."""
+    nodeid = "t.py::test_a[[bold]x]"
+    failed = [make_record(nodeid, outcome=Outcome.FAILED)]
+    runs = [make_run(failed, profile=profile) for profile in ("local", "ci")]
+    stream = io.StringIO()
+    print_summary(summarise_session(runs, Targets()), Console(file=stream, width=80))
+
+    assert f"  {nodeid} (local, ci): failed: failed" in stream.getvalue().splitlines()
+    assert stream.getvalue().count(nodeid) == 1
