@@ -100,7 +100,7 @@ bench-report: install ## what a report on 1,000 to 50,000 tests costs
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
 
-bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP=--keep for the full one
+bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
 
 ##@ the service

@@ -1,24 +1,20 @@
 """
 How often `testinfra compare` is wrong: false alarms on equal code, and slow-downs that it misses.
 
-A session is five runs of the ten properties in `subjects/power`, each in a process of its own. Every session
-is the base of one comparison, and its first three runs are the new side of another, `--lag` sessions later:
-within a comparison no run counts twice, and some time lies between its sides, as it does in use. For A/B,
-every few sessions three more runs are made in which some of the properties do a fixed amount of extra work:
-half of what their body costs, or as much again. Suspects are run again as the command does it: both sides in
-turns, suspects alone.
+A session is five runs of the ten properties in `subjects/power`. Each is the base of a few comparisons, with
+the first three runs of sessions that come after it: within a comparison no run counts twice, and some time
+lies between its sides, as it does in use. For A/B, every few sessions three more runs are made in which some
+of the properties do a fixed amount of extra work: half of what their body costs, or as much again. Suspects
+are run again as the command does it: both sides in turns, suspects and their companions alone.
 
-Verdicts come from the code that the command runs. Time is read by the plugin, never here.
+Verdicts come from the code that the command runs. Time is read by the plugin, never here. The runs are kept
+in `--runs`, outside of version control: a further call makes those that are missing, and judges all anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -27,63 +23,28 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from evidence import save, table
+from power_runs import Subject, loaded
 
 from atom_testinfra.core.comparison import ChangeVerdict, Comparison, compare_sides
 from atom_testinfra.core.confirmation import confirm_suspects
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.statistics import deviation, quantile
 from atom_testinfra.core.threshold import Threshold, parse_threshold
-from atom_testinfra.storage.runs import load_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from power_runs import Extra
 
     from atom_testinfra.core.measurement import Run
 
-SUBJECT = Path(__file__).parent / "subjects" / "power"
-N_EXAMPLES = 50
 N_BASE, N_NEW, N_AGAIN = 5, 3, 5
+LAGS = (2, 3, 5, 7, 9)
+"""How many sessions lie between the two sides of a comparison."""
 UNIT, UNIT_TURNS = "test_spin_short", 400
 FACTORS = (1.5, 2.0)
 SLOWED_AT_ONCE = 3
 PROFILE = "default"
-PLUGIN = "atom_testinfra.pytest_plugin.plugin"
-LOAD = r"""
-import os
-parent = os.getppid()
-while os.getppid() == parent:
-    compile("x = [i * i for i in range(9)]\n" * 200, "load", "exec")
-"""
-"""A process of it keeps one core busy, for as long as the one that started it lives."""
-
-Extra = dict[str, int]
-
-
-class Subject:
-    """Runs the ten properties, or some of them, once per call."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.n_runs = 0
-
-    def run(self, extra: Extra, names: Sequence[str] = ("test_power.py",)) -> Run:
-        """Run these node ids in a process of their own and return what the plugin recorded."""
-        self.n_runs += 1
-        path = self._folder / f"{self.n_runs}.jsonl"
-        command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=."]
-        command += ["-p", "_hypothesis_pytestplugin", "-p", PLUGIN, "-p", "no:cacheprovider"]
-        command += ["--testinfra-record", os.fspath(path)]
-        command += ["--testinfra-max-examples", str(N_EXAMPLES), *names]
-        environment = os.environ | {
-            "PYTHONHASHSEED": "0",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "POWER_EXTRA": json.dumps(extra),
-        }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        subprocess.run(command, cwd=SUBJECT, env=environment, check=True, stdout=subprocess.DEVNULL)
-        run = load_run(path)
-        path.unlink()
-        return run
 
 
 class Tally:
@@ -136,29 +97,45 @@ class Tally:
 class Experiment:
     """Sessions one after the other, and the comparisons between them."""
 
-    def __init__(self, subject: Subject, threshold: Threshold, lag: int) -> None:
+    def __init__(self, subject: Subject, threshold: Threshold) -> None:
         self.subject = subject
         self.threshold = threshold
-        self._lag = lag
         self._sessions: list[list[Run]] = []
         self.tallies = {factor: Tally(factor) for factor in (1.0, *FACTORS)}
-        self.loads: list[float] = []
-        self.shares: list[float] = []
+
+    @property
+    def n_sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
+    @property
+    def shares(self) -> list[float]:
+        """What part of a core each run of the sessions got."""
+        ends = [run.end for session in self._sessions for run in session]
+        return [end.cpu_s / end.wall_s for end in ends if end is not None]
 
     def run(self, n_comparisons: int, slow_every: int, say: Callable[[str], None]) -> None:
         """Make sessions until there are enough comparisons."""
-        for number in range(n_comparisons + self._lag):
-            self._sessions.append([self.subject.run({}) for _ in range(N_BASE)])
-            self._note_conditions()
-            if number < self._lag:
-                continue
-            base = self._sessions[number - self._lag]
-            self._compare(1.0, base, self._sessions[number][:N_NEW], {})
-            if number % slow_every == 0:
-                for factor in FACTORS:
-                    extra = choose_extra(base, factor, turn=number // slow_every)
-                    self._compare(factor, base, [self.subject.run(extra) for _ in range(N_NEW)], extra)
+        number = 0
+        while self.tallies[1.0].n_comparisons < n_comparisons:
+            name = f"session{number:03d}"
+            self._sessions.append([self.subject.run(name, i, {}) for i in range(N_BASE)])
+            self.subject.close()
+            for lag in LAGS:
+                if number >= lag:
+                    base, new = self._sessions[number - lag], self._sessions[number][:N_NEW]
+                    self._compare(f"{name}-lag{lag}", 1.0, base, new, {})
+            if number >= LAGS[0] and number % slow_every == 0:
+                self._slow_down(f"{name}-slowed", self._sessions[number - LAGS[0]], number // slow_every)
+            number += 1
             say(self.describe())
+
+    def _slow_down(self, name: str, base: list[Run], turn: int) -> None:
+        for factor in FACTORS:
+            extra = choose_extra(base, factor, turn=turn)
+            new = [self.subject.run(f"{name}{factor:g}", i, extra) for i in range(N_NEW)]
+            self.subject.close()
+            self._compare(f"{name}{factor:g}", factor, base, new, extra)
 
     def to_json(self) -> dict[str, Any]:
         """Return the conditions and the counts."""
@@ -167,7 +144,8 @@ class Experiment:
             "base_runs": N_BASE,
             "new_runs": N_NEW,
             "rerun_pairs": N_AGAIN,
-            "load_average": {str(q): round(quantile(self.loads, q), 2) for q in (0.1, 0.5, 0.9)},
+            "sessions": self.n_sessions,
+            "load_average": {str(q): round(quantile(self.subject.loads(), q), 2) for q in (0.1, 0.5, 0.9)},
             "cpu_share": {str(q): round(quantile(self.shares, q), 3) for q in (0.1, 0.5, 0.9)},
             "rates": [tally.to_json() for tally in self.tallies.values()],
         }
@@ -178,20 +156,22 @@ class Experiment:
             f"x{tally.factor:g}: {tally.n_first}/{tally.n_final} of {tally.n_tests}"
             for tally in self.tallies.values()
         ]
-        return f"{self.subject.n_runs} runs; slower before/after rerun {', '.join(parts)}"
+        made = f"{self.n_sessions} sessions, {self.subject.n_made} runs made"
+        return f"{made}; slower before/after rerun {', '.join(parts)}"
 
-    def _compare(self, factor: float, base: list[Run], new: list[Run], extra: Extra) -> None:
+    def _compare(self, name: str, factor: float, base: list[Run], new: list[Run], extra: Extra) -> None:
         base_side = side_from_runs("base", base, self.threshold.statistic, PROFILE)
         new_side = side_from_runs("new", new, self.threshold.statistic, PROFILE)
         first = compare_sides(base_side, new_side, self.threshold)
         final = confirm_suspects(
             first,
             base=base_side,
-            run_base=lambda nodeids: self.subject.run({}, nodeids),
-            run_new=lambda nodeids: self.subject.run(extra, nodeids),
+            run_base=Turns(self.subject, f"{name}-again-base", {}),
+            run_new=Turns(self.subject, f"{name}-again-new", extra),
             profile=PROFILE,
             n_runs=N_AGAIN,
         )
+        self.subject.close()
         slowed = {nodeid for nodeid in base_side.tests if nodeid.partition("::")[2] in extra}
         self.tallies[factor].add(first, final, slowed or set(base_side.tests))
         if slowed:  # the other tests of the run are equal code
@@ -199,11 +179,20 @@ class Experiment:
             self.tallies[1.0].add(first, final, untouched)
             self.tallies[1.0].n_comparisons -= 1
 
-    def _note_conditions(self) -> None:
-        self.loads.append(os.getloadavg()[0])
-        for run in self._sessions[-1]:
-            assert run.end is not None
-            self.shares.append(run.end.cpu_s / run.end.wall_s)
+
+class Turns:
+    """Runs suspects of one side again, once per call."""
+
+    def __init__(self, subject: Subject, side: str, extra: Extra) -> None:
+        self._subject = subject
+        self._side = side
+        self._extra = extra
+        self._n = 0
+
+    def __call__(self, nodeids: Sequence[str]) -> Run:
+        """Run these once."""
+        self._n += 1
+        return self._subject.run(self._side, self._n, self._extra, nodeids)
 
 
 def choose_extra(base: Sequence[Run], factor: float, *, turn: int) -> Extra:
@@ -234,18 +223,6 @@ def rate(n: int, total: int) -> dict[str, float | None]:
     }
 
 
-@contextlib.contextmanager
-def loaded(n_processes: int) -> Iterator[None]:
-    """Keep that many processes busy meanwhile."""
-    busy = [subprocess.Popen([sys.executable, "-c", LOAD]) for _ in range(n_processes)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-
-
 def judge(tallies: dict[float, Tally]) -> list[tuple[str, str, str, str, bool]]:
     """Return what was promised, how it came out, and whether it holds."""
     same, half, twice = (tallies[factor] for factor in (1.0, *FACTORS))
@@ -267,10 +244,11 @@ def judge(tallies: dict[float, Tally]) -> list[tuple[str, str, str, str, bool]]:
 def describe(experiment: Experiment, rows: list[tuple[str, str, str, str, bool]], n_busy: int) -> str:
     """Return the results as Markdown."""
     lines = [(*row[:4], "met" if row[4] else "MISSED") for row in rows]
-    load, share = (quantile(values, 0.5) for values in (experiment.loads, experiment.shares))
+    load, share = (quantile(values, 0.5) for values in (experiment.subject.loads(), experiment.shares))
     return (
         table(("", "tests", "rate", "promised", ""), lines)
-        + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW};"
+        + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW},"
+        f" between {experiment.n_sessions} sessions;"
         f" suspects run again {N_AGAIN} times on each side; threshold {experiment.threshold}."
         f" Busy processes beside it: {n_busy}; median load average {load:.1f},"
         f" median share of a core {share:.0%}."
@@ -283,21 +261,24 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--comparisons", type=int, default=10, help="of the suite with itself (default: 10)")
-    parser.add_argument("--slow-every", type=int, default=2, help="comparisons between two A/B ones")
-    parser.add_argument("--lag", type=int, default=5, help="sessions between base and new")
+    parser.add_argument("--slow-every", type=int, default=2, help="sessions between two A/B ones")
     parser.add_argument("--load", type=int, default=1, help="busy processes meanwhile (default: 1)")
     parser.add_argument("--threshold", default="body_cpu:25%", help="as for `testinfra compare`")
+    parser.add_argument("--runs", type=Path, help="folder that keeps the runs (default: a temporary one)")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/compare_power.*")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, loaded(options.load):
-        subject = Subject(Path(folder))
-        experiment = Experiment(subject, parse_threshold(options.threshold), options.lag)
-        experiment.run(options.comparisons, options.slow_every, say)
-    rows = judge(experiment.tallies)
-    report = describe(experiment, rows, options.load)
+        subject = Subject((options.runs or Path(folder)).resolve())
+        experiment = Experiment(subject, parse_threshold(options.threshold))
+        try:
+            experiment.run(options.comparisons, options.slow_every, say)
+        finally:
+            subject.close()
+        report = describe(experiment, rows := judge(experiment.tallies), options.load)
+        figures = experiment.to_json()
     if options.keep:
         command = " ".join(["python", "benchmarks/compare_power.py", *sys.argv[1:]])
-        save("compare_power", command, experiment.to_json() | {"runs": subject.n_runs}, report)
+        save("compare_power", command, figures, report)
     else:
         print(report)
     return 0 if all(row[4] for row in rows) else 1

@@ -150,6 +150,27 @@ class TestSides:
         assert compare("a", "b") == 0
         assert "profile ci" in capsys.readouterr().out
 
+    def test_the_profile_that_has_enough_runs_is_taken(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """One long local run says what a person waits; the five quick ones are what is compared."""
+        for session, n_runs in {"a": 5, "b": 3}.items():
+            write_session(project, session, 1)
+            write_session(project, session, n_runs, profile="ci")
+        assert compare("a", "b") == 0
+        assert "profile ci" in capsys.readouterr().out
+        assert compare("a", "b", "--profile", "local") == 3
+
+    def test_the_local_profile_goes_before_others_that_have_enough_runs_too(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It has the most examples."""
+        for session, n_runs in {"a": 5, "b": 3}.items():
+            write_session(project, session, n_runs)
+            write_session(project, session, n_runs, profile="ci")
+        assert compare("a", "b") == 0
+        assert "profile local" in capsys.readouterr().out
+
 
 class TestRefusals:
     @pytest.mark.parametrize(

@@ -45,6 +45,22 @@ def test_a_property_is_recorded_with_its_cost(subject: Subject, by_name: ByName)
     assert run.end.outcomes == {"passed": 1}
 
 
+def test_the_collector_does_not_pass_over_what_was_there_before(subject: Subject, by_name: ByName) -> None:
+    """A full collection would go through the whole suite, and be charged to the test that happens to run."""
+    run = subject.record(
+        test_x="""
+        import gc
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_property(x):
+            assert gc.isenabled()
+            assert gc.get_freeze_count() > 10_000
+        """
+    )
+    assert by_name(run)["test_property"].outcome is Outcome.PASSED
+
+
 @pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:hypothesispytest"), ("-p", "no:xdist")])
 def test_every_way_of_running_records_the_same(
     subject: Subject, by_name: ByName, arguments: tuple[str, ...]

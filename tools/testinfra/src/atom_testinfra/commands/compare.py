@@ -13,7 +13,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import Comparison, Side, compare_sides
+from atom_testinfra.core.comparison import MIN_BASE_RUNS, MIN_NEW_RUNS, Comparison, Side, compare_sides
 from atom_testinfra.core.confirmation import confirm_suspects
 from atom_testinfra.core.errors import (
     ComparisonError,
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 @click.argument("new", required=False)
 @click.option("--baseline", metavar="NAME", help="Compare with the runs saved under this name.")
 @click.option("--save-baseline", metavar="NAME", help="Save the runs of NEW under this name.")
-@click.option("--profile", metavar="NAME", help="Compare the runs of this profile.")
+@click.option(
+    "--profile", metavar="NAME", help="Compare the runs of this profile. [default: one that has enough]"
+)
 @click.option(
     "--threshold",
     "expression",
@@ -126,14 +128,16 @@ def _compare(
 
 
 def _choose_profile(project: Project, base: Recording, new: Recording, chosen: str | None) -> str:
-    common = [profile for profile in new.profiles if profile in base.profiles]
+    """Return the profile asked for, else one with enough runs on both sides: the local one before others."""
     if chosen is not None:
         return chosen
-    local = project.config.targets.local_profile
-    if local in common:
-        return local
-    if len(common) == 1:
-        return common[0]
+    common = [profile for profile in new.profiles if profile in base.profiles]
+    fit = [p for p in common if base.n_runs(p) >= MIN_BASE_RUNS and new.n_runs(p) >= MIN_NEW_RUNS]
+    for profiles in (fit, common):
+        if (local := project.config.targets.local_profile) in profiles:
+            return local
+        if len(profiles) == 1:
+            return profiles[0]
     raise NothingMeasuredError(
         f"{base.label!r} has the profiles {', '.join(base.profiles)};"
         f" {new.label!r} has {', '.join(new.profiles)}",

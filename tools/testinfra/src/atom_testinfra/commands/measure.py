@@ -59,7 +59,7 @@ def command(**options: Any) -> int:
         save_spec(spec, project.runs)
     provenance = read_provenance(project.root, ["testinfra", *sys.argv[1:]])
     earlier = _runs_of(project, spec.session_id)
-    progress = choose_progress(Forecast([name for _, name in spec.cells()], _known(earlier)), spec.repeats)
+    progress = choose_progress(Forecast([name for _, name in spec.cells()], _known(earlier)), spec.repeats_of)
     session = Session(
         spec, folder=project.rootdir, runs=project.runs, provenance=provenance, observer=progress
     )
@@ -79,10 +79,16 @@ def command(**options: Any) -> int:
 
 def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
     config = project.config
+    profiles = choose_profiles(config, options["profiles"], options["max_examples"])
+    if options["repeats"]:
+        profiles = {
+            name: msgspec.structs.replace(profile, repeats=options["repeats"])
+            for name, profile in profiles.items()
+        }
     return SessionSpec(
         session_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
-        profiles=choose_profiles(config, options["profiles"], options["max_examples"]),
-        repeats=options["repeats"] or config.repeats,
+        profiles=profiles,
+        repeats=config.repeats,
         pins=PinPolicy(options["pins"] or config.pins),
         seed_set=options["seed_set"],
         n_workers=options["n_workers"],

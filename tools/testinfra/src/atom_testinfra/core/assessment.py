@@ -54,6 +54,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
     n_properties: int
     n_undeclared: int
     n_unpredictable: int
+    repeats: dict[str, int]
+    """Runs behind the figures, by profile: those of the property that has the most."""
     median_example_s: float | None
     """Of the properties' local seconds per example."""
     share_asked: float
@@ -108,6 +110,7 @@ class Assessor:
         self._unsteered: list[Unsteered] = []
         self._example_s: list[float] = []
         self._n_properties = self._n_undeclared = self._n_unpredictable = 0
+        self._repeats: dict[str, int] = {}
 
     def add(self, nodeid: str, subject: PropertyCost) -> None:
         """Take one property into account."""
@@ -117,6 +120,8 @@ class Assessor:
         self._n_undeclared += not subject.is_declared
         local = subject.profiles.get(targets.local_profile)
         ci = subject.profiles.get(targets.ci_profile)
+        for profile, cost in subject.profiles.items():
+            self._repeats[profile] = max(self._repeats.get(profile, 0), cost.repeats)
         if local is not None:
             self._tiers[TIER_KEYS[budget, False]].add(nodeid, local)
             self._n_unpredictable += local.unpredictable is not None
@@ -146,6 +151,7 @@ class Assessor:
             n_properties=self._n_properties,
             n_undeclared=self._n_undeclared,
             n_unpredictable=self._n_unpredictable,
+            repeats=self._repeats,
             median_example_s=median(self._example_s) if self._example_s else None,
             share_asked=evidence.targets.share,
             suite_failure=_suite_failure(evidence),

@@ -20,6 +20,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Examples of a property that names no number of its own."""
     env: dict[str, str] = {}
     """Environment variables of the run, such as `CI = "true"`."""
+    repeats: Positive | None = None
+    """Runs of this profile; the general `repeats` unless it says."""
     steering: Steering = Steering.TOOL
     """Who sees to the number of examples: this tool on each test, or the suite by itself."""
 
@@ -83,6 +85,6 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pins: PinPolicy = PinPolicy.RESPECT
     """What happens to a test whose own settings name `max_examples`."""
     repeats: Positive = 5
-    """Runs of each profile that the medians are taken over."""
+    """Runs of each profile that the medians are taken over; `compare` needs 5 of its base, and 3 more."""
     time_budget_s: PositiveSeconds | None = None
-    """Stop repeating when the next repeat would pass this; the first is always made."""
+    """Make no further repeat that would pass this; the first of each profile is always made."""

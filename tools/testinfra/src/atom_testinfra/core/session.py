@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from atom_testinfra.core.config import Config, Profile
 from atom_testinfra.core.errors import ConfigError
@@ -28,6 +29,7 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     session_id: str
     profiles: dict[str, Profile]
     repeats: int
+    """Runs of each profile that does not say itself how many."""
     pins: PinPolicy
     seed_set: int
     n_workers: int
@@ -42,9 +44,14 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     def cells(self) -> Iterator[tuple[int, str]]:
         """Yield repeat and profile in the order to run them: profiles take turns, and turn about."""
         names = list(self.profiles)
-        for repeat in range(self.repeats):
+        for repeat in range(max(map(self.repeats_of, names))):
             for name in names if repeat % 2 == 0 else reversed(names):
-                yield repeat, name
+                if repeat < self.repeats_of(name):
+                    yield repeat, name
+
+    def repeats_of(self, profile: str) -> int:
+        """Return how many runs of a profile are asked for."""
+        return self.profiles[profile].repeats or self.repeats
 
 
 def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | None) -> dict[str, Profile]:
@@ -83,7 +90,7 @@ def _profile(config: Config, name: str, number: str | None, max_examples: int | 
             raise ConfigError(f"--profile {name}={number}: {number!r} is not a whole number above 0")
         n = int(number)
     if known is not None:
-        return Profile(max_examples=n, env=known.env, steering=known.steering)
+        return replace(known, max_examples=n)
     return Profile(max_examples=n)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import PlanTargets, TargetsMet, TargetsVerified
+from atom_testinfra.core.comparison import MIN_BASE_RUNS
 from atom_testinfra.core.summary import FAILURES
 from atom_testinfra.core.targets import NAMED_LIMITS_S, SUITE_KEY
 
@@ -60,6 +61,9 @@ def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
             yield f"{result.key} is held against {result.limit_s:g} s, as the settings say."
     if evidence.suite is None:
         yield "The whole suite was not timed."
+    if max(assessment.repeats.values(), default=0) < MIN_BASE_RUNS:
+        runs = ", ".join(f"{profile} {n}" for profile, n in sorted(assessment.repeats.items()))
+        yield f"No profile has the {MIN_BASE_RUNS} runs that a comparison needs of its base: {runs}."
     if assessment.n_undeclared:
         yield (
             f"{assessment.n_undeclared} of {assessment.n_properties} properties have no declared tier: their "

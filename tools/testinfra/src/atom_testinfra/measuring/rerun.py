@@ -69,10 +69,9 @@ class Rerunner:
         spec = replace(
             self._spec,
             session_id=f"again-{self._n_runs}",
-            repeats=1,
             time_budget_s=None,
             arguments=arguments,
-            profiles={self._profile: replace(profile, env=profile.env | tree.env)},
+            profiles={self._profile: replace(profile, env=profile.env | tree.env, repeats=1)},
             only=list(nodeids),
         )
         session = Session(

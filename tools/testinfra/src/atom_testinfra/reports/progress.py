@@ -83,14 +83,14 @@ class Forecast:
 class _Observing:
     """What both ways of showing have in common."""
 
-    def __init__(self, forecast: Forecast, n_repeats: int) -> None:
+    def __init__(self, forecast: Forecast, repeats_of: Callable[[str], int]) -> None:
         self._forecast = forecast
-        self._n_repeats = n_repeats
+        self._repeats_of = repeats_of
         self._title = ""
 
     def begin(self, repeat: int, profile: str) -> None:
         self._forecast.begin(profile)
-        self._title = f"{profile} {repeat + 1}/{self._n_repeats}"
+        self._title = f"{profile} {repeat + 1}/{self._repeats_of(profile)}"
         self.show(is_news=True)
 
     def collected(self, nodeids: list[str]) -> None:
@@ -113,9 +113,13 @@ class LineProgress(_Observing):
     """A line at each run's begin and every few seconds, for logs."""
 
     def __init__(
-        self, forecast: Forecast, n_repeats: int, stream: TextIO, clock: Callable[[], float] = monotonic
+        self,
+        forecast: Forecast,
+        repeats_of: Callable[[str], int],
+        stream: TextIO,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__(forecast, n_repeats)
+        super().__init__(forecast, repeats_of)
         self._stream = stream
         self._clock = clock
         self._last_at = float("-inf")
@@ -143,8 +147,8 @@ class LineProgress(_Observing):
 class BarProgress(_Observing):
     """A bar with the current test."""
 
-    def __init__(self, forecast: Forecast, n_repeats: int) -> None:
-        super().__init__(forecast, n_repeats)
+    def __init__(self, forecast: Forecast, repeats_of: Callable[[str], int]) -> None:
+        super().__init__(forecast, repeats_of)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
@@ -178,11 +182,11 @@ class BarProgress(_Observing):
         self._bar.stop()
 
 
-def choose_progress(forecast: Forecast, n_repeats: int) -> LineProgress | BarProgress:
+def choose_progress(forecast: Forecast, repeats_of: Callable[[str], int]) -> LineProgress | BarProgress:
     """Return a bar for a terminal and lines for everything else."""
     if sys.stderr.isatty():
-        return BarProgress(forecast, n_repeats)
-    return LineProgress(forecast, n_repeats, sys.stderr)
+        return BarProgress(forecast, repeats_of)
+    return LineProgress(forecast, repeats_of, sys.stderr)
 
 
 def describe_seconds(seconds: float) -> str:

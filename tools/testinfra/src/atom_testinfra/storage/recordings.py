@@ -54,6 +54,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             return sorted(self.baseline.provenance.max_examples)
         return sorted({run.header.profile for run in self.runs})
 
+    def n_runs(self, profile: str) -> int:
+        """Return how many runs of a profile there are, the parts of a resumed one counted as one."""
+        if self.baseline is not None:
+            costs = (subject.profiles.get(profile) for subject in self.baseline.properties.values())
+            return next((cost.repeats for cost in costs if cost is not None), 0)
+        headers = (run.header for run in self.runs if run.header.profile == profile)
+        return len({(header.session_id, header.seed_set, header.repeat) for header in headers})
+
     @property
     def is_calibrated(self) -> bool:
         """Whether the calibration stands beside every run."""
