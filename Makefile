@@ -33,7 +33,7 @@ lock: ## write requirements.txt anew from the pyproject files
 ##@ tests
 test: install ## both packages' tests, 200 examples a property
 	cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto
-	cd tools/testinfra && $(BIN)/python -m pytest -n auto
+	cd tools/testinfra && $(BIN)/python -m pytest -m "not integration and not nightly" -n auto
 
 test-ci: export CI = true
 test-ci: test ## the same with the CI profile: 50 examples
@@ -45,7 +45,8 @@ test-nightly: install ## minutes long: 100,000 hostile baselines of each kind, 5
 test-postgres: install ## the backend's tests on a PostgreSQL server, found or started
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto'
 
-test-integration: install ## what needs files, processes or a server of its own, on SQLite and on PostgreSQL
+test-integration: install ## what needs processes, a server or a browser of its own; the backend's on SQLite and PostgreSQL
+	cd tools/testinfra && $(BIN)/python -m pytest -m "integration and not nightly" -n auto
 	cd backend && $(BIN)/python -m pytest tests/ -m integration
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
 

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 pytest_plugins = ["pytester"]
+
+PLUGINS = ["atom_testinfra", "hypothesispytest", *(["xdist"] if find_spec("xdist") else [])]
+PLUGINS_ONLY = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_ADDOPTS": " ".join(f"-p {name}" for name in PLUGINS),
+}
+"""
+The environment of a pytest that loads what the tool works with, and no other plugin that happens to be
+installed: those of the backend's tests alone cost each small run more CPU time than the run itself.
+"""
 
 # What takes long on a busy machine is no fault of a property: no verdict here may rest on the wall clock.
 settings.register_profile(
@@ -15,3 +32,25 @@ settings.register_profile(
 )
 settings.register_profile("nightly", parent=settings.get_profile("unhurried"), max_examples=100_000)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_plugins_below() -> Iterator[None]:
+    """Runs that a test starts load few plugins; one that says otherwise is about the loading."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PLUGINS_ONLY.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def few_plugins(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
+    """The same below `pytester`, which takes away the options of whoever runs it."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", PLUGINS_ONLY["PYTEST_ADDOPTS"])
+
+
+@pytest.fixture
+def all_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this test load every plugin that is installed, as a person's do."""
+    for name in PLUGINS_ONLY:
+        monkeypatch.delenv(name, raising=False)

@@ -155,6 +155,8 @@ def test_every_block_has_a_language_that_is_checked() -> None:
     assert len([block for block in BLOCKS if block.language == "sh"]) >= 5
 
 
+@pytest.mark.integration
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("sh", "console"))
 def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
     """What a reader types does what the document says it does, or at least ends well."""
@@ -165,6 +167,8 @@ def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
         execute(command, tmp_path)
 
 
+@pytest.mark.integration
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("python"))
 def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
     """A property of a document is a property: it is collected, and it passes."""

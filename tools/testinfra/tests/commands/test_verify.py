@@ -52,7 +52,6 @@ class Project:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name, value in {"COLUMNS": "80", "NO_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path)
 
@@ -299,6 +298,7 @@ class TestHostileNames:
         assert main(["verify", "--check"]) == 0
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_while_it_times_the_suite(project: Project, sent: signal.Signals, status: int) -> None:

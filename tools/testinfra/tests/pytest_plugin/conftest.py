@@ -48,9 +48,9 @@ class Subject:
 
 
 @pytest.fixture
-def subject(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Subject:
+def subject(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Subject:
     """A project whose runs do not depend on where they are run."""
-    for name in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS"):
+    for name in ("CI", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     return Subject(pytester)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROBE = """
     import os
@@ -24,16 +28,25 @@ PROBE = """
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> None:
     for name in ("CI", "HYPOTHESIS_MAX_EXAMPLES", "HYPOTHESIS_MAX_EXAMPLES_CI"):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _default_profile() -> Iterator[None]:
+    """A run in this process begins as one in a new process does, and leaves the profile of these tests."""
+    before = settings.get_current_profile_name()
+    settings.load_profile("default")
+    yield
+    settings.load_profile(before)
+
+
 def run(pytester: pytest.Pytester, ini: str, *arguments: str) -> pytest.RunResult:
-    """Run the probe in a process of its own under `ini`."""
+    """Run the probe in this process under `ini`."""
     pytester.makeini("[pytest]\n" + ini)
     pytester.makepyfile(test_probe=PROBE)
-    return pytester.runpytest_subprocess(
+    return pytester.runpytest_inprocess(
         "-p", "no:cacheprovider", "-s", "--hypothesis-show-statistics", *arguments
     )
 
@@ -71,7 +84,7 @@ def test_without_an_option_the_profile_stays_hypothesis_own(pytester: pytest.Pyt
 def test_without_an_option_hypothesis_is_not_imported(pytester: pytest.Pytester) -> None:
     """The plugin costs a suite without properties no import."""
     pytester.makepyfile("import sys\ndef test_x():\n    assert 'hypothesis' not in sys.modules")
-    pytester.runpytest_subprocess("-p", "no:anyio", "-p", "no:schemathesis").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("None", "None"), ("1500", "0:00:01.500000")])
@@ -93,7 +106,7 @@ def test_a_short_deadline_fails_a_slow_example(pytester: pytest.Pytester) -> Non
             time.sleep(0.05)
         """
     )
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*DeadlineExceeded*"])
 
@@ -110,7 +123,7 @@ def test_database_is_a_folder_below_the_rootdir(pytester: pytest.Pytester) -> No
             assert x < 10
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(failed=1)
+    pytester.runpytest_inprocess().assert_outcomes(failed=1)
     assert list((pytester.path / "kept/examples").rglob("*"))
 
 
@@ -146,7 +159,7 @@ def test_all_suppresses_every_health_check(pytester: pytest.Pytester) -> None:
             pass
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +197,7 @@ def test_pytest_env_expands_the_exported_counts(pytester: pytest.Pytester) -> No
     ini = "hypothesis_max_examples = 17\nenv =\n    SHOWN={HYPOTHESIS_MAX_EXAMPLES}"
     pytester.makepyfile("import os\ndef test_x():\n    assert os.environ['SHOWN'] == '17'")
     pytester.makeini("[pytest]\n" + ini)
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "env").assert_outcomes(passed=1)
 
 
 def test_environment_beats_the_file_and_a_flag_beats_both(
@@ -235,6 +248,6 @@ def test_a_session_leaves_the_process_as_it_was(
     before = settings.get_current_profile_name()
     pytester.makeini("[pytest]\nhypothesis_max_examples = 17")
     pytester.makepyfile("def test_x(): pass")
-    pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
     assert settings.get_current_profile_name() == before
     assert "HYPOTHESIS_MAX_EXAMPLES" not in os.environ

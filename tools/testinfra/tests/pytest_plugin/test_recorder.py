@@ -61,9 +61,12 @@ def test_the_collector_does_not_pass_over_what_was_there_before(subject: Subject
     assert by_name(run)["test_property"].outcome is Outcome.PASSED
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:hypothesispytest"), ("-p", "no:xdist")])
 def test_every_way_of_running_records_the_same(
-    subject: Subject, by_name: ByName, arguments: tuple[str, ...]
+    subject: Subject,
+    all_plugins: None,
+    arguments: tuple[str, ...],
 ) -> None:
     """With workers, without Hypothesis's plugin, without xdist: same tests, same work, once each."""
     run = subject.record("--testinfra-max-examples", "30", *arguments, test_x=PROPERTY)
@@ -86,4 +89,4 @@ def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
             assert "msgspec" not in sys.modules
         """
     )
-    subject.pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
+    subject.pytester.runpytest_subprocess().assert_outcomes(passed=1)

@@ -23,7 +23,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import render_html
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 SCREENSHOTS = Path(__file__).parents[2] / ".testinfra" / "screenshots"
 PATIENCE_S = 60

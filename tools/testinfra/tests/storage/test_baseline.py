@@ -255,6 +255,7 @@ def kill_while_saving(path: Path, times: int) -> int:
     return n_unfinished
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     """After kill -9 in the middle of saving, the file is one of the two versions, whole."""
