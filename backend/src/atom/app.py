@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from atom import health
+from atom.agents import routes as agents
+from atom.analytics import routes as analytics
+from atom.analytics.reports import CachedReports
+from atom.chat import routes as chat
 from atom.db import migrate
 from atom.db.session import create_engine, read_only_session_factory, session_factory
+from atom.episodes import routes as episodes
+from atom.episodes.access import MaturityGate
+from atom.episodes.embedding import HashingEmbedder
+from atom.governance import routes as governance
+from atom.governance.cache import GovernanceCache
+from atom.governance.decision_cache import DecisionCache
 from atom.identity import routes as identity
 from atom.identity.access import Gateway
 from atom.kit.clock import Clock, SystemClock
+from atom.ledger import routes as ledger
 from atom.web.limits import BodyLimit
+from atom.web.openapi import complete_openapi, operation_id
 from atom.web.problems import add_problem_handlers
 
 if TYPE_CHECKING:
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
 
 TITLE = "atom"
 DESCRIPTION = "Chat agents: their conversations, episodes, permissions, money and metrics."
+DOMAINS = (identity, agents, governance, chat, episodes, ledger, analytics)
 
 
 def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock | None = None) -> FastAPI:
@@ -43,15 +57,31 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
         if engine is None:
             own_engine.dispose()
 
-    app = FastAPI(title=TITLE, description=DESCRIPTION, lifespan=lifespan)
-    app.state.engine = own_engine
-    app.state.gateway = Gateway(
-        sessions=session_factory(own_engine),
-        read_only_sessions=read_only_session_factory(own_engine),
-        clock=clock or SystemClock(),
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=version("atom-backend"),
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
     )
+    app.state.engine = own_engine
+    _provide(app, own_engine, clock or SystemClock())
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     add_problem_handlers(app)
-    for module in (health, identity):
+    for module in (health, *DOMAINS):
         app.include_router(module.router)
+    complete_openapi(app)
     return app
+
+
+def _provide(app: FastAPI, engine: Engine, clock: Clock) -> None:
+    """Put into the app's state what the routes ask for: each domain says in its routes what that is."""
+    sessions, read_only_sessions = session_factory(engine), read_only_session_factory(engine)
+    decisions = DecisionCache(GovernanceCache(clock))
+    for maker in (sessions, read_only_sessions):
+        decisions.attach(maker)
+    app.state.gateway = Gateway(sessions=sessions, read_only_sessions=read_only_sessions, clock=clock)
+    app.state.decisions = decisions
+    app.state.gatekeeper = MaturityGate()
+    app.state.embedder = HashingEmbedder()
+    app.state.reports = CachedReports(clock)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from atom.db import migrate
 from atom.web.problems import problem_responses
 
-router = APIRouter(tags=["health"], responses=problem_responses(503))
+router = APIRouter(tags=["health"], responses=problem_responses(500, 503))
 
 
 class HealthResponse(BaseModel):

@@ -11,6 +11,8 @@ from atom.agents.models import Agent, AgentExecution
 from atom.identity.models import User
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
 
@@ -41,6 +43,14 @@ def add_agent_unless_known(session: Session, values: dict[str, Any]) -> bool:
     identity = [Agent.workspace_id, Agent.module_path, Agent.class_name]
     statement = insert(Agent).values(values).on_conflict_do_nothing(index_elements=identity)
     return session.scalar(statement.returning(Agent.id)) is not None
+
+
+def list_agents(session: Session, *, workspace_id: str, limit: int, after: str | None) -> Sequence[Agent]:
+    """Return the workspace's agents after one in the order of their ids."""
+    query = select(Agent).where(Agent.workspace_id == workspace_id).order_by(Agent.id).limit(limit)
+    if after is not None:
+        query = query.where(Agent.id > after)
+    return session.scalars(query).all()
 
 
 def find_user(session: Session, *, workspace_id: str, user_id: str) -> User | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,20 @@ class AccessType(StrEnum):
     SEMANTIC = "semantic"
     SEQUENTIAL = "sequential"
     CONTEXTUAL = "contextual"
+
+
+class TimeRange(StrEnum):
+    """How far back a temporal look goes."""
+
+    DAY = "1d"
+    WEEK = "7d"
+    MONTH = "30d"
+    QUARTER = "90d"
+
+    @property
+    def span(self) -> timedelta:
+        """The time from its start until now."""
+        return timedelta(days=int(self.value.removesuffix("d")))
 
 
 class PackedVector(TypeDecorator[Vector]):

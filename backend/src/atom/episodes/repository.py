@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Update, bindparam, case, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Update,
+    bindparam,
+    case,
+    exists,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
 
     from atom.agents.maturity import AgentStatus
     from atom.episodes.embedding import Vector
+    from atom.kit.pagination import Cursor
 
 VECTORS_AT_ONCE = 1_000
 """How many vectors a search holds in memory."""
@@ -253,6 +265,21 @@ def newest_ids(
         .limit(limit)
     )
     return list(session.scalars(newest))
+
+
+def newest_episodes(
+    session: Session, *, workspace_id: str, agent_id: str, limit: int, after: Cursor | None
+) -> Sequence[Episode]:
+    """Return an agent's episodes, archived ones too, newest first."""
+    newest = (
+        select(Episode)
+        .where(Episode.workspace_id == workspace_id, Episode.agent_id == agent_id)
+        .order_by(Episode.started_at.desc(), Episode.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        newest = newest.where(tuple_(Episode.started_at, Episode.id) < tuple_(after.at, after.id))
+    return session.scalars(newest.execution_options(populate_existing=True)).all()
 
 
 def vectors(

@@ -8,15 +8,14 @@ shown, one log row for a look that was denied. A denial is a result, no exceptio
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
-from enum import StrEnum
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
+from atom.agents.service import get_user
 from atom.episodes import repository, scoring
 from atom.episodes.access import AccessDecision, EpisodeAction, Gatekeeper
 from atom.episodes.embedding import Embedder, cosine
-from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegment
+from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegment, TimeRange
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.service import require_agent
 from atom.kit.errors import InvalidError, NotFoundError
@@ -26,6 +25,7 @@ from atom.kit.text import check_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from sqlalchemy.orm import Session
 
@@ -43,20 +43,6 @@ MAX_QUERY_LENGTH = 10_000
 EVERYTHING = EpisodeFilter()
 HIGH_RATED = EpisodeFilter(min_supervisor_rating=4)
 LOW_INTERVENTION = EpisodeFilter(max_interventions=1)
-
-
-class TimeRange(StrEnum):
-    """How far back a temporal look goes."""
-
-    DAY = "1d"
-    WEEK = "7d"
-    MONTH = "30d"
-    QUARTER = "90d"
-
-    @property
-    def span(self) -> timedelta:
-        """The time from its start until now."""
-        return timedelta(days=int(self.value.removesuffix("d")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +212,8 @@ class _Look:
         action: EpisodeAction,
     ) -> _Look:
         status = require_agent(session, workspace_id=viewer.workspace_id, agent_id=viewer.agent_id)
+        if viewer.user_id is not None:
+            get_user(session, workspace_id=viewer.workspace_id, user_id=viewer.user_id)
         decision = gate.decide(agent_id=viewer.agent_id, status=status, action=action)
         return cls(session=session, clock=clock, viewer=viewer, access_type=access_type, decision=decision)
 

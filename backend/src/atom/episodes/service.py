@@ -13,6 +13,7 @@ from atom.episodes.scoring import ProposalOutcome, Reaction
 from atom.episodes.segmentation import Message, Run, SegmentDraft, SegmentType, SourceType, draft_segments
 from atom.kit.errors import ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Cursor, Page
 from atom.kit.text import check_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from atom.agents.maturity import AgentStatus
     from atom.episodes.embedding import Embedder, Vector
+    from atom.episodes.models import EpisodeSegment
     from atom.kit.clock import Clock
+    from atom.kit.pagination import PageRequest
 
 MIN_ITEMS = 2
 """Fewer messages and runs than this make an episode only when it is forced."""
@@ -158,6 +161,31 @@ def record_canvas_action(
     session.add(row)
     session.flush()
     return row
+
+
+def get_episode(session: Session, *, workspace_id: str, episode_id: str) -> Episode:
+    """Return an episode of the workspace."""
+    episode = repository.get_episode(session, episode_id, workspace_id=workspace_id)
+    if episode is None:
+        raise NotFoundError("episode", episode_id)
+    return episode
+
+
+def list_segments(session: Session, *, workspace_id: str, episode_id: str) -> Sequence[EpisodeSegment]:
+    """Return the segments of an episode of the workspace in order."""
+    get_episode(session, workspace_id=workspace_id, episode_id=episode_id)
+    return repository.segments_of(session, episode_id)
+
+
+def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: PageRequest) -> Page[Episode]:
+    """Return the episodes of an agent of the workspace, the latest first, whatever became of them."""
+    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    episodes = repository.newest_episodes(
+        session, workspace_id=workspace_id, agent_id=agent_id, limit=page.limit + 1, after=page.after
+    )
+    shown = tuple(episodes[: page.limit])
+    has_more = len(episodes) > page.limit
+    return Page(items=shown, next=Cursor(at=shown[-1].started_at, id=shown[-1].id) if has_more else None)
 
 
 def require_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentStatus:

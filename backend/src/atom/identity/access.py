@@ -46,7 +46,7 @@ class Unit:
         return self.caller.workspace_id
 
 
-def _gateway(request: Request) -> Gateway:
+async def _gateway(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 
@@ -66,6 +66,10 @@ def _reading(credentials: Credentials, gateway: GatewayOf) -> Iterator[Unit]:
     with unit_of_work(gateway.read_only_sessions) as session:
         caller = authenticate(session, gateway.clock, secret)
         yield Unit(session=session, clock=gateway.clock, caller=caller)
+
+
+def _recording(credentials: Credentials, gateway: GatewayOf) -> Iterator[Unit]:
+    yield from _changing(credentials, gateway, ApiKeyScope.READ)
 
 
 def _writing(credentials: Credentials, gateway: GatewayOf) -> Iterator[Unit]:
@@ -91,6 +95,8 @@ def _changing(
 # The transaction ends before the answer is sent: a commit that fails must not follow a "201 Created".
 Reading = Annotated[Unit, Depends(_reading, scope="function")]
 """A read-only transaction, for a key of any scope."""
+Recording = Annotated[Unit, Depends(_recording, scope="function")]
+"""A transaction that notes who looked at what, for a key of any scope."""
 Writing = Annotated[Unit, Depends(_writing, scope="function")]
 """A transaction, for a key of scope write or admin."""
 Administering = Annotated[Unit, Depends(_administering, scope="function")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atom.db.base import Base, ForeignId, PrimaryId
@@ -57,16 +57,20 @@ class Workspace(Base):
 
 
 class User(Base):
-    """A person of a workspace."""
+    """A person of a workspace; another workspace may know somebody of the same address."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("hourly_cost_rate_minor >= 0", name="hourly_cost_rate"),)
+    UNIQUE_EMAIL = UniqueConstraint("workspace_id", "email")
+    __table_args__ = (
+        UNIQUE_EMAIL,
+        CheckConstraint("hourly_cost_rate_minor >= 0", name="hourly_cost_rate"),
+    )
 
     id: Mapped[PrimaryId]
     workspace_id: Mapped[ForeignId] = mapped_column(
         ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
     )
-    email: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str]
     role: Mapped[UserRole] = mapped_column(str_enum(UserRole, name="role"), default=UserRole.MEMBER)
     specialty: Mapped[str | None]
     hourly_cost_rate_minor: Mapped[int] = mapped_column(BigInteger, default=0)

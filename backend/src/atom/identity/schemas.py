@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from atom.identity.models import ApiKeyScope
+from atom.identity.models import ApiKeyScope, UserRole
+from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.text import MAX_NAME
+from atom.web.schemas import Answer, Count, Moment, Name, Request
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(Request):
     """A key to make."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1, max_length=MAX_NAME, examples=["nightly import"])
+    name: Name = Field(examples=["nightly import"])
     scope: ApiKeyScope = ApiKeyScope.READ
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
-class KeyResponse(BaseModel):
+class KeyResponse(Answer):
     """A key, without its secret."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str
@@ -37,3 +35,24 @@ class NewKeyResponse(KeyResponse):
     """A key that was just made; the secret is shown this once."""
 
     secret: str = Field(examples=["atom_..."])
+
+
+class UserRequest(Request):
+    """A user to write down."""
+
+    email: str = Field(max_length=MAX_NAME, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ada@example.org"])
+    role: UserRole = UserRole.MEMBER
+    specialty: Name | None = Field(
+        None, description="the category of agents whose corrections count at once", examples=["finance"]
+    )
+    hourly_cost_rate_minor: Count = Field(0, ge=0, le=MAX_AMOUNT_MINOR)
+
+
+class UserResponse(Answer):
+    """A person of the workspace."""
+
+    id: str
+    email: str
+    role: UserRole
+    specialty: str | None
+    hourly_cost_rate_minor: int

@@ -35,11 +35,12 @@ class Cursor:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
             at, _, id_ = raw.partition(" ")
             moment = datetime.fromisoformat(at)
-        except (binascii.Error, ValueError) as exc:
+            moment_utc = moment.astimezone(UTC)
+        except (binascii.Error, ValueError, OverflowError) as exc:
             raise InvalidError(f"{text!r} is not a cursor", field="cursor") from exc
-        if moment.tzinfo is None or not id_:
+        if moment.tzinfo is None or not id_ or not id_.isprintable():
             raise InvalidError(f"{text!r} is not a cursor", field="cursor")
-        return cls(at=moment, id=id_)
+        return cls(at=moment_utc, id=id_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +61,11 @@ class Page(Generic[Item]):
 
     items: tuple[Item, ...]
     next: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdPage(Generic[Item]):
+    """Rows in the order of their ids, and after which id the next page starts; None means there is none."""
+
+    items: tuple[Item, ...]
+    next: str | None = None

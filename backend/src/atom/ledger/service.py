@@ -242,7 +242,9 @@ def get_transaction(session: Session, *, workspace_id: str, transaction_id: str)
 def list_transactions(
     session: Session, *, workspace_id: str, page: PageRequest, account_id: str | None = None
 ) -> Page[Transaction]:
-    """Return the workspace's transactions, or those that touch one account, newest first."""
+    """Return the workspace's transactions, or those that touch one of its accounts, newest first."""
+    if account_id is not None:
+        get_account(session, workspace_id=workspace_id, account_id=account_id)
     rows = repository.list_transactions(session, workspace_id, page, account_id=account_id)
     items = tuple(rows[: page.limit])
     has_next = len(rows) > page.limit

@@ -5,14 +5,24 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
+
 from atom.web.problems import problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+CLOSE = {"Connection": "close"}
+"""What is still to come of the body is not read; so the connection cannot carry another request."""
 
-class BodyTooLargeError(Exception):
-    """More bytes came than are allowed; never leaves this module."""
+
+class BodyTooLargeError(HTTPException):
+    """More bytes came than are allowed; FastAPI turns any other exception of a body into a 400."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request body may have at most {max_bytes} bytes", CLOSE
+        )
 
 
 class BodyLimit:
@@ -29,39 +39,22 @@ class BodyLimit:
             return
         declared = _content_length(scope)
         if declared is not None and declared > self._max_bytes:
-            await self._refuse(scope, receive, send)
+            error = BodyTooLargeError(self._max_bytes)
+            phrase = HTTPStatus(error.status_code).phrase
+            response = problem(scope["path"], error.status_code, phrase, error.detail, headers=CLOSE)
+            await response(scope, receive, send)
             return
-        n_bytes, is_answered = 0, False
+        n_bytes = 0
 
         async def counted_receive() -> Message:
             nonlocal n_bytes
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if n_bytes > self._max_bytes:
-                raise BodyTooLargeError
+                raise BodyTooLargeError(self._max_bytes)
             return message
 
-        async def noted_send(message: Message) -> None:
-            nonlocal is_answered
-            is_answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted_receive, noted_send)
-        except BodyTooLargeError:
-            if is_answered:
-                raise
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem(
-            scope["path"],
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            "Request too large",
-            f"a request body may have at most {self._max_bytes} bytes",
-            headers={"Connection": "close"},
-        )
-        await response(scope, receive, send)
+        await self._app(scope, counted_receive, send)
 
 
 def _content_length(scope: Scope) -> int | None:

@@ -54,12 +54,28 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
+MEANINGS = {
+    400: "The body cannot be read",
+    401: "No API key, or one that is unknown, expired or revoked",
+    403: "The key, its workspace or the agent may not do this",
+    404: "No such thing in the workspace",
+    409: "The request is fine, the present state refuses it",
+    413: "The body is too large",
+    422: "A field is invalid; nothing was written",
+    500: "A fault of the service; nothing was written",
+    503: "The database does not answer now; nothing was written",
+}
+WITH_KEY = (401, 403, 422, 500, 503)
+"""How any request that carries a key may end."""
+WITH_BODY = (400, 413)
+"""How one with a body may end besides."""
+
+
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI descriptions of problem responses with these statuses."""
     return {
         status: {
-            "description": HTTPStatus(status).phrase,
-            "model": Problem,
+            "description": MEANINGS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in statuses
@@ -94,12 +110,18 @@ def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
 def _answer_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
     errors = [
-        FieldProblem(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in exc.errors()
+        FieldProblem(field=_storable(".".join(map(str, error["loc"]))), message=_storable(error["msg"]))
+        for error in exc.errors()
     ]
     detail = f"{len(errors)} field{'s are' if len(errors) > 1 else ' is'} invalid"
     return problem(
         request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", detail, errors=errors
     )
+
+
+def _storable(text: str) -> str:
+    """Return the text without halves of surrogate pairs, which a sender can name a field and UTF-8 cannot."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:

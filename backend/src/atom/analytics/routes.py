@@ -1,0 +1,165 @@
+"""Routes of analytics: what comes in, and the reports made of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, status
+
+from atom.analytics import service
+from atom.analytics.reports import CachedReports
+from atom.analytics.schemas import (
+    AlertRuleRequest,
+    AlertRuleResponse,
+    CountersQuery,
+    EventsRequest,
+    GroupCountersResponse,
+    IngestedResponse,
+    IntegrationCallRequest,
+    IntegrationResponse,
+    MetricQuery,
+    MetricRequest,
+    NotificationResponse,
+    OverviewResponse,
+    PerformanceQuery,
+    PerformanceResponse,
+    PointQuery,
+    PointResponse,
+    SummaryResponse,
+    WindowQuery,
+)
+from atom.analytics.vocabulary import NewEvent, NewMetric
+from atom.identity.access import Administering, Reading, Writing
+from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.schemas import Id
+
+router = APIRouter(prefix="/v1/analytics", tags=["analytics"], responses=problem_responses(*WITH_KEY))
+
+
+async def _reports(request: Request) -> CachedReports:
+    reports: CachedReports = request.app.state.reports
+    return reports
+
+
+Reports = Annotated[CachedReports, Depends(_reports)]
+
+
+@router.post("/events", responses=problem_responses(*WITH_BODY))
+def ingest_events(request: EventsRequest, unit: Writing) -> IngestedResponse:
+    """Take events in; one whose `event_id` is known says nothing new."""
+    n_new = service.record_events(
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        events=[NewEvent(**event.model_dump()) for event in request.events],
+    )
+    return IngestedResponse(n_new=n_new)
+
+
+@router.post("/metrics", status_code=status.HTTP_201_CREATED, responses=problem_responses(*WITH_BODY))
+def collect_metric(request: MetricRequest, unit: Writing) -> PointResponse:
+    """Write one measured value."""
+    point = service.collect_metric(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, metric=NewMetric(**request.model_dump())
+    )
+    return PointResponse.model_validate(point)
+
+
+@router.get("/metrics/points")
+def list_metric_points(query: Annotated[PointQuery, Query()], unit: Reading) -> list[PointResponse]:
+    """Return the latest values of a metric in a window, the latest first."""
+    found = service.metric_points(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **query.model_dump()
+    )
+    return [PointResponse.model_validate(point) for point in found]
+
+
+@router.get("/metrics/summary")
+def summarize_metric(query: Annotated[MetricQuery, Query()], unit: Reading) -> SummaryResponse:
+    """Return the figures of a metric's values in a window."""
+    found = service.metric_summary(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **query.model_dump()
+    )
+    return SummaryResponse.model_validate(found)
+
+
+@router.get("/performance")
+def read_performance(
+    query: Annotated[PerformanceQuery, Query()], unit: Reading, reports: Reports
+) -> PerformanceResponse:
+    """Return how a workflow did in a window, as computed at most five minutes ago."""
+    found = reports.performance(unit.session, workspace_id=unit.workspace_id, **query.model_dump())
+    return PerformanceResponse.model_validate(found)
+
+
+@router.get("/overview")
+def read_overview(
+    query: Annotated[WindowQuery, Query()], unit: Reading, reports: Reports
+) -> OverviewResponse:
+    """Return how all workflows did in a window, as computed at most five minutes ago."""
+    found = reports.overview(unit.session, workspace_id=unit.workspace_id, window=query.window)
+    return OverviewResponse.model_validate(found)
+
+
+@router.get("/counters")
+def count_events(query: Annotated[CountersQuery, Query()], unit: Reading) -> list[GroupCountersResponse]:
+    """Return the counters of each workflow, user or step in a window, as they are now."""
+    found = service.counters_by(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **query.model_dump()
+    )
+    return [
+        GroupCountersResponse.model_validate({"member": member, "counters": counters})
+        for member, counters in sorted(found.items(), key=lambda item: item[0] or "")
+    ]
+
+
+@router.post(
+    "/alert-rules",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(*WITH_BODY, 409),
+)
+def add_alert_rule(request: AlertRuleRequest, unit: Writing) -> AlertRuleResponse:
+    """Write an alert rule under a name that the workspace has not used."""
+    rule = service.add_alert_rule(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
+    return AlertRuleResponse.model_validate(rule)
+
+
+@router.get("/alert-rules")
+def list_alert_rules(unit: Reading) -> list[AlertRuleResponse]:
+    """Return the alert rules by name, each with the time since which it is firing."""
+    found = service.list_alert_rules(unit.session, workspace_id=unit.workspace_id)
+    return [AlertRuleResponse.model_validate(rule) for rule in found]
+
+
+@router.delete(
+    "/alert-rules/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problem_responses(404)
+)
+def delete_alert_rule(rule_id: Id, unit: Administering) -> None:
+    """Delete an alert rule, its alerts too."""
+    service.delete_alert_rule(unit.session, workspace_id=unit.workspace_id, rule_id=rule_id)
+
+
+@router.post("/alert-rules/evaluation")
+def evaluate_alerts(unit: Writing) -> list[NotificationResponse]:
+    """Hold the latest values against the rules, and return what has changed since the last time."""
+    found = service.evaluate_alerts(unit.session, unit.clock, workspace_id=unit.workspace_id)
+    return [NotificationResponse.model_validate(change) for change in found]
+
+
+@router.post(
+    "/integration-calls",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(*WITH_BODY),
+)
+def record_integration_call(request: IntegrationCallRequest, unit: Writing) -> None:
+    """Count one call of another system."""
+    service.record_integration_call(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
+    )
+
+
+@router.get("/integrations")
+def list_integrations(unit: Reading) -> list[IntegrationResponse]:
+    """Return how well each integration works, by name."""
+    found = service.integrations(unit.session, workspace_id=unit.workspace_id)
+    return [IntegrationResponse.model_validate(row) for row in found]

@@ -1,0 +1,96 @@
+"""Routes of chat: conversations and what is said in them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, status
+
+from atom.chat import service
+from atom.chat.schemas import (
+    ChatQuery,
+    ChatRequest,
+    ChatResponse,
+    MessageQuery,
+    MessageRequest,
+    MessageResponse,
+    TitleRequest,
+)
+from atom.identity.access import Reading, Writing
+from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.schemas import Id, PageAnswer
+
+router = APIRouter(prefix="/v1/chats", tags=["chat"], responses=problem_responses(*WITH_KEY))
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, responses=problem_responses(*WITH_BODY, 404))
+def create_chat(request: ChatRequest, unit: Writing) -> ChatResponse:
+    """Open a conversation for a user of the workspace."""
+    chat = service.create_session(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
+    )
+    return ChatResponse.model_validate(chat)
+
+
+@router.get("")
+def list_chats(query: Annotated[ChatQuery, Query()], unit: Reading) -> PageAnswer[ChatResponse]:
+    """List a user's conversations, the one that changed last first."""
+    page = service.list_sessions(
+        unit.session, workspace_id=unit.workspace_id, user_id=query.user_id, page=query.page
+    )
+    return PageAnswer.of(page, ChatResponse.model_validate)
+
+
+@router.get("/{chat_id}", responses=problem_responses(404))
+def read_chat(chat_id: Id, unit: Reading) -> ChatResponse:
+    """Return a conversation."""
+    chat = service.get_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
+    return ChatResponse.model_validate(chat)
+
+
+@router.patch("/{chat_id}", responses=problem_responses(*WITH_BODY, 404))
+def rename_chat(chat_id: Id, request: TitleRequest, unit: Writing) -> ChatResponse:
+    """Give a conversation another title."""
+    chat = service.rename_session(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, chat_id=chat_id, title=request.title
+    )
+    return ChatResponse.model_validate(chat)
+
+
+@router.delete("/{chat_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problem_responses(404))
+def delete_chat(chat_id: Id, unit: Writing) -> None:
+    """Delete a conversation and its messages; the episodes made of it stay."""
+    service.delete_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
+
+
+@router.post(
+    "/{chat_id}/messages",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(*WITH_BODY, 404),
+)
+def append_message(chat_id: Id, request: MessageRequest, unit: Writing) -> MessageResponse:
+    """Add what somebody said to the end of a conversation."""
+    message = service.append_message(
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        chat_id=chat_id,
+        role=request.role,
+        content=request.content,
+    )
+    return MessageResponse.model_validate(message)
+
+
+@router.get("/{chat_id}/messages", responses=problem_responses(404))
+def list_messages(
+    chat_id: Id, query: Annotated[MessageQuery, Query()], unit: Reading
+) -> list[MessageResponse]:
+    """Return a conversation's last messages, oldest first."""
+    found = service.history(
+        unit.session,
+        workspace_id=unit.workspace_id,
+        chat_id=chat_id,
+        limit=query.limit,
+        before=query.before,
+    )
+    return [MessageResponse.model_validate(message) for message in found]

@@ -1,0 +1,72 @@
+"""Requests and responses of chat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from atom.chat.models import MessageRole
+from atom.web.schemas import NOT_BLANK, Answer, Id, JsonObject, Name, PageQuery, Request
+
+MAX_POSITION = 2**31 - 1
+
+
+class ChatRequest(Request):
+    """A conversation to open."""
+
+    user_id: Id
+    title: Name | None = Field(None, examples=["The invoice of March"])
+    metadata: JsonObject = Field(default_factory=dict, examples=[{"channel": "web"}])
+
+
+class TitleRequest(Request):
+    """Another title, null for none."""
+
+    title: Name | None
+
+
+class ChatQuery(PageQuery):
+    """Whose conversations to list, and which part of them."""
+
+    user_id: Id
+
+
+class ChatResponse(Answer):
+    """A conversation, without what was said in it."""
+
+    id: str
+    user_id: str
+    title: str | None
+    metadata: dict[str, Any] = Field(validation_alias="details")
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class MessageRequest(Request):
+    """Something said."""
+
+    role: MessageRole
+    content: str = Field(
+        min_length=1, max_length=100_000, pattern=NOT_BLANK, examples=["Is the invoice of March paid?"]
+    )
+
+
+class MessageQuery(Request):
+    """Which messages to return: the last ones, or the last before a position."""
+
+    limit: int = Field(100, ge=1, le=100)
+    before: int | None = Field(None, ge=0, le=MAX_POSITION, description="the position to page back from")
+
+
+class MessageResponse(Answer):
+    """Something said; `position` counts the conversation's messages from 0."""
+
+    id: str
+    session_id: str
+    position: int
+    role: MessageRole
+    content: str
+    created_at: datetime

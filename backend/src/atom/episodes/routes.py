@@ -1,0 +1,242 @@
+"""
+Routes of episodes: making them, recalling them as an agent, and what happens to them later.
+
+The four looks of an agent go through the gatekeeper and are logged. The plain lists are the workspace's own
+view of its agents' memory.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, status
+
+from atom.chat.service import get_session
+from atom.episodes import lifecycle, retrieval, service
+from atom.episodes.access import Gatekeeper
+from atom.episodes.embedding import Embedder
+from atom.episodes.repository import EpisodeFilter
+from atom.episodes.retrieval import Viewer
+from atom.episodes.schemas import (
+    AccessesRequest,
+    AssessmentRequest,
+    CanvasActionRequest,
+    CanvasActionResponse,
+    ConsolidationRequest,
+    ContextualRequest,
+    DecayResponse,
+    EpisodeQuery,
+    EpisodeRequest,
+    EpisodeResponse,
+    ImportanceRequest,
+    LookRequest,
+    ReflectionRequest,
+    RetrievalResponse,
+    SegmentResponse,
+    SemanticRequest,
+    SequentialRequest,
+    SequentialResponse,
+    TemporalRequest,
+)
+from atom.identity.access import Administering, Reading, Recording, Unit, Writing
+from atom.kit.errors import ConflictError
+from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.schemas import CountResponse, Id, PageAnswer
+
+router = APIRouter(prefix="/v1", tags=["episodes"], responses=problem_responses(*WITH_KEY))
+
+CREATED = status.HTTP_201_CREATED
+
+
+async def _gate(request: Request) -> Gatekeeper:
+    gate: Gatekeeper = request.app.state.gatekeeper
+    return gate
+
+
+async def _embedder(request: Request) -> Embedder:
+    embedder: Embedder = request.app.state.embedder
+    return embedder
+
+
+Gate = Annotated[Gatekeeper, Depends(_gate)]
+EmbedderOf = Annotated[Embedder, Depends(_embedder)]
+
+
+@router.post("/episodes", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404, 409))
+def create_episode(
+    request: EpisodeRequest, unit: Writing, gate: Gate, embedder: EmbedderOf
+) -> EpisodeResponse:
+    """Make an episode of a conversation and the agent's runs in it; 409 when there is too little in it."""
+    get_session(unit.session, workspace_id=unit.workspace_id, chat_id=request.chat_id)
+    episode = service.create_episode_from_session(
+        unit.session, gate, embedder, workspace_id=unit.workspace_id, **request.model_dump()
+    )
+    if episode is None:
+        raise ConflictError(f"there is too little in chat session {request.chat_id!r} for an episode")
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.post("/episodes/reflections", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
+def create_reflection(request: ReflectionRequest, unit: Writing, embedder: EmbedderOf) -> EpisodeResponse:
+    """Make an episode of what people decided on an agent's proposal."""
+    episode = service.create_episode_from_proposal(
+        unit.session, unit.clock, embedder, workspace_id=unit.workspace_id, **request.model_dump()
+    )
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.get("/episodes", responses=problem_responses(404))
+def list_episodes(query: Annotated[EpisodeQuery, Query()], unit: Reading) -> PageAnswer[EpisodeResponse]:
+    """List an agent's episodes, the latest first, archived ones too."""
+    page = service.list_episodes(
+        unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page
+    )
+    return PageAnswer.of(page, EpisodeResponse.model_validate)
+
+
+@router.get("/episodes/{episode_id}", responses=problem_responses(404))
+def read_episode(episode_id: Id, unit: Reading) -> EpisodeResponse:
+    """Return an episode."""
+    episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.get("/episodes/{episode_id}/segments", responses=problem_responses(404))
+def list_segments(episode_id: Id, unit: Reading) -> list[SegmentResponse]:
+    """Return an episode's segments in order."""
+    found = service.list_segments(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
+    return [SegmentResponse.model_validate(segment) for segment in found]
+
+
+@router.post("/canvas-actions", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
+def record_canvas_action(request: CanvasActionRequest, unit: Writing) -> CanvasActionResponse:
+    """Note what an agent did on a canvas; the next episode made of the conversation will say so."""
+    row = service.record_canvas_action(
+        unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
+    )
+    return CanvasActionResponse.model_validate(row)
+
+
+@router.post("/agents/{agent_id}/memory/temporal", responses=problem_responses(*WITH_BODY, 404))
+def recall_by_time(agent_id: Id, request: TemporalRequest, unit: Recording, gate: Gate) -> RetrievalResponse:
+    """Recall the agent's episodes that started within the range, newest first."""
+    found = retrieval.retrieve_temporal(
+        unit.session,
+        unit.clock,
+        gate,
+        viewer=_viewer(unit, agent_id, request),
+        time_range=request.time_range,
+        where=EpisodeFilter(**request.where.model_dump()),
+        limit=request.limit,
+    )
+    return RetrievalResponse.model_validate(found)
+
+
+@router.post("/agents/{agent_id}/memory/semantic", responses=problem_responses(*WITH_BODY, 404))
+def recall_by_meaning(
+    agent_id: Id, request: SemanticRequest, unit: Recording, gate: Gate, embedder: EmbedderOf
+) -> RetrievalResponse:
+    """Recall the agent's episodes that are most like the query, best first."""
+    found = retrieval.retrieve_semantic(
+        unit.session,
+        unit.clock,
+        gate,
+        embedder,
+        viewer=_viewer(unit, agent_id, request),
+        query=request.query,
+        where=EpisodeFilter(**request.where.model_dump()),
+        limit=request.limit,
+    )
+    return RetrievalResponse.model_validate(found)
+
+
+@router.post("/agents/{agent_id}/memory/contextual", responses=problem_responses(*WITH_BODY, 404))
+def recall_for_task(
+    agent_id: Id, request: ContextualRequest, unit: Recording, gate: Gate, embedder: EmbedderOf
+) -> RetrievalResponse:
+    """Recall the agent's episodes that fit a task best, best first."""
+    found = retrieval.retrieve_contextual(
+        unit.session,
+        unit.clock,
+        gate,
+        embedder,
+        viewer=_viewer(unit, agent_id, request),
+        task=request.task,
+        where=EpisodeFilter(**request.where.model_dump()),
+        limit=request.limit,
+    )
+    return RetrievalResponse.model_validate(found)
+
+
+@router.post("/agents/{agent_id}/memory/sequential", responses=problem_responses(*WITH_BODY, 404))
+def recall_one(agent_id: Id, request: SequentialRequest, unit: Recording, gate: Gate) -> SequentialResponse:
+    """Recall one of the agent's episodes from end to end; another agent's does not exist for it."""
+    found = retrieval.retrieve_sequential(
+        unit.session,
+        unit.clock,
+        gate,
+        viewer=_viewer(unit, agent_id, request),
+        episode_id=request.episode_id,
+    )
+    return SequentialResponse.model_validate(found)
+
+
+@router.post("/episodes/{episode_id}/importance", responses=problem_responses(*WITH_BODY, 404))
+def update_importance(
+    episode_id: Id, request: ImportanceRequest, unit: Writing, gate: Gate
+) -> EpisodeResponse:
+    """Move an episode's importance towards the feedback of its agent."""
+    episode = lifecycle.update_importance(
+        unit.session, gate, workspace_id=unit.workspace_id, episode_id=episode_id, **request.model_dump()
+    )
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.post("/episodes/{episode_id}/assessment", responses=problem_responses(*WITH_BODY, 404))
+def assess_episode(episode_id: Id, request: AssessmentRequest, unit: Administering) -> EpisodeResponse:
+    """Note how a supervisor rated an episode, and how well the agent kept the rules."""
+    episode = lifecycle.assess(
+        unit.session, workspace_id=unit.workspace_id, episode_id=episode_id, **request.model_dump()
+    )
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.post("/episodes/{episode_id}/archive", responses=problem_responses(404))
+def archive_episode(episode_id: Id, unit: Writing) -> EpisodeResponse:
+    """Take an episode out of every search; a second time changes nothing."""
+    lifecycle.archive(unit.session, unit.clock, workspace_id=unit.workspace_id, episode_id=episode_id)
+    episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
+    return EpisodeResponse.model_validate(episode)
+
+
+@router.post("/episodes/accesses", responses=problem_responses(*WITH_BODY))
+def count_accesses(request: AccessesRequest, unit: Writing) -> CountResponse:
+    """Count one access of each listed episode; those that the workspace does not have are left out."""
+    n = lifecycle.count_access(unit.session, workspace_id=unit.workspace_id, episode_ids=request.episode_ids)
+    return CountResponse(n=n)
+
+
+@router.post("/episodes/decay")
+def apply_decay(unit: Administering) -> DecayResponse:
+    """Let old episodes fade, and archive what has faded; twice a day is once."""
+    outcome = lifecycle.apply_decay(unit.session, unit.clock, workspace_id=unit.workspace_id)
+    return DecayResponse.model_validate(outcome)
+
+
+@router.post("/agents/{agent_id}/consolidation", responses=problem_responses(*WITH_BODY, 404))
+def consolidate_episodes(
+    agent_id: Id, request: ConsolidationRequest, unit: Administering, embedder: EmbedderOf
+) -> CountResponse:
+    """Let one of several alike episodes of the agent stand for the others."""
+    n = lifecycle.consolidate(
+        unit.session,
+        embedder,
+        workspace_id=unit.workspace_id,
+        agent_id=agent_id,
+        threshold=request.threshold,
+    )
+    return CountResponse(n=n)
+
+
+def _viewer(unit: Unit, agent_id: str, request: LookRequest) -> Viewer:
+    return Viewer(workspace_id=unit.workspace_id, agent_id=agent_id, user_id=request.user_id)

@@ -1,0 +1,79 @@
+"""Users of a workspace: the people whom conversations belong to and who decide what agents ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from atom.db.violations import violates
+from atom.identity.models import User, UserRole
+from atom.kit.errors import ConflictError, InvalidError, NotFoundError
+from atom.kit.ids import new_id
+from atom.kit.money import MAX_AMOUNT_MINOR
+from atom.kit.pagination import IdPage
+from atom.kit.text import checked_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+def create_user(
+    session: Session,
+    *,
+    workspace_id: str,
+    email: str,
+    role: UserRole = UserRole.MEMBER,
+    specialty: str | None = None,
+    hourly_cost_rate_minor: int = 0,
+) -> User:
+    """Write a user under an address that the workspace does not have yet."""
+    if not 0 <= hourly_cost_rate_minor <= MAX_AMOUNT_MINOR:
+        raise InvalidError(
+            f"{hourly_cost_rate_minor} is out of range, expected 0 to {MAX_AMOUNT_MINOR}",
+            field="hourly_cost_rate_minor",
+        )
+    user = User(
+        id=new_id(),
+        workspace_id=workspace_id,
+        email=_checked_email(email),
+        role=role,
+        specialty=None if specialty is None else checked_text(specialty, field="specialty"),
+        hourly_cost_rate_minor=hourly_cost_rate_minor,
+    )
+    try:
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+    except IntegrityError as exc:
+        if violates(exc, User.UNIQUE_EMAIL):
+            raise ConflictError(f"the workspace has a user {email!r}") from exc
+        raise NotFoundError("workspace", workspace_id) from exc
+    return user
+
+
+def get_user(session: Session, *, workspace_id: str, user_id: str) -> User:
+    """Return a user of the workspace."""
+    user = session.scalar(select(User).where(User.id == user_id, User.workspace_id == workspace_id))
+    if user is None:
+        raise NotFoundError("user", user_id)
+    return user
+
+
+def list_users(session: Session, *, workspace_id: str, limit: int, after: str | None = None) -> IdPage[User]:
+    """Return users of the workspace in the order of their ids."""
+    query = select(User).where(User.workspace_id == workspace_id).order_by(User.id).limit(limit + 1)
+    if after is not None:
+        query = query.where(User.id > after)
+    users = session.scalars(query).all()
+    shown = tuple(users[:limit])
+    return IdPage(items=shown, next=shown[-1].id if len(users) > limit else None)
+
+
+def _checked_email(text: str) -> str:
+    email = checked_text(text, field="email")
+    name, _, host = email.rpartition("@")
+    if not name or not host or any(letter.isspace() for letter in email):
+        raise InvalidError(f"{email!r} is not an e-mail address", field="email")
+    return email

@@ -1,0 +1,36 @@
+"""The OpenAPI document: names that stay, and problems as what they are, `application/problem+json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+
+from atom.web.problems import Problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.routing import APIRoute
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of the route's function: it outlives a change of the path."""
+    return route.name
+
+
+def complete_openapi(app: FastAPI) -> None:
+    """Let the app's document define the problem that its responses refer to."""
+    made_by_fastapi = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made_by_fastapi()
+        document["components"]["schemas"].update(_problem_schemas())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way
+
+
+def _problem_schemas() -> dict[str, Any]:
+    _, schema = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")
+    found: dict[str, Any] = schema["$defs"]
+    return found

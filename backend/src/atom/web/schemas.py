@@ -1,0 +1,142 @@
+"""What the requests and responses of all domains are made of: strict bodies, fields, pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+
+from atom.kit.ids import ID_LENGTH
+from atom.kit.money import MAX_AMOUNT_MINOR
+from atom.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Cursor, PageRequest
+from atom.kit.text import MAX_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from atom.kit.pagination import IdPage, Page
+
+ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+NOT_BLANK = r"\S"
+MAX_CURSOR = 200
+
+DATE_TEXT = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+MOMENT_TEXT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+
+def _day(value: object) -> object:
+    """Return a day from its text; pydantic alone would take numbers of seconds and days with a time."""
+    if not isinstance(value, str):
+        return value
+    if not DATE_TEXT.fullmatch(value):
+        msg = "expected a day such as 2026-03-01"
+        raise ValueError(msg)
+    return date.fromisoformat(value)
+
+
+def _moment(value: object) -> object:
+    """Return a moment in UTC from the text that RFC 3339 calls a date-time."""
+    if not isinstance(value, str):
+        return value
+    if not MOMENT_TEXT.fullmatch(value):
+        msg = "expected a moment with its time zone such as 2026-03-01T12:00:00Z"
+        raise ValueError(msg)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError as exc:
+        msg = "out of range: in UTC its year has to be 1 to 9999"
+        raise ValueError(msg) from exc
+
+
+Id = Annotated[
+    str,
+    StringConstraints(pattern=ID_PATTERN, min_length=ID_LENGTH, max_length=ID_LENGTH),
+    Field(json_schema_extra={"format": "uuid"}),
+]
+"""The id of a row."""
+Name = Annotated[str, StringConstraints(pattern=NOT_BLANK, min_length=1, max_length=MAX_NAME)]
+"""A text of a line that is not blank."""
+Day = Annotated[date, Strict(), BeforeValidator(_day)]
+"""A day of the calendar."""
+Moment = Annotated[datetime, Strict(), BeforeValidator(_moment)]
+"""A moment, in UTC once it is read."""
+Count = Annotated[int, Strict()]
+"""A whole number, and neither a text nor a truth value that could be read as one."""
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+"""A finite number."""
+Flag = Annotated[bool, Strict()]
+"""A truth value, and neither a text nor a number that could be read as one."""
+AmountMinor = Annotated[int, Strict(), Field(ge=1, le=MAX_AMOUNT_MINOR, examples=[1250])]
+"""An amount of money in minor units."""
+JsonObject = dict[str, Any]
+"""An object whose meaning is the sender's own."""
+
+
+class Request(BaseModel):
+    """A body or a query: a field that the route does not know is an error, not a typing mistake unnoticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """A response, read from what a service returned."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CountResponse(Answer):
+    """How many rows the request changed."""
+
+    n: int
+
+
+class LimitQuery(Request):
+    """How many rows to list."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="the most rows to return")
+
+
+class IdPageQuery(LimitQuery):
+    """Which part of a list in the order of ids to return."""
+
+    cursor: Id | None = Field(None, description="`next` of the page before; none for the first page")
+
+
+class PageQuery(LimitQuery):
+    """Which part of a list in the order of time to return."""
+
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_CURSOR,
+        description="`next` of the page before; none for the first page",
+        json_schema_extra={"format": "cursor"},
+    )
+
+    @property
+    def page(self) -> PageRequest:
+        """The page that a service is asked for."""
+        after = None if self.cursor is None else Cursor.decode(self.cursor)
+        return PageRequest(limit=self.limit, after=after)
+
+
+Row = TypeVar("Row", bound=Answer)
+Item = TypeVar("Item")
+
+
+class PageAnswer(Answer, Generic[Row]):
+    """A part of a list."""
+
+    items: list[Row]
+    next: str | None = Field(description="the `cursor` of the next page; null when this is the last one")
+
+    @classmethod
+    def of(cls, page: Page[Item] | IdPage[Item], read: Callable[[Item], Row]) -> PageAnswer[Row]:
+        """Return the answer for a page, each of its items read by `read`."""
+        place = page.next.encode() if isinstance(page.next, Cursor) else page.next
+        return cls(items=[read(item) for item in page.items], next=place)
