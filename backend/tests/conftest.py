@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 
 from atom.kit.clock import ManualClock
 from tests.database import Database, close_shared_database, shared_database
 from tests.factories import NOW
 
+if TYPE_CHECKING:
+    from tests.http import Api
+
 
 @pytest.fixture(scope="session")
 def database() -> Database:
     """The migrated database of this process; `tests/database.py` says how to use it."""
     return shared_database()
+
+
+@pytest.fixture(scope="session")
+def running_api(database: Database) -> Iterator[Api]:
+    """The app of this process; a property puts the database back itself after each example."""
+    from tests.http import serving  # what it imports would cost every other test
+
+    with serving(database) as api:
+        yield api
+
+
+@pytest.fixture
+def api(running_api: Api) -> Iterator[Api]:
+    """The app, on a database that is put back afterwards, with the clock at `factories.NOW`."""
+    running_api.clock.set(NOW)
+    with running_api.database.sessions():
+        yield running_api
 
 
 def pytest_unconfigure() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -20,7 +21,7 @@ from atom.analytics.vocabulary import (
     EventType,
     MetricType,
 )
-from atom.web.schemas import NOT_BLANK, Answer, Count, Flag, Moment, Name, Number, Request
+from atom.web.schemas import NOT_BLANK, WHOLE, Answer, Flag, Moment, Name, Number, Request
 
 MAX_EVENTS = 1_000
 MAX_TAGS = 100
@@ -37,10 +38,12 @@ class EventBody(Request):
     status: EventStatus
     step_id: Name | None = Field(None, description="of a step's event")
     user_id: Name | None = None
-    duration_ms: Count | None = Field(None, ge=0, le=MAX_DURATION_MS)
+    duration_ms: Annotated[int, Field(ge=0, le=MAX_DURATION_MS), WHOLE] | None = None
     error: str | None = Field(None, min_length=1, max_length=MAX_MESSAGE, pattern=NOT_BLANK)
-    time_saved_s: Count = Field(0, ge=0, le=MAX_TIME_SAVED_S, description="of a completed execution")
-    business_value_minor: Count = Field(0, ge=0, le=MAX_BUSINESS_VALUE_MINOR)
+    time_saved_s: Annotated[int, Field(ge=0, le=MAX_TIME_SAVED_S), WHOLE] = Field(
+        0, description="of a completed execution"
+    )
+    business_value_minor: Annotated[int, Field(ge=0, le=MAX_BUSINESS_VALUE_MINOR), WHOLE] = 0
     occurred_at: Moment | None = Field(None, description="without it the moment it arrives")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,7 +14,7 @@ from atom.episodes.models import EpisodeStatus, TimeRange
 from atom.episodes.scoring import ProposalOutcome
 from atom.episodes.segmentation import SegmentType, SourceType
 from atom.kit.pagination import MAX_LIMIT
-from atom.web.schemas import NOT_BLANK, Answer, Count, Flag, Id, Name, Number, PageQuery, Request
+from atom.web.schemas import NOT_BLANK, WHOLE, Answer, Flag, Id, Name, Number, PageQuery, Request
 
 MAX_CANVAS_NAME = 100
 MAX_TEXT = 100_000
@@ -118,8 +119,8 @@ class FilterBody(Request):
     canvas_type: str | None = Field(None, min_length=1, max_length=MAX_CANVAS_NAME, pattern=NOT_BLANK)
     requires_canvas: Flag = False
     requires_feedback: Flag = False
-    min_supervisor_rating: Count | None = Field(None, ge=1, le=5)
-    max_interventions: Count | None = Field(None, ge=0, le=2**31 - 1)
+    min_supervisor_rating: Annotated[int, Field(ge=1, le=5), WHOLE] | None = None
+    max_interventions: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] | None = None
 
 
 class LookRequest(Request):
@@ -138,21 +139,21 @@ class TemporalRequest(FilteredLook):
     """What started within a range of time that ends now."""
 
     time_range: TimeRange = TimeRange.WEEK
-    limit: Count = Field(50, ge=1, le=MAX_LIMIT)
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE] = 50
 
 
 class SemanticRequest(FilteredLook):
     """What is most like a text."""
 
     query: str = QUERY
-    limit: Count = Field(10, ge=1, le=MAX_LIMIT)
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE] = 10
 
 
 class ContextualRequest(FilteredLook):
     """What fits a task best."""
 
     task: str = QUERY
-    limit: Count = Field(5, ge=1, le=MAX_LIMIT)
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE] = 5
 
 
 class SequentialRequest(LookRequest):
@@ -220,7 +221,7 @@ class ImportanceRequest(Request):
 class AssessmentRequest(Request):
     """How a supervisor rated an episode, and how well the agent kept the rules; null changes nothing."""
 
-    supervisor_rating: Count | None = Field(None, ge=1, le=5)
+    supervisor_rating: Annotated[int, Field(ge=1, le=5), WHOLE] | None = None
     constitutional_score: Number | None = Field(None, ge=0, le=1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -14,8 +14,8 @@ from atom.governance.policy import ACTION_LENGTH, Verdict
 from atom.governance.routing import Route, TriggerSource
 from atom.web.schemas import (
     NOT_BLANK,
+    WHOLE,
     Answer,
-    Count,
     Flag,
     Id,
     JsonObject,
@@ -100,7 +100,7 @@ class ApprovalResponse(Answer):
 class ExpiryRequest(Request):
     """Which open questions lapse."""
 
-    older_than_s: Count = Field(ge=0, le=MAX_AGE_S, examples=[86_400])
+    older_than_s: Annotated[int, Field(ge=0, le=MAX_AGE_S), WHOLE] = Field(examples=[86_400])
 
 
 class AgentPageQuery(PageQuery):
@@ -116,7 +116,9 @@ class FeedbackRequest(Request):
     type: FeedbackType
     original_output: str | None = OUTPUT
     user_correction: str | None = OUTPUT
-    rating: Count | None = Field(None, ge=1, le=5, description="of feedback of the type `rating`, no other")
+    rating: Annotated[int, Field(ge=1, le=5), WHOLE] | None = Field(
+        None, description="of feedback of the type `rating`, no other"
+    )
     reasoning: str | None = OUTPUT
     execution_id: Id | None = None
 
@@ -143,7 +145,7 @@ class TriggerRequest(Request):
     source: TriggerSource
     user_id: Id = Field(description="who supervises the run, where it has to be")
     context: JsonObject = Field(default_factory=dict)
-    priority: Count = Field(0, ge=-1_000, le=1_000)
+    priority: Annotated[int, Field(ge=-1_000, le=1_000), WHOLE] = 0
     is_supervisor_available: Flag = False
 
 

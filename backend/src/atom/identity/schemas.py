@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
 from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.text import MAX_NAME
-from atom.web.schemas import Answer, Count, Moment, Name, Request
+from atom.web.schemas import WHOLE, Answer, Moment, Name, Request
 
 
 class KeyRequest(Request):
@@ -45,7 +46,7 @@ class UserRequest(Request):
     specialty: Name | None = Field(
         None, description="the category of agents whose corrections count at once", examples=["finance"]
     )
-    hourly_cost_rate_minor: Count = Field(0, ge=0, le=MAX_AMOUNT_MINOR)
+    hourly_cost_rate_minor: Annotated[int, Field(ge=0, le=MAX_AMOUNT_MINOR), WHOLE] = 0
 
 
 class UserResponse(Answer):

@@ -12,9 +12,9 @@ from atom.ledger.models import TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, MAX_DESCRIPTION, MAX_POSTINGS, AccountType, Side
 from atom.web.schemas import (
     NOT_BLANK,
+    WHOLE,
     AmountMinor,
     Answer,
-    Count,
     Day,
     Flag,
     Id,
@@ -33,15 +33,15 @@ class AccountRequest(Request):
     name: Name = Field(examples=["Cash"])
     type: AccountType
     currency: Currency = DEFAULT_CURRENCY
-    floor_minor: Count | None = Field(
-        0, ge=-MAX_AMOUNT_MINOR, le=0, description="the balance never falls below it; null is no floor"
+    floor_minor: Annotated[int, Field(ge=-MAX_AMOUNT_MINOR, le=0), WHOLE] | None = Field(
+        0, description="the balance never falls below it; null is no floor"
     )
 
 
 class AccountChange(Request):
     """What to change on an account, unless somebody changed it since it was at `expected_version`."""
 
-    expected_version: Count = Field(ge=1, le=2**31 - 1)
+    expected_version: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
     name: Name | None = Field(None, description="null leaves it as it is")
     is_active: Flag | None = Field(None, description="null leaves it as it is")
 

@@ -53,6 +53,14 @@ def _moment(value: object) -> object:
         raise ValueError(msg) from exc
 
 
+def _whole(value: object) -> object:
+    """Return what JSON Schema calls an integer as one: `2.0` too, and no text or truth value."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = "expected a whole number"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports no other
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Id = Annotated[
     str,
     StringConstraints(pattern=ID_PATTERN, min_length=ID_LENGTH, max_length=ID_LENGTH),
@@ -65,13 +73,13 @@ Day = Annotated[date, Strict(), BeforeValidator(_day)]
 """A day of the calendar."""
 Moment = Annotated[datetime, Strict(), BeforeValidator(_moment)]
 """A moment, in UTC once it is read."""
-Count = Annotated[int, Strict()]
-"""A whole number, and neither a text nor a truth value that could be read as one."""
+WHOLE = BeforeValidator(_whole)
+"""Of a whole number in a body: `Annotated[int, Field(ge=1), WHOLE]`; the document has no bounds after it."""
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 """A finite number."""
 Flag = Annotated[bool, Strict()]
 """A truth value, and neither a text nor a number that could be read as one."""
-AmountMinor = Annotated[int, Strict(), Field(ge=1, le=MAX_AMOUNT_MINOR, examples=[1250])]
+AmountMinor = Annotated[int, Field(ge=1, le=MAX_AMOUNT_MINOR, examples=[1250]), WHOLE]
 """An amount of money in minor units."""
 JsonObject = dict[str, Any]
 """An object whose meaning is the sender's own."""

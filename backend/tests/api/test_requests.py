@@ -1,0 +1,225 @@
+"""Bad requests: the field is named, nothing is written, and whatever goes wrong is a problem."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from atom.db import migrate
+from tests.http import MAX_BODY_BYTES, Api, Workspace, problem_of
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+def posting(**values: Any) -> dict[str, Any]:
+    return {"account_id": NOWHERE, "side": "debit", "amount_minor": 1, **values}
+
+
+INVALID = [
+    ("/v1/users", {"email": "nobody"}, "body.email"),
+    ("/v1/users", {"email": "a@b", "role": "king"}, "body.role"),
+    ("/v1/users", {"email": "a@b", "hourly_cost_rate_minor": 1.5}, "body.hourly_cost_rate_minor"),
+    ("/v1/users", {"email": "a@b", "hourly_cost_rate_minor": True}, "body.hourly_cost_rate_minor"),
+    ("/v1/users", {"email": "a@b", "nick": "a"}, "body.nick"),
+    ("/v1/keys", {"name": " "}, "body.name"),
+    ("/v1/keys", {"name": "a", "expires_at": 1}, "body.expires_at"),
+    ("/v1/keys", {"name": "a", "expires_at": "2026-03-01T12:00:00"}, "body.expires_at"),
+    ("/v1/keys", {"name": "a", "expires_at": "2026-03-01"}, "body.expires_at"),
+    ("/v1/keys", {"name": "a", "expires_at": "0001-01-01T00:00:00+01:00"}, "body.expires_at"),
+    ("/v1/keys", {"name": "a\0b"}, "name"),
+    ("/v1/chats", {"user_id": "me"}, "body.user_id"),
+    ("/v1/chats", {"user_id": NOWHERE.upper().replace("0", "A")}, "body.user_id"),
+    ("/v1/chats", {}, "body.user_id"),
+    ("/v1/chats", {"user_id": NOWHERE, "metadata": []}, "body.metadata"),
+    ("/v1/chats", {"user_id": NOWHERE, "metadata": {"a": "\0"}}, "metadata"),
+    ("/v1/chats", {"user_id": NOWHERE, "title": "x" * 201}, "body.title"),
+    ("/v1/agents", {"name": "a", "category": "b", "module_path": "c"}, "body.class_name"),
+    ("/v1/ledger/accounts", {"code": "1", "name": "a", "type": "cash"}, "body.type"),
+    ("/v1/ledger/accounts", {"code": "1", "name": "a", "type": "asset", "currency": "usd"}, "body.currency"),
+    (
+        "/v1/ledger/accounts",
+        {"code": "1", "name": "a", "type": "asset", "floor_minor": 1},
+        "body.floor_minor",
+    ),
+    ("/v1/ledger/transactions", {"postings": [posting()]}, "body.postings"),
+    ("/v1/ledger/transactions", {"postings": [posting(), posting()]}, "postings"),
+    (
+        "/v1/ledger/transactions",
+        {"postings": [posting(), posting(side="credit", amount_minor=2)]},
+        "postings",
+    ),
+    (
+        "/v1/ledger/transactions",
+        {"postings": [posting(amount_minor=0), posting(side="credit")]},
+        "body.postings.0.amount_minor",
+    ),
+    (
+        "/v1/ledger/transactions",
+        {"postings": [posting(amount_minor=-1), posting(side="credit")]},
+        "body.postings.0.amount_minor",
+    ),
+    (
+        "/v1/ledger/transactions",
+        {"postings": [posting(amount_minor="1"), posting(side="credit")]},
+        "body.postings.0.amount_minor",
+    ),
+    (
+        "/v1/ledger/transactions",
+        {"postings": [posting(amount_minor=10**30), posting(side="credit")]},
+        "body.postings.0.amount_minor",
+    ),
+    ("/v1/ledger/closed-periods", {"starts_on": "2026-01-02", "ends_on": "2026-01-01"}, "ends_on"),
+    ("/v1/ledger/closed-periods", {"starts_on": 0, "ends_on": "2026-01-01"}, "body.starts_on"),
+    ("/v1/ledger/closed-periods", {"starts_on": "2026-02-30", "ends_on": "2026-03-01"}, "body.starts_on"),
+    ("/v1/analytics/events", {"events": []}, "body.events"),
+    ("/v1/analytics/metrics", {"name": "a", "type": "gauge", "value": "1"}, "body.value"),
+    ("/v1/analytics/metrics", {"name": "a", "type": "timer", "value": -1}, "value"),
+    ("/v1/analytics/metrics", {"name": "a", "type": "gauge", "value": 1e16}, "body.value"),
+    ("/v1/analytics/metrics", {"name": "a", "type": "gauge", "value": 1, "tags": {"a": 1}}, "body.tags.a"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "field"), INVALID, ids=[f"{p} {f}" for p, _, f in INVALID])
+def test_an_invalid_field_is_named_and_nothing_is_written(
+    api: Api, path: str, body: dict[str, Any], field: str
+) -> None:
+    """422 with the field at fault; every table is as before."""
+    workspace = api.workspace()
+    before = api.database.snapshot()
+    problem = api.caller(workspace).refused(422, "POST", path, body)
+    assert field in [error["field"] for error in problem["errors"]]
+    assert all(error["message"] for error in problem["errors"])
+    assert api.database.snapshot() == before
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "-1e400"])
+def test_a_number_that_is_none_is_refused(api: Api, number: str) -> None:
+    """What JSON has no word or no room for is a 422, as a number of ours and inside of an object."""
+    workspace = api.workspace()
+    headers = {
+        "Authorization": f"Bearer {api.caller(workspace).secret}",
+        "Content-Type": "application/json",
+    }
+    for path, body in [
+        ("/v1/analytics/metrics", f'{{"name": "a", "type": "gauge", "value": {number}}}'),
+        ("/v1/chats", f'{{"user_id": "{workspace.user_id}", "metadata": {{"a": {number}}}}}'),
+    ]:
+        response = api.client.post(path, content=body, headers=headers)
+        assert problem_of(response)["status"] == 422
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b'"text"', 422),
+        (b"null", 422),
+        (b"[]", 422),
+        (b"\xff\xfe", 422),
+        (b'{"email": "a@b", "specialty": "\xc3"}', 400),
+        (b'{"email": "\\ud800@b"}', 422),
+        (b'{"email": "a@b", "\\ud800": 1}', 422),
+        (b"[" * 100_000, 400),
+        (b'{"email": ' + b"1" * 5_000 + b"}", 400),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_body_that_is_no_object_is_a_problem(api: Api, content: bytes, status: int) -> None:
+    """Hostile bytes are refused with a problem, whatever they are."""
+    before = api.database.snapshot
+    admin = api.caller(api.workspace())
+    rows = before()
+    headers = {"Authorization": f"Bearer {admin.secret}", "Content-Type": "application/json"}
+    response = api.client.post("/v1/users", content=content, headers=headers)
+    assert problem_of(response)["status"] == status
+    assert before() == rows
+
+
+def test_another_content_type_is_refused(api: Api) -> None:
+    """A body that does not call itself JSON is not read as JSON."""
+    admin = api.caller(api.workspace())
+    headers = {"Authorization": f"Bearer {admin.secret}", "Content-Type": "text/plain"}
+    response = api.client.post("/v1/users", content=b'{"email": "a@b"}', headers=headers)
+    assert problem_of(response)["status"] == 422
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["declared", "chunked"])
+def test_a_body_may_be_as_long_as_the_limit_and_no_longer(api: Api, is_chunked: bool) -> None:
+    """A body of the limit is read, one byte more is a 413, whether or not its length was declared."""
+    workspace = api.workspace()
+    headers = {
+        "Authorization": f"Bearer {api.caller(workspace).secret}",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps({"email": "a@b"}).encode()
+    for n_bytes, status in ((MAX_BODY_BYTES, 201), (MAX_BODY_BYTES + 1, 413)):
+        padded = body + b" " * (n_bytes - len(body))
+        content = iter([padded[:100], padded[100:]]) if is_chunked else padded
+        response = api.client.post("/v1/users", content=content, headers=headers)
+        assert response.status_code == status
+        if status == 413:
+            assert str(MAX_BODY_BYTES) in problem_of(response)["detail"]
+            assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": 0}, "query.limit"),
+        ({"limit": 201}, "query.limit"),
+        ({"limit": "many"}, "query.limit"),
+        ({"limit": ""}, "query.limit"),
+        ({"cursor": "somewhere"}, "cursor"),
+        ({"lmit": 5}, "query.lmit"),
+    ],
+)
+def test_an_invalid_query_is_named(api: Api, query: dict[str, Any], field: str) -> None:
+    """A parameter that is wrong, or that the route does not know, is a 422 that names it."""
+    problem = api.caller(api.workspace()).refused(422, "GET", "/v1/approvals", query=query)
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
+@pytest.mark.parametrize("id_", ["x", "%00", NOWHERE + "0", NOWHERE.replace("-", ""), "%F0%9F%92%A9"])
+def test_an_id_that_cannot_be_one_never_reaches_the_database(api: Api, id_: str) -> None:
+    """Ids are checked by their form: the databases disagree on what text may hold."""
+    problem = api.caller(api.workspace()).refused(422, "GET", f"/v1/agents/{id_}")
+    assert [error["field"] for error in problem["errors"]] == ["path.agent_id"]
+
+
+def test_a_path_that_is_none_and_a_method_that_is_not_there(api: Api) -> None:
+    """404 and 405 are problems too, and 405 says what is allowed."""
+    stranger = api.stranger()
+    assert stranger.refused(404, "GET", "/v1/nothing")["instance"] == "/v1/nothing"
+    stranger.refused(405, "PUT", "/v1/agents")
+    response = stranger("DELETE", "/v1/ledger/trial-balance")
+    assert problem_of(response)["status"] == 405
+    assert response.headers["allow"] == "GET"
+
+
+def things_of(api: Api, workspace: Workspace) -> dict[str, str]:
+    """One thing of each kind, and its path."""
+    admin = api.caller(workspace)
+    chat = admin.ok("POST", "/v1/chats", {"user_id": workspace.user_id})
+    account = admin.ok("POST", "/v1/ledger/accounts", {"code": "1", "name": "Cash", "type": "asset"})
+    return {"chats": chat["id"], "ledger/accounts": account["id"]}
+
+
+def test_what_is_not_there_and_what_is_anothers_read_the_same(api: Api) -> None:
+    """An id of another workspace and an id of nothing get the same answer, but for the id itself."""
+    theirs, mine = api.workspace(), api.caller(api.workspace())
+    for kind, id_ in things_of(api, theirs).items():
+        foreign = mine.refused(404, "GET", f"/v1/{kind}/{id_}")
+        absent = mine.refused(404, "GET", f"/v1/{kind}/{NOWHERE}")
+        assert str(foreign).replace(id_, "") == str(absent).replace(NOWHERE, "")
+
+
+def test_health_needs_no_key(api: Api) -> None:
+    """Whoever watches the service sees that it and its database answer."""
+    assert api.stranger().ok("GET", "/health") == {
+        "status": "ok",
+        "database": api.database.dialect,
+        "migration": migrate.head(),
+    }

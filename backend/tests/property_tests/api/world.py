@@ -1,0 +1,209 @@
+"""Two workspaces with a thing of every kind in each, and what of the database belongs to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Table, false, or_, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.agents.maturity import AgentStatus
+from atom.analytics import service as analytics
+from atom.analytics.alerts import Severity
+from atom.analytics.vocabulary import EventStatus, EventType, MetricType, NewEvent, NewMetric
+from atom.budgets import service as budgets
+from atom.chat import service as chat
+from atom.chat.models import MessageRole
+from atom.db.session import unit_of_work
+from atom.episodes import retrieval
+from atom.episodes.access import MaturityGate
+from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.service import create_episode_from_session, record_canvas_action
+from atom.governance import approvals, feedback, proposals, supervised_queue, triggers
+from atom.governance.cache import GovernanceCache
+from atom.governance.decision_cache import DecisionCache
+from atom.governance.models import ProposalType
+from atom.governance.routing import TriggerSource
+from atom.kit.clock import ManualClock
+from atom.ledger import service as ledger
+from atom.ledger.postings import AccountType, NewTransaction, credit, debit
+from atom.tables import METADATA, agents
+from tests import factories
+from tests.factories import NOW
+from tests.http import Workspace
+
+MINE, THEIRS = "Quilombo", "Zanzibar"
+"""Words that stand in every text of a workspace, so that a text can be told whose it is."""
+
+CLOCK = ManualClock(NOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A workspace that sends requests, and another one that nothing may be told of or done to."""
+
+    mine: Workspace
+    theirs: Workspace
+    my_ids: tuple[str, ...]
+    their_ids: tuple[str, ...]
+    their_rows: dict[str, list[str]]
+
+
+def build(sessions: sessionmaker[Session]) -> World:
+    """Commit both workspaces."""
+    mine, theirs = Workspace.make(sessions), Workspace.make(sessions)
+    with unit_of_work(sessions) as session:
+        _fill(session, mine, MINE)
+        _fill(session, theirs, THEIRS)
+    with sessions() as session:
+        return World(
+            mine=mine,
+            theirs=theirs,
+            my_ids=_ids(session, mine.id),
+            their_ids=_ids(session, theirs.id),
+            their_rows=rows_of(session, theirs.id),
+        )
+
+
+def rows_of(session: Session, workspace_id: str) -> dict[str, list[str]]:
+    """Return every row of a workspace, and every row of another one that refers to it, by table."""
+    return {
+        table.name: sorted(str(tuple(row)) for row in rows) for table, rows in _walk(session, workspace_id)
+    }
+
+
+def _ids(session: Session, workspace_id: str) -> tuple[str, ...]:
+    return tuple(
+        sorted({row.id for table, rows in _walk(session, workspace_id) if "id" in table.c for row in rows})
+    )
+
+
+def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list]]:
+    """Go through the tables in the order of their references, and find the rows that lead to a workspace."""
+    found: dict[str, set[str]] = {"workspaces": {workspace_id}}
+    for table in METADATA.sorted_tables:
+        own = table.c.id == workspace_id if table.name == "workspaces" else _leads_to(table, found)
+        rows = session.execute(select(table).where(own)).all()
+        if "id" in table.c:
+            found[table.name] = {row.id for row in rows}
+        yield table, list(rows)
+
+
+def _leads_to(table: Table, found: dict[str, set[str]]) -> ColumnElement[bool]:
+    return or_(
+        false(),
+        *(
+            key.parent.in_(found[key.column.table.name])
+            for key in table.foreign_keys
+            if key.column.name == "id" and found.get(key.column.table.name)
+        ),
+    )
+
+
+def _fill(session: Session, workspace: Workspace, word: str) -> None:
+    """Write one thing of every kind, each with the word in it."""
+    _talk(session, workspace, word)
+    _govern(session, workspace, word)
+    _book(session, workspace, word)
+    _measure(session, workspace, word)
+
+
+def _talk(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id}
+    gate, embedder = MaturityGate(), HashingEmbedder()
+    talk = chat.create_session(
+        session, CLOCK, user_id=workspace.user_id, title=word, metadata={"of": word}, **scope
+    )
+    for content in (f"Is the invoice of {word} paid?", f"{word} paid it."):
+        chat.append_message(session, CLOCK, chat_id=talk.id, role=MessageRole.USER, content=content, **scope)
+    factories.execution(session, agent_id=workspace.agent_id, session_id=talk.id, result_summary=word)
+    record_canvas_action(
+        session,
+        CLOCK,
+        agent_id=workspace.agent_id,
+        chat_id=talk.id,
+        canvas_id=word,
+        canvas_type=word,
+        action=word,
+        **scope,
+    )
+    create_episode_from_session(
+        session, gate, embedder, chat_id=talk.id, agent_id=workspace.agent_id, **scope
+    )
+    viewer = retrieval.Viewer(workspace_id=workspace.id, agent_id=workspace.agent_id)
+    retrieval.retrieve_temporal(session, CLOCK, gate, viewer=viewer)
+
+
+def _govern(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id, "agent_id": workspace.agent_id}
+    approvals.request_approval(session, CLOCK, action_type=word, params={"of": word}, **scope)
+    proposals.propose(session, CLOCK, type=ProposalType.TRAINING, **scope)
+    supervised_queue.enqueue(
+        session,
+        CLOCK,
+        user_id=workspace.user_id,
+        source=TriggerSource.DATA_SYNC,
+        context={"of": word},
+        **scope,
+    )
+    student = factories.agent(
+        session, workspace_id=workspace.id, name=word, category=word, status=AgentStatus.STUDENT
+    )
+    triggers.route_trigger(
+        session,
+        CLOCK,
+        workspace_id=workspace.id,
+        agent_id=student.id,
+        trigger=triggers.Trigger(
+            source=TriggerSource.DATA_SYNC, user_id=workspace.user_id, context={"of": word}
+        ),
+        is_supervisor_available=False,
+    )
+    feedback.submit_feedback(
+        session,
+        CLOCK,
+        DecisionCache(GovernanceCache(CLOCK)),
+        user_id=workspace.user_id,
+        reaction=feedback.Reaction(type=agents.FeedbackType.COMMENT, reasoning=word),
+        **scope,
+    )
+
+
+def _book(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id}
+    cash, equity = (
+        ledger.open_account(
+            session, code=f"{word} {type_}", name=word, type_=type_, floor_minor=None, **scope
+        )
+        for type_ in (AccountType.ASSET, AccountType.EQUITY)
+    )
+    for write in (ledger.post, ledger.draft):
+        postings = (debit(cash.id, 1_000), credit(equity.id, 1_000))
+        write(session, CLOCK, NewTransaction(postings=postings, description=word, **scope))
+    day = (NOW - timedelta(days=365)).date()
+    ledger.close_period(session, CLOCK, starts_on=day, ends_on=day, **scope)
+    project = budgets.create_project(session, CLOCK, name=word, budget_minor=1_000, **scope)
+    budgets.add_task(session, project_id=project.id, title=word, **scope)
+    budgets.set_limit(session, category=word, limit_minor=1_000, **scope)
+    budgets.reserve(session, CLOCK, category=word, amount_minor=1, **scope)
+
+
+def _measure(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id}
+    event = NewEvent(
+        event_id=word,
+        workflow_id=word,
+        execution_id=word,
+        type=EventType.COMPLETED,
+        status=EventStatus.FAILED,
+        error=word,
+    )
+    analytics.record_events(session, CLOCK, events=[event], **scope)
+    analytics.collect_metric(
+        session, CLOCK, metric=NewMetric(name=word, type=MetricType.GAUGE, value=7.0), **scope
+    )
+    analytics.add_alert_rule(session, name=word, metric=word, threshold=1.0, severity=Severity.HIGH, **scope)
+    analytics.evaluate_alerts(session, CLOCK, **scope)
+    analytics.record_integration_call(session, CLOCK, integration=word, is_error=True, **scope)
