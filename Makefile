@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
-	typecheck invariants schemas docs report serve create-key bench-floor bench-baseline bench-report bench-overhead \
+	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare
 
 help: ## show the targets
@@ -108,6 +108,10 @@ bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)
 	$(BIN)/atom serve
 
-create-key: install ## make a workspace and its first API key
-	$(BIN)/atom migrate >&2
-	$(BIN)/atom create-key
+create-key: install ## make a workspace and its first API key; the secret goes to stdout
+	@$(BIN)/atom migrate >&2
+	@$(BIN)/atom create-key
+
+demo: install ## make a workspace with example data; a key and ids go to stdout as shell variables
+	@$(BIN)/atom migrate >&2
+	@$(BIN)/atom demo

@@ -1,4 +1,4 @@
-"""The `atom` command: migrate, serve, make the first key."""
+"""The `atom` command: migrate, serve, make the first key, make example data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import uvicorn
 from atom.app import create_app
 from atom.db import migrate
 from atom.db.session import create_engine, session_factory, unit_of_work
-from atom.identity import keys
-from atom.identity.models import ApiKeyScope, Workspace
+from atom.demo import WORKSPACE_NAME, make_demo
+from atom.identity import keys, workspaces
+from atom.identity.models import ApiKeyScope
 from atom.kit.clock import SystemClock
 from atom.kit.errors import AtomError
-from atom.kit.ids import new_id
-from atom.kit.text import checked_text
 from atom.settings import Settings
 
 
@@ -45,10 +44,13 @@ def downgrade(revision: str) -> None:
 @atom.command()
 @click.option("--migrate/--no-migrate", "is_migrating", default=True, help="migrate the database first")
 def serve(is_migrating: bool) -> None:
-    """Serve the API."""
+    """Serve the API; a database at another migration than the code's is refused."""
     settings = _settings()
+    engine = create_engine(settings.database_url)
     if is_migrating:
-        migrate.upgrade(create_engine(settings.database_url))
+        migrate.upgrade(engine)
+    migrate.require_head(engine)
+    engine.dispose()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port)
 
 
@@ -64,14 +66,32 @@ def create_key(workspace_id: str | None, workspace_name: str, name: str, scope: 
     sessions = session_factory(create_engine(_settings().database_url))
     with unit_of_work(sessions) as session:
         if workspace_id is None:
-            workspace_id = new_id()
-            session.add(Workspace(id=workspace_id, name=checked_text(workspace_name, field="workspace name")))
-            session.flush()
+            workspace_id = workspaces.create_workspace(session, name=workspace_name).id
         made = keys.create_key(
             session, SystemClock(), workspace_id=workspace_id, name=name, scope=ApiKeyScope(scope)
         )
     click.echo(f"workspace {workspace_id}, scope {scope}", err=True)
     click.echo(made.secret)
+
+
+@atom.command("demo")
+def demo_command() -> None:
+    """
+    Make a workspace with example data; each run makes another one and changes nothing that is there.
+
+    What a first request needs goes to stdout as shell variables: KEY, a key's secret, and some ids.
+    """
+    sessions = session_factory(create_engine(_settings().database_url))
+    with unit_of_work(sessions) as session:
+        demo = make_demo(session, SystemClock())
+    click.echo(f"made the workspace {WORKSPACE_NAME!r}, {demo.workspace_id}", err=True)
+    for name, value in (
+        ("KEY", demo.secret),
+        ("USER_ID", demo.user_id),
+        ("AGENT_ID", demo.agent_id),
+        ("CHAT_ID", demo.chat_id),
+    ):
+        click.echo(f"{name}={value}")
 
 
 def _settings() -> Settings:

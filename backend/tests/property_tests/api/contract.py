@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,17 +34,31 @@ HAS_RULES = frozenset(
 """Operations that ask for more than JSON Schema can say: that debits are credits, an end follows a start."""
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-KNOWN_IDS: list[str] = []
-"""What ids are drawn from, besides `NOBODY`: the rows of the world that the example has built."""
+TABLES = {
+    "account_id": "ledger_accounts",
+    "agent_id": "agent_registry",
+    "approval_id": "hitl_actions",
+    "chat_id": "chat_sessions",
+    "credit_account_id": "ledger_accounts",
+    "debit_account_id": "ledger_accounts",
+    "entry_id": "supervised_queue",
+    "episode_id": "episodes",
+    "episode_ids": "episodes",
+    "execution_id": "agent_executions",
+    "key_id": "api_keys",
+    "project_id": "projects",
+    "proposal_id": "agent_proposals",
+    "proposed_by": "users",
+    "rule_id": "alert_rules",
+    "source_account_id": "ledger_accounts",
+    "target_account_id": "ledger_accounts",
+    "transaction_id": "ledger_transactions",
+    "user_id": "users",
+}
+"""Of which table's rows a field or a parameter takes the id."""
 
-
-def _nth_id(n: int) -> str:
-    return KNOWN_IDS[n % len(KNOWN_IDS)] if n and KNOWN_IDS else NOBODY
-
-
-IDS = st.integers(0, 1_000).map(_nth_id)
-schemathesis.openapi.format("uuid", IDS)
-schemathesis.openapi.format("cursor", IDS.map(lambda id_: Cursor(at=NOW, id=id_).encode()))
+schemathesis.openapi.format("uuid", st.just(NOBODY))
+schemathesis.openapi.format("cursor", st.just(Cursor(at=NOW, id=NOBODY).encode()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +73,19 @@ class Operation:
         """Whether there is anything in a request for it that could be wrong."""
         return any((self.definition.body, self.definition.query, self.definition.path_parameters))
 
-    def cases(self, mode: GenerationMode) -> st.SearchStrategy[Case]:
-        """Return requests that keep the document (`POSITIVE`), or break it (`NEGATIVE`)."""
-        return self.definition.as_strategy(mode)
+    @property
+    def tag(self) -> str:
+        """The domain that it belongs to."""
+        tag: str = self.definition.definition.raw["tags"][0]
+        return tag
+
+    def valid(self) -> st.SearchStrategy[Case]:
+        """Return requests that keep the document."""
+        return self.definition.as_strategy(GenerationMode.POSITIVE)
+
+    def invalid(self) -> st.SearchStrategy[Case]:
+        """Return requests that break it somewhere."""
+        return self.definition.as_strategy(GenerationMode.NEGATIVE)
 
 
 class Contract:
@@ -84,25 +107,47 @@ class Contract:
         named = [Operation(id=one.definition.raw["operationId"], definition=one) for one in found]
         return sorted(named, key=lambda operation: operation.id)
 
+    def tagged(self, tag: str) -> list[Operation]:
+        """Return the operations of a domain; there has to be one."""
+        found = [operation for operation in self.operations if operation.tag == tag]
+        assert found
+        return found
+
     def valid(self) -> st.SearchStrategy[Case]:
         """Return requests of any operation that keep the document."""
-        return self._drawn(GenerationMode.POSITIVE, lambda _: True)
+        return st.sampled_from(self.operations).flatmap(Operation.valid)
 
     def invalid(self) -> st.SearchStrategy[Case]:
-        """Return requests that break the document somewhere."""
-        return self._drawn(GenerationMode.NEGATIVE, lambda operation: operation.takes_anything)
+        """Return requests of any operation that break the document somewhere."""
+        wanted = [operation for operation in self.operations if operation.takes_anything]
+        return st.sampled_from(wanted).flatmap(Operation.invalid)
+
+    def aimed(self, data: st.DataObject, case: Case, *rows: dict[str, list[str]]) -> Case:
+        """Let the ids of a request be those of rows, given by table; drawn the oftener, the oftener given."""
+
+        def aimed(name: str, value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: aimed(key, each) for key, each in value.items()}
+            if isinstance(value, list):
+                return [aimed(name, each) for each in value]
+            known = [id_ for ids in rows for id_ in ids.get(TABLES.get(name, ""), [])]
+            return data.draw(st.sampled_from(known), label=name) if value == NOBODY and known else value
+
+        case.path_parameters = aimed("", case.path_parameters)
+        case.query = aimed("", case.query)
+        case.body = aimed("", case.body)
+        return case
+
+    def send(self, case: Case, secret: str) -> Response:
+        """Send a request with a key, and return the answer."""
+        return case.call(headers={"Authorization": f"Bearer {secret}"})
 
     def call(self, case: Case, secret: str) -> Response:
         """Send a request, and check its answer by everything that Schemathesis knows to check."""
-        headers = {"Authorization": f"Bearer {secret}"}
-        response = case.call(headers=headers)
-        case.validate_response(response, headers=headers)
+        response = self.send(case, secret)
+        case.validate_response(response, headers={"Authorization": f"Bearer {secret}"})
         _check_refusal(case, response)
         return response
-
-    def _drawn(self, mode: GenerationMode, is_wanted: Callable[[Operation], bool]) -> st.SearchStrategy[Case]:
-        wanted = [operation for operation in self.operations if is_wanted(operation)]
-        return st.sampled_from(wanted).flatmap(lambda operation: operation.cases(mode))
 
 
 def _check_refusal(case: Case, response: Response) -> None:

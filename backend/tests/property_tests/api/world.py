@@ -46,8 +46,8 @@ class World:
 
     mine: Workspace
     theirs: Workspace
-    my_ids: tuple[str, ...]
-    their_ids: tuple[str, ...]
+    my_ids: dict[str, list[str]]
+    their_ids: dict[str, list[str]]
     their_rows: dict[str, list[str]]
 
 
@@ -74,10 +74,14 @@ def rows_of(session: Session, workspace_id: str) -> dict[str, list[str]]:
     }
 
 
-def _ids(session: Session, workspace_id: str) -> tuple[str, ...]:
-    return tuple(
-        sorted({row.id for table, rows in _walk(session, workspace_id) if "id" in table.c for row in rows})
-    )
+def _ids(session: Session, workspace_id: str) -> dict[str, list[str]]:
+    """Return the ids of a workspace's rows, by table."""
+    found = {
+        table.name: [row.id for row in rows]
+        for table, rows in _walk(session, workspace_id)
+        if "id" in table.c
+    }
+    return {name: sorted(ids) for name, ids in found.items() if ids}
 
 
 def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list]]:
