@@ -72,3 +72,26 @@ class Defect(StrEnum):
     CLOSED_PERIOD = "closed period"
     OVERDRAFT = "overdraft"
     REUSED_EXTERNAL_ID = "reused external id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedDeed:
+    """In one of two workspaces: days to close, or a day to post or draft something on."""
+
+    place: int
+    day: int
+    n_days: int
+    closes: bool
+    is_draft: bool
+
+
+def dated_deeds() -> st.SearchStrategy[DatedDeed]:
+    """Draw deeds on the same few days, so that they meet at either end."""
+    return st.builds(
+        DatedDeed,
+        place=st.integers(0, 1),
+        day=st.integers(1, 6),
+        n_days=st.integers(1, 3),
+        closes=st.booleans(),
+        is_draft=st.booleans(),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date
 
 import pytest
@@ -20,6 +22,7 @@ from atom.ledger.errors import (
     InactiveAccountError,
     NotReversibleError,
     OverdraftError,
+    PeriodBlockedError,
     PeriodClosedError,
 )
 from atom.ledger.postings import AccountType, NewTransaction, Side, credit, debit, normal_side
@@ -27,7 +30,7 @@ from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
 from tests.property_tests.ledger import strategies
-from tests.property_tests.ledger.strategies import FUNDS_MINOR, Defect, Line, Move
+from tests.property_tests.ledger.strategies import FUNDS_MINOR, DatedDeed, Defect, Line, Move
 
 CLOCK = ManualClock(NOW)
 
@@ -183,6 +186,54 @@ def defective(
         on=CLOSED_DAY if defect is Defect.CLOSED_PERIOD else None,
         external_id=TAKEN if defect is Defect.REUSED_EXTERNAL_ID else None,
     )
+
+
+def two_open_books(sessions: Sessions) -> tuple[Books, Books]:
+    """Two workspaces with funds and no closed period."""
+    return factories.books(sessions, FUNDS_MINOR), factories.books(sessions, FUNDS_MINOR)
+
+
+def may_close(days: range, closed: list[range], pending: list[int]) -> bool:
+    """Whether a range shares no day with a closed one, and nothing waits in it."""
+    return not any(set(days) & set(others) for others in closed) and not set(days) & set(pending)
+
+
+@pytest.mark.invariant(13)
+@given(deeds=st.lists(strategies.dated_deeds(), min_size=2, max_size=8))
+def test_closed_days_are_closed_in_their_workspace(database: Database, deeds: list[DatedDeed]) -> None:
+    """Invariant 13: no day is closed twice or over a draft; on a closed one nothing is posted."""
+    with database.prepared(two_open_books) as (sessions, both), unit_of_work(sessions) as session:
+        closed: tuple[list[range], list[range]] = ([], [])
+        pending: tuple[list[int], list[int]] = ([], [])
+        for deed in deeds:
+            books, own_closed, own_pending = both[deed.place], closed[deed.place], pending[deed.place]
+            if deed.closes:
+                days = range(deed.day, deed.day + deed.n_days)
+                is_accepted = may_close(days, own_closed, own_pending)
+                with refusing(not is_accepted, PeriodClosedError, PeriodBlockedError):
+                    service.close_period(
+                        session,
+                        CLOCK,
+                        workspace_id=books.workspace_id,
+                        starts_on=date(2026, 1, deed.day),
+                        ends_on=date(2026, 1, days[-1]),
+                    )
+                    own_closed.append(days)
+            else:
+                write = service.draft if deed.is_draft else service.post
+                postings = (debit(books.asset_ids[0], 1), credit(books.equity_id, 1))
+                with refusing(any(deed.day in days for days in own_closed), PeriodClosedError):
+                    on = date(2026, 1, deed.day)
+                    new = NewTransaction(workspace_id=books.workspace_id, postings=postings, on=on)
+                    write(session, CLOCK, new)
+                    own_pending += [deed.day] if deed.is_draft else []
+
+
+@contextmanager
+def refusing(is_refused: bool, *errors: type[AtomError]) -> Iterator[None]:
+    """Require that the block raises one of the errors, or that it raises nothing."""
+    with pytest.raises(errors) if is_refused else nullcontext():
+        yield
 
 
 @pytest.mark.invariant(15)

@@ -61,6 +61,20 @@ def test_text_that_cannot_be_stored_is_refused(field: str, text: str) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("field", ["external_id", "source"])
+def test_a_name_of_two_hundred_letters_is_short_enough(field: str) -> None:
+    """Outside data is kept as long as it says; one more letter is refused."""
+    assert getattr(NewTransaction(workspace_id="w", postings=PAIR, **{field: "x" * 200}), field) == "x" * 200
+    with pytest.raises(InvalidError):
+        NewTransaction(workspace_id="w", postings=PAIR, **{field: "x" * 201})
+
+
+def test_bounds_of_a_transaction_are_allowed() -> None:
+    """Five hundred postings and a description of two thousand letters are not too much."""
+    pairs = PAIR * 250
+    assert NewTransaction(workspace_id="w", postings=pairs, description="x" * 2000).amount_minor == 1250
+
+
 def test_the_amount_is_one_side() -> None:
     """A transaction moves what it debits."""
     postings = (debit("a", 5), debit("b", 7), credit("c", 12))

@@ -163,6 +163,36 @@ def test_a_currency_is_three_capital_letters(database: Database, currency: str) 
     assert caught.value.field == "currency"
 
 
+def test_an_account_code_has_at_most_sixty_four_letters(database: Database) -> None:
+    """The longest code is kept, a longer one is refused with its field."""
+    with database.session() as session:
+        shared = {"workspace_id": factories.workspace(session).id, "name": "Cash", "type_": AccountType.ASSET}
+        assert service.open_account(session, code="x" * 64, **shared).code == "x" * 64
+        with pytest.raises(InvalidError) as caught:
+            service.open_account(session, code="x" * 65, **shared)
+        assert caught.value.field == "code"
+
+
+def test_rows_held_by_the_session_are_read_anew(database: Database) -> None:
+    """Posting changes balances and statuses in the database alone; who asks again sees them."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        cash = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
+        postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
+        new = NewTransaction(workspace_id=workspace_id, postings=postings, external_id="x-1")
+        address = {
+            "workspace_id": workspace_id,
+            "transaction_id": service.draft(session, CLOCK, new).transaction_id,
+        }
+        transaction = service.get_transaction(session, **address)
+        assert (cash.balance_minor, transaction.status) == (1000, TransactionStatus.PENDING)
+        service.post_draft(session, CLOCK, **address)
+        assert service.post(session, CLOCK, new).status is TransactionStatus.POSTED
+        assert service.get_transaction(session, **address).posted_at == factories.NOW
+        found = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
+        assert found.balance_minor == 1005
+
+
 def test_an_account_needs_its_workspace(database: Database) -> None:
     """An unknown workspace is not found, and the session goes on."""
     with database.session() as session:
@@ -240,6 +270,26 @@ def test_a_pending_transaction_blocks_closing_and_is_named(database: Database) -
         assert caught.value.pending == (drafted.transaction_id,)
         service.cancel_draft(session, workspace_id=workspace_id, transaction_id=drafted.transaction_id)
         assert service.close_period(session, CLOCK, **period).closed_at == factories.NOW
+
+
+def test_pending_transactions_are_named_by_day(database: Database) -> None:
+    """Whoever closes a period finds the oldest first, those of one day in a fixed order."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
+        drafted = []
+        for day in (3, 1, 2, 1, 2, 1):
+            new = NewTransaction(workspace_id=workspace_id, postings=postings, on=date(2026, 2, day))
+            drafted.append((day, service.draft(session, CLOCK, new).transaction_id))
+        with pytest.raises(PeriodBlockedError) as caught:
+            service.close_period(
+                session,
+                CLOCK,
+                workspace_id=workspace_id,
+                starts_on=date(2026, 2, 1),
+                ends_on=date(2026, 2, 28),
+            )
+        assert caught.value.pending == tuple(id_ for _, id_ in sorted(drafted))
 
 
 @pytest.mark.parametrize("workspace_id", ["nowhere", None])
