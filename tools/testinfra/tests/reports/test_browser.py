@@ -210,7 +210,19 @@ def test_the_answers_come_in_the_order_of_the_questions(page: Page, hostile_page
         "What got slower?",
         "How was it measured?",
     ]
-    assert page.find("h1").text == "3 of 5 targets met"
+    assert page.find("h1").text == "✗ 3 of 5 targets met"
+
+
+def test_the_contents_say_where_the_reader_is(page: Page, hostile_page: Path) -> None:
+    """At the top it is the first section, further down the one that is being read, and back again."""
+    page.open(hostile_page)
+    here = ".contents [aria-current]"
+    assert page.texts(here) == ["Are we inside the targets?"]
+
+    page.run("document.getElementById('history').scrollIntoView()")
+    page.until(lambda: page.texts(here) == ["What got slower?"])
+    page.run("scrollTo(0, 0)")
+    page.until(lambda: page.texts(here) == ["Are we inside the targets?"])
 
 
 def test_every_plot_has_its_figures_as_a_table(page: Page, hostile_page: Path) -> None:

@@ -14,8 +14,9 @@ from samples import HOSTILE, make_baseline
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.reports import html as html_report
 from atom_testinfra.reports.data import build_report
-from atom_testinfra.reports.html import content_policy, embed_json, render_html
+from atom_testinfra.reports.html import breakable, content_policy, embed_json, moment, prose, render_html
 from atom_testinfra.reports.plots import label, short_name
+from atom_testinfra.reports.tables import visible
 
 
 class Outline(HTMLParser):
@@ -151,3 +152,30 @@ def test_without_plotly_the_message_says_what_to_install(monkeypatch: pytest.Mon
     with pytest.raises(ReportError, match="needs Plotly") as caught:
         render_html(build_report(make_baseline(1), "b.json"))
     assert "atom-testinfra[report]" in (caught.value.hint or "")
+
+
+class TestProse:
+    """Sentences as markup."""
+
+    def test_a_command_is_code_and_everything_else_text(self) -> None:
+        """Backticks mark code; markup in the sentence, inside of it too, stays text."""
+        assert prose("see `a <b>` & <i>") == "see <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
+
+    def test_a_figure_keeps_its_unit(self) -> None:
+        """No line ends between a number and its unit; a word that begins like a unit is none."""
+        assert prose("46 % in 12 ms, 3 s of 5 samples") == "46\xa0% in 12\xa0ms, 3\xa0s of 5 samples"
+
+
+@given(st.text())
+def test_a_node_id_that_may_break_reads_the_same(nodeid: str) -> None:
+    """Where a line may break there is an element without text, and no other."""
+    outline = Outline(f"<p>{breakable(nodeid)}</p>")
+
+    assert "".join(outline.texts).replace("\r", "\n") == visible(nodeid)
+    assert {tag for tag, _ in outline.elements} <= {"p", "wbr"}
+
+
+def test_a_time_is_written_to_the_minute() -> None:
+    """In the words of a person; what is no time stays as it is."""
+    assert moment("2026-11-22T19:40:13.395Z") == "2026-11-22 19:40 UTC"
+    assert moment("yesterday") == "yesterday"

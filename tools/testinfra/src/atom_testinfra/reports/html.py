@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from atom_testinfra.reports.tables import VERDICT_SIGNS, VERDICT_WORDS, verdict_
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from atom_testinfra.reports.data import ReportData
 
@@ -26,6 +28,9 @@ HINT = "install it with `pip install 'atom-testinfra[report]'`"
 NUMBERS = ("duration_s", *[f"{part}_s" for part in PARTS], "seconds_per_example", "cpu_s")
 COUNTS = ("n_examples", "max_examples")
 OPTIONAL = ("predicted_s", "spread")
+CODE = re.compile(r"`([^`]+)`")
+UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|µs)(?!\w))")
+MAY_BREAK = re.compile(r"::|[/_]")
 
 
 def render_html(report: ReportData) -> str:
@@ -112,6 +117,27 @@ def embed_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def prose(text: str) -> Markup:
+    """Return a sentence as markup: what stands between backticks is code, and a figure keeps its unit."""
+    from markupsafe import Markup, escape
+
+    joined = UNIT.sub("\N{NO-BREAK SPACE}", visible(text))
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(joined))))  # noqa: S704 (escaped here)
+
+
+def breakable(nodeid: str) -> Markup:
+    """Return a node id as markup that may go on in another line where a path or a name has a joint."""
+    from markupsafe import Markup, escape
+
+    return Markup(MAY_BREAK.sub(r"\g<0><wbr>", str(escape(visible(nodeid)))))  # noqa: S704 (escaped here)
+
+
+def moment(text: str) -> str:
+    """Return the time of a record, `2026-11-22T19:40:13.395Z`, to the minute: `2026-11-22 19:40 UTC`."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z", text)
+    return f"{found[1]} {found[2]} UTC" if found else text
+
+
 def content_policy(scripts: list[str]) -> str:
     """Return a policy under which a browser runs these scripts and no other, and loads nothing."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
@@ -136,6 +162,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"visible": visible, "seconds": numbers.seconds, "share": numbers.share}
+    environment.filters |= {"prose": prose, "breakable": breakable, "moment": moment}
     environment.filters |= {"count": numbers.count, "verdict_key": verdict_key, "limit": numbers.limit}
     environment.globals |= {
         "write_cell": write_cell,

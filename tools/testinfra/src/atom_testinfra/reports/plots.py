@@ -102,6 +102,7 @@ def durations_figure(histogram: Histogram) -> Figure:
                     "xanchor": "right",
                     "xshift": -4,
                     "text": f"{tier} &lt; {numbers.limit(histogram.limits_s[tier])}",
+                    "bgcolor": "var:--bg",
                     "showarrow": False,
                 }
                 for level, (tier, place) in enumerate(lines.items())
@@ -135,8 +136,10 @@ def totals_figure(section: TimeSection) -> Figure:
         "data": traces,
         "layout": {
             "barmode": "stack",
-            "height": 110 + 46 * len(totals),
-            "xaxis": {"tickformat": ".0%", "range": [0, 1.0001], "nticks": 6},
+            "height": 32 + 46 * len(totals),
+            "showlegend": False,
+            "margin": {"t": 4, "r": 24, "b": 28},
+            "xaxis": {"tickformat": ".0%", "range": [0, 1], "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1]},
             "yaxis": {"automargin": True, "type": "category"},
         },
     }

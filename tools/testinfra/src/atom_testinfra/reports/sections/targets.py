@@ -46,7 +46,7 @@ class TargetVerdict(Struct, frozen=True, kw_only=True):
         slowest = numbers.seconds_beside(self.slowest_s, self.limit_s)
         if self.key == SUITE_KEY:
             return f"took {slowest}"
-        n_met = self.n_tests - self.n_missed
+        n_met = numbers.count(self.n_tests - self.n_missed)
         return f"{n_met} of {numbers.plural(self.n_tests, 'test')} inside; the slowest took {slowest}"
 
 

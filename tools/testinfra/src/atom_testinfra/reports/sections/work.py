@@ -66,7 +66,7 @@ class WorkSection(Struct, frozen=True, kw_only=True):
                     Column("Of all", CellKind.SHARE, rank=2),
                     Column("Largest part"),
                     Column("Takes", CellKind.SECONDS, rank=1),
-                    Column("Next step", is_remark=True),
+                    Column("What to look at", is_remark=True),
                 ],
                 rows=[
                     [

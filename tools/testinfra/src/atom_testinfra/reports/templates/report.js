@@ -66,14 +66,15 @@
     const line = style.getPropertyValue("--line").trim();
     const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, fixedrange: true };
     const narrow = node.clientWidth < 560;
+    const titled = (axis) => (axis.title ? { ...axis, title: { standoff: 8, ...axis.title, font: { size: 12.5 } } } : axis);
     const layout = {
       ...figure.layout,
       font: { family: style.getPropertyValue("--sans").trim(), size: 12.5, color: ink },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      margin: { l: narrow ? 40 : 56, r: 12, t: 44, b: 48 },
+      margin: { l: narrow ? 40 : 56, r: 12, t: 44, b: 48, ...figure.layout.margin },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal", font: { size: 12 } },
       hoverlabel: { align: "left", bgcolor: style.getPropertyValue("--surface").trim(), bordercolor: line, font: { color: ink } },
-      xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
+      xaxis: titled({ ...axis, ...figure.layout.xaxis }), yaxis: titled({ ...axis, ...figure.layout.yaxis }),
     };
     if (narrow && node.dataset.figure === "slowest") layout.yaxis = { ...layout.yaxis, showticklabels: false };
     drawn.add(node);
@@ -95,14 +96,26 @@
   for (const node of document.querySelectorAll("[data-figure]")) watcher.observe(node);
 
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
-  const current = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      for (const link of links.values()) link.removeAttribute("aria-current");
-      links.get(entry.target.id)?.setAttribute("aria-current", "true");
-    }
-  }, { rootMargin: "-20% 0px -70% 0px" });
-  for (const section of document.querySelectorAll("main > section")) current.observe(section);
+  // The current section is the last one that has begun above a third of the window, or the first.
+  const sections = [...document.querySelectorAll("main > section")];
+  const showCurrent = () => {
+    const begun = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 3);
+    const link = links.get((begun.at(-1) ?? sections[0]).id);
+    if (!link || link.hasAttribute("aria-current")) return;
+    for (const other of links.values()) other.removeAttribute("aria-current");
+    link.setAttribute("aria-current", "true");
+    const list = link.closest("ol");
+    list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  };
+  let looking = false;
+  const look = () => {
+    if (looking) return;
+    looking = true;
+    requestAnimationFrame(() => { looking = false; showCurrent(); });
+  };
+  addEventListener("scroll", look, { passive: true });
+  addEventListener("resize", look);
+  showCurrent();
 
   // The table of all tests: of any number of rows only those in sight exist.
   const COLUMNS = [
@@ -199,8 +212,8 @@
   const renderRow = (row, position) => {
     const name = rows.name[row].replace(/^::/, "");
     const link = element("a", { className: "nodeid", href: `#test=${encodeURIComponent(nodeid(row))}`, title: nodeid(row) }, [
-      element("span", { className: "path" }, [element("bdi", { textContent: `${rows.files[rows.file[row]]}::` })]),
-      element("span", { className: "name", textContent: name }),
+      element("span", { className: "name", textContent: name }), " ",
+      element("span", { className: "path" }, [element("bdi", { textContent: rows.files[rows.file[row]] })]),
     ]);
     const cells = COLUMNS.map((column) => {
       if (column.key === "name") return attributes(element("th", {}, [link]), { scope: "row" });
@@ -263,7 +276,7 @@
   const search = byId("search");
   const tierNames = ["fast", "medium", "slow", "over"].filter((name) => rows.words.includes(name) && rows.tier.some((word) => rows.words[word] === name));
   for (const name of tierNames) {
-    byId("tiers").append(element("label", {}, [element("input", { type: "checkbox", name: "tier", value: name, checked: true, defaultChecked: true }), ` ${name}`]));
+    byId("tiers").append(element("label", {}, [element("input", { type: "checkbox", name: "tier", value: name, checked: true, defaultChecked: true }), name]));
   }
   for (const name of profiles) byId("profile").append(element("option", { value: name, textContent: name, selected: name === state.profile, defaultSelected: name === state.profile }));
   const readFilters = () => {
