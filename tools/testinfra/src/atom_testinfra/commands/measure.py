@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.measurement import Outcome, PinPolicy
 from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
@@ -24,7 +24,7 @@ from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.runs import list_sessions, load_run, load_spec, prepare_folder, save_spec
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.measurement import Provenance, Run
 
 POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -44,6 +44,9 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("-n", "n_workers", type=click.IntRange(min=0), default=0, metavar="N", help="xdist workers.")
 @click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
 @click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
+@click.option(
+    "--explain", "explained", metavar="NODEID", help="Observe one test and say where its time goes."
+)
 @click.option("--resume", is_flag=True, help="Go on with the latest session.")
 @click.option("--top", type=click.IntRange(min=0), default=20, metavar="N", help="Rows of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -51,13 +54,15 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 def command(**options: Any) -> int:
     """Run the properties under each profile, with fixed seeds, and record what each costs."""
     project = load_project(Path.cwd())
+    if options["explained"] is not None:
+        return _explain(options["explained"], _make_spec(project, options), project, options)
     prepare_folder(project.runs)
     if options["resume"]:
         spec = load_spec(project.runs)
     else:
         spec = _make_spec(project, options)
         save_spec(spec, project.runs)
-    provenance = read_provenance(project.root, ["testinfra", *sys.argv[1:]])
+    provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
     progress = choose_progress(Forecast([name for _, name in spec.cells()], _known(earlier)), spec.repeats_of)
     session = Session(
@@ -75,6 +80,33 @@ def command(**options: Any) -> int:
     finally:
         progress.close()
     return _conclude(session.runs, project, spec, options)
+
+
+def _provenance(project: Project) -> Provenance:
+    return read_provenance(project.root, ["testinfra", *sys.argv[1:]])
+
+
+def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:
+    from atom_testinfra.measuring.explaining import explain
+    from atom_testinfra.reports.explained import print_explanation
+
+    progress = choose_progress(Forecast([], {}), lambda _: 1)
+    try:
+        with signals_raise():
+            record, explanation = explain(
+                nodeid, spec, rootdir=project.rootdir, provenance=_provenance(project), observer=progress
+            )
+    except Stopped as stopped:
+        return 128 + stopped.signum
+    finally:
+        progress.close()
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(record))
+    else:
+        from rich.console import Console
+
+        print_explanation(record, explanation, Console())
+    return ExitStatus.OK if record.outcome is Outcome.PASSED else ExitStatus.FAILED
 
 
 def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:

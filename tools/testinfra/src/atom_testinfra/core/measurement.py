@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from atom_testinfra.core.explanation import Explanation
 from atom_testinfra.core.policies import PinPolicy, SeedScheme, Steering
 from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
 
@@ -148,6 +149,8 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     worker: str | None = None
     path: str | None = None
     line: int | None = None
+    explanation: Explanation | None = None
+    """Where the time goes; only in a run that was made to explain, whose times hold for nothing else."""
     problems: list[str] = []
     """What makes this record unfit for a baseline or a comparison, in full sentences."""
 
@@ -230,6 +233,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     """Run the tests that Hypothesis marks as its own, and no others."""
     only: list[str] | None = None
     """Run these node ids, and no others."""
+    is_explained: bool = False
+    """Let Hypothesis observe every test case, which makes each of them slower."""
     parent_pid: int | None = None
     """The process that waits for the run; without it the run is of no use to anybody and stops."""
 

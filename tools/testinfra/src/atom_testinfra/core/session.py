@@ -40,6 +40,8 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     only: list[str] | None = None
     """Node ids, when not all that pytest collects is to run."""
     time_budget_s: float | None = None
+    is_explained: bool = False
+    """Hypothesis observes every test case: to explain, never to measure."""
 
     def cells(self) -> Iterator[tuple[int, str]]:
         """Yield repeat and profile in the order to run them: profiles take turns, and turn about."""

@@ -116,6 +116,7 @@ class Session:
             keep_values=self._spec.keep_values,
             only_properties=self._spec.only_properties,
             only=self._spec.only,
+            is_explained=self._spec.is_explained,
             parent_pid=os.getpid(),
         )
         save_plan(plan, plan_path)

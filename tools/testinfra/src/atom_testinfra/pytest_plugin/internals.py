@@ -11,6 +11,7 @@ SETTINGS = "_hypothesis_internal_use_settings"
 SEED = "_hypothesis_internal_use_seed"
 MACHINE = "_hypothesis_state_machine_class"
 EXPLICIT = "hypothesis_explicit_examples"
+GIVEN = "_given_kwargs"
 
 
 class Internals(NamedTuple):

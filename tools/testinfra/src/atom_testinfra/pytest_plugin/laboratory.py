@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -21,9 +22,11 @@ from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subjec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
 
 HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
@@ -53,7 +56,7 @@ class Listener:
         from hypothesis.statistics import collector
 
         listener: Any = probe.listener(collector.value)  # the variable is typed by its first value, None
-        with collector.with_value(listener):
+        with collector.with_value(listener), probe.observing():
             return (yield)
 
 
@@ -150,6 +153,7 @@ class PropertyProbe:
         self._course: Course | None = None
         self._calibration_s: float | None = None
         self._helper_seed: int | None = None
+        self._observer: Observer | None = None
 
     @property
     def internals(self) -> Internals:
@@ -195,6 +199,15 @@ class PropertyProbe:
 
         return note
 
+    def observing(self) -> AbstractContextManager[None]:
+        """Let Hypothesis observe its test cases, if this run is to explain."""
+        if not self._laboratory.plan.is_explained:
+            return nullcontext()
+        from atom_testinfra.pytest_plugin.observer import Observer
+
+        self._observer = Observer(is_property=self._subject is not None)
+        return self._observer.listening(self.internals.version)
+
     def stop(self) -> None:
         """Leave everything as it was found."""
         if self._helper_seed is not None:
@@ -215,6 +228,9 @@ class PropertyProbe:
         if self._calibration_s is not None:
             extra["calibration_s"] = seconds(self._calibration_s)
         problems = [*self._problems, *self.internals.problems]
+        if self._observer is not None:
+            problems += self._observer.problems
+            extra["explanation"] = self._observer.explanation({} if subject is None else subject.strategies)
         if problems:
             extra["problems"] = problems
         return Finding(kind, extra)

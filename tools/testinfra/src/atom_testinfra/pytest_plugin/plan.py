@@ -33,6 +33,7 @@ class Plan:
         keep_values: bool = False,
         only_properties: bool = False,
         only: Iterable[str] | None = None,
+        is_explained: bool = False,
         parent_pid: int | None = None,
     ) -> None:
         self.path = Path(path)
@@ -41,6 +42,7 @@ class Plan:
         self.keep_values = keep_values
         self.only_properties = only_properties
         self.only = None if only is None else frozenset(only)
+        self.is_explained = is_explained
         self.parent_pid = parent_pid
         self.profile: str = header["profile"]
         self.max_examples: int | None = header["max_examples"]

@@ -6,14 +6,15 @@ import functools
 import inspect
 import sys
 import unittest
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from atom_testinfra.core.vocabulary import Kind
-from atom_testinfra.pytest_plugin.internals import EXPLICIT, MACHINE, SEED, SETTINGS
+from atom_testinfra.pytest_plugin.internals import EXPLICIT, GIVEN, MACHINE, SEED, SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pytest
     from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
@@ -45,6 +46,12 @@ class FunctionSubject:
         self.n_explicit = len(getattr(function, EXPLICIT, ()))
         self._is_installed = False
 
+    @property
+    def strategies(self) -> Mapping[str, object]:
+        """What its arguments are drawn from, as far as this version of Hypothesis tells."""
+        given: Mapping[str, object] = getattr(self._handle, GIVEN, {})
+        return given
+
     def install(self, settings: Settings, seed: int | None) -> None:
         """Give the function other settings and another seed."""
         self._is_installed = True
@@ -72,6 +79,8 @@ class MachineSubject:
 
     kind = Kind.STATEFUL
     n_explicit = 0
+    strategies: Mapping[str, object] = MappingProxyType({})
+    """A machine draws rules; what they draw is observed by rule."""
 
     def __init__(self, machine: type, test_case: Any) -> None:
         self.body = machine

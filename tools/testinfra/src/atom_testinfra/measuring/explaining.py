@@ -1,0 +1,54 @@
+"""Runs one test under observation, away from the records that baselines are made of."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
+from atom_testinfra.measuring.session import Session
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.explanation import Explanation
+    from atom_testinfra.core.measurement import Measurement, Provenance
+    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.measuring.session import Observer
+
+
+def explain(
+    nodeid: str, spec: SessionSpec, *, rootdir: Path, provenance: Provenance, observer: Observer
+) -> tuple[Measurement, Explanation]:
+    """
+    Run one test under the specification's first profile and return its record, and the explanation in it.
+
+    Raises:
+        NothingMeasuredError: there is no such test, or nothing of Hypothesis in it.
+    """
+    profile = next(iter(spec.profiles))
+    file = nodeid.partition("::")[0]
+    spec = replace(
+        spec,
+        profiles={profile: replace(spec.profiles[profile], repeats=1)},
+        n_workers=0,
+        only=[nodeid],
+        is_explained=True,
+        arguments=[*spec.arguments, *([file] if (rootdir / file).is_file() else [])],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(spec, folder=rootdir, runs=Path(folder), provenance=provenance, observer=observer)
+        try:
+            session.run()
+        except NothingMeasuredError as exc:
+            hint = "name it as `testinfra measure` does: path/of/file.py::Class::test[parameters]"
+            raise NothingMeasuredError(f"pytest collected no test {nodeid!r}", hint=hint) from exc
+        (record,) = session.runs[-1].measurements
+    if record.explanation is None:
+        reasons = [*([record.reason] if record.reason else []), *record.problems]
+        raise SubjectError(
+            f"{nodeid!r} {record.outcome}, and Hypothesis observed no test case of it"
+            + (f": {'; '.join(reasons)}" if reasons else "")
+        )
+    return record, record.explanation
