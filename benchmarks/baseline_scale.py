@@ -79,10 +79,10 @@ def _child(step: str, n_tests: int, path: Path) -> dict[str, float]:
 def run_step(step: str, n_tests: int, path: Path) -> dict[str, float]:
     """Do one step in this process and return what it cost."""
     from atom_testinfra.core.comparison import compare_sides
-    from atom_testinfra.core.sides import side_from_baseline
     from atom_testinfra.core.threshold import parse_threshold
     from atom_testinfra.core.verification import check
     from atom_testinfra.storage.baseline import load_baseline, save_baseline
+    from atom_testinfra.storage.recordings import Recording
 
     if step == "write":
         save_baseline(path, _make_baseline(n_tests))
@@ -96,10 +96,13 @@ def run_step(step: str, n_tests: int, path: Path) -> dict[str, float]:
         assert not differences, differences[:3]
     elif step == "compare":
         threshold = parse_threshold("body_cpu:25%")
-        other = load_baseline(path)
+        recordings = [Recording(label="it", baseline=b) for b in (baseline, load_baseline(path))]
+        del baseline
         began = time.process_time()
-        sides = [side_from_baseline("it", b, threshold.statistic, "local") for b in (baseline, other)]
-        compare_sides(sides[0], sides[1], threshold)
+        sides = []
+        while recordings:  # as the command lets go of them
+            sides.append(recordings.pop().side(threshold.statistic, "local", is_calibrated=True))
+        assert compare_sides(sides[0], sides[1], threshold).n_compared == n_tests
     elif step == "save":
         save_baseline(path, baseline)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

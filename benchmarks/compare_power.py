@@ -261,7 +261,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--comparisons", type=int, default=10, help="of the suite with itself (default: 10)")
-    parser.add_argument("--slow-every", type=int, default=2, help="sessions between two A/B ones")
+    parser.add_argument("--slow-every", type=int, default=3, help="sessions between two A/B ones")
     parser.add_argument("--load", type=int, default=1, help="busy processes meanwhile (default: 1)")
     parser.add_argument("--threshold", default="body_cpu:25%", help="as for `testinfra compare`")
     parser.add_argument("--runs", type=Path, help="folder that keeps the runs (default: a temporary one)")

@@ -21,7 +21,7 @@ from atom_testinfra.core.baseline import (
     TierName,
 )
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import body_median, body_spread, median_s, seconds_per_example
+from atom_testinfra.core.cost import body_spread, median_s, median_us, seconds_per_example
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.history import History, Point, Source
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
@@ -143,8 +143,8 @@ def _recomputed(cost: ProfileCost) -> ProfileCost:
         duration_s=duration_s,
         cpu_s=median_s(runs.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, cost.n_examples),
-        body_cpu_us=body_median(runs.body_cpu_us),
-        body_cpu_spread=body_spread(runs.body_cpu_us),
+        body_cpu_us=median_us(runs.body_cpu_us),
+        body_cpu_spread=body_spread(runs.body_cpu_us, median_us(runs.body_cpu_us)),
     )
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -79,18 +79,17 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
     if options["baseline"] is not None:
         base, new = None, _only_one(base, new)
     is_save_only = options["save_baseline"] is not None and base is None and options["baseline"] is None
-    new_recording = find_recording(project, new or LATEST)
-    if not is_save_only:
-        base_recording = (
-            find_recording(project, base or _baseline_of(project))
-            if options["baseline"] is None
-            else load_saved(project, options["baseline"])
-        )
-        status = _compare(project, base_recording, new_recording, threshold, options)
+    if is_save_only:
+        status = ExitStatus.OK
+        new_recording = find_recording(project, new or LATEST)
+    else:
+        sides = _load_sides(project, base, new, threshold, options)
+        new_recording = sides.new
+        status = _compare(project, sides, threshold, options)
     if options["save_baseline"] is not None:
         folder = save_runs(project, options["save_baseline"], new_recording)
         click.echo(f"saved {new_recording.label} in {folder}", err=True)
-    return ExitStatus.OK if is_save_only else status
+    return status
 
 
 def _only_one(first: str | None, second: str | None) -> str | None:
@@ -108,19 +107,40 @@ def _baseline_of(project: Project) -> str:
     return str(project.baseline)
 
 
-def _compare(
-    project: Project, base: Recording, new: Recording, threshold: Threshold, options: dict[str, Any]
-) -> ExitStatus:
-    profile = _choose_profile(project, base, new, options["profile"])
-    is_calibrated = base.is_calibrated and new.is_calibrated
-    base_side = base.side(threshold.statistic, profile, is_calibrated=is_calibrated)
-    new_side = new.side(threshold.statistic, profile, is_calibrated=is_calibrated)
-    comparison = compare_sides(base_side, new_side, threshold)
+class Sides(NamedTuple):
+    """What is compared; of a baseline only what is needed for that is still in memory."""
+
+    base: Recording
+    new: Recording
+    base_side: Side
+    new_side: Side
+    profile: str
+
+
+def _load_sides(
+    project: Project, base: str | None, new: str | None, threshold: Threshold, options: dict[str, Any]
+) -> Sides:
+    new_recording = find_recording(project, new or LATEST)
+    base_recording = (
+        find_recording(project, base or _baseline_of(project))
+        if options["baseline"] is None
+        else load_saved(project, options["baseline"])
+    )
+    profile = _choose_profile(project, base_recording, new_recording, options["profile"])
+    is_calibrated = base_recording.is_calibrated and new_recording.is_calibrated
+    base_side = base_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
+    base_recording = base_recording.without_figures()  # before the other side is made
+    new_side = new_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
+    return Sides(base_recording, new_recording.without_figures(), base_side, new_side, profile)
+
+
+def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict[str, Any]) -> ExitStatus:
+    comparison = compare_sides(sides.base_side, sides.new_side, threshold)
     if comparison.suspects and (options["confirm"] or options["exact"]):
-        comparison = _look_again(project, base, new, base_side, comparison, profile, options)
+        comparison = _look_again(project, sides, comparison, options)
     elif comparison.suspects:
         comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
-    _print(comparison, profile, options)
+    _print(comparison, sides.profile, options)
     if comparison.n_compared == 0:
         _say("nothing could be compared: no test is the same on both sides with enough runs")
         return ExitStatus.NOTHING
@@ -148,15 +168,10 @@ def _choose_profile(project: Project, base: Recording, new: Recording, chosen: s
 
 
 def _look_again(
-    project: Project,
-    base: Recording,
-    new: Recording,
-    base_side: Side,
-    comparison: Comparison,
-    profile: str,
-    options: dict[str, Any],
+    project: Project, sides: Sides, comparison: Comparison, options: dict[str, Any]
 ) -> Comparison:
     """Run the suspects again, where that is possible, and say where it is not."""
+    base, new, profile = sides.base, sides.new, sides.profile
     try:
         spec = _spec_of(project, new)
     except InfraError as exc:
@@ -180,7 +195,7 @@ def _look_again(
         if options["confirm"]:
             comparison = confirm_suspects(
                 comparison,
-                base=base_side,
+                base=sides.base_side,
                 run_base=None if there is None else _Turns(rerunner, there, "base"),
                 run_new=_Turns(rerunner, here, "new"),
                 profile=profile,

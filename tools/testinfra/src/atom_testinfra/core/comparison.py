@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -22,6 +23,9 @@ MIN_BASE_RUNS = 5
 MIN_NEW_RUNS = 3
 MIN_TESTS_FOR_FACTOR = 5
 """With fewer tests, one that changed would be taken for the whole suite, or one that is wild for its run."""
+
+LARGE_SAMPLE = 1000
+"""So many tests are enough to know what a run did to all, and what chance does."""
 
 
 class ChangeVerdict(StrEnum):
@@ -61,7 +65,8 @@ class Side(Struct, frozen=True, kw_only=True):
     """One side of a comparison: how its runs were made, and what each test cost in them."""
 
     label: str
-    tests: dict[str, Series]
+    tests: Mapping[str, Series]
+    """By node id. From a file they are made when they are asked for: go through them once."""
     interpreter: str
     """Implementation and minor version: "CPython 3.11"."""
     n_workers: int = 0
@@ -71,7 +76,16 @@ class Side(Struct, frozen=True, kw_only=True):
     is_calibrated: bool = True
 
 
-class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Measured(Struct, frozen=True, gc=False):
+    """The ratio of a test's costs, before a verdict is made of it."""
+
+    nodeid: str
+    ratio: Interval
+    base_us: float
+    n_runs: tuple[int, int]
+
+
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One test on both sides, and the verdict."""
 
     nodeid: str
@@ -152,24 +166,33 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     _refuse_unlike(base, new)
     renamed = _match_renamed(base.tests, new.tests)
     common = [nodeid for nodeid in base.tests if nodeid in new.tests]
-    problems = {nodeid: _find_problem(base.tests[nodeid], new.tests[nodeid]) for nodeid in common}
-    measured = [nodeid for nodeid in common if problems[nodeid] is None]
     if not renamed and not any(_is_fit(base.tests[n]) and _is_fit(new.tests[n]) for n in common):
         raise NothingMeasuredError(
             f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}",
             hint="measure the same tests on both sides",
         )
-    before, after = (without_run_effects({n: side.tests[n] for n in measured}) for side in (base, new))
-    ratios = {nodeid: ratio_interval(before[nodeid].values, after[nodeid].values) for nodeid in measured}
-    factor = (
-        median([ratio.value for ratio in ratios.values()]) if len(ratios) >= MIN_TESTS_FOR_FACTOR else None
-    )
-    judged = [
-        judge(nodeid, before[nodeid], after[nodeid], threshold, ratios[nodeid].scaled(1 / (factor or 1)))
-        for nodeid in measured
-    ]
-    unjudged = [_explain(nodeid, base, new, problem) for nodeid, problem in problems.items() if problem]
+    sample = _sample_of_measured(base, new, common)
+    before, after = (RunEffects([side.tests[nodeid] for nodeid in sample]) for side in (base, new))
+    measured: list[Measured] = []
+    unjudged: list[Change] = []
+    for nodeid in common:  # one by one: of 100,000 tests not all series fit at once
+        old, late = base.tests[nodeid], new.tests[nodeid]
+        problem = _find_problem(old, late)
+        if problem is None:
+            measured.append(measure(nodeid, before.undo(old), after.undo(late)))
+        else:
+            verdict, reason = problem
+            n_runs = (len(old.values), len(late.values))
+            unjudged.append(Change(nodeid=nodeid, verdict=verdict, reason=reason, n_runs=n_runs))
+    factor = None
+    if len(measured) >= MIN_TESTS_FOR_FACTOR:
+        factor = median([one.ratio.value for one in measured])
+    judged = [judge(one, threshold, factor=factor or 1.0) for one in measured]
     unmatched = [*_list_gone(base, new, renamed), *_list_new(base, new, renamed)]
+    chances = [
+        _chance(before.undo(base.tests[nodeid]), after.undo(new.tests[nodeid]), threshold)
+        for nodeid in sample
+    ]
     return Comparison(
         base=base.label,
         new=new.label,
@@ -177,29 +200,48 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         changes=sorted([*judged, *unjudged, *unmatched], key=_severity),
         suite_factor=factor,
         n_compared=len(judged),
-        expected_by_chance=sum((_chance(before[n], after[n], threshold) for n in measured), 0.0),
+        expected_by_chance=fmean(chances) * len(measured) if chances else 0.0,
         notes=_note_differences(base, new),
     )
 
 
-def without_run_effects(tests: dict[str, Series]) -> dict[str, Series]:
-    """Return the tests with what each run did to all of them alike taken out, if there are enough to tell."""
-    n_runs = max((len(series.values) for series in tests.values()), default=0)
-    whole = [series.values for series in tests.values() if len(series.values) == n_runs]
-    if n_runs < 2 or len(whole) < MIN_TESTS_FOR_FACTOR:
-        return tests
-    effects = run_effects(whole)
-    return {
-        nodeid: replace(series, values=[v / e for v, e in zip(series.values, effects, strict=True)])
-        if len(series.values) == n_runs
-        else series
-        for nodeid, series in tests.items()
-    }
+class RunEffects:
+    """What each run of a side did to all of its tests alike, as far as there are enough to tell."""
+
+    def __init__(self, tests: Sequence[Series]) -> None:
+        self._n_runs = max((len(series.values) for series in tests), default=0)
+        whole = [series.values for series in tests if len(series.values) == self._n_runs]
+        is_known = self._n_runs >= 2 and len(whole) >= MIN_TESTS_FOR_FACTOR
+        self._effects = run_effects(whole) if is_known else None
+
+    def undo(self, series: Series) -> Series:
+        """Return the series without them."""
+        if self._effects is None or len(series.values) != self._n_runs:
+            return series
+        values = [v / e for v, e in zip(series.values, self._effects, strict=True)]
+        return Series(
+            values=values,
+            unit_us=series.unit_us,
+            workload=series.workload,
+            digest=series.digest,
+            problem=series.problem,
+        )
 
 
-def judge(nodeid: str, base: Series, new: Series, threshold: Threshold, ratio: Interval) -> Change:
-    """Return the verdict that an interval gives under a threshold."""
-    base_us = median(base.values) * base.unit_us
+def measure(nodeid: str, base: Series, new: Series) -> Measured:
+    """Return the ratio of two series, before anything is made of it."""
+    return Measured(
+        nodeid,
+        ratio_interval(base.values, new.values),
+        median(base.values) * base.unit_us,
+        (len(base.values), len(new.values)),
+    )
+
+
+def judge(measured: Measured, threshold: Threshold, *, factor: float) -> Change:
+    """Return the verdict that a ratio gives under a threshold, with the suite's factor taken out."""
+    ratio = measured.ratio.scaled(1 / factor)
+    base_us = measured.base_us
     limit = threshold.limit(base_us)
     if ratio.low > limit:
         verdict = ChangeVerdict.SLOWER
@@ -210,13 +252,13 @@ def judge(nodeid: str, base: Series, new: Series, threshold: Threshold, ratio: I
     else:
         verdict = ChangeVerdict.INCONCLUSIVE
     return Change(
-        nodeid=nodeid,
+        nodeid=measured.nodeid,
         verdict=verdict,
         ratio=ratio,
         limit=limit,
         base_us=base_us,
         new_us=base_us * ratio.value,
-        n_runs=(len(base.values), len(new.values)),
+        n_runs=measured.n_runs,
         reason="its interval reaches over the limit" if verdict is ChangeVerdict.INCONCLUSIVE else None,
     )
 
@@ -234,8 +276,7 @@ def confirm(
     if base is None or new is None or problem or not base.values or not new.values:
         reason = problem or "it did not run again"
         return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
-    ratio = ratio_interval(base.values, new.values).scaled(1 / factor)
-    again = judge(suspect.nodeid, base, new, threshold, ratio)
+    again = judge(measure(suspect.nodeid, base, new), threshold, factor=factor)
     return replace(again, suspected=suspect.ratio, instructions=suspect.instructions)
 
 
@@ -295,16 +336,19 @@ def _is_fit(series: Series) -> bool:
     return series.problem is None and bool(series.values)
 
 
-def _explain(nodeid: str, base: Side, new: Side, problem: tuple[ChangeVerdict, str]) -> Change:
-    verdict, reason = problem
-    n_runs = (len(base.tests[nodeid].values), len(new.tests[nodeid].values))
-    return Change(nodeid=nodeid, verdict=verdict, reason=reason, n_runs=n_runs)
+def _sample_of_measured(base: Side, new: Side, common: Sequence[str]) -> list[str]:
+    """Return tests that are measured on both sides: all of them, or, of very many, a thousand or two."""
+    step = len(common) // LARGE_SAMPLE + 1
+    sample = [n for n in common[::step] if _find_problem(base.tests[n], new.tests[n]) is None]
+    if len(sample) >= MIN_TESTS_FOR_FACTOR or step == 1:
+        return sample
+    return [n for n in common if _find_problem(base.tests[n], new.tests[n]) is None]
 
 
-def _match_renamed(base: dict[str, Series], new: dict[str, Series]) -> dict[str, str]:
+def _match_renamed(base: Mapping[str, Series], new: Mapping[str, Series]) -> dict[str, str]:
     """Return new node id to old, where a source is found exactly once on each side that lost or gained it."""
-    gone = _only_by_digest({n: s for n, s in base.items() if n not in new})
-    added = _only_by_digest({n: s for n, s in new.items() if n not in base})
+    gone = _only_by_digest({n: base[n] for n in base if n not in new})
+    added = _only_by_digest({n: new[n] for n in new if n not in base})
     return {added[digest]: gone[digest] for digest in added if digest in gone}
 
 
@@ -316,16 +360,18 @@ def _only_by_digest(tests: dict[str, Series]) -> dict[str, str]:
 def _list_gone(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
     moved = set(renamed.values())
     return [
-        Change(nodeid=nodeid, verdict=ChangeVerdict.GONE, n_runs=(len(series.values), 0))
-        for nodeid, series in base.tests.items()
+        Change(nodeid=nodeid, verdict=ChangeVerdict.GONE, n_runs=(len(base.tests[nodeid].values), 0))
+        for nodeid in base.tests
         if nodeid not in new.tests and nodeid not in moved
     ]
 
 
 def _list_new(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
     changes = []
-    for nodeid, series in new.tests.items():
-        n_runs = (0, len(series.values))
+    for nodeid in new.tests:
+        if nodeid in base.tests:
+            continue
+        n_runs = (0, len(new.tests[nodeid].values))
         if nodeid in renamed:
             change = Change(
                 nodeid=nodeid,
@@ -334,10 +380,8 @@ def _list_new(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
                 renamed_from=renamed[nodeid],
                 reason="seeds follow the node id, so it runs other examples now",
             )
-        elif nodeid not in base.tests:
-            change = Change(nodeid=nodeid, verdict=ChangeVerdict.NEW, n_runs=n_runs)
         else:
-            continue
+            change = Change(nodeid=nodeid, verdict=ChangeVerdict.NEW, n_runs=n_runs)
         changes.append(change)
     return changes
 

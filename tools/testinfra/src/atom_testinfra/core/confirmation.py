@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from atom_testinfra.core.comparison import (
     MIN_TESTS_FOR_FACTOR,
     ChangeVerdict,
+    RunEffects,
+    Series,
     confirm,
-    without_run_effects,
 )
 from atom_testinfra.core.sides import side_from_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from atom_testinfra.core.comparison import Comparison, Side
     from atom_testinfra.core.measurement import Run
@@ -55,7 +56,7 @@ def confirm_suspects(
     else:
         base_again = side_from_runs("base", runs["base"], statistic, profile, is_calibrated=is_calibrated)
         factor = 1.0
-    before, after = without_run_effects(base_again.tests), without_run_effects(new_again.tests)
+    before, after = (_without_run_effects(side.tests) for side in (base_again, new_again))
     return comparison.with_changes(
         confirm(
             suspect,
@@ -66,6 +67,11 @@ def confirm_suspects(
         )
         for suspect in suspects
     )
+
+
+def _without_run_effects(tests: Mapping[str, Series]) -> dict[str, Series]:
+    effects = RunEffects([series for series in tests.values() if series.problem is None])
+    return {nodeid: effects.undo(series) for nodeid, series in tests.items()}
 
 
 def choose_companions(comparison: Comparison) -> list[str]:

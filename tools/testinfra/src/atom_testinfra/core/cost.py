@@ -77,8 +77,8 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         filtered_us=_median_us([_per_example(p, lambda g: g.filtered_s) for p in properties]),
         calls_per_valid=round_seconds(median([_calls_per_valid(p) for p in properties])),
         runs=evidence,
-        body_cpu_us=body_median(evidence.body_cpu_us),
-        body_cpu_spread=body_spread(evidence.body_cpu_us),
+        body_cpu_us=(body_cpu_us := median_us(evidence.body_cpu_us)),
+        body_cpu_spread=body_spread(evidence.body_cpu_us, body_cpu_us),
         requested=first.requested,
         is_exhausted=any(p.is_exhausted for p in properties),
         unpredictable=_why_unpredictable(properties, n_examples, bound),
@@ -99,14 +99,18 @@ def seconds_per_example(duration_s: float, n_run: int) -> float:
     return round_seconds(duration_s / n_run)
 
 
-def body_median(kept: Sequence[float]) -> float | None:
-    """Return the typical CPU time of the test's own function, where it could be seen."""
-    return round_micros(median(kept)) if kept else None
+def median_us(kept: Sequence[float]) -> float | None:
+    """Return the median of kept figures as it is kept, if there are any: one of them, or between two."""
+    if not kept:
+        return None
+    ordered = sorted(kept)
+    middle, is_one_of_them = divmod(len(ordered), 2)
+    return ordered[middle] if is_one_of_them else round_micros((ordered[middle - 1] + ordered[middle]) / 2)
 
 
-def body_spread(kept: Sequence[float]) -> float | None:
+def body_spread(kept: Sequence[float], center: float | None) -> float | None:
     """Return how far apart the runs are, relative to their median."""
-    if len(kept) < 2 or (center := median(kept)) == 0:
+    if len(kept) < 2 or not center:
         return None
     return round_seconds((max(kept) - min(kept)) / center)
 
@@ -172,13 +176,13 @@ def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | 
 def _interval_factor(values: Sequence[float]) -> float | None:
     """Return the factor by which one further run may be off, 19 times of 20; costs vary by factors."""
     logs = [math.log(value) for value in values if value > 0]
-    if len(logs) < 2:
+    n = len(logs)
+    if n < 2:
         return None
-    freedom = len(logs) - 1
-    quantile = STUDENT_95[freedom - 1] if freedom <= len(STUDENT_95) else NORMAL_95
-    center = math.fsum(logs) / len(logs)
-    variance = math.fsum((log - center) ** 2 for log in logs) / freedom
-    return min(WIDEST, math.exp(min(50.0, quantile * math.sqrt(variance * (1 + 1 / len(logs))))))
+    quantile = STUDENT_95[n - 2] if n <= len(STUDENT_95) + 1 else NORMAL_95
+    center = math.fsum(logs) / n
+    variance = math.fsum([(log - center) ** 2 for log in logs]) / (n - 1)
+    return min(WIDEST, math.exp(min(50.0, quantile * math.sqrt(variance * (1 + 1 / n)))))
 
 
 def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> ProfileRuns:

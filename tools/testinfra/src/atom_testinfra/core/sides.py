@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from statistics import median, mode
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from atom_testinfra.core.baseline import ProfileCost, ProfileRuns
 from atom_testinfra.core.comparison import Series, Side
 from atom_testinfra.core.errors import NothingMeasuredError
 from atom_testinfra.core.measurement import Outcome
@@ -14,7 +20,7 @@ from atom_testinfra.core.threshold import Statistic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atom_testinfra.core.baseline import Baseline, ProfileCost
+    from atom_testinfra.core.baseline import Baseline
     from atom_testinfra.core.measurement import Measurement, Property, Run
 
 _ENDED = {
@@ -70,34 +76,48 @@ def side_from_runs(
 
 
 def side_from_baseline(
-    label: str, baseline: Baseline, statistic: Statistic, profile: str, *, is_calibrated: bool = True
+    label: str,
+    baseline: Baseline,
+    statistic: Statistic,
+    profile: str,
+    *,
+    costs: Iterable[tuple[str, ComparedCost | ProfileCost | None, str | None]] | None = None,
+    is_calibrated: bool = True,
 ) -> Side:
-    """Return what each property cost in the runs behind a baseline."""
-    # Of each property only this much is kept: 100,000 of them, decoded whole, would not fit.
-    kept = {
-        nodeid: _Kept(
-            _seconds_of_cost(cost, statistic), cost.runs.calibration_s, cost.max_examples, subject.digest
-        )
-        for nodeid, subject in baseline.properties.items()
-        if (cost := subject.profiles.get(profile)) is not None
-    }
-    if not kept:
-        profiles = ", ".join(sorted(baseline.provenance.max_examples))
+    """
+    Return what each property cost in the runs behind a baseline.
+
+    Args:
+        label: names it in messages.
+        baseline: whose provenance and gaps hold.
+        statistic: which cost.
+        profile: whose runs.
+        costs: node id, cost and digest of the baseline's properties, where they can be had for less than by
+            going through them.
+        is_calibrated: whether costs are ratios to the calibration.
+    """
+    provenance = baseline.provenance
+    columns = Columns(seed_set=min(provenance.seed_sets, default=0))
+    if costs is None:
+        properties = baseline.properties.items()
+        costs = ((nodeid, subject.profiles.get(profile), subject.digest) for nodeid, subject in properties)
+    for nodeid, cost, digest in costs:
+        if cost is not None:
+            columns.add(nodeid, cost, digest, statistic)
+    if not len(columns):
+        profiles = ", ".join(sorted(provenance.max_examples))
         raise NothingMeasuredError(
             f"{label!r} has no figures for the profile {profile!r}",
             hint=f"choose one with --profile: {profiles}",
         )
-    by_run = _calibrations_by_run([one.calibrations_s for one in kept.values()]) if is_calibrated else None
-    unit_us = median(by_run) * 1e6 if by_run else 1e6
-    provenance = baseline.provenance
-    seed_set = min(provenance.seed_sets, default=0)
-    tests = {nodeid: _series_of_kept(one, by_run, unit_us, seed_set) for nodeid, one in kept.items()}
+    if is_calibrated:
+        columns.calibrate()
     for excluded in baseline.excluded:
-        if excluded.profile == profile:
-            tests.setdefault(excluded.nodeid, Series(values=[], problem=excluded.reason.rstrip(".")))
+        if excluded.profile == profile and excluded.nodeid not in columns:
+            columns.excluded[excluded.nodeid] = Series(values=[], problem=excluded.reason.rstrip("."))
     return Side(
         label=label,
-        tests=tests,
+        tests=columns,
         interpreter=_minor_version(provenance.python),
         n_workers=provenance.n_workers,
         hypothesis=provenance.versions.get("hypothesis"),
@@ -177,46 +197,106 @@ def _count_examples(subject: Property) -> int:
     return subject.n_explicit + (generate.n_valid if generate is not None else 0)
 
 
-class _Kept(NamedTuple):
-    """What a comparison needs of a property in a baseline."""
+class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):
+    """What a comparison needs of a property's cost under one profile: part of a `ProfileCost`."""
 
-    values_s: list[float]
-    calibrations_s: list[float]
     max_examples: int
-    digest: str | None
+    n_examples: int
+    runs: ProfileRuns
+    n_explicit: int = 0
 
 
-def _series_of_kept(one: _Kept, by_run: Sequence[float] | None, unit_us: float, seed_set: int) -> Series:
-    values = one.values_s
-    problem = None
-    if by_run is not None:
-        calibrations = by_run if len(by_run) == len(values) else one.calibrations_s
-        if len(calibrations) == len(values) and min(calibrations) > 0:
-            values = [s / c for s, c in zip(values, calibrations, strict=True)]
-        else:
-            values, problem = [], "it was not calibrated"
-    return Series(
-        values=values,
-        unit_us=unit_us,
-        workload=_workload(one.max_examples, seed_set),
-        digest=one.digest,
-        problem=problem,
-    )
+class Columns(Mapping[str, Series]):
+    """
+    The series of a baseline by node id, kept in a few arrays and put together when they are asked for.
+
+    100,000 of them as objects, on both sides of a comparison, would take more memory than the files.
+    """
+
+    def __init__(self, *, seed_set: int) -> None:
+        self.excluded: dict[str, Series] = {}
+        """Tests that have no figures, and why."""
+        self._rows: dict[str, int] = {}
+        self._digests: list[str | None] = []
+        self._workloads: list[str] = []
+        self._begins = array("L", [0])
+        self._values_s = array("d")
+        self._calibration_begins = array("L", [0])
+        self._calibrations_s = array("d")
+        self._by_run: list[float] | None = None
+        self._unit_us = 1e6
+        self._seed_set = seed_set
+        self._workload_names: dict[int, str] = {}
+
+    def add(
+        self, nodeid: str, cost: ComparedCost | ProfileCost, digest: str | None, statistic: Statistic
+    ) -> None:
+        """Take in a property."""
+        self._rows[nodeid] = len(self._digests)
+        self._digests.append(digest)
+        n = cost.max_examples
+        workload = self._workload_names.get(n)
+        if workload is None:
+            workload = self._workload_names[n] = _workload(n, self._seed_set)
+        self._workloads.append(workload)
+        self._values_s.extend(_seconds_of_cost(cost, statistic))
+        self._begins.append(len(self._values_s))
+        self._calibrations_s.extend(cost.runs.calibration_s)
+        self._calibration_begins.append(len(self._calibrations_s))
+
+    def calibrate(self) -> None:
+        """
+        Turn the costs into ratios to the calibration of their run.
+
+        That is the median over the tests that ran in all of the runs: a single one is as noisy as a cost.
+        """
+        begins, calibrations = self._calibration_begins, self._calibrations_s
+        n_runs = mode([end - begin for begin, end in pairwise(begins)])
+        whole = [begin for begin, end in pairwise(begins) if end - begin == n_runs]
+        self._by_run = [median([calibrations[begin + run] for begin in whole]) for run in range(n_runs)]
+        if self._by_run:
+            self._unit_us = median(self._by_run) * 1e6
+
+    def __getitem__(self, nodeid: str) -> Series:
+        row = self._rows.get(nodeid)
+        if row is None:
+            return self.excluded[nodeid]
+        values = self._values_s[self._begins[row] : self._begins[row + 1]].tolist()
+        problem = None
+        if self._by_run is not None:
+            calibrations: Sequence[float] = self._by_run
+            if len(calibrations) != len(values):
+                begin, end = self._calibration_begins[row : row + 2]
+                calibrations = self._calibrations_s[begin:end]
+            if len(calibrations) == len(values) and min(calibrations) > 0:
+                values = [s / c for s, c in zip(values, calibrations, strict=True)]
+            else:
+                values, problem = [], "it was not calibrated"
+        return Series(
+            values=values,
+            unit_us=self._unit_us,
+            workload=self._workloads[row],
+            digest=self._digests[row],
+            problem=problem,
+        )
+
+    def __contains__(self, nodeid: object) -> bool:
+        return nodeid in self._rows or nodeid in self.excluded
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._rows
+        yield from self.excluded
+
+    def __len__(self) -> int:
+        return len(self._rows) + len(self.excluded)
 
 
-def _seconds_of_cost(cost: ProfileCost, statistic: Statistic) -> list[float]:
+def _seconds_of_cost(cost: ComparedCost | ProfileCost, statistic: Statistic) -> list[float]:
     if statistic is Statistic.BODY_CPU and cost.runs.body_cpu_us:
         return [us / 1e6 for us in cost.runs.body_cpu_us]
     n_examples = cost.n_examples + cost.n_explicit
     seconds = cost.runs.duration_s if statistic is Statistic.WALL else cost.runs.cpu_s
     return [s / n_examples for s in seconds]
-
-
-def _calibrations_by_run(calibrations: Sequence[list[float]]) -> list[float]:
-    """Return the median over the tests of each run's calibration, from the tests that ran in all of them."""
-    n_runs = mode([len(one) for one in calibrations])
-    lists = [one for one in calibrations if len(one) == n_runs]
-    return [median(column) for column in zip(*lists, strict=True)]
 
 
 def _workload(n_examples: int | None, seed_set: int) -> str:

@@ -25,7 +25,6 @@ ONE_SIDED_ERROR = 0.125
 _EXACT_PAIRS = 900
 _MAD_TO_SD = 1.4826
 _SPLITS = 200
-_TESTS_FOR_EFFECTS = 1000
 
 
 class Interval(Struct, frozen=True, gc=False):
@@ -50,9 +49,12 @@ def ratio_interval(
     that the null distribution of Mann and Whitney's U (1947) puts at `error` on each side: exact for
     independent noise of any shape, however heavy its tails. Too few runs give the range of the ratios.
     """
-    ratios = sorted([y / x for x in base for y in new])
+    ratios = [y / x for x in base for y in new]
+    ratios.sort()
     rank = interval_rank(len(base), len(new), error)
-    return Interval(ratios[rank], median(ratios), ratios[-1 - rank])
+    middle, is_one_of_them = divmod(len(ratios), 2)
+    value = ratios[middle] if is_one_of_them else (ratios[middle - 1] + ratios[middle]) / 2
+    return Interval(ratios[rank], value, ratios[-1 - rank])
 
 
 @lru_cache(maxsize=4096)
@@ -128,13 +130,12 @@ def run_effects(tests: Sequence[Sequence[float]]) -> list[float]:
 
     A busy neighbour empties caches and slows all tests of a run down, less steadily than it slows the
     calibration. What the tests share is told from what one of them does by the median: of a test's cost in
-    the run over its median cost. A thousand tests are enough to know it.
+    the run over its median cost.
     """
-    chosen = tests[:: len(tests) // _TESTS_FOR_EFFECTS + 1]
-    levels = [median(values) for values in chosen]
+    levels = [median(values) for values in tests]
     return [
         median([cost / level for cost, level in zip(column, levels, strict=True)])
-        for column in zip(*chosen, strict=True)
+        for column in zip(*tests, strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.assessment import Assessment, Assessor
 from atom_testinfra.core.baseline import Baseline, ProfileCost, update
-from atom_testinfra.core.cost import body_median, body_spread, median_s, seconds_per_example
+from atom_testinfra.core.cost import body_spread, median_s, median_us, seconds_per_example
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
@@ -134,14 +134,15 @@ def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets
 def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
+    body_cpu_us = median_us(runs.body_cpu_us)
     return update(
         cost,
         repeats=len(runs.duration_s),
         duration_s=duration_s,
         cpu_s=median_s(runs.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
-        body_cpu_us=body_median(runs.body_cpu_us),
-        body_cpu_spread=body_spread(runs.body_cpu_us),
+        body_cpu_us=body_cpu_us,
+        body_cpu_spread=body_spread(runs.body_cpu_us, body_cpu_us),
     )
 
 

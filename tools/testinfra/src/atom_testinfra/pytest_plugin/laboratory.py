@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from atom_testinfra.core.policies import SeedScheme
 from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, check_internals
 from atom_testinfra.pytest_plugin.sources import Sources
@@ -74,14 +74,12 @@ class Laboratory:
         """Wall and CPU nanoseconds of what was run of the test."""
         self._item: pytest.Item | None = None
         self._began = (0, 0)
-        self._is_heap_frozen = False
+        self._heap = Heap()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Turn to the next test."""
-        if not self._is_heap_frozen:
-            _freeze_heap()
-            self._is_heap_frozen = True
+        self._heap.settle()
         self._item, self.steps = item, {}
         self.listener.probe = None
         self._began = _now()
@@ -118,17 +116,6 @@ class Laboratory:
         kind = None if item is None else peek_kind(item)
         # It never got to its call: skipped, or its set-up failed.
         return None if kind is None else Finding(kind, {})
-
-
-def _freeze_heap() -> None:
-    """
-    Keep the garbage collector from going through what was there before the first test.
-
-    A full collection passes over every module and every collected item, and is paid for by the test that
-    happens to be running: 0.2 s in a suite of some hundred properties, ten times what one of them costs.
-    """
-    if hasattr(gc, "freeze"):  # PyPy collects in another way
-        gc.freeze()
 
 
 def _now() -> tuple[int, int]:

@@ -8,7 +8,7 @@ every key that is not the tool's own, and leaves either the old file or the new 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from atom_testinfra.core.baseline import (
     TargetsVerified,
 )
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
+from atom_testinfra.core.sides import ComparedCost
 from atom_testinfra.storage.atomic import replace_file, writing
 from atom_testinfra.storage.json_document import (
     RESTORE,
@@ -93,6 +94,8 @@ class StoredProperties(Mapping[str, PropertyCost]):
     def __init__(self, values: dict[str, Raw], name: str) -> None:
         self._values = dict(sorted(values.items())) if [*values] != sorted(values) else values
         self._name = name
+        self.is_canonical = False
+        """Whether every text is the very one that this module would write: then no key stands there twice."""
 
     def __getitem__(self, nodeid: str) -> PropertyCost:
         return _property_decoder.decode(self._values[nodeid])
@@ -104,14 +107,38 @@ class StoredProperties(Mapping[str, PropertyCost]):
         Raises:
             BaselineError: One of them is not what a run can have produced.
         """
+        is_canonical = True
         for nodeid, value in self._values.items():
-            place = f"properties[{_encoder.encode(nodeid).decode()}]"
-            subject = decode_value(_property_decoder, value, place, self._name)
+            subject = self._decode(nodeid, value)
             for profile, cost in subject.profiles.items():
                 if (flaw := cost.find_flaw()) is not None:
-                    raise BaselineError(
-                        f"{self._name!r}: {place}.profiles[{profile!r}]: {flaw}", hint=RESTORE
-                    )
+                    place = f"{_place(nodeid)}.profiles[{profile!r}]"
+                    raise BaselineError(f"{self._name!r}: {place}: {flaw}", hint=RESTORE)
+            is_canonical = is_canonical and bytes(value) == _render_property(subject)
+        self.is_canonical = is_canonical
+
+    def _decode(self, nodeid: str, value: Raw) -> PropertyCost:
+        try:
+            return _property_decoder.decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decode_value(_property_decoder, value, _place(nodeid), self._name)  # says where
+
+    def texts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield them as they stand in the file."""
+        return ((nodeid, bytes(value)) for nodeid, value in self._values.items())
+
+    def costs(self, profile: str) -> Iterator[tuple[str, ComparedCost | None, str | None]]:
+        """Yield node id, cost under one profile and digest: what a comparison needs, for less than all."""
+        under = msgspec.defstruct(
+            "Under", [("cost", ComparedCost | None, None)], rename={"cost": profile}, gc=False
+        )
+        compared = msgspec.defstruct(
+            "Compared", [("profiles", under), ("digest", str | None, None)], gc=False
+        )
+        decode = msgspec.json.Decoder(compared).decode
+        for nodeid, value in self._values.items():
+            found: Any = decode(value)
+            yield nodeid, found.profiles.cost, found.digest
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -205,7 +232,10 @@ def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
     return _foreign(renamed, name)
 
 
-def render_baseline(baseline: Baseline, foreign: Foreign = NOTHING_FOREIGN) -> Iterator[bytes]:
+def render_baseline(
+    baseline: Baseline,
+    foreign: Foreign = NOTHING_FOREIGN,
+) -> Iterator[bytes]:
     """Yield the file, piece by piece: the keys it had in their order, then the new ones."""
     order = dict.fromkeys([*foreign.order, *KEYS])
     separator = b"{\n  "
@@ -214,7 +244,7 @@ def render_baseline(baseline: Baseline, foreign: Foreign = NOTHING_FOREIGN) -> I
         if key in foreign.values:
             yield bytes(foreign.values[key])
         elif key == "properties":
-            yield from _render_properties(baseline.properties)
+            yield from _join_properties(_texts(baseline.properties))
         else:
             yield _render_value(getattr(baseline, key), foreign.nested.get(key, {}))
         separator = b",\n  "
@@ -230,20 +260,28 @@ def _render_value(value: object, nested: dict[str, Raw]) -> bytes:
     return msgspec.json.format(_encoder.encode(value), indent=2).replace(b"\n", b"\n  ")
 
 
-def _render_properties(properties: Mapping[str, PropertyCost]) -> Iterator[bytes]:
+def _join_properties(texts: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
     separator = b"{\n    "
-    for nodeid, subject in properties.items():
-        head = _encoder.encode(msgspec.structs.replace(subject, profiles={}))
-        costs = b",\n      ".join(
-            _encoder.encode(profile) + b": " + _encoder.encode(cost)
-            for profile, cost in subject.profiles.items()
-        )
-        # `profiles` is the last key, so that the head ends in its empty object and two braces.
-        yield b"".join(
-            (separator, _encoder.encode(nodeid), b": ", head[:-2], b"\n      ", costs, b"\n    }}")
-        )
+    for nodeid, text in texts:
+        yield separator + _encoder.encode(nodeid) + b": " + text
         separator = b",\n    "
     yield b"\n  }" if separator.startswith(b",") else b"{}"
+
+
+def _texts(properties: Mapping[str, PropertyCost]) -> Iterator[tuple[str, bytes]]:
+    """Return each property as it is written: as it stands in the file, if that is one that we wrote."""
+    if isinstance(properties, StoredProperties) and properties.is_canonical:
+        return properties.texts()
+    return ((nodeid, _render_property(subject)) for nodeid, subject in properties.items())
+
+
+def _render_property(subject: PropertyCost) -> bytes:
+    """Return a property on one line, and a line for each of its profiles."""
+    encode = _encoder.encode
+    costs = [encode(profile) + b": " + encode(cost) for profile, cost in subject.profiles.items()]
+    # `profiles` is the last key, so that the head ends in its empty object and two braces.
+    head = encode(msgspec.structs.replace(subject, profiles={}))[:-2]
+    return head + b"\n      " + b",\n      ".join(costs) + b"\n    }}"
 
 
 def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
@@ -258,27 +296,33 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
     properties.validate()
     baseline = Baseline(**fields, properties=properties)
     foreign = _foreign(values, name)
-    _refuse_ambiguity(data, baseline, foreign, name)
+    if not properties.is_canonical or not _is_canonical(data, baseline, foreign):
+        refuse_duplicate_keys(data, name)
+    else:  # what is not ours has been taken as it stands
+        for value in [
+            *foreign.values.values(),
+            *(v for part in foreign.nested.values() for v in part.values()),
+        ]:
+            refuse_duplicate_keys(bytes(value), name)
     return baseline, foreign
 
 
-def _refuse_ambiguity(data: bytes, baseline: Baseline, foreign: Foreign, name: str) -> None:
+def _is_canonical(data: bytes, baseline: Baseline, foreign: Foreign) -> bool:
     """
-    Refuse a key that stands twice.
+    Return whether a text is the very one that this module would write around its properties.
 
-    A text that is the very one this module would write has no key twice, which is quicker to see than
-    looking for them.
+    It has no key twice then, which is quicker to see than looking for them.
     """
     position = 0
-    is_canonical = True
     for piece in render_baseline(baseline, foreign):
-        is_canonical = is_canonical and data.startswith(piece, position)
+        if not data.startswith(piece, position):
+            return False
         position += len(piece)
-    if not is_canonical or position != len(data):
-        refuse_duplicate_keys(data, name)
-        return
-    for value in [*foreign.values.values(), *(v for part in foreign.nested.values() for v in part.values())]:
-        refuse_duplicate_keys(bytes(value), name)
+    return position == len(data)
+
+
+def _place(nodeid: str) -> str:
+    return f"properties[{_encoder.encode(nodeid).decode()}]"
 
 
 def _foreign(values: dict[str, Raw], name: str) -> Foreign:

@@ -27,7 +27,7 @@ from atom_testinfra.core.sides import (
     side_from_baseline,
     side_from_runs,
 )
-from atom_testinfra.storage.baseline import load_baseline, parse_baseline
+from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.runs import SUFFIX, list_sessions, load_run, load_session, prepare_folder
 
@@ -100,10 +100,22 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     def side(self, statistic: Statistic, profile: str, *, is_calibrated: bool) -> Side:
         """Return the figures of one profile as a side of a comparison."""
         if self.baseline is not None:
+            stored = self.baseline.properties
             return side_from_baseline(
-                self.label, self.baseline, statistic, profile, is_calibrated=is_calibrated
+                self.label,
+                self.baseline,
+                statistic,
+                profile,
+                costs=stored.costs(profile) if isinstance(stored, StoredProperties) else None,
+                is_calibrated=is_calibrated,
             )
         return side_from_runs(self.label, self.runs, statistic, profile, is_calibrated=is_calibrated)
+
+    def without_figures(self) -> Recording:
+        """Return what is known besides, so that a large file need not be held any longer."""
+        if self.baseline is None:
+            return self
+        return msgspec.structs.replace(self, baseline=msgspec.structs.replace(self.baseline, properties={}))
 
 
 def find_recording(project: Project, name: str) -> Recording:
