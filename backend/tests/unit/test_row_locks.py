@@ -1,0 +1,226 @@
+"""A use case that decides on a row holds it: nobody else decides on the same state meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from atom.agents import service as agents
+from atom.agents.maturity import AgentStatus
+from atom.budgets import service as budgets
+from atom.episodes import lifecycle
+from atom.episodes.access import MaturityGate
+from atom.episodes.embedding import HashingEmbedder
+from atom.governance import approvals, proposals, supervised_queue
+from atom.governance.cache import GovernanceCache
+from atom.governance.decision_cache import DecisionCache
+from atom.governance.models import ProposalType
+from atom.graduation import service as graduation
+from atom.graduation import supervision_sessions, training_sessions
+from atom.graduation.supervision_sessions import Intervention
+from atom.kit.clock import ManualClock
+from atom.kit.errors import ConflictError
+from atom.ledger import service as ledger
+from atom.ledger.postings import AccountType
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW, Tenant
+from tests.locks import held_tables
+
+CLOCK = ManualClock(NOW)
+Deed = Callable[[], Any]
+
+
+def watcher() -> DecisionCache:
+    return DecisionCache(GovernanceCache(CLOCK))
+
+
+def record_outcome(session: Session, tenant: Tenant) -> Deed:
+    return lambda: agents.record_outcome(session, watcher(), **tenant.agent, is_success=True)
+
+
+def pause(session: Session, tenant: Tenant) -> Deed:
+    return lambda: agents.pause(session, watcher(), **tenant.agent)
+
+
+def promote(session: Session, tenant: Tenant) -> Deed:
+    def deed() -> None:
+        with pytest.raises(ConflictError):
+            graduation.promote(
+                session,
+                CLOCK,
+                watcher(),
+                **tenant.agent,
+                target=AgentStatus.INTERN,
+                promoted_by=tenant.user_id,
+            )
+
+    return deed
+
+
+def supervision_id(session: Session, tenant: Tenant) -> str:
+    return supervision_sessions.start_supervision(
+        session, CLOCK, **tenant.agent, supervisor_id=tenant.user_id
+    ).id
+
+
+def intervene(session: Session, tenant: Tenant) -> Deed:
+    id_ = supervision_id(session, tenant)
+    return lambda: supervision_sessions.intervene(
+        session,
+        CLOCK,
+        workspace_id=tenant.workspace_id,
+        supervision_id=id_,
+        intervention=Intervention.PAUSE,
+        note="Wait",
+    )
+
+
+def complete_supervision(session: Session, tenant: Tenant) -> Deed:
+    id_ = supervision_id(session, tenant)
+    return lambda: supervision_sessions.complete_supervision(
+        session, CLOCK, watcher(), workspace_id=tenant.workspace_id, supervision_id=id_, rating=5
+    )
+
+
+def training_id(session: Session, tenant: Tenant) -> str:
+    proposal = proposals.propose(session, CLOCK, **tenant.agent, type=ProposalType.TRAINING)
+    return training_sessions.approve_training(
+        session,
+        CLOCK,
+        workspace_id=tenant.workspace_id,
+        proposal_id=proposal.id,
+        supervisor_id=tenant.user_id,
+    ).id
+
+
+def start_training(session: Session, tenant: Tenant) -> Deed:
+    id_ = training_id(session, tenant)
+    return lambda: training_sessions.start_training(
+        session, workspace_id=tenant.workspace_id, training_id=id_
+    )
+
+
+def cancel_training(session: Session, tenant: Tenant) -> Deed:
+    id_ = training_id(session, tenant)
+    return lambda: training_sessions.cancel_training(
+        session, CLOCK, workspace_id=tenant.workspace_id, training_id=id_
+    )
+
+
+def decide_approval(session: Session, tenant: Tenant) -> Deed:
+    asked = approvals.request_approval(session, CLOCK, **tenant.agent, action_type="delete", params={})
+    return lambda: approvals.decide_approval(
+        session,
+        CLOCK,
+        workspace_id=tenant.workspace_id,
+        action_id=asked.id,
+        user_id=tenant.user_id,
+        is_approved=True,
+    )
+
+
+def claim_batch(session: Session, tenant: Tenant) -> Deed:
+    return lambda: supervised_queue.claim_batch(session, CLOCK, workspace_id=tenant.workspace_id)
+
+
+def cancel_entry(session: Session, tenant: Tenant) -> Deed:
+    entry = factories.queue_entry(session, agent_id=tenant.agent_id, user_id=tenant.user_id)
+    return lambda: supervised_queue.cancel_entry(session, workspace_id=tenant.workspace_id, entry_id=entry.id)
+
+
+def transfer(session: Session, tenant: Tenant) -> Deed:
+    scope = {"workspace_id": tenant.workspace_id}
+    source, target = (
+        ledger.open_account(
+            session, **scope, code=code, name=code, type_=AccountType.ASSET, floor_minor=None
+        ).id
+        for code in "ab"
+    )
+    return lambda: ledger.transfer(
+        session, CLOCK, **scope, source_account_id=source, target_account_id=target, amount_minor=1
+    )
+
+
+def close_period(session: Session, tenant: Tenant) -> Deed:
+    days = {"starts_on": date(2026, 1, 1), "ends_on": date(2026, 1, 31)}
+    return lambda: ledger.close_period(session, CLOCK, workspace_id=tenant.workspace_id, **days)
+
+
+def reserve(session: Session, tenant: Tenant) -> Deed:
+    return lambda: budgets.reserve(
+        session, CLOCK, workspace_id=tenant.workspace_id, category="travel", amount_minor=1
+    )
+
+
+def set_limit(session: Session, tenant: Tenant) -> Deed:
+    return lambda: budgets.set_limit(
+        session, workspace_id=tenant.workspace_id, category="travel", limit_minor=1
+    )
+
+
+def consolidate(session: Session, tenant: Tenant) -> Deed:
+    return lambda: lifecycle.consolidate(session, HashingEmbedder(), **tenant.agent)
+
+
+def episode_id(session: Session, tenant: Tenant) -> str:
+    factories.add_episodes(session, [{"id": "e-1", **tenant.agent}])
+    return "e-1"
+
+
+def update_importance(session: Session, tenant: Tenant) -> Deed:
+    id_ = episode_id(session, tenant)
+    return lambda: lifecycle.update_importance(
+        session, MaturityGate(), **tenant.agent, episode_id=id_, feedback=1.0
+    )
+
+
+def assess(session: Session, tenant: Tenant) -> Deed:
+    id_ = episode_id(session, tenant)
+    return lambda: lifecycle.assess(
+        session, workspace_id=tenant.workspace_id, episode_id=id_, supervisor_rating=5
+    )
+
+
+def archive(session: Session, tenant: Tenant) -> Deed:
+    id_ = episode_id(session, tenant)
+    return lambda: lifecycle.archive(session, CLOCK, workspace_id=tenant.workspace_id, episode_id=id_)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "held"),
+    [
+        (record_outcome, {"agent_registry"}),
+        (pause, {"agent_registry"}),
+        (promote, {"agent_registry"}),
+        (intervene, {"supervision_sessions"}),
+        (complete_supervision, {"supervision_sessions", "agent_registry"}),
+        (start_training, {"training_sessions"}),
+        (cancel_training, {"training_sessions", "agent_proposals"}),
+        (decide_approval, {"hitl_actions"}),
+        (claim_batch, {"supervised_queue"}),
+        (cancel_entry, {"supervised_queue"}),
+        (transfer, {"ledger_accounts"}),
+        (close_period, {"workspaces"}),
+        (reserve, {"spend_categories"}),
+        (set_limit, {"spend_categories"}),
+        (consolidate, {"agent_registry"}),
+        (update_importance, {"episodes"}),
+        (assess, {"episodes"}),
+        (archive, {"episodes"}),
+    ],
+)
+def test_what_is_decided_on_is_held(
+    database: Database, prepare: Callable[[Session, Tenant], Deed], held: set[str]
+) -> None:
+    """The row that a use case decides on is held before it is written, and no other table's rows are."""
+    with database.session() as session:
+        tenant = factories.tenant(session, confidence=0.9)
+        deed = prepare(session, tenant)
+        with held_tables(session) as found:
+            deed()
+        assert found == held
