@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,11 +10,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from jsonschema import Draft202012Validator
+from tests.conftest import PLUGINS_ONLY
 from tests.pytest_plugin.kinds_suite import CONFTEST, SUITE, TITLES
 
 from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Property, Run, SeedScheme
 from atom_testinfra.core.session import is_complete
-from atom_testinfra.storage.runs import load_run
+from atom_testinfra.storage.runs import load_run, run_schema
 
 pytestmark = pytest.mark.integration
 
@@ -25,14 +28,15 @@ Records = dict[str, Measurement]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One recorded run of all kinds."""
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of one recorded run of all kinds."""
     folder = tmp_path_factory.mktemp("kinds")
     (folder / "conftest.py").write_text(dedent(CONFTEST), encoding="utf-8")
     (folder / "test_kinds.py").write_text(dedent(SUITE), encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     options = ["-q", "-p", "no:cacheprovider", "--testinfra-max-examples", str(N)]
-    environment = {name: value for name, value in os.environ.items() if name not in {"CI", "PYTEST_ADDOPTS"}}
+    left_out = {"CI", *PLUGINS_ONLY}  # pytest-asyncio and anyio take part
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "--testinfra-record", "run.jsonl"],
         cwd=folder,
@@ -42,13 +46,33 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         text=True,
     )
     assert done.returncode == 1, done.stdout  # some of its tests fail, and it came to its end
-    return load_run(folder / "run.jsonl")
+    return folder / "run.jsonl"
+
+
+@pytest.fixture(scope="module")
+def run(path: Path) -> Run:
+    """One recorded run of all kinds."""
+    return load_run(path)
+
+
+@pytest.fixture
+def lines(path: Path) -> list[str]:
+    """The lines of its file."""
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture(scope="module")
 def records(run: Run) -> Records:
     """The records by the last part of their node ids."""
     return {record.nodeid.rpartition("::")[2]: record for record in run.measurements}
+
+
+def test_every_line_is_as_the_schema_says(lines: list[str]) -> None:
+    """The schema that the package ships, held against what the plugin writes by hand."""
+    validator = Draft202012Validator(run_schema())
+    assert [error.message for line in lines for error in validator.iter_errors(json.loads(line))] == []
+    records = [json.loads(line)["record"] for line in lines]
+    assert records == ["run", "collected", *["test"] * (len(lines) - 3), "end"]
 
 
 def cost_of(records: Records, name: str) -> Property:

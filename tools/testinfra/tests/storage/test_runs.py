@@ -6,7 +6,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import (
@@ -20,6 +22,7 @@ from atom_testinfra.core.measurement import (
     Provenance,
     RunEnd,
     RunHeader,
+    RunLine,
 )
 from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.runs import (
@@ -30,6 +33,7 @@ from atom_testinfra.storage.runs import (
     load_run,
     load_session,
     prepare_folder,
+    run_schema,
 )
 
 if TYPE_CHECKING:
@@ -242,3 +246,36 @@ def test_the_folder_of_run_files_ignores_itself(tmp_path: Path) -> None:
     """Run files do not end up in version control."""
     prepare_folder(tmp_path / "runs")
     assert (tmp_path / "runs" / ".gitignore").read_text() == "*\n"
+
+
+class TestSchema:
+    """The JSON Schema of a line is shipped, current, and no schema that accepts everything."""
+
+    def test_it_follows_the_types(self) -> None:
+        """Written anew by `make schemas`."""
+        schema = run_schema()
+        Draft202012Validator.check_schema(schema)
+        _, components = msgspec.json.schema_components([RunLine], ref_template="#/$defs/{name}")
+        assert schema["$defs"] == components
+        assert schema["$id"] == f"urn:atom-testinfra:run:{RUN_SCHEMA_VERSION}"
+
+    @pytest.mark.parametrize(
+        "record", [header(), measurement("a"), RunEnd(exit_status=0, wall_s=0, cpu_s=0, outcomes={})]
+    )
+    def test_it_accepts_a_record(self, record: RunLine) -> None:
+        """Of each sort."""
+        Draft202012Validator(run_schema()).validate(msgspec.json.decode(encode(record)))
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"[]",
+            b'{"record": "other"}',
+            b'{"record": "test", "nodeid": "a", "kind": "plain"}',
+            b'{"record": "test", "nodeid": "a", "kind": "plain", "outcome": "fine"}',
+            b'{"record": "test", "nodeid": "a", "kind": "plain", "outcome": "passed", "line": "1"}',
+        ],
+    )
+    def test_it_refuses_what_is_no_record(self, line: bytes) -> None:
+        """Another sort, a missing or wrong outcome, a line that is text."""
+        assert not Draft202012Validator(run_schema()).is_valid(msgspec.json.decode(line))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,10 +28,18 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 SPEC_SUFFIX = ".session.json"
+RUN_SCHEMA_FILE = "run.schema.json"
 
 _encoder = msgspec.json.Encoder()
 _line_decoder: msgspec.json.Decoder[RunLine] = msgspec.json.Decoder(RunLine)
 _spec_decoder = msgspec.json.Decoder(SessionSpec)
+
+
+def run_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a line of a run file, as it is shipped with this package."""
+    text = resources.files("atom_testinfra.storage").joinpath("schemas", RUN_SCHEMA_FILE).read_bytes()
+    schema: dict[str, Any] = msgspec.json.decode(text)
+    return schema
 
 
 def encode(record: RunLine) -> str:
