@@ -1,8 +1,8 @@
 """
 The numbers of the domain and the limits of what clients may send, written down a second time.
 
-Tests elsewhere read them from the product, so that a rule is tested whatever its number; here a changed number
-is noticed. Changing one on purpose means changing two places, and telling the clients.
+Tests elsewhere read them from the product, so that a rule is tested whatever its number; here a changed
+number is noticed. Changing one on purpose means changing two places, and telling the clients.
 """
 
 from __future__ import annotations
