@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from atom.app import create_app
 from atom.db import migrate
@@ -16,6 +19,11 @@ from atom.identity.models import ApiKeyScope
 from atom.kit.clock import SystemClock
 from atom.kit.errors import AtomError
 from atom.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,8 +71,7 @@ def serve(is_migrating: bool) -> None:
 )
 def create_key(workspace_id: str | None, workspace_name: str, name: str, scope: str) -> None:
     """Make an API key; the secret goes to stdout and is shown this once."""
-    sessions = session_factory(create_engine(_settings().database_url))
-    with unit_of_work(sessions) as session:
+    with _migrated_database() as session:
         if workspace_id is None:
             workspace_id = workspaces.create_workspace(session, name=workspace_name).id
         made = keys.create_key(
@@ -81,8 +88,7 @@ def demo_command() -> None:
 
     What a first request needs goes to stdout as shell variables: KEY, a key's secret, and some ids.
     """
-    sessions = session_factory(create_engine(_settings().database_url))
-    with unit_of_work(sessions) as session:
+    with _migrated_database() as session:
         demo = make_demo(session, SystemClock())
     click.echo(f"made the workspace {WORKSPACE_NAME!r}, {demo.workspace_id}", err=True)
     for name, value in (
@@ -98,6 +104,15 @@ def _settings() -> Settings:
     return Settings.from_environment(os.environ)
 
 
+@contextmanager
+def _migrated_database() -> Iterator[Session]:
+    """Open one transaction on the database of the settings, if it is at this code's migration."""
+    engine = create_engine(_settings().database_url)
+    migrate.require_head(engine)
+    with unit_of_work(session_factory(engine)) as session:
+        yield session
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; an error of ours is one line on stderr."""
     try:
@@ -109,5 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except AtomError as exc:
         click.echo(f"error: {exc.message}", err=True)
+        return 2
+    except OperationalError as exc:
+        reason = str(exc.orig).strip().partition("\n")[0]
+        click.echo(f"error: the database does not answer: {reason}", err=True)
+        click.echo("hint: ATOM_DATABASE_URL names it", err=True)
         return 2
     return 0

@@ -94,3 +94,24 @@ def test_a_port_that_is_none_is_one_line(
     assert (
         capsys.readouterr().err == "error: ATOM_PORT is 'eighty', expected a whole number from 0 to 65535\n"
     )
+
+
+@pytest.mark.parametrize("command", ["create-key", "demo"])
+def test_a_database_without_tables_is_one_line(
+    url: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What writes needs the code's migration, and names the command that brings it."""
+    assert cli.main([command]) == 2
+    assert "run `atom migrate`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve", "create-key", "demo"])
+def test_a_database_that_does_not_answer_is_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason is the driver's, the setting to look at is named."""
+    monkeypatch.setenv("ATOM_DATABASE_URL", f"sqlite:///{tmp_path / 'no folder' / 'atom.sqlite3'}")
+    assert cli.main([command]) == 2
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == "error: the database does not answer: unable to open database file"
+    assert "ATOM_DATABASE_URL" in hint
