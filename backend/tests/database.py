@@ -3,11 +3,10 @@ Test databases: migrated once per process, then undone or put back, never built 
 
 The session fixture `database` offers four ways in, all usable inside `@given`:
 
-- `session()`: one session in a transaction that is rolled back afterwards. The cheapest; for what does not
-  depend on a commit: inside it a commit only releases a savepoint, and constraints deferred to the commit are
-  not checked.
-- `sessions()`: a maker of sessions that really commit; the database is put back to its migrated state
-  afterwards. On SQLite one of them writes at a time, the next one waits and gives up.
+- `session()`: one session, rolled back afterwards. The cheapest as long as nothing commits; what does is put
+  back as with `sessions()`.
+- `sessions()`: a maker of sessions that commit; the database is put back to its migrated state afterwards. On
+  SQLite one of them writes at a time, the next one waits and gives up.
 - `prepared(setup)`: the same on a database that has the rows of `setup`, a function of a module: its rows are
   written once and copied on SQLite. For a property whose examples all begin alike.
 - `clone()`: a database of its own with as many connections as wanted, a file on SQLite; for threads and
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, event, func, make_url, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import migrate
@@ -69,12 +68,11 @@ class Database(ABC):
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Give one session; everything it does is undone afterwards."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
-            with Session(
-                connection, join_transaction_mode="create_savepoint", expire_on_commit=False
-            ) as session:
+        try:
+            with self._sessions() as session:
                 yield session
-            transaction.rollback()
+        finally:
+            self._restore()
 
     @contextmanager
     def sessions(self) -> Iterator[sessionmaker[Session]]:
@@ -249,6 +247,8 @@ class PostgresDatabase(Database):
         # As a replica the server checks no foreign keys and fires no triggers: immutable rows go too.
         self._deletes = f"SET LOCAL session_replication_role = replica; {' '.join(deletes)}"
         super().__init__(create_engine(server.set(database=self._own)))
+        self._is_written = False
+        event.listen(self.engine, "commit", self._note_commit)
 
     def close(self) -> None:
         super().close()
@@ -257,8 +257,13 @@ class PostgresDatabase(Database):
         self._server.dispose()
 
     def _restore(self) -> None:
-        with self.engine.begin() as connection:
-            connection.exec_driver_sql(self._deletes)
+        if self._is_written:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql(self._deletes)
+            self._is_written = False
+
+    def _note_commit(self, _connection: Connection) -> None:
+        self._is_written = True
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:
