@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
 	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare
+	bench-compare changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ invariants: install ## write backend/tests/INVARIANTS.md from the tests
 
 schemas: install ## write the JSON Schemas that the tool ships from its types
 	$(BIN)/python tools/testinfra/scripts/write_schemas.py
+
+changelog: install ## show what changes/ holds; with VERSION=1.2.3 move it into CHANGELOG.md
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
 ##@ benchmarks: each prints its figures and keeps them in benchmarks/results/
 bench-floor: install ## the named properties against an empty body and a fresh schema per example

@@ -20,16 +20,19 @@ from pathlib import Path
 import msgspec
 import pytest
 from markdown_it import MarkdownIt
-from samples import make_baseline
+from msgspec.structs import replace
+from tests.strategies import a_baseline, a_session
 
 from atom_testinfra.core.config import Config
 from atom_testinfra.core.managed_blocks import parse_blocks
 from atom_testinfra.storage.baseline import save_baseline
+from atom_testinfra.storage.runs import prepare_folder, save_run
 
 ROOT = Path(__file__).parents[3]
 BACKEND = ROOT / "backend"
 PATTERNS = (
-    "README.md",
+    "*.md",
+    "docs/**/*.md",
     "backend/*.md",
     "backend/tests/*.md",
     "tools/testinfra/*.md",
@@ -37,11 +40,19 @@ PATTERNS = (
     ".planning/**/*.md",
 )
 DOCUMENTS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
+PROPERTY = """
+
+@given(st.integers())
+def {name}(number):
+    assert number == number
+"""
 FEW = {"HYPOTHESIS_MAX_EXAMPLES_LOCAL": "3", "HYPOTHESIS_MAX_EXAMPLES_CI": "3"}
 """Examples of a property that a document runs: whether it runs is the question here."""
 OUTPUT = {"text"}
 PYTHON = re.compile(r"(\.\./)?\.venv/bin/(python|testinfra)")
 NODEID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)")
+SAMPLES = ["tests/test_a.py::test_a", "tests/test_a.py::test_transaction_atomicity"]
+"""Tests of the sample project; a part of one's name is what a document may ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,25 +117,48 @@ def run(command: list[str], folder: Path, **environment: str) -> None:
     assert done.returncode == 0, f"{shlex.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
-def sample_project(folder: Path, command: list[str]) -> Path:
-    """Return a project that has what a command names: a baseline, documents, and the tests by name."""
+def sample_project(folder: Path) -> Path:
+    """Make a repository with properties, a committed baseline of them, a session after it, and a document."""
     (folder / "pyproject.toml").write_text(
         '[tool.testinfra]\npaths = ["tests"]\nsuite = ["tests"]\nrepeats = 1\n', encoding="utf-8"
     )
+    (folder / ".gitignore").write_text(".testinfra\n__pycache__\n", encoding="utf-8")
     (folder / "README.md").write_text("# A project\n", encoding="utf-8")
-    named = {match["file"]: match["name"] for match in map(NODEID.search, command) if match is not None}
-    for file, name in (named or {"tests/test_a.py": "test_a"}).items():
+    write_properties(folder, SAMPLES)
+    costs_us = dict.fromkeys(SAMPLES, 130.0)
+    save_baseline(folder / "performance_baseline.json", a_baseline(costs_us))
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "measured"]):
+        run([*git, *arguments], folder)
+    runs = folder / ".testinfra" / "runs"
+    prepare_folder(runs)
+    for one in a_session(costs_us):
+        header = replace(one.header, session_id="later", run_id=f"later-{one.header.run_id}")
+        save_run(replace(one, header=header), runs / f"{header.run_id}.jsonl")
+    return folder
+
+
+def write_properties(folder: Path, nodeids: list[str]) -> None:
+    """Write modules that hold properties of these names."""
+    names: dict[str, list[str]] = {}
+    for nodeid in nodeids:
+        file, _, name = nodeid.partition("::")
+        names.setdefault(file, []).append(name)
+    for file in names:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(PROPERTY.format(name=name) for name in names[file])
         (folder / file).write_text(
-            "from hypothesis import given, strategies as st\n\n\n"
-            f"@given(st.integers())\ndef {name}(number):\n    assert number == number\n",
-            encoding="utf-8",
+            f"from hypothesis import given, strategies as st\n{text}", encoding="utf-8"
         )
-    for name in ("performance_baseline.json", *[word for word in command if word.endswith(".json")]):
+
+
+def provide(folder: Path, command: list[str]) -> None:
+    """Put into a project what a command names: tests by their node id, other baselines."""
+    write_properties(folder, [word for word in command if NODEID.fullmatch(word)])
+    for name in [word for word in command if word.endswith(".json")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if not (folder / name).exists():
-            save_baseline(folder / name, make_baseline(20))
-    return folder
+            save_baseline(folder / name, a_baseline())
 
 
 def execute(text: str, folder: Path) -> None:
@@ -141,8 +175,8 @@ def execute(text: str, folder: Path) -> None:
             dry = [] if any("::" in word for word in arguments) else ["--collect-only", "-q"]
             run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, **{**FEW, **variables})
         case ["testinfra", *arguments]:
-            project = sample_project(folder, arguments)
-            run([sys.executable, "-m", "atom_testinfra", *arguments], project, **variables)
+            provide(folder, arguments)
+            run([sys.executable, "-m", "atom_testinfra", *arguments], folder, **variables)
         case _:
             pytest.fail(f"no document may ask for this, unless this test learns to run it: {text}")
 
@@ -163,6 +197,8 @@ def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
     commands = commands_of(block)
 
     assert commands
+    if any("testinfra" in command for command in commands):
+        sample_project(tmp_path)
     for command in commands:
         execute(command, tmp_path)
 

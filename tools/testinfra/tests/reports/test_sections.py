@@ -25,7 +25,7 @@ class TestTargets:
 
         assert (fast.title, fast.n_tests, fast.n_missed) == ("Fast tier, local", 38, 1)
         assert fast.verdict == "partial"
-        assert fast.evidence == "37 of 38 tests inside; the slowest took 12.50 s"
+        assert fast.evidence == "37 of 38 tests inside, slowest 12.50 s"
 
     def test_a_test_exactly_at_its_limit_misses_it(self) -> None:
         """The limits are 'less than'."""

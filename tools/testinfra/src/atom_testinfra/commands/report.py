@@ -95,8 +95,9 @@ def load_report(project: Project, baseline: Path | None, *, last: int) -> Report
 
     path = baseline or project.baseline
     name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+    loaded = load_baseline(path)  # first: where there is none, its past is no news
     histories = load_histories(project, last) if baseline is None and last else None
-    return build_report(load_baseline(path), name.as_posix(), histories)
+    return build_report(loaded, name.as_posix(), histories)
 
 
 def load_histories(project: Project, last: int) -> list[History]:

@@ -47,7 +47,7 @@ class TargetVerdict(Struct, frozen=True, kw_only=True):
         if self.key == SUITE_KEY:
             return f"took {slowest}"
         n_met = numbers.count(self.n_tests - self.n_missed)
-        return f"{n_met} of {numbers.plural(self.n_tests, 'test')} inside; the slowest took {slowest}"
+        return f"{n_met} of {numbers.plural(self.n_tests, 'test')} inside, slowest {slowest}"
 
 
 class Miss(Struct, frozen=True, kw_only=True):
