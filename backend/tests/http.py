@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from httpx import Response
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.testclient import TestClient
 
@@ -21,6 +22,7 @@ from atom.identity import keys
 from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.clock import ManualClock
 from atom.settings import Settings
+from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
@@ -99,11 +101,20 @@ def problem_of(response: Response) -> dict[str, Any]:
 class Api:
     """The app on a database whose rows a test may leave behind."""
 
-    def __init__(self, database: Database, client: TestClient, clock: ManualClock) -> None:
+    def __init__(self, database: Database, engine: Engine, client: TestClient, clock: ManualClock) -> None:
         self.database = database
-        self.sessions = session_factory(database.engine)
+        self.engine = engine
+        self.sessions = session_factory(engine)
         self.client = client
         self.clock = clock
+
+    def rows(self) -> dict[str, list[str]]:
+        """Return every row of every table: equal if nothing was written."""
+        with self.engine.connect() as connection:
+            return {
+                table.name: sorted(map(repr, connection.execute(select(table))))
+                for table in METADATA.sorted_tables
+            }
 
     def workspace(self, **agent_values: Any) -> Workspace:
         """Commit a workspace with an agent that may do anything."""
@@ -119,10 +130,9 @@ class Api:
 
 
 @contextmanager
-def serving(database: Database) -> Iterator[Api]:
-    """Start the app on the database."""
-    clock = ManualClock(NOW)
-    settings = Settings(max_body_bytes=MAX_BODY_BYTES)
-    app = create_app(settings, engine=database.engine, clock=clock)
+def serving(database: Database, engine: Engine | None = None) -> Iterator[Api]:
+    """Start the app on the database, or on the engine of one of its clones."""
+    clock, own = ManualClock(NOW), engine or database.engine
+    app = create_app(Settings(max_body_bytes=MAX_BODY_BYTES), engine=own, clock=clock)
     with TestClient(app, raise_server_exceptions=False) as client:
-        yield Api(database, client, clock)
+        yield Api(database, own, client, clock)

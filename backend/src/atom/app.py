@@ -14,7 +14,7 @@ from atom.analytics import routes as analytics
 from atom.analytics.reports import CachedReports
 from atom.chat import routes as chat
 from atom.db import migrate
-from atom.db.session import create_engine, read_only_session_factory, session_factory
+from atom.db.session import WritersQueue, create_engine, read_only_session_factory, session_factory
 from atom.episodes import routes as episodes
 from atom.episodes.access import MaturityGate
 from atom.episodes.embedding import HashingEmbedder
@@ -80,7 +80,12 @@ def _provide(app: FastAPI, engine: Engine, clock: Clock) -> None:
     decisions = DecisionCache(GovernanceCache(clock))
     for maker in (sessions, read_only_sessions):
         decisions.attach(maker)
-    app.state.gateway = Gateway(sessions=sessions, read_only_sessions=read_only_sessions, clock=clock)
+    app.state.gateway = Gateway(
+        sessions=sessions,
+        read_only_sessions=read_only_sessions,
+        clock=clock,
+        writers=WritersQueue(engine),
+    )
     app.state.decisions = decisions
     app.state.gatekeeper = MaturityGate()
     app.state.embedder = HashingEmbedder()

@@ -51,7 +51,8 @@ def downgrade(revision: str) -> None:
 
 @atom.command()
 @click.option("--migrate/--no-migrate", "is_migrating", default=True, help="migrate the database first")
-def serve(is_migrating: bool) -> None:
+@click.option("--quiet", "is_quiet", is_flag=True, help="log warnings and errors only, no requests")
+def serve(is_migrating: bool, is_quiet: bool) -> None:
     """Serve the API; a database at another migration than the code's is refused."""
     settings = _settings()
     engine = create_engine(settings.database_url)
@@ -59,7 +60,13 @@ def serve(is_migrating: bool) -> None:
         migrate.upgrade(engine)
     migrate.require_head(engine)
     engine.dispose()
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning" if is_quiet else "info",
+        access_log=not is_quiet,
+    )
 
 
 @atom.command("create-key")

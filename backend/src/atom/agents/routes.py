@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 
 from atom.agents import service
 from atom.agents.schemas import AgentRequest, AgentResponse, OutcomeRequest
 from atom.agents.service import AgentWatcher, Registration
-from atom.identity.access import Administering, Reading, Writing
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer
 
-router = APIRouter(prefix="/v1/agents", tags=["agents"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1/agents", tag="agents")
 
 
 async def _watcher(request: Request) -> AgentWatcher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import Depends, Query, Request, status
 
 from atom.analytics import service
 from atom.analytics.reports import CachedReports
@@ -29,11 +29,11 @@ from atom.analytics.schemas import (
     WindowQuery,
 )
 from atom.analytics.vocabulary import NewEvent, NewMetric
-from atom.identity.access import Administering, Reading, Writing
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id
 
-router = APIRouter(prefix="/v1/analytics", tags=["analytics"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1/analytics", tag="analytics")
 
 
 async def _reports(request: Request) -> CachedReports:

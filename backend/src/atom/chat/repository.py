@@ -43,6 +43,11 @@ TAKE_POSITION = (
     .returning(CHATS.c.message_count, CHATS.c.updated_at)
 )
 ADD_MESSAGE = insert(MESSAGES)
+GET_CHAT = (
+    select(ChatSession)
+    .where(ChatSession.id == bindparam("chat"), ChatSession.workspace_id == bindparam("workspace"))
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,13 @@ class Message:
 
 
 MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
+NEWEST_MESSAGES = (
+    select(*(MESSAGES.c[name] for name in MESSAGE_FIELDS))
+    .where(MESSAGES.c.session_id == bindparam("chat"), MESSAGES.c.workspace_id == bindparam("workspace"))
+    .order_by(MESSAGES.c.position.desc())
+    .limit(bindparam("limit"))
+)
+NEWEST_MESSAGES_BEFORE = NEWEST_MESSAGES.where(MESSAGES.c.position < bindparam("before"))
 
 
 def is_user_of(session: Session, user_id: str, *, workspace_id: str) -> bool:
@@ -67,8 +79,7 @@ def is_user_of(session: Session, user_id: str, *, workspace_id: str) -> bool:
 
 def get_chat(session: Session, chat_id: str, *, workspace_id: str) -> ChatSession | None:
     """Return the session as it stands in the database."""
-    found = select(ChatSession).where(ChatSession.id == chat_id, ChatSession.workspace_id == workspace_id)
-    return session.scalar(found.execution_options(populate_existing=True))
+    return session.scalar(GET_CHAT, {"chat": chat_id, "workspace": workspace_id})
 
 
 def take_position(
@@ -120,15 +131,9 @@ def newest_messages(
     session: Session, chat_id: str, *, workspace_id: str, limit: int, before: int | None
 ) -> list[Message]:
     """Return the last messages, those before a position if one is given, newest first."""
-    newest = (
-        select(*(MESSAGES.c[name] for name in MESSAGE_FIELDS))
-        .where(MESSAGES.c.session_id == chat_id, MESSAGES.c.workspace_id == workspace_id)
-        .order_by(MESSAGES.c.position.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        newest = newest.where(MESSAGES.c.position < before)
-    return [Message(**row) for row in session.execute(newest).mappings()]
+    newest = NEWEST_MESSAGES if before is None else NEWEST_MESSAGES_BEFORE
+    parameters = {"chat": chat_id, "workspace": workspace_id, "limit": limit, "before": before}
+    return [Message(**row) for row in session.execute(newest, parameters).mappings()]
 
 
 def newest_chats(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from atom.chat import service
 from atom.chat.schemas import (
@@ -16,11 +16,11 @@ from atom.chat.schemas import (
     MessageResponse,
     TitleRequest,
 )
-from atom.identity.access import Reading, Writing
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.identity.access import DomainRouter, Reading, Writing
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, PageAnswer
 
-router = APIRouter(prefix="/v1/chats", tags=["chat"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1/chats", tag="chat")
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problem_responses(*WITH_BODY, 404))

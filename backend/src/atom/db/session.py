@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import StaticPool, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
+
+from atom.kit.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for a lock, on either database."""
 READ_ONLY = "postgresql_readonly"
 """The execution option of a read-only transaction: PostgreSQL's dialect acts on it, on SQLite we do."""
 
@@ -27,13 +31,21 @@ def create_engine(url: str | URL) -> Engine:
     """
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
-        return sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgres)
+        return engine
     in_memory = address.database in (None, "", ":memory:")
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     engine = sqlalchemy.create_engine(address, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgres(dbapi_connection: Any, _record: object) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    dbapi_connection.commit()  # without it the setting would end with the first transaction rolled back
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
@@ -68,3 +80,29 @@ def unit_of_work(sessions: sessionmaker[Session]) -> Iterator[Session]:
     """Run the block in one transaction: committed when it ends, rolled back when it raises."""
     with sessions.begin() as session:
         yield session
+
+
+class WritersQueue:
+    """
+    Lets the threads of a process write one after the other, where the database would let only one write.
+
+    SQLite does not queue who waits for its lock: they try again now and then, and under load the unlucky one
+    gives up. Other databases lock rows, and here nobody waits.
+    """
+
+    def __init__(self, engine: Engine, *, timeout_s: float = BUSY_TIMEOUT_MS / 1_000) -> None:
+        self._turns = Semaphore(1) if engine.dialect.name == "sqlite" else None
+        self._timeout_s = timeout_s
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this thread's turn, for as long as SQLite would be waited for."""
+        if self._turns is None:
+            yield
+            return
+        if not self._turns.acquire(timeout=self._timeout_s):
+            raise UnavailableError(f"others have been writing for {self._timeout_s:g} s; try again")
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import Depends, Query, Request, status
 
 from atom.chat.service import get_session
 from atom.episodes import lifecycle, retrieval, service
@@ -38,12 +38,12 @@ from atom.episodes.schemas import (
     SequentialResponse,
     TemporalRequest,
 )
-from atom.identity.access import Administering, Reading, Recording, Unit, Writing
+from atom.identity.access import Administering, DomainRouter, Reading, Recording, Unit, Writing
 from atom.kit.errors import ConflictError
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import CountResponse, Id, PageAnswer
 
-router = APIRouter(prefix="/v1", tags=["episodes"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1", tag="episodes")
 
 CREATED = status.HTTP_201_CREATED
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, status
+from fastapi import Depends, Query, Request, status
 
 from atom.governance import approvals, feedback, proposals, service, supervised_queue, triggers
 from atom.governance.decision_cache import DecisionCache
@@ -37,11 +37,11 @@ from atom.governance.schemas import (
     TriggerRequest,
 )
 from atom.governance.triggers import Trigger
-from atom.identity.access import Administering, Reading, Writing
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import CountResponse, Id, PageAnswer
 
-router = APIRouter(prefix="/v1", tags=["governance"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1", tag="governance")
 
 CREATED = status.HTTP_201_CREATED
 AgentPage = Annotated[AgentPageQuery, Query()]

@@ -7,8 +7,9 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
+from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
 from atom.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from atom.kit.ids import new_id
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 PREFIX = "atom_"
 SECRET_BYTES = 32
 RANKS = {scope: rank for rank, scope in enumerate(ApiKeyScope)}
+FIND_CALLER = (
+    select(ApiKey.id, ApiKey.workspace_id, ApiKey.scope, Workspace.status)
+    .join(Workspace, Workspace.id == ApiKey.workspace_id)
+    .where(
+        ApiKey.key_hash == bindparam("hash"),
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at.is_(None) | (ApiKey.expires_at > bindparam("now", type_=UtcDateTime())),
+    )
+)
+"""Built once: every request runs it."""
 CLOSED = {WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED}
 
 
@@ -83,15 +94,7 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
     Unknown, expired and revoked keys are told apart for nobody: each raises the same error. A key of a
     suspended or expired workspace is known, and forbidden.
     """
-    found = session.execute(
-        select(ApiKey.id, ApiKey.workspace_id, ApiKey.scope, Workspace.status)
-        .join(Workspace, Workspace.id == ApiKey.workspace_id)
-        .where(
-            ApiKey.key_hash == hash_secret(secret),
-            ApiKey.revoked_at.is_(None),
-            ApiKey.expires_at.is_(None) | (ApiKey.expires_at > clock.now()),
-        )
-    ).one_or_none()
+    found = session.execute(FIND_CALLER, {"hash": hash_secret(secret), "now": clock.now()}).one_or_none()
     if found is None:
         raise UnauthenticatedError("the API key is unknown, expired or revoked")
     if found.status in CLOSED:

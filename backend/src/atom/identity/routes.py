@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import Query, status
 
 from atom.identity import keys, users
-from atom.identity.access import Administering, Reading
+from atom.identity.access import Administering, DomainRouter, Reading
 from atom.identity.schemas import KeyRequest, KeyResponse, NewKeyResponse, UserRequest, UserResponse
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer
 
-router = APIRouter(prefix="/v1", responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1")
 
 
 @router.post(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import Query, Response, status
 
-from atom.identity.access import Administering, Reading, Unit, Writing
+from atom.identity.access import Administering, DomainRouter, Reading, Unit, Writing
 from atom.ledger import postings, service
 from atom.ledger.postings import NewTransaction, Pattern, Posting
 from atom.ledger.schemas import (
@@ -28,10 +28,10 @@ from atom.ledger.schemas import (
     TrialBalanceResponse,
 )
 from atom.ledger.service import Receipt
-from atom.web.problems import WITH_BODY, WITH_KEY, problem_responses
+from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, PageAnswer
 
-router = APIRouter(prefix="/v1/ledger", tags=["ledger"], responses=problem_responses(*WITH_KEY))
+router = DomainRouter(prefix="/v1/ledger", tag="ledger")
 
 CREATED = status.HTTP_201_CREATED
 POSTED: dict[int | str, dict[str, Any]] = {
