@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
 	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare changelog
+	bench-compare bench-api changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ bench-overhead: install ## what recording costs, in instructions under valgrind,
 
 bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
+
+bench-api: install ## requests a second and latencies of one worker under 16 clients
+	$(BIN)/python benchmarks/api.py
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)

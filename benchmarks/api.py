@@ -72,7 +72,7 @@ def main() -> int:
         variables = dict(line.split("=", 1) for line in made.stdout.splitlines())
         port = _free_port()
         environment |= {"ATOM_PORT": str(port)}
-        command = [ATOM, "serve", "--no-migrate", "--quiet"]
+        command = [str(ATOM), "serve", "--no-migrate", "--quiet"]
         server = subprocess.Popen(command, env=environment)
         try:
             _wait_for(port, server)
