@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
@@ -183,7 +186,7 @@ def execute(text: str, folder: Path) -> None:
 
 def test_every_block_has_a_language_that_is_checked() -> None:
     """A block is executed, parsed, or marked as output; none is left out."""
-    known = OUTPUT | PARSERS.keys() | {"sh", "console", "python"}
+    known = OUTPUT | PARSERS.keys() | {"sh", "console", "bash", "python"}
 
     assert [block.place for block in BLOCKS if block.language not in known] == []
     assert len([block for block in BLOCKS if block.language == "sh"]) >= 5
@@ -205,6 +208,33 @@ def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("all_plugins")
+@pytest.mark.parametrize("block", of("bash"))
+def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None:
+    """What a reader types into a shell beside the running service, from its first line to its last."""
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {"ATOM_DATABASE_URL": f"sqlite:///{tmp_path}/atom.sqlite3", "ATOM_PORT": port}
+    server = subprocess.Popen(
+        ["make", "-s", "serve"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        health = f"http://127.0.0.1:{port}/health"
+        run(["curl", "-sS", "--retry", "60", "--retry-delay", "1", "--retry-connrefused", health], ROOT)
+        session = block.content.replace(":8000", f":{port}")
+        run(["bash", "-euo", "pipefail", "-c", session], ROOT, **environment)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
 @pytest.mark.parametrize("block", of("python"))
 def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
     """A property of a document is a property: it is collected, and it passes."""
