@@ -264,6 +264,87 @@ class TestCannotRun:
         assert message in err
 
 
+@pytest.mark.integration
+class TestCannotWrite:
+    """A folder that takes no record: one line says so, and what was recorded before is kept."""
+
+    def test_a_disk_that_fills_up_keeps_the_records_before_it(self, project: Project) -> None:
+        """The limit on a file's size stands for the disk; with the limit gone, the session goes on."""
+        project.write(
+            test_a=SLOW,
+            conftest="""
+            import os
+            import resource
+
+            if "ROOM" in os.environ:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["ROOM"]), resource.RLIM_INFINITY))
+            """,
+        )
+        project.env["ROOM"] = "8000"
+        _, err = project.measure("--profile", "p=5", status=2)
+        assert "error: cannot write" in err
+        assert "File too large" in err
+        assert "testinfra measure --resume" in err
+        before = n_records(project)
+        assert 0 < before < 12
+        del project.env["ROOM"]
+        assert len(project.document("--resume")["measured"]) == 12
+        records = [record.nodeid for run in project.runs() for record in run.measurements]
+        assert len(records) == len(set(records)) == 12
+
+    def test_a_read_only_folder_is_named(self, project: Project) -> None:
+        """Before any test has run, and with the next step."""
+        project.write(test_a=MIXED)
+        folder = project.root / ".testinfra"
+        folder.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=False).returncode:
+            pytest.skip("mounting a read-only folder needs more rights")
+        try:
+            _, err = project.measure("--profile", "p=5", status=2)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+        assert "Read-only file system" in err
+        assert "hint: the file system is read-only; name another folder" in err
+
+    def test_a_run_that_is_still_written_is_not_taken_up(self, project: Project) -> None:
+        """The session was killed, its pytest is in a long test: `--resume` names the locked file."""
+        project.write(
+            test_a="""
+            import pathlib
+            import time
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_first(x):
+                pass
+
+            def test_long():
+                pathlib.Path("begun").touch()
+                while not pathlib.Path("go").exists():
+                    time.sleep(0.05)
+
+            @given(st.integers())
+            def test_last(x):
+                pass
+            """
+        )
+        process = project.start("--profile", "p=5")
+        wait_for((project.root / "begun").exists)
+        process.kill()
+        process.communicate()
+        _, err = project.measure("--resume", status=2)
+        assert "is locked: an earlier run of this session still writes to it" in err
+        (project.root / "go").touch()
+        assert len(project.document("--resume")["measured"]) == 2
+        records = [
+            record.nodeid
+            for run in project.runs()
+            for record in run.measurements
+            if record.outcome is not Outcome.INTERRUPTED
+        ]
+        assert sorted(records) == ["test_a.py::test_first", "test_a.py::test_last", "test_a.py::test_long"]
+
+
 SLOW = """
     import time
     from hypothesis import given, strategies as st, settings

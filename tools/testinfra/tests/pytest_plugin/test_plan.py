@@ -8,6 +8,8 @@ import pytest
 from tests.strategies import a_measurement, a_run
 
 from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
+from atom_testinfra.measuring import session
+from atom_testinfra.pytest_plugin import journal
 from atom_testinfra.pytest_plugin.internals import check_internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, load_plan
 from atom_testinfra.storage.runs import save_plan
@@ -21,6 +23,11 @@ def test_the_plugin_writes_the_current_schema() -> None:
     assert SCHEMA_VERSION == RUN_SCHEMA_VERSION
 
 
+def test_both_sides_know_the_status_of_a_run_that_could_not_write() -> None:
+    """It too is there twice."""
+    assert journal.CANNOT_WRITE == session.CANNOT_WRITE
+
+
 def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:
     """Every field of the struct is understood on the other side."""
     header = a_run([a_measurement()]).header
@@ -31,12 +38,14 @@ def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:
         keep_values=True,
         only_properties=True,
         only=["b"],
+        is_explained=True,
         parent_pid=1,
     )
     save_plan(plan, tmp_path / "plan.json")
     loaded = load_plan(tmp_path / "plan.json")
     assert (str(loaded.path), loaded.skip, loaded.only) == ("run.jsonl", {"a"}, {"b"})
     assert (loaded.keep_values, loaded.only_properties, loaded.parent_pid) == (True, True, 1)
+    assert loaded.is_explained
     assert (loaded.max_examples, loaded.pins, loaded.steering) == (
         header.max_examples,
         header.pins,

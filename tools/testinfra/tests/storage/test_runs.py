@@ -34,6 +34,7 @@ from atom_testinfra.storage.runs import (
     load_session,
     prepare_folder,
     run_schema,
+    wait_for_writers,
 )
 
 if TYPE_CHECKING:
@@ -156,6 +157,18 @@ def test_an_existing_file_is_never_written_to(tmp_path: Path) -> None:
         RunWriter(path)
     assert "exists already" in str(cannot("create", path, caught.value))
     assert path.read_bytes() == before
+
+
+def test_a_file_is_locked_while_it_is_written(tmp_path: Path) -> None:
+    """Whoever wants to take a run up waits for its writer, and is told which file it is."""
+    writer = RunWriter(tmp_path / "run.jsonl")
+    writer.write_line(encode(RECORDS[0]))
+    with pytest.raises(RunFileError, match=r"run\.jsonl' is locked: an earlier run") as caught:
+        wait_for_writers([writer.path], patience_s=0)
+    assert "its records are kept" in (caught.value.hint or "")
+    writer.close()
+    wait_for_writers([writer.path], patience_s=0)
+    assert load_run(writer.path).header == RECORDS[0]
 
 
 def test_a_writer_that_wrote_nothing_leaves_nothing(tmp_path: Path) -> None:

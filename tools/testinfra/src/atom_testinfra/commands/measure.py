@@ -17,11 +17,19 @@ from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
 from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.measuring.child import GRACE_S
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.reports.progress import Forecast, choose_progress
 from atom_testinfra.storage.project import Project, load_project
-from atom_testinfra.storage.runs import list_sessions, load_run, load_spec, prepare_folder, save_spec
+from atom_testinfra.storage.runs import (
+    list_sessions,
+    load_run,
+    load_spec,
+    prepare_folder,
+    save_spec,
+    wait_for_writers,
+)
 
 if TYPE_CHECKING:
     from atom_testinfra.core.measurement import Provenance, Run
@@ -59,6 +67,7 @@ def command(**options: Any) -> int:
     prepare_folder(project.runs)
     if options["resume"]:
         spec = load_spec(project.runs)
+        wait_for_writers(list_sessions(project.runs).get(spec.session_id, []), patience_s=GRACE_S)
     else:
         spec = _make_spec(project, options)
         save_spec(spec, project.runs)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from atom_testinfra.core.errors import InfraError, NothingMeasuredError, SubjectError
+from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
 from atom_testinfra.core.measurement import (
     RUN_SCHEMA_VERSION,
     Collected,
@@ -23,7 +24,7 @@ from atom_testinfra.core.session import SessionSpec, is_complete, lost_test, rec
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import SUFFIX, append, load_header, load_run, save_plan
+from atom_testinfra.storage.runs import SUFFIX, append, cannot, load_header, load_run, save_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,9 @@ LOOK_S = 0.2
 LOG_LINES = 40
 NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
+CANNOT_WRITE = 74
+"""`pytest_plugin.journal.CANNOT_WRITE`, without pytest's import; a test holds them together."""
+WRITE_ERROR = re.compile(r"testinfra: (cannot write .+)")
 
 
 class Observer(Protocol):
@@ -121,13 +125,16 @@ class Session:
         )
         save_plan(plan, plan_path)
         log = self._log(header.run_id)
-        child = Child(
-            self._spec.arguments,
-            plan=plan_path,
-            folder=self._folder,
-            environment=child_environment(os.environ, self._spec.profiles[profile]),
-            log=log,
-        )
+        try:
+            child = Child(
+                self._spec.arguments,
+                plan=plan_path,
+                folder=self._folder,
+                environment=child_environment(os.environ, self._spec.profiles[profile]),
+                log=log,
+            )
+        except OSError as exc:
+            raise cannot("write", log, exc) from exc
         try:
             status = self._follow(child, path)
         finally:
@@ -151,6 +158,12 @@ class Session:
                     return status
 
     def _conclude(self, path: Path, status: int, log: Path) -> Run:
+        if status == CANNOT_WRITE:
+            found = WRITE_ERROR.search(log.read_text(encoding="utf-8", errors="replace"))
+            raise RunFileError(
+                found[1] if found else f"the run could not write its records to {os.fspath(path)!r}",
+                hint="what was recorded before is kept; then go on with: testinfra measure --resume",
+            )
         if _header_of(path) is None:
             path.unlink(missing_ok=True)
             raise self._could_not_run(status, log)

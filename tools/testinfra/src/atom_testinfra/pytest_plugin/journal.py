@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from atom_testinfra.pytest_plugin.plan import Plan
 
+CANNOT_WRITE = 74
+"""Exit status of a run whose record could not be written: `EX_IOERR` of sysexits.h."""
+
 STOPPED = "the run was stopped before it had ended"
 
 
@@ -120,7 +123,7 @@ class Journal:
         except OSError as exc:
             self._writer.close()
             reason = _describe("write", self._writer.path, exc)
-            pytest.exit(f"testinfra: {reason}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+            pytest.exit(f"testinfra: {reason}", returncode=CANNOT_WRITE)
 
 
 class WorkersJournal(Journal):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +18,9 @@ class RunWriter:
     """
     Appends lines to a run file of its own; each is on its way to the disk when `write_line` returns.
 
-    A file that exists is never opened. Whatever goes wrong is an `OSError`, described by `storage.runs`.
+    A file that exists is never opened, and this one is locked for as long as its writer lives (except on
+    Windows), so that nobody takes a run that still works for one that was killed. Whatever goes wrong is an
+    `OSError`, described by `storage.runs`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,6 +29,8 @@ class RunWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         self._file: int | None = os.open(path, flags, 0o644)
+        if sys.platform != "win32":
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         self.n_lines = 0
 
     def write_line(self, line: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import time
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,14 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.storage.run_writer import RunWriter
 
+if sys.platform != "win32":
+    import fcntl
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SUFFIX = ".jsonl"
@@ -159,6 +166,39 @@ def load_header(path: Path) -> RunHeader | None:
     return record
 
 
+def wait_for_writers(paths: Iterable[Path], *, patience_s: float) -> None:
+    """
+    Wait until no process writes to any of these files.
+
+    A run whose session was killed ends after the test that it is in; until then nobody may take it up.
+
+    Raises:
+        RunFileError: one is still being written when the patience is at its end.
+    """
+    ends_at = Clocks.wall() + patience_s
+    for path in paths:
+        while _is_locked(path):
+            if Clocks.wall() >= ends_at:
+                raise RunFileError(
+                    f"{os.fspath(path)!r} is locked: an earlier run of this session still writes to it",
+                    hint="wait until its running test has ended, or end that process; its records are kept",
+                )
+            time.sleep(0.1)
+
+
+def _is_locked(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as exc:
+        raise cannot("read", path, exc) from exc
+    return False
+
+
 def prepare_folder(folder: Path) -> None:
     """Make the folder of run files, which keeps itself out of version control."""
     try:
@@ -229,6 +269,7 @@ def cannot(verb: str, path: Path, exc: OSError) -> RunFileError:
         return RunFileError(f"{os.fspath(path)!r} exists already", hint="name a file that does not exist")
     hints = {
         errno.ENOSPC: "free some space; what was recorded before is kept",
+        errno.EFBIG: "files may not become that large here (ulimit -f); what was recorded before is kept",
         errno.EACCES: "make the folder writable, or name another one: runs = ... in [tool.testinfra]",
         errno.EROFS: "the file system is read-only; name another folder: runs = ... in [tool.testinfra]",
     }

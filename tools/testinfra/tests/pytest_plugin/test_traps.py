@@ -1,0 +1,313 @@
+"""What real suites do that plugins stumble over: each is measured all the same, and runs as it would have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.core.measurement import Kind, Outcome, SeedScheme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.pytest_plugin.conftest import Subject
+
+    from atom_testinfra.core.measurement import Measurement, Property, Run
+
+    ByName = Callable[[Run], dict[str, Measurement]]
+
+pytestmark = pytest.mark.integration
+
+N = 20
+MAX = ("--testinfra-max-examples", str(N))
+PROPERTY = """
+    from hypothesis import given, strategies as st
+
+    @given(st.integers())
+    def test_property(x):
+        pass
+"""
+DRAWS = """
+    from hypothesis import given, strategies as st
+
+    @given(st.integers())
+    def test_property(x):
+        with open("drawn.txt", "a") as file:
+            print(x, file=file)
+"""
+
+
+def cost_of(record: Measurement) -> Property:
+    """Return what Hypothesis did."""
+    assert record.hypothesis is not None
+    return record.hypothesis
+
+
+class TestSettingsFromElsewhere:
+    """A number of examples that is written in no decorator."""
+
+    CONFTEST = """
+        from hypothesis import settings
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                function = item.obj
+                function._hypothesis_internal_use_settings = settings(
+                    function._hypothesis_internal_use_settings, max_examples=3
+                )
+    """
+
+    @pytest.mark.parametrize(("policy", "n"), [("respect", 3), ("override", N), ("scale", 1), ("cap", 3)])
+    def test_a_conftest_that_rewrites_each_item_pins_it(
+        self, subject: Subject, by_name: ByName, policy: str, n: int
+    ) -> None:
+        """It is a pin without a place, and the policy holds for it."""
+        run = subject.record(*MAX, "--testinfra-pins", policy, conftest=self.CONFTEST, test_x=PROPERTY)
+        cost = cost_of(by_name(run)["test_property"])
+        assert (cost.requested, cost.configured, cost.effective) == (N, n, n)
+        assert cost.pin is not None
+        assert (cost.pin.max_examples, cost.pin.path) == (3, None)
+
+    @pytest.mark.parametrize("name", ["default", "ci", "thorough"])
+    def test_a_profile_of_the_suite_gives_way_to_the_number_asked_for(
+        self, subject: Subject, by_name: ByName, name: str
+    ) -> None:
+        """Also under the names of Hypothesis's own profiles; what runs is what was asked for."""
+        conftest = f"""
+            from hypothesis import settings
+
+            settings.register_profile("{name}", max_examples=7, derandomize=True, database=None)
+            settings.load_profile("{name}")
+        """
+        run = subject.record(*MAX, conftest=conftest, test_x=PROPERTY)
+        cost = cost_of(by_name(run)["test_property"])
+        assert (cost.pin, cost.effective, cost.hypothesis_profile) == (None, N, name)
+        assert cost.seed_scheme is SeedScheme.NODEID
+
+    def test_profiles_loaded_by_test_modules_are_reported(self, subject: Subject, by_name: ByName) -> None:
+        """The last one holds when tests run; a number from another one is a pin without a place."""
+        module = """
+            from hypothesis import given, settings, strategies as st
+
+            settings.register_profile("p{n}", max_examples={n})
+            settings.load_profile("p{n}")
+
+            @given(st.integers())
+            def test_{n}(x):
+                pass
+        """
+        run = subject.record(*MAX, test_a=module.format(n=7), test_b=module.format(n=9))
+        records = by_name(run)
+        pin = cost_of(records["test_7"]).pin
+        assert pin is not None
+        assert pin.max_examples == cost_of(records["test_7"]).effective == 7
+        assert cost_of(records["test_9"]).effective == N
+
+    def test_hypothesis_seed_does_not_replace_the_fixed_seeds(
+        self, subject: Subject, by_name: ByName
+    ) -> None:
+        """The seed of a node id is the work that is compared; examples are the same with the option."""
+        subject.record(*MAX, test_x=DRAWS)
+        drawn = (subject.path / "drawn.txt").read_text()
+        (subject.path / "drawn.txt").unlink()
+        run = subject.record(*MAX, "--hypothesis-seed=3")
+        assert cost_of(by_name(run)["test_property"]).seed_scheme is SeedScheme.NODEID
+        assert (subject.path / "drawn.txt").read_text() == drawn
+
+
+class TestOptionsOfTheSuite:
+    """What a suite sets in its own configuration."""
+
+    def test_warnings_as_errors_find_none_of_ours(self, subject: Subject) -> None:
+        """An unclosed file of the recorder, or a deprecated call, would fail the run."""
+        subject.pytester.makeini(
+            "[pytest]\nfilterwarnings = error\naddopts = --strict-config --strict-markers"
+        )
+        run = subject.record(
+            *MAX, "-p", "no:cacheprovider", test_x=PROPERTY + "\n    def test_plain(): pass\n"
+        )
+        assert subject.result is not None
+        assert subject.result.ret == 0
+        assert "warnings summary" not in subject.result.stdout.str()
+        assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
+
+    def test_what_is_deselected_is_counted(self, subject: Subject) -> None:
+        """`-m "not property"` in addopts leaves properties out: their number is in the record."""
+        subject.pytester.makeini('[pytest]\naddopts = -m "not slow"\nmarkers = slow')
+        text = f"{PROPERTY}\n    import pytest\n    test_slow = pytest.mark.slow(test_property)\n"
+        run = subject.record(*MAX, test_x=text + "\n    def test_plain(): pass\n")
+        assert run.collected is not None
+        assert run.collected.n_deselected == 2
+        assert [record.nodeid for record in run.measurements] == ["test_x.py::test_plain"]
+
+    def test_stopping_at_the_first_failure_leaves_a_run_that_says_so(self, subject: Subject) -> None:
+        """With `-x` in addopts the tests after the failure have no record, and the file has its end."""
+        subject.pytester.makeini("[pytest]\naddopts = -x")
+        run = subject.record(*MAX, test_x="def test_a(): assert False\ndef test_b(): pass\n")
+        assert run.collected is not None
+        assert run.end is not None
+        assert (len(run.collected.nodeids), len(run.measurements), run.end.exit_status) == (2, 1, 1)
+
+
+class TestHostileTests:
+    """What a test does to the process that it shares with the recorder."""
+
+    def test_odd_node_ids_are_written_and_read_back(self, subject: Subject) -> None:
+        """Spaces, quotes, slashes, brackets, colons, what is no ASCII, what is no Unicode."""
+        run = subject.record(
+            *MAX,
+            test_x="""
+            import pytest
+            from hypothesis import given, strategies as st
+
+            IDS = ["a b", "q'", 'd"', "s/t", "b\\\\s", "x]y[", "::", "\\u00fc", "\\U0001f600", "", "n\\nl"]
+
+            @pytest.mark.parametrize("odd", IDS, ids=IDS)
+            @given(x=st.integers())
+            def test_odd(odd, x):
+                pass
+            """,
+        )
+        assert run.collected is not None
+        nodeids = [record.nodeid for record in run.measurements]
+        assert nodeids == run.collected.nodeids
+        assert len(set(nodeids)) == 11
+        assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
+        assert len({cost_of(record).seed for record in run.measurements}) == 11
+
+    def test_a_changed_folder_loses_nothing(self, subject: Subject, by_name: ByName) -> None:
+        """A test that never goes back: the file is where it was begun."""
+        run = subject.record(
+            *MAX,
+            test_x="""
+            import os
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_away(x):
+                os.chdir("/")
+
+            @given(st.integers())
+            def test_after(x):
+                pass
+            """,
+        )
+        assert cost_of(by_name(run)["test_after"]).effective == N
+        assert by_name(run)["test_after"].path == "test_x.py"
+
+    def test_an_in_process_pytest_is_not_recorded(self, subject: Subject) -> None:
+        """A suite that tests plugins: what runs inside its tests is no test of its own."""
+        run = subject.record(
+            *MAX,
+            "-p",
+            "pytester",
+            test_x='''
+            def test_nested(pytester):
+                pytester.makepyfile("""
+                    from hypothesis import given, strategies as st
+
+                    @given(st.integers())
+                    def test_inner(x):
+                        pass
+
+                    def test_fails():
+                        assert False
+                """)
+                pytester.inline_run().assertoutcome(passed=1, failed=1)
+
+            def test_after():
+                pass
+            ''',
+        )
+        names = [record.nodeid for record in run.measurements]
+        assert names == ["test_x.py::test_nested", "test_x.py::test_after"]
+        assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
+
+    def test_random_state_and_collector_callbacks_are_as_without_the_plugin(self, subject: Subject) -> None:
+        """Both suites of assertions hold with the recorder and without it."""
+        text = """
+            import gc
+            import random
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_first(x):
+                pass
+
+            def test_seeds():
+                random.seed(5)
+
+            def test_the_state_is_as_it_was_left():
+                assert random.random() == random.Random(5).random()
+
+            def test_callbacks():
+                assert [c for c in gc.callbacks if "hypothesis" not in getattr(c, "__module__", "")] == []
+        """
+        run = subject.record(*MAX, test_x=text)
+        assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
+        subject.pytester.runpytest_subprocess("-p", "no:atom_testinfra").assert_outcomes(passed=4)
+
+    def test_machines_in_plain_tests_are_attributed(self, subject: Subject, by_name: ByName) -> None:
+        """Their time is that of the test, split by phase, and it is said that they cannot be steered."""
+        run = subject.record(
+            *MAX,
+            test_x="""
+            from hypothesis import settings, strategies as st
+            from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+            class Machine(RuleBasedStateMachine):
+                @rule(x=st.integers())
+                def step(self, x):
+                    pass
+
+            def test_machines():
+                for n in (4, 6):
+                    run_state_machine_as_test(Machine, settings=settings(max_examples=n, database=None))
+            """,
+        )
+        record = by_name(run)["test_machines"]
+        cost = cost_of(record)
+        assert (record.kind, cost.n_engine_runs) == (Kind.HELPER, 2)
+        assert cost.generate is not None
+        assert cost.generate.n_valid == 10
+        assert 0 < cost.generate.duration_s < record.call.wall_s
+        assert any("not to be steered" in problem for problem in record.problems)
+
+
+class TestMovedInternals:
+    """A Hypothesis whose internals are elsewhere: it is named, and what can be measured still is."""
+
+    def test_without_the_collector_the_call_is_timed(self, subject: Subject, by_name: ByName) -> None:
+        """Only the split of the time is lost."""
+        conftest = """
+            import hypothesis.core
+            import hypothesis.statistics
+
+            del hypothesis.statistics.collector
+            hypothesis.core.note_statistics = lambda statistics: None
+        """
+        run = subject.record(*MAX, "-p", "no:hypothesispytest", conftest=conftest, test_x=PROPERTY)
+        record = by_name(run)["test_property"]
+        cost = cost_of(record)
+        assert (record.outcome, cost.n_engine_runs, cost.configured) == (Outcome.PASSED, 0, N)
+        assert record.call.wall_s > 0
+        assert cost.body_cpu is not None
+        (problem,) = record.problems
+        assert "has no hypothesis.statistics.collector: the time is not split" in problem
+
+    def test_an_override_that_hypothesis_does_not_follow_is_an_error(
+        self, subject: Subject, by_name: ByName
+    ) -> None:
+        """What was set is held against what Hypothesis says it stopped at."""
+        conftest = """
+            from hypothesis import settings
+
+            def pytest_runtest_call(item):
+                function = item.obj
+                function._hypothesis_internal_use_settings = settings(max_examples=5, database=None)
+        """
+        run = subject.record(*MAX, conftest=conftest, test_x=PROPERTY)
+        record = by_name(run)["test_property"]
+        assert (cost_of(record).configured, cost_of(record).effective) == (N, 5)
+        assert record.problems == [f"max_examples={N} was set, but Hypothesis stopped at 5"]
