@@ -31,7 +31,7 @@ lock: ## write requirements.txt anew from the pyproject files
 	rm -r $(VENV)-lock
 
 ##@ tests
-test: install ## both packages' tests, 200 examples a property
+test: install ## both packages' tests; 200 examples for each property of the backend
 	cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto
 	cd tools/testinfra && $(BIN)/python -m pytest -m "not integration and not nightly" -n auto
 

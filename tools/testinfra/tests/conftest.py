@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from atom_testinfra.pytest_plugin.ini import is_ci
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,6 +29,7 @@ installed: those of the backend's tests alone cost each small run more CPU time 
 settings.register_profile(
     "unhurried",
     parent=settings.get_profile("default"),
+    max_examples=50 if is_ci() else 100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -52,6 +52,7 @@ def {name}(number):
 FEW = {"HYPOTHESIS_MAX_EXAMPLES_LOCAL": "3", "HYPOTHESIS_MAX_EXAMPLES_CI": "3"}
 """Examples of a property that a document runs: whether it runs is the question here."""
 OUTPUT = {"text"}
+COMMAND = re.compile(r"^(\$ |(\S*/)?(make|testinfra|pytest|python|pip|curl|git) )", re.MULTILINE)
 PYTHON = re.compile(r"(\.\./)?\.venv/bin/(python|testinfra)")
 NODEID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)")
 SAMPLES = ["tests/test_a.py::test_a", "tests/test_a.py::test_transaction_atomicity"]
@@ -192,6 +193,13 @@ def test_every_block_has_a_language_that_is_checked() -> None:
     assert len([block for block in BLOCKS if block.language == "sh"]) >= 5
 
 
+def test_no_command_is_passed_off_as_output() -> None:
+    """What a reader would type is in a block that is run."""
+    assert [
+        block.place for block in BLOCKS if block.language in OUTPUT and COMMAND.search(block.content)
+    ] == []
+
+
 @pytest.mark.integration
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("sh", "console"))
@@ -235,6 +243,8 @@ def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None
         server.wait()
 
 
+@pytest.mark.integration
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("python"))
 def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
     """A property of a document is a property: it is collected, and it passes."""
