@@ -23,7 +23,6 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec
-from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.storage.run_writer import RunWriter
 
 if sys.platform != "win32":
@@ -175,10 +174,10 @@ def wait_for_writers(paths: Iterable[Path], *, patience_s: float) -> None:
     Raises:
         RunFileError: one is still being written when the patience is at its end.
     """
-    ends_at = Clocks.wall() + patience_s
+    ends_at = time.monotonic() + patience_s
     for path in paths:
         while _is_locked(path):
-            if Clocks.wall() >= ends_at:
+            if time.monotonic() >= ends_at:
                 raise RunFileError(
                     f"{os.fspath(path)!r} is locked: an earlier run of this session still writes to it",
                     hint="wait until its running test has ended, or end that process; its records are kept",
