@@ -13,7 +13,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.pagination import PageRequest
 from atom.ledger import service
-from atom.ledger.errors import OverdraftError, PeriodBlockedError
+from atom.ledger.errors import OverdraftError, PeriodBlockedError, PeriodClosedError
 from atom.ledger.models import JournalEntry, TransactionStatus
 from atom.ledger.postings import (
     BILL,
@@ -270,6 +270,59 @@ def test_a_pending_transaction_blocks_closing_and_is_named(database: Database) -
         assert caught.value.pending == (drafted.transaction_id,)
         service.cancel_draft(session, workspace_id=workspace_id, transaction_id=drafted.transaction_id)
         assert service.close_period(session, CLOCK, **period).closed_at == factories.NOW
+
+
+@pytest.mark.parametrize("day", [date(2026, 2, 1), date(2026, 2, 28)])
+def test_both_ends_of_a_closed_period_are_closed(database: Database, day: date) -> None:
+    """The service refuses it by itself, before the schema would."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        service.close_period(
+            session, CLOCK, workspace_id=workspace_id, starts_on=date(2026, 2, 1), ends_on=date(2026, 2, 28)
+        )
+        postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
+        new = NewTransaction(workspace_id=workspace_id, postings=postings, on=day)
+        with pytest.raises(PeriodClosedError, match="lies in a closed period"):
+            service.post(session, CLOCK, new)
+
+
+def test_a_repeated_request_is_answered_after_its_period_was_closed(database: Database) -> None:
+    """Who asks again with the same external id learns what became of it, though it could not be posted now."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
+        new = NewTransaction(
+            workspace_id=workspace_id, postings=postings, on=date(2026, 2, 3), external_id="x-1"
+        )
+        first = service.post(session, CLOCK, new)
+        service.close_period(
+            session, CLOCK, workspace_id=workspace_id, starts_on=date(2026, 2, 1), ends_on=date(2026, 2, 28)
+        )
+        again = service.post(session, CLOCK, new)
+        assert (again.transaction_id, again.is_new) == (first.transaction_id, False)
+
+
+def test_a_pattern_stays_in_its_currency(database: Database) -> None:
+    """An invoice in dollars against an account in euros is refused by its field."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        euros = service.open_account(
+            session,
+            workspace_id=workspace_id,
+            code="eur",
+            name="Euros",
+            type_=AccountType.ASSET,
+            currency="EUR",
+        )
+        new = INVOICE.transaction(
+            workspace_id=workspace_id,
+            debit_account_id=euros.id,
+            credit_account_id=ids["revenue"],
+            amount_minor=40,
+        )
+        with pytest.raises(InvalidError) as caught:
+            service.post(session, CLOCK, new)
+        assert caught.value.field == "currency"
 
 
 def test_pending_transactions_are_named_by_day(database: Database) -> None:
