@@ -287,7 +287,7 @@ def test_both_ends_of_a_closed_period_are_closed(database: Database, day: date) 
 
 
 def test_a_repeated_request_is_answered_after_its_period_was_closed(database: Database) -> None:
-    """Who asks again with the same external id learns what became of it, though it could not be posted now."""
+    """Who asks again with an external id learns what became of it, though it could not be posted now."""
     with database.session() as session:
         workspace_id, ids = chart(session)
         postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
