@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from atom_testinfra.pytest_plugin.internals import current_profile
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ PROBE = """
     def test_show():
         s = settings.default
         names = sorted(check.name for check in s.suppress_health_check)
-        print("PROBE", settings.get_current_profile_name(), s.max_examples, s.deadline, s.database, names)
+        print("PROBE", settings._current_profile, s.max_examples, s.deadline, s.database, names)
         print("ENV", os.environ.get("HYPOTHESIS_MAX_EXAMPLES"), os.environ.get("HYPOTHESIS_MAX_EXAMPLES_CI"))
 """
 
@@ -36,7 +38,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> No
 @pytest.fixture(autouse=True)
 def _default_profile() -> Iterator[None]:
     """A run in this process begins as one in a new process does, and leaves the profile of these tests."""
-    before = settings.get_current_profile_name()
+    before = current_profile()
+    assert before is not None
     settings.load_profile("default")
     yield
     settings.load_profile(before)
@@ -245,9 +248,9 @@ def test_a_session_leaves_the_process_as_it_was(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A nested session inside a test neither keeps its profile loaded nor its variables set."""
-    before = settings.get_current_profile_name()
+    before = current_profile()
     pytester.makeini("[pytest]\nhypothesis_max_examples = 17")
     pytester.makepyfile("def test_x(): pass")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
-    assert settings.get_current_profile_name() == before
+    assert current_profile() == before
     assert "HYPOTHESIS_MAX_EXAMPLES" not in os.environ

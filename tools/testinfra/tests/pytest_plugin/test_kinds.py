@@ -203,7 +203,7 @@ def test_shrinking_stands_apart(records: Records) -> None:
         ("test_skipped", Outcome.SKIPPED, "not here"),
         ("test_skips_itself", Outcome.SKIPPED, "no such thing"),
         ("test_xfail", Outcome.XFAILED, "known"),
-        ("test_function_scoped_fixture", Outcome.FAILED, "function-scoped fixture"),
+        ("test_function_scoped_fixture", Outcome.FAILED, "unction-scoped fixture"),
         ("test_times_out", Outcome.FAILED, "FlakyFailure"),
         ("test_setup_error", Outcome.ERROR, "no database"),
     ],

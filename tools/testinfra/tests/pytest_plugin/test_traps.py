@@ -248,6 +248,31 @@ class TestHostileTests:
         assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
         subject.pytester.runpytest_subprocess("-p", "no:atom_testinfra").assert_outcomes(passed=4)
 
+    def test_sources_of_randomness_are_registered_as_without_the_plugin(
+        self, subject: Subject, by_name: ByName
+    ) -> None:
+        """Hypothesis warns of a source that nothing refers to: a heap set aside does not hide it."""
+        subject.pytester.makeini("[pytest]\nfilterwarnings = error")
+        run = subject.record(
+            *MAX,
+            test_x="""
+            import random
+            from hypothesis import given, register_random, strategies as st
+
+            SOURCE = random.Random()
+
+            @given(st.integers())
+            def test_first(x):
+                register_random(SOURCE)
+                SOURCE.random()
+
+            @given(st.integers())
+            def test_second(x):
+                register_random(SOURCE)
+            """,
+        )
+        assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.PASSED]
+
     def test_machines_in_plain_tests_are_attributed(self, subject: Subject, by_name: ByName) -> None:
         """Their time is that of the test, split by phase, and it is said that they cannot be steered."""
         run = subject.record(

@@ -33,13 +33,15 @@ def load_profile(config: pytest.Config) -> None:
     """
     from hypothesis import settings
 
+    from atom_testinfra.pytest_plugin.internals import current_profile
+
     values = _profile_values(config)
-    before = settings.get_current_profile_name()
+    before = current_profile()
     settings.register_profile(PROFILE, parent=settings.get_profile("default"), **values)
     settings.load_profile(PROFILE)
 
     def unload() -> None:
-        if settings.get_current_profile_name() == PROFILE and before != PROFILE:
+        if current_profile() == PROFILE and before not in {None, PROFILE}:
             settings.load_profile(before)
 
     config.add_cleanup(unload)

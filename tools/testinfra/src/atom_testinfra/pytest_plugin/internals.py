@@ -12,6 +12,7 @@ SEED = "_hypothesis_internal_use_seed"
 MACHINE = "_hypothesis_state_machine_class"
 EXPLICIT = "hypothesis_explicit_examples"
 GIVEN = "_given_kwargs"
+PROFILE = "_current_profile"
 
 
 class Internals(NamedTuple):
@@ -58,6 +59,13 @@ def check_internals(version: str = hypothesis.__version__, given: Any = hypothes
             if names
         ],
     )
+
+
+def current_profile() -> str | None:
+    """Return the name of the profile that is loaded; old versions have no public function for it."""
+    ask = getattr(hypothesis.settings, "get_current_profile_name", None)
+    name: str | None = ask() if ask is not None else getattr(hypothesis.settings, PROFILE, None)
+    return name
 
 
 def _sample(value: object) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import Phase, core
-from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
 from atom_testinfra.core.policies import SeedScheme
 from atom_testinfra.core.vocabulary import Kind, Outcome
@@ -15,7 +14,8 @@ from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
-from atom_testinfra.pytest_plugin.internals import Internals, check_internals
+from atom_testinfra.pytest_plugin.internals import Internals, check_internals, current_profile
+from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
@@ -75,6 +75,7 @@ class Laboratory:
         self._item: pytest.Item | None = None
         self._began = (0, 0)
         self._heap = Heap()
+        self._referrers = Referrers()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -106,6 +107,10 @@ class Laboratory:
         """Stop the clocks before anyone makes a report of the step."""
         if call.when != "call":
             self.steps[call.when] = _since(self._began)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the process as it was found."""
+        self._referrers.restore()
 
     def take(self, outcome: str) -> Finding | None:
         """Return what there is to record of the test that ended, or `None` for one without Hypothesis."""
@@ -228,7 +233,7 @@ class PropertyProbe:
         main = self._runs[-1] if self._runs else None
         record = _engine_record(self._runs, main)
         record |= self._case_times(subject, main)
-        record["hypothesis_profile"] = Settings.get_current_profile_name()
+        record["hypothesis_profile"] = current_profile()
         record["digest"] = self._laboratory.sources.digest(subject.body)
         if own is not None:
             record["backend"] = own.backend
@@ -274,7 +279,7 @@ class PropertyProbe:
         record = _engine_record(self._runs, self._runs[-1] if len(self._runs) == 1 else None)
         record["phases"] = merge_phases(self._runs)
         record["requested"] = self._laboratory.plan.max_examples
-        record["hypothesis_profile"] = Settings.get_current_profile_name()
+        record["hypothesis_profile"] = current_profile()
         if self._helper_seed is not None:
             record |= {"seed": str(self._helper_seed), "seed_scheme": SeedScheme.NODEID.value}
         return record

@@ -1,0 +1,40 @@
+"""Lets Hypothesis see who refers to an object, also where the heap is set aside."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from hypothesis.internal import entropy
+
+
+class Referrers:
+    """
+    Stands for the module `gc` where Hypothesis registers a source of randomness.
+
+    It asks there whether anything refers to the source, and warns if not. What is set aside from collection
+    is not found by `gc.get_referrers`, so that numpy's source, or a suite's own, would seem to belong to
+    nobody: a failure where warnings are errors. So nothing is aside when it asks.
+    """
+
+    def __init__(self) -> None:
+        self._is_installed = getattr(entropy, "gc", None) is gc
+        if self._is_installed:
+            self._replace(self)
+
+    def get_referrers(self, *objects: object) -> list[Any]:
+        """Answer for the whole heap."""
+        gc.unfreeze()
+        return gc.get_referrers(*objects)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(gc, name)
+
+    def restore(self) -> None:
+        """Leave the heap and Hypothesis as they were found."""
+        if self._is_installed:
+            self._replace(gc)
+            gc.unfreeze()
+
+    def _replace(self, collector: object) -> None:
+        vars(entropy)["gc"] = collector
