@@ -95,6 +95,31 @@ PARSERS: dict[str, Callable[[str], object]] = {
 }
 
 
+def anchor_of(title: str) -> str:
+    """Return the address that a heading has on the page that is made of the document."""
+    return re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()).replace(" ", "-")
+
+
+def links_of(path: Path) -> list[str]:
+    """Return where a document's links lead, code left out."""
+    return [
+        str(child.attrs["href"])
+        for token in MarkdownIt().parse(path.read_text(encoding="utf-8"))
+        for child in token.children or []
+        if child.type == "link_open"
+    ]
+
+
+def leads_somewhere(path: Path, target: str) -> bool:
+    """Whether a file of the repository has the name, and a heading with the address, that a link gives."""
+    name, _, anchor = target.partition("#")
+    document = (path.parent / name) if name else path
+    if not document.exists():
+        return False
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+    return not anchor or anchor in map(anchor_of, headings)
+
+
 def of(*languages: str) -> list[object]:
     return [pytest.param(block, id=block.place) for block in BLOCKS if block.language in languages]
 
@@ -198,6 +223,16 @@ def test_no_command_is_passed_off_as_output() -> None:
     assert [
         block.place for block in BLOCKS if block.language in OUTPUT and COMMAND.search(block.content)
     ] == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    """A link inside the repository names a file that exists, and a heading that it has."""
+    links = [(path, target) for path in DOCUMENTS for target in links_of(path) if "://" not in target]
+
+    assert len(links) >= 20
+    assert [f"{path.name}: {target}" for path, target in links if not leads_somewhere(path, target)] == []
+    assert not leads_somewhere(ROOT / "README.md", "no-such-file.md")
+    assert not leads_somewhere(ROOT / "README.md", "#no-such-heading")
 
 
 @pytest.mark.integration

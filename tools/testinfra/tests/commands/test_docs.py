@@ -78,6 +78,8 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     assert "| Slow tier, ci, 50 examples | < 1 s | < 25 s |" in text
     assert "| 7 | `test_a.py::test_a` | Says. |" in text
     assert "hypothesis\\_max\\_examples" in text or "`hypothesis_max_examples`" in text
+    assert "| `--testinfra-pins {respect,scale,cap,override}` |" in text
+    assert "SUPPRESS" not in text
     assert "Usage: testinfra docs" in text
     assert "-h, --help" in text.partition("Usage: testinfra docs")[2]
     assert main(["docs", "--check"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import importlib.metadata
 import inspect
@@ -155,8 +156,10 @@ class _OptionRecorder:
         self.options.append((name, help))
 
     def addoption(self, *names: str, **attributes: Any) -> None:
-        metavar = attributes.get("metavar")
-        self.options.append((names[0] + (f" {metavar}" if metavar else ""), attributes.get("help", "")))
+        if attributes.get("help") == argparse.SUPPRESS:
+            return
+        value = attributes.get("metavar") or "{" + ",".join(attributes.get("choices", ())) + "}"
+        self.options.append((f"{names[0]} {value}".removesuffix(" {}"), attributes.get("help", "")))
 
     def getgroup(self, *_: object, **__: object) -> _OptionRecorder:
         return self
