@@ -18,14 +18,18 @@ class Referrers:
     """
 
     def __init__(self) -> None:
-        self._is_installed = getattr(entropy, "gc", None) is gc
+        self._is_installed = hasattr(gc, "freeze") and getattr(entropy, "gc", None) is gc
         if self._is_installed:
             self._replace(self)
 
     def get_referrers(self, *objects: object) -> list[Any]:
         """Answer for the whole heap."""
+        is_aside = gc.get_freeze_count() > 0
         gc.unfreeze()
-        return gc.get_referrers(*objects)
+        found = gc.get_referrers(*objects)
+        if is_aside:
+            gc.freeze()
+        return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(gc, name)
