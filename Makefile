@@ -95,6 +95,9 @@ changelog: install ## show what changes/ holds; with VERSION=1.2.3 move it into 
 bench-floor: install ## the named properties against an empty body and a fresh schema per example
 	$(BIN)/python benchmarks/floor.py
 
+bench-suite: install ## both packages' tests: wall, CPU, memory of each process, PostgreSQL against SQLite
+	$(BIN)/python benchmarks/suite.py
+
 bench-baseline: install ## load, check, compare and save a baseline of up to 100,000 tests
 	$(BIN)/python benchmarks/baseline_scale.py
 
