@@ -14,6 +14,7 @@ from tests.factories import NOW
 
 if TYPE_CHECKING:
     from tests.http import Api
+    from tests.property_tests.api.contract import Contract
 
 # Looking for cycles after every 700 allocations, as Python does, is a tenth of the suite's CPU.
 gc.set_threshold(20_000, 20, 50)
@@ -46,6 +47,14 @@ def api(running_api: Api) -> Iterator[Api]:
     running_api.clock.set(NOW)
     with running_api.database.sessions():
         yield running_api
+
+
+@pytest.fixture(scope="session")
+def contract(running_api: Api) -> Contract:
+    """The OpenAPI document of the running app, and requests made up from it."""
+    from tests.property_tests.api.contract import Contract  # Schemathesis is imported where it is used
+
+    return Contract(running_api.client)
 
 
 def pytest_unconfigure() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, Response
-from schemathesis.config import PositiveDataAcceptanceConfig
 from schemathesis.schemas import APIOperation
 from starlette.testclient import TestClient
 
@@ -95,10 +95,13 @@ class Contract:
         self.schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
         self.schema.app = client.app
         self.schema.config.generation.update(allow_x00=False)  # no text may have one; JSON Schema has no word
-        accepted = [*PositiveDataAcceptanceConfig().expected_statuses, "422"]  # by `_check_refusal` alone
-        self.schema.config.checks.positive_data_acceptance = PositiveDataAcceptanceConfig(
-            expected_statuses=accepted
-        )
+        checks = self.schema.config.checks
+        # A rule that JSON Schema cannot say (see `_check_refusal`), or a body that is long field by field.
+        for check, statuses in (
+            (checks.positive_data_acceptance, ["413", "422"]),
+            (checks.negative_data_rejection, ["413"]),
+        ):
+            check.expected_statuses = [*check.expected_statuses, *statuses]
 
     @cached_property
     def operations(self) -> list[Operation]:
@@ -122,8 +125,20 @@ class Contract:
         wanted = [operation for operation in self.operations if operation.takes_anything]
         return st.sampled_from(wanted).flatmap(Operation.invalid)
 
+    def boundaries(self, operation: Operation) -> Iterator[Case]:
+        """Return requests at the bounds of an operation's schemas, and one step beyond each."""
+        return self.schema.iter_coverage_cases(
+            operation.definition,
+            generation_modes=list(GenerationMode),
+            generation_config=self.schema.config.generation,
+        )
+
     def aimed(self, data: st.DataObject, case: Case, *rows: dict[str, list[str]]) -> Case:
         """Let the ids of a request be those of rows, given by table; drawn the oftener, the oftener given."""
+        return self.with_ids(case, lambda known: data.draw(st.sampled_from(known)), *rows)
+
+    def with_ids(self, case: Case, choose: Callable[[list[str]], str], *rows: dict[str, list[str]]) -> Case:
+        """Let each id of a request be chosen among those of its table."""
 
         def aimed(name: str, value: Any) -> Any:
             if isinstance(value, dict):
@@ -131,15 +146,18 @@ class Contract:
             if isinstance(value, list):
                 return [aimed(name, each) for each in value]
             known = [id_ for ids in rows for id_ in ids.get(TABLES.get(name, ""), [])]
-            return data.draw(st.sampled_from(known), label=name) if value == NOBODY and known else value
+            return choose(known) if value == NOBODY and known else value
 
         case.path_parameters = aimed("", case.path_parameters)
         case.query = aimed("", case.query)
         case.body = aimed("", case.body)
         return case
 
-    def send(self, case: Case, secret: str) -> Response:
-        """Send a request with a key, and return the answer."""
+    def send(self, case: Case, secret: str | None) -> Response:
+        """Send a request with a key, or without, and return the answer."""
+        if secret is None:
+            case.headers.pop("Authorization", None)
+            return case.call()
         return case.call(headers={"Authorization": f"Bearer {secret}"})
 
     def call(self, case: Case, secret: str) -> Response:

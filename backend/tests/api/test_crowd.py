@@ -1,0 +1,39 @@
+"""Many requests at once: everybody is answered, and what they wrote adds up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from tests.database import Database
+from tests.http import serving
+
+N_WRITERS = 60
+N_READERS = 60
+"""More of each than there are threads, and than there are connections."""
+
+
+@pytest.mark.parametrize("n_readers", [0, N_READERS], ids=["writers", "writers and readers"])
+def test_a_crowd_is_served_to_the_last(database: Database, n_readers: int) -> None:
+    """More requests than threads and connections: none waits for what another one of them holds."""
+    with database.clone() as clone, serving(database, clone.engine) as api:
+        workspace = api.workspace()
+        admin = api.caller(workspace)
+        chat = admin.ok("POST", "/v1/chats", {"user_id": workspace.user_id})
+        path = f"/v1/chats/{chat['id']}"
+
+        async def send_all() -> list[int]:
+            headers = {"Authorization": f"Bearer {admin.secret}"}
+            transport = ASGITransport(api.client.app)
+            async with AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+                body = {"role": "user", "content": "hello"}
+                writes = [client.post(f"{path}/messages", json=body) for _ in range(N_WRITERS)]
+                reads = [client.get(path) for _ in range(n_readers)]
+                return [answer.status_code for answer in await asyncio.gather(*reads, *writes)]
+
+        statuses = asyncio.run(send_all())
+        assert sorted(statuses) == [200] * n_readers + [201] * N_WRITERS
+        positions = [message["position"] for message in admin.ok("GET", f"{path}/messages")]
+        assert positions == list(range(N_WRITERS))

@@ -1,0 +1,394 @@
+"""Every operation once, as a program would use it, and the names under which programs know them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atom.identity.models import ApiKeyScope
+from tests import factories
+from tests.http import Api, Caller, Workspace
+
+OPERATIONS = Path(__file__).with_name("operations.txt")
+UPDATE = "the names of operations changed: if that is meant, write them to tests/api/operations.txt"
+
+
+def documented(api: Api) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the operations of the OpenAPI document by method and path."""
+    paths = api.client.get("/openapi.json").json()["paths"]
+    return {
+        (method.upper(), path): operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+
+
+def test_the_names_of_operations_stay(api: Api) -> None:
+    """A program generated from the document goes on working: names, methods and paths are as committed."""
+    found = sorted(
+        f"{operation['operationId']} {method} {path}" for (method, path), operation in documented(api).items()
+    )
+    assert found == OPERATIONS.read_text().splitlines(), UPDATE
+
+
+def test_the_document_says_everything(api: Api) -> None:
+    """Each operation has a summary, a description, a key it needs, and each response what it means."""
+    for place, operation in documented(api).items():
+        assert operation["summary"], place
+        assert operation["description"], place
+        assert len(operation["tags"]) == 1, place
+        assert ("security" in operation) is (place != ("GET", "/health")), place
+        assert {"500", "503"} <= operation["responses"].keys(), place
+        for status, response in operation["responses"].items():
+            assert response["description"], (place, status)
+            problem = response.get("content", {}).get("application/problem+json")
+            assert (problem is not None) is (int(status) >= 400), (place, status)
+        has_body = "requestBody" in operation
+        assert (operation["responses"].keys() >= {"400", "413"}) is has_body, place
+
+
+def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
+    """Generators and viewers find each schema that is referred to."""
+    document = api.client.get("/openapi.json").json()
+    wanted = set(re.findall(r"'#/components/schemas/(\w+)'", str(document)))
+    assert wanted
+    assert wanted <= document["components"]["schemas"].keys()
+
+
+class Tour:
+    """The requests of a program; remembers which operations succeeded."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.workspace = api.workspace()
+        self.admin: Caller = api.caller(self.workspace)
+        self.succeeded: set[tuple[str, str]] = set()
+        self._patterns = {
+            place: re.compile(re.sub(r"\{\w+\}", "[^/]+", place[1])) for place in documented(api)
+        }
+
+    def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Send a request that has to succeed."""
+        answer = self.admin.ok(method, path, body, query=query or None)
+        matching = [p for p, pattern in self._patterns.items() if p[0] == method and pattern.fullmatch(path)]
+        self.succeeded.add(min(matching, key=lambda place: place[1].count("{")))
+        return answer
+
+    def chat_with_messages(self) -> str:
+        """Open a conversation, say two things in it and return its id."""
+        chat = self("POST", "/v1/chats", {"user_id": self.workspace.user_id, "title": "March"})
+        for role, content in (("user", "Is the invoice of March paid?"), ("assistant", "Yes.")):
+            self("POST", f"/v1/chats/{chat['id']}/messages", {"role": role, "content": content})
+        return str(chat["id"])
+
+
+def keys(tour: Tour) -> None:
+    made = tour("POST", "/v1/keys", {"name": "import", "scope": "write"})
+    assert made["scope"] == "write"
+    assert made["id"] in [key["id"] for key in tour("GET", "/v1/keys")]
+    assert tour("DELETE", f"/v1/keys/{made['id']}")["revoked_at"] is not None
+    tour.api.stranger(made["secret"]).refused(401, "GET", "/v1/agents")
+
+
+def users(tour: Tour) -> None:
+    body = {"email": "ada@example.org", "role": "team_lead", "specialty": "finance"}
+    made = tour("POST", "/v1/users", {**body, "hourly_cost_rate_minor": 5_000})
+    assert made == {**body, "id": made["id"], "hourly_cost_rate_minor": 5_000}
+    assert tour("GET", f"/v1/users/{made['id']}") == made
+    first = tour("GET", "/v1/users", limit=1)
+    rest = tour("GET", "/v1/users", limit=1, cursor=first["next"])
+    assert {first["items"][0]["id"], rest["items"][0]["id"]} == {made["id"], tour.workspace.user_id}
+    assert rest["next"] is None
+
+
+def agents(tour: Tour) -> None:
+    body = {"name": "Clerk", "category": "finance", "module_path": "agents.clerk", "class_name": "Clerk"}
+    made = tour("POST", "/v1/agents", body)
+    path = f"/v1/agents/{made['id']}"
+    assert (made["status"], made["confidence"]) == ("student", 0.5)
+    again = tour("POST", "/v1/agents", {**body, "name": "Accountant", "configuration": {"tone": "dry"}})
+    assert (again["id"], again["name"], again["configuration"]) == (
+        made["id"],
+        "Accountant",
+        {"tone": "dry"},
+    )
+    moved = tour("POST", f"{path}/outcomes", {"is_success": True, "impact": "high"})
+    assert (moved["status"], moved["confidence"]) == ("intern", 0.55)
+    assert tour("POST", f"{path}/pause")["status"] == "paused"
+    tour.admin.refused(409, "POST", f"{path}/pause")
+    assert tour("POST", f"{path}/resume")["status"] == "intern"
+    assert tour("POST", f"{path}/deprecate")["status"] == "deprecated"
+    assert tour("GET", path)["status"] == "deprecated"
+    assert made["id"] in [agent["id"] for agent in tour("GET", "/v1/agents")["items"]]
+
+
+def governance(tour: Tour) -> None:
+    workspace = tour.workspace
+    agent = f"/v1/agents/{workspace.agent_id}"
+    assert tour("GET", f"{agent}/decision", action="deploy")["is_allowed"]
+    asked = tour("GET", f"{agent}/decision", action="deploy", require_approval=True)
+    assert asked["requires_human_approval"]
+    assert tour("POST", f"{agent}/attempts", {"action": "deploy"})["verdict"] == "APPROVED"
+    assert "deploy" in tour("GET", f"{agent}/capabilities")
+    assert tour("GET", f"{agent}/users/{workspace.user_id}/access") == {"may_access": True}
+    decide_approvals(tour, agent)
+    decide_proposals(tour, agent)
+    run_queue(tour, agent)
+    correction = {"user_id": workspace.user_id, "type": "correction", "user_correction": "84.20"}
+    assert tour("POST", f"{agent}/feedback", correction)["status"] == "accepted"
+    assert tour("GET", agent)["confidence"] == 0.4
+    assert not tour("GET", f"{agent}/decision", action="deploy")["is_allowed"], "the answer was remembered"
+
+
+def decide_approvals(tour: Tour, agent: str) -> None:
+    first, second = (
+        tour("POST", f"{agent}/approvals", {"action_type": "deploy", "params": {"to": name}})
+        for name in ("test", "live")
+    )
+    answer = {"user_id": tour.workspace.user_id, "is_approved": False}
+    assert tour("POST", f"/v1/approvals/{first['id']}/decision", answer)["status"] == "REJECTED"
+    tour.admin.refused(409, "POST", f"/v1/approvals/{first['id']}/decision", answer)
+    assert tour("POST", "/v1/approvals/expiry", {"older_than_s": 1}) == {"n": 0}
+    tour.api.clock.advance(timedelta(seconds=1))
+    assert tour("POST", "/v1/approvals/expiry", {"older_than_s": 1}) == {"n": 1}
+    page = tour("GET", "/v1/approvals", agent_id=tour.workspace.agent_id)
+    assert {row["id"]: row["status"] for row in page["items"]} == {
+        first["id"]: "REJECTED",
+        second["id"]: "EXPIRED",
+    }
+
+
+def decide_proposals(tour: Tour, agent: str) -> None:
+    user_id = tour.workspace.user_id
+    wanted, unwanted = (
+        tour("POST", f"{agent}/proposals", {"type": "analysis", "proposed_by": user_id}) for _ in range(2)
+    )
+    answer = {"user_id": user_id, "is_approved": True}
+    assert tour("POST", f"/v1/proposals/{wanted['id']}/decision", answer)["approved_by"] == user_id
+    assert tour("POST", f"/v1/proposals/{wanted['id']}/execution")["status"] == "executed"
+    assert tour("POST", f"/v1/proposals/{unwanted['id']}/cancellation")["status"] == "cancelled"
+    assert len(tour("GET", "/v1/proposals")["items"]) == 2
+
+
+def run_queue(tour: Tour, agent: str) -> None:
+    with tour.api.sessions.begin() as session:
+        supervised, student = (
+            factories.agent(session, workspace_id=tour.workspace.id, status=status).id
+            for status in ("supervised", "student")
+        )
+    trigger = {"source": "data_sync", "user_id": tour.workspace.user_id, "context": {"table": "invoices"}}
+    assert tour("POST", f"{agent}/triggers", trigger)["routing"]["executes"]
+    blocked = tour("POST", f"/v1/agents/{student}/triggers", trigger)
+    assert blocked["routing"]["route"] == "training_proposal"
+    assert [row["id"] for row in tour("GET", "/v1/blocked-triggers")["items"]] == [
+        blocked["blocked_trigger_id"]
+    ]
+    entries = [
+        tour("POST", f"/v1/agents/{supervised}/triggers", {**trigger, "priority": priority})["queue_entry_id"]
+        for priority in (3, 2, 1, 0)
+    ]
+    assert tour("POST", f"/v1/queue/{entries[3]}/cancellation")["status"] == "cancelled"
+    assert [entry["id"] for entry in tour("POST", "/v1/queue/batch", limit=2)] == entries[:2]
+    assert tour("POST", f"/v1/queue/{entries[0]}/completion")["status"] == "completed"
+    assert tour("POST", f"/v1/queue/{entries[1]}/failure")["status"] == "pending"
+    tour.api.clock.advance(timedelta(days=1))
+    assert tour("POST", "/v1/queue/expiry") == {"n": 2}
+    assert len(tour("GET", "/v1/queue", agent_id=supervised)["items"]) == 4
+
+
+def chat(tour: Tour) -> None:
+    chat_id = tour.chat_with_messages()
+    path = f"/v1/chats/{chat_id}"
+    assert tour("GET", path)["message_count"] == 2
+    messages = tour("GET", f"{path}/messages")
+    assert [(m["position"], m["role"]) for m in messages] == [(0, "user"), (1, "assistant")]
+    assert [m["position"] for m in tour("GET", f"{path}/messages", limit=1, before=1)] == [0]
+    assert tour("PATCH", path, {"title": None})["title"] is None
+    other = tour("POST", "/v1/chats", {"user_id": tour.workspace.user_id, "metadata": {"channel": "web"}})
+    assert other["metadata"] == {"channel": "web"}
+    page = tour("GET", "/v1/chats", user_id=tour.workspace.user_id, limit=1)
+    rest = tour("GET", "/v1/chats", user_id=tour.workspace.user_id, limit=1, cursor=page["next"])
+    assert {page["items"][0]["id"], rest["items"][0]["id"]} == {chat_id, other["id"]}
+    assert tour("DELETE", path) is None
+    tour.admin.refused(404, "GET", path)
+
+
+def episodes(tour: Tour) -> None:
+    agent_id, chat_id = tour.workspace.agent_id, tour.chat_with_messages()
+    ids = {"agent_id": agent_id, "chat_id": chat_id}
+    canvas = {"canvas_id": "c1", "canvas_type": "sheet", "action": "update"}
+    tour("POST", "/v1/canvas-actions", {**ids, **canvas})
+    made = tour("POST", "/v1/episodes", {**ids, "title": "The invoice"})
+    assert (made["title"], made["canvas_action_count"]) == ("The invoice", 1)
+    path = f"/v1/episodes/{made['id']}"
+    assert [segment["sequence_order"] for segment in tour("GET", f"{path}/segments")] == [0, 1]
+    reflection = {"title": "A lesson", "reflection": "Ask before you remind.", "outcome": "rejected"}
+    learnt = tour("POST", "/v1/episodes/reflections", {"agent_id": agent_id, **reflection})
+    assert learnt["importance"] == 0.8
+    page = tour("GET", "/v1/episodes", agent_id=agent_id, limit=1)
+    rest = tour("GET", "/v1/episodes", agent_id=agent_id, limit=1, cursor=page["next"])
+    assert {page["items"][0]["id"], rest["items"][0]["id"]} == {made["id"], learnt["id"]}
+    recall(tour, made["id"])
+    assert tour("POST", "/v1/episodes/accesses", {"episode_ids": [made["id"], learnt["id"]]}) == {"n": 2}
+    assert tour("GET", path)["access_count"] == 5
+    importance = {"agent_id": agent_id, "feedback": 1}
+    assert tour("POST", f"{path}/importance", importance)["importance"] == pytest.approx(0.6)
+    rated = tour("POST", f"{path}/assessment", {"supervisor_rating": 5, "constitutional_score": 0.9})
+    assert (rated["supervisor_rating"], rated["constitutional_score"]) == (5, 0.9)
+    assert tour("POST", f"/v1/agents/{agent_id}/consolidation", {"threshold": 1}) == {"n": 0}
+    assert tour("POST", "/v1/episodes/decay") == {"n_affected": 0, "n_archived": 0}
+    assert tour("POST", f"{path}/archive")["status"] == "archived"
+
+
+def recall(tour: Tour, episode_id: str) -> None:
+    memory = f"/v1/agents/{tour.workspace.agent_id}/memory"
+    where = {"where": {"canvas_type": "sheet"}}
+    for look, body in (
+        ("temporal", {"time_range": "1d"}),
+        ("semantic", {"query": "the invoice of March"}),
+        ("contextual", {"task": "the invoice of March"}),
+    ):
+        found = tour("POST", f"{memory}/{look}", {**body, **where, "user_id": tour.workspace.user_id})
+        assert found["decision"]["is_allowed"]
+        assert [hit["episode"]["id"] for hit in found["hits"]] == [episode_id]
+    story = tour("POST", f"{memory}/sequential", {"episode_id": episode_id})["story"]
+    assert story["episode"]["id"] == episode_id
+    assert [action["canvas_type"] for action in story["canvas_actions"]] == ["sheet"]
+
+
+def ledger(tour: Tour) -> None:
+    accounts = {
+        type_: tour("POST", "/v1/ledger/accounts", {"code": type_, "name": type_, "type": type_})["id"]
+        for type_ in ("asset", "liability", "equity", "revenue", "expense")
+    }
+    bank = tour("POST", "/v1/ledger/accounts", {"code": "bank", "name": "Bank", "type": "asset"})["id"]
+    lines = [
+        {"account_id": accounts["asset"], "side": "debit", "amount_minor": 1_000},
+        {"account_id": accounts["equity"], "side": "credit", "amount_minor": 1_000},
+    ]
+    posted = tour("POST", "/v1/ledger/transactions", {"postings": lines, "external_id": "capital"})
+    twice = tour.admin("POST", "/v1/ledger/transactions", {"postings": lines, "external_id": "capital"})
+    assert (twice.status_code, twice.json()) == (200, {**posted, "is_new": False})
+    transfer = {"source_account_id": accounts["asset"], "target_account_id": bank, "amount_minor": 400}
+    tour("POST", "/v1/ledger/transfers", transfer)
+    for path, debit, credit in (
+        ("invoices", accounts["asset"], accounts["revenue"]),
+        ("bills", accounts["expense"], accounts["liability"]),
+        ("bill-payments", accounts["liability"], bank),
+        ("expense-payments", accounts["expense"], bank),
+    ):
+        body = {"debit_account_id": debit, "credit_account_id": credit, "amount_minor": 50}
+        assert tour("POST", f"/v1/ledger/{path}", body)["status"] == "posted"
+        tour.admin.refused(422, "POST", f"/v1/ledger/{path}", {**body, "debit_account_id": credit})
+    overdraft = {**transfer, "amount_minor": 10_000}
+    problem = tour.admin.refused(409, "POST", "/v1/ledger/transfers", overdraft)
+    assert problem["title"] == "Not enough on the account"
+    settle_drafts(tour, lines)
+    balances = {account["code"]: account["balance_minor"] for account in tour("GET", "/v1/ledger/accounts")}
+    assert balances == {
+        "asset": 650,
+        "bank": 300,
+        "liability": 0,
+        "equity": 1_000,
+        "revenue": 50,
+        "expense": 100,
+    }
+    trial = tour("GET", "/v1/ledger/trial-balance", currency="USD")
+    assert trial["is_balanced"]
+    assert tour("GET", "/v1/ledger/discrepancies") == []
+    change = {"expected_version": 1, "is_active": False}
+    assert not tour("PATCH", f"/v1/ledger/accounts/{bank}", change)["is_active"]
+    stale = tour.admin.refused(409, "PATCH", f"/v1/ledger/accounts/{bank}", change)
+    assert stale["title"] == "Changed by somebody else"
+    assert tour("GET", f"/v1/ledger/accounts/{bank}")["version"] == 2
+    page = tour("GET", "/v1/ledger/transactions", account_id=accounts["equity"], limit=1)
+    assert page["next"] is not None
+    period = {"starts_on": "2025-01-01", "ends_on": "2025-12-31"}
+    assert tour("POST", "/v1/ledger/closed-periods", period)["starts_on"] == "2025-01-01"
+    late = {"postings": lines, "on": "2025-06-30"}
+    assert tour.admin.refused(409, "POST", "/v1/ledger/transactions", late)["title"] == "Period closed"
+
+
+def settle_drafts(tour: Tour, lines: list[dict[str, Any]]) -> None:
+    path = "/v1/ledger/transactions"
+    kept, dropped = (
+        tour("POST", path, {"postings": lines, "is_draft": True})["transaction_id"] for _ in range(2)
+    )
+    assert tour("POST", f"{path}/{dropped}/cancellation")["status"] == "cancelled"
+    assert tour("POST", f"{path}/{kept}/posting")["status"] == "posted"
+    undone = tour("POST", f"{path}/{kept}/reversal", {})
+    assert tour("GET", f"{path}/{undone['transaction_id']}")["reverses_id"] == kept
+    entries = tour("GET", f"{path}/{undone['transaction_id']}/entries")
+    assert [entry["side"] for entry in entries] == ["credit", "debit"]
+    tour.admin.refused(409, "POST", f"{path}/{kept}/reversal", {})
+
+
+def analytics(tour: Tour) -> None:
+    run = {"workflow_id": "month-end", "execution_id": "run-1"}
+    end = {**run, "event_id": "end", "type": "completed", "status": "failed", "error": "no bank"}
+    events = [{**run, "event_id": "start", "type": "started", "status": "running"}, end]
+    assert tour("POST", "/v1/analytics/events", {"events": events}) == {"n_new": 2}
+    assert tour("POST", "/v1/analytics/events", {"events": events}) == {"n_new": 0}
+    for value in (80, 95.5):
+        metric = {"name": "cpu_percent", "type": "gauge", "value": value, "tags": {"host": "a"}}
+        tour("POST", "/v1/analytics/metrics", {**metric, "recorded_at": factories.NOW.isoformat()})
+        tour.api.clock.advance(timedelta(seconds=1))
+    points = tour("GET", "/v1/analytics/metrics/points", name="cpu_percent", limit=10)
+    assert {point["value"] for point in points} == {80, 95.5}
+    assert tour("GET", "/v1/analytics/metrics/summary", name="cpu_percent", window="1h")["max"] == 95.5
+    performance = tour("GET", "/v1/analytics/performance", workflow_id="month-end")
+    assert performance["top_errors"] == [{"error": "no bank", "n": 1, "percent": 100.0}]
+    overview = tour("GET", "/v1/analytics/overview", window="7d")
+    assert (overview["n_workflows"], overview["counters"]["n_failed"]) == (1, 1)
+    (counted,) = tour("GET", "/v1/analytics/counters", group="workflow")
+    assert (counted["member"], counted["counters"]["n_events"]) == ("month-end", 2)
+    rule = {"name": "busy", "metric": "cpu_percent", "threshold": 90, "severity": "high"}
+    made = tour("POST", "/v1/analytics/alert-rules", rule)
+    tour.admin.refused(409, "POST", "/v1/analytics/alert-rules", rule)
+    (notice,) = tour("POST", "/v1/analytics/alert-rules/evaluation")
+    assert (notice["rule"]["id"], notice["change"]) == (made["id"], "fired")
+    assert tour("GET", "/v1/analytics/alert-rules")[0]["firing_since"] is not None
+    assert tour("DELETE", f"/v1/analytics/alert-rules/{made['id']}") is None
+    tour("POST", "/v1/analytics/integration-calls", {"integration": "bank", "is_error": True})
+    (bank,) = tour("GET", "/v1/analytics/integrations")
+    assert (bank["health"]["status"], bank["health"]["error_percent"]) == ("error", 100.0)
+
+
+def health(tour: Tour) -> None:
+    assert tour("GET", "/health")["status"] == "ok"
+
+
+TOURS = (keys, users, agents, governance, chat, episodes, ledger, analytics, health)
+
+
+@pytest.mark.parametrize("visit", TOURS, ids=lambda visit: visit.__name__)
+def test_every_operation_of_a_domain_works(api: Api, visit: Callable[[Tour], None]) -> None:
+    """A program's way through a domain uses each of its operations, and finds what it wrote."""
+    tour = Tour(api)
+    visit(tour)
+    of_domain = {place for place, op in documented(api).items() if op["tags"] == [visit.__name__]}
+    assert of_domain
+    assert of_domain - tour.succeeded == set()
+
+
+def test_every_domain_has_a_tour(api: Api) -> None:
+    """No tag of the document is left out."""
+    assert {op["tags"][0] for op in documented(api).values()} == {visit.__name__ for visit in TOURS}
+
+
+@pytest.mark.parametrize("status", ["student", "paused"])
+def test_a_look_that_is_denied_is_an_answer_and_is_logged(api: Api, status: str) -> None:
+    """An agent that may not remember is told so with a 200, so that the denial is committed."""
+    workspace: Workspace = api.workspace(status=status)
+    reader = api.caller(workspace, ApiKeyScope.READ)
+    path = f"/v1/agents/{workspace.agent_id}/memory/semantic"
+    answer = reader.ok("POST", path, {"query": "anything"})
+    assert (answer["decision"]["is_allowed"], answer["hits"]) == (False, [])
+    assert len(api.rows()["episode_access_logs"]) == 1
+    refused = {"agent_id": workspace.agent_id, "chat_id": Tour(api).chat_with_messages()}
+    api.caller(workspace).refused(404, "POST", "/v1/episodes", refused)
