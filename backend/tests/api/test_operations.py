@@ -52,6 +52,18 @@ def test_the_document_says_everything(api: Api) -> None:
         assert (operation["responses"].keys() >= {"400", "413"}) is has_body, place
 
 
+def test_no_path_is_read_as_another(api: Api) -> None:
+    """A fixed path never fits a path with a parameter: a wrong method there would be told a wrong id."""
+    paths = {path for _, path in documented(api)}
+    patterns = {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in paths}
+    assert [
+        (template, path)
+        for template, pattern in patterns.items()
+        for path in paths - {template}
+        if pattern.fullmatch(path)
+    ] == []
+
+
 def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
     """Generators and viewers find each schema that is referred to."""
     document = api.client.get("/openapi.json").json()
@@ -228,20 +240,20 @@ def episodes(tour: Tour) -> None:
     path = f"/v1/episodes/{made['id']}"
     assert [segment["sequence_order"] for segment in tour("GET", f"{path}/segments")] == [0, 1]
     reflection = {"title": "A lesson", "reflection": "Ask before you remind.", "outcome": "rejected"}
-    learnt = tour("POST", "/v1/episodes/reflections", {"agent_id": agent_id, **reflection})
+    learnt = tour("POST", "/v1/reflections", {"agent_id": agent_id, **reflection})
     assert learnt["importance"] == 0.8
     page = tour("GET", "/v1/episodes", agent_id=agent_id, limit=1)
     rest = tour("GET", "/v1/episodes", agent_id=agent_id, limit=1, cursor=page["next"])
     assert {page["items"][0]["id"], rest["items"][0]["id"]} == {made["id"], learnt["id"]}
     recall(tour, made["id"])
-    assert tour("POST", "/v1/episodes/accesses", {"episode_ids": [made["id"], learnt["id"]]}) == {"n": 2}
+    assert tour("POST", "/v1/episode-accesses", {"episode_ids": [made["id"], learnt["id"]]}) == {"n": 2}
     assert tour("GET", path)["access_count"] == 5
     importance = {"agent_id": agent_id, "feedback": 1}
     assert tour("POST", f"{path}/importance", importance)["importance"] == pytest.approx(0.6)
     rated = tour("POST", f"{path}/assessment", {"supervisor_rating": 5, "constitutional_score": 0.9})
     assert (rated["supervisor_rating"], rated["constitutional_score"]) == (5, 0.9)
     assert tour("POST", f"/v1/agents/{agent_id}/consolidation", {"threshold": 1}) == {"n": 0}
-    assert tour("POST", "/v1/episodes/decay") == {"n_affected": 0, "n_archived": 0}
+    assert tour("POST", "/v1/episode-decay") == {"n_affected": 0, "n_archived": 0}
     assert tour("POST", f"{path}/archive")["status"] == "archived"
 
 
@@ -350,7 +362,7 @@ def analytics(tour: Tour) -> None:
     rule = {"name": "busy", "metric": "cpu_percent", "threshold": 90, "severity": "high"}
     made = tour("POST", "/v1/analytics/alert-rules", rule)
     tour.admin.refused(409, "POST", "/v1/analytics/alert-rules", rule)
-    (notice,) = tour("POST", "/v1/analytics/alert-rules/evaluation")
+    (notice,) = tour("POST", "/v1/analytics/alert-evaluation")
     assert (notice["rule"]["id"], notice["change"]) == (made["id"], "fired")
     assert tour("GET", "/v1/analytics/alert-rules")[0]["firing_since"] is not None
     assert tour("DELETE", f"/v1/analytics/alert-rules/{made['id']}") is None

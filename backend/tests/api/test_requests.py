@@ -197,6 +197,9 @@ def test_a_path_that_is_none_and_a_method_that_is_not_there(api: Api) -> None:
     response = stranger("DELETE", "/v1/ledger/trial-balance")
     assert problem_of(response)["status"] == 405
     assert response.headers["allow"] == "GET"
+    assert stranger("DELETE", "/v1/agents").headers["allow"] == "GET, POST"
+    assert stranger("PUT", f"/v1/chats/{NOWHERE}").headers["allow"] == "DELETE, GET, PATCH"
+    assert stranger("POST", "/openapi.json").headers["allow"] == "GET, HEAD"
 
 
 def things_of(api: Api, workspace: Workspace) -> dict[str, str]:

@@ -139,7 +139,7 @@ def delete_alert_rule(rule_id: Id, unit: Administering) -> None:
     service.delete_alert_rule(unit.session, workspace_id=unit.workspace_id, rule_id=rule_id)
 
 
-@router.post("/alert-rules/evaluation")
+@router.post("/alert-evaluation")
 def evaluate_alerts(unit: Writing) -> list[NotificationResponse]:
     """Hold the latest values against the rules, and return what has changed since the last time."""
     found = service.evaluate_alerts(unit.session, unit.clock, workspace_id=unit.workspace_id)

@@ -76,7 +76,7 @@ def create_episode(
     return EpisodeResponse.model_validate(episode)
 
 
-@router.post("/episodes/reflections", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
+@router.post("/reflections", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
 def create_reflection(request: ReflectionRequest, unit: Writing, embedder: EmbedderOf) -> EpisodeResponse:
     """Make an episode of what people decided on an agent's proposal."""
     episode = service.create_episode_from_proposal(
@@ -209,14 +209,14 @@ def archive_episode(episode_id: Id, unit: Writing) -> EpisodeResponse:
     return EpisodeResponse.model_validate(episode)
 
 
-@router.post("/episodes/accesses", responses=problem_responses(*WITH_BODY))
+@router.post("/episode-accesses", responses=problem_responses(*WITH_BODY))
 def count_accesses(request: AccessesRequest, unit: Writing) -> CountResponse:
     """Count one access of each listed episode; those that the workspace does not have are left out."""
     n = lifecycle.count_access(unit.session, workspace_id=unit.workspace_id, episode_ids=request.episode_ids)
     return CountResponse(n=n)
 
 
-@router.post("/episodes/decay")
+@router.post("/episode-decay")
 def apply_decay(unit: Administering) -> DecayResponse:
     """Let old episodes fade, and archive what has faded; twice a day is once."""
     outcome = lifecycle.apply_decay(unit.session, unit.clock, workspace_id=unit.workspace_id)

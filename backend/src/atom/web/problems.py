@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+PATH_PARAMETER = re.compile(r"\{\w+\}")
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +129,20 @@ def _storable(text: str) -> str:
 def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     phrase = HTTPStatus(exc.status_code).phrase
-    headers = dict(exc.headers) if exc.headers else None
+    headers = dict(exc.headers or {})
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_of(request)) or headers["Allow"]
     return problem(request.url.path, exc.status_code, phrase, str(exc.detail), headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods documented for the path of a request: Starlette names those of one route alone."""
+    return sorted(
+        method.upper()
+        for template, operations in request.app.openapi()["paths"].items()
+        if re.fullmatch(PATH_PARAMETER.sub("[^/]+", template), request.url.path)
+        for method in operations
+    )
 
 
 def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
