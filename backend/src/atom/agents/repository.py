@@ -1,10 +1,10 @@
-"""Every query on the agent registry; each names the workspace it stays in."""
+"""Every query on the agent registry, the frequent ones built once; each names the workspace it stays in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atom.agents.models import Agent, AgentExecution
@@ -15,15 +15,28 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+FIND_AGENT: Final = (
+    select(Agent)
+    .where(Agent.id == bindparam("agent"), Agent.workspace_id == bindparam("workspace"))
+    .execution_options(populate_existing=True)
+)
+FIND_AGENT_FOR_UPDATE: Final = FIND_AGENT.with_for_update()
+FIND_USER: Final = select(User).where(
+    User.id == bindparam("user"), User.workspace_id == bindparam("workspace")
+)
+FIND_EXECUTION: Final = select(AgentExecution).where(
+    AgentExecution.id == bindparam("execution"), AgentExecution.agent_id == bindparam("agent")
+)
+
 
 def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
     """Return the agent as the transaction sees it now; None for another workspace's."""
-    return session.scalar(_agent(workspace_id, agent_id))
+    return session.scalar(FIND_AGENT, {"workspace": workspace_id, "agent": agent_id})
 
 
 def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
     """Return the agent as it is committed now, held against other writers until the transaction ends."""
-    return session.scalar(_agent(workspace_id, agent_id).with_for_update())
+    return session.scalar(FIND_AGENT_FOR_UPDATE, {"workspace": workspace_id, "agent": agent_id})
 
 
 def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> Agent:
@@ -55,16 +68,9 @@ def list_agents(session: Session, *, workspace_id: str, limit: int, after: str |
 
 def find_user(session: Session, *, workspace_id: str, user_id: str) -> User | None:
     """Return the user; None for another workspace's."""
-    return session.scalar(select(User).where(User.id == user_id, User.workspace_id == workspace_id))
+    return session.scalar(FIND_USER, {"workspace": workspace_id, "user": user_id})
 
 
 def find_execution(session: Session, *, agent_id: str, execution_id: str) -> AgentExecution | None:
     """Return a run of the agent; None for another agent's."""
-    return session.scalar(
-        select(AgentExecution).where(AgentExecution.id == execution_id, AgentExecution.agent_id == agent_id)
-    )
-
-
-def _agent(workspace_id: str, agent_id: str) -> Select[Agent]:
-    found = select(Agent).where(Agent.id == agent_id, Agent.workspace_id == workspace_id)
-    return found.execution_options(populate_existing=True)
+    return session.scalar(FIND_EXECUTION, {"agent": agent_id, "execution": execution_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Select,
     Update,
     bindparam,
     case,
@@ -110,6 +112,22 @@ SEGMENTS_OF_EPISODE = (
     .order_by(EpisodeSegment.sequence_order)
 )
 ADD_SEGMENTS = insert(SEGMENTS)
+ADD_ACCESS_LOGS = insert(EpisodeAccessLog)
+EPISODES_BY_ID = (
+    select(Episode)
+    .where(Episode.id.in_(bindparam("episodes", expanding=True)))
+    .execution_options(populate_existing=True)
+)
+COUNT_ACCESS = (
+    update(Episode)
+    .where(
+        Episode.id.in_(bindparam("episodes", expanding=True)),
+        Episode.workspace_id == bindparam("of_workspace"),
+    )
+    .values(access_count=Episode.access_count + 1)
+    .returning(Episode.id)
+    .execution_options(synchronize_session="fetch")
+)
 
 
 def agent_status(session: Session, agent_id: str, *, workspace_id: str) -> AgentStatus | None:
@@ -205,12 +223,20 @@ def get_episode(
     for_update: bool = False,
 ) -> Episode | None:
     """Return an episode of the workspace, and of the agent if one is named, as it stands in the database."""
-    found = select(Episode).where(Episode.id == episode_id, Episode.workspace_id == workspace_id)
-    if agent_id is not None:
-        found = found.where(Episode.agent_id == agent_id)
+    parameters = {"episode": episode_id, "workspace": workspace_id, "agent": agent_id}
+    return session.scalar(_get_episode(agent_id is not None, for_update), parameters)
+
+
+@functools.cache
+def _get_episode(of_agent: bool, for_update: bool) -> Select[Episode]:
+    found = select(Episode).where(
+        Episode.id == bindparam("episode"), Episode.workspace_id == bindparam("workspace")
+    )
+    if of_agent:
+        found = found.where(Episode.agent_id == bindparam("agent"))
     if for_update:
         found = found.with_for_update()
-    return session.scalar(found.execution_options(populate_existing=True))
+    return found.execution_options(populate_existing=True)
 
 
 def segments_of(session: Session, episode_id: str) -> Sequence[EpisodeSegment]:
@@ -238,9 +264,7 @@ def episodes_by_id(session: Session, ids: Collection[str]) -> Sequence[Episode]:
     """Return episodes in no order, as they stand in the database."""
     if not ids:
         return []
-    return session.scalars(
-        select(Episode).where(Episode.id.in_(ids)).execution_options(populate_existing=True)
-    ).all()
+    return session.scalars(EPISODES_BY_ID, {"episodes": list(ids)}).all()
 
 
 def _visible(*, workspace_id: str, agent_id: str, where: EpisodeFilter) -> list[ColumnElement[bool]]:
@@ -297,20 +321,14 @@ def vectors(
 def add_access_logs(session: Session, logs: Sequence[Mapping[str, Any]]) -> None:
     """Write who saw what."""
     if logs:
-        session.execute(insert(EpisodeAccessLog), logs)
+        session.execute(ADD_ACCESS_LOGS, logs)
 
 
 def count_access(session: Session, ids: Collection[str], *, workspace_id: str) -> int:
     """Count one more access of each episode, and return how many there are."""
     if not ids:
         return 0
-    counted = (
-        update(Episode)
-        .where(Episode.id.in_(ids), Episode.workspace_id == workspace_id)
-        .values(access_count=Episode.access_count + 1)
-        .returning(Episode.id)
-    )
-    return len(session.scalars(counted).all())
+    return len(session.scalars(COUNT_ACCESS, {"episodes": list(ids), "of_workspace": workspace_id}).all())
 
 
 def fade(session: Session, *, workspace_id: str, now: datetime) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import functools
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import Select, bindparam, select, tuple_, update
 
 from atom.agents.models import Agent
 from atom.governance.models import (
@@ -27,22 +28,74 @@ Owned = TypeVar("Owned", HitlAction, AgentProposal, BlockedTrigger, SupervisedQu
 Listed = TypeVar("Listed", HitlAction, AgentProposal, BlockedTrigger, SupervisedQueueEntry)
 
 
+def _of_workspace(model: type[Owned]) -> Select[Owned]:
+    of_agent = select(model).join(Agent, Agent.id == model.agent_id)
+    return of_agent.where(Agent.workspace_id == bindparam("workspace"))
+
+
+@functools.cache
+def _hold(model: type[Owned]) -> Select[Owned]:
+    row = _of_workspace(model).where(model.id == bindparam("row"))
+    return row.with_for_update(of=model).execution_options(populate_existing=True)
+
+
+AGENTS: Final = select(Agent.id).where(Agent.workspace_id == bindparam("workspace"))
+EXPIRE_APPROVALS: Final = (
+    update(HitlAction)
+    .where(
+        HitlAction.status == ApprovalStatus.PENDING,
+        HitlAction.created_at <= bindparam("asked_before"),
+        HitlAction.agent_id.in_(AGENTS),
+    )
+    .values(status=ApprovalStatus.EXPIRED, reviewed_at=bindparam("at"))
+    .returning(HitlAction.id)
+    .execution_options(synchronize_session="fetch")
+)
+NEXT_ENTRIES: Final = (
+    _of_workspace(SupervisedQueueEntry)
+    .where(
+        SupervisedQueueEntry.status == QueueStatus.PENDING,
+        SupervisedQueueEntry.attempt_count < SupervisedQueueEntry.max_attempts,
+        SupervisedQueueEntry.expires_at > bindparam("at"),
+    )
+    .order_by(
+        SupervisedQueueEntry.priority.desc(),
+        SupervisedQueueEntry.created_at,
+        SupervisedQueueEntry.id,
+    )
+    .limit(bindparam("limit"))
+    .with_for_update(of=SupervisedQueueEntry, skip_locked=True)
+    .execution_options(populate_existing=True)
+)
+CANCEL_EXPIRED_ENTRIES: Final = (
+    update(SupervisedQueueEntry)
+    .where(
+        SupervisedQueueEntry.status == QueueStatus.PENDING,
+        SupervisedQueueEntry.expires_at <= bindparam("at"),
+        SupervisedQueueEntry.agent_id.in_(AGENTS),
+    )
+    .values(status=QueueStatus.CANCELLED)
+    .returning(SupervisedQueueEntry.id)
+    .execution_options(synchronize_session="fetch")
+)
+
+
 def hold(session: Session, model: type[Owned], *, workspace_id: str, row_id: str) -> Owned | None:
     """Return a row as it is committed now, held against other writers; None for another workspace's."""
-    query = _of_workspace(model, workspace_id).where(model.id == row_id).with_for_update(of=model)
-    return session.scalar(query.execution_options(populate_existing=True))
+    query: Select[Owned] = _hold(model)
+    return session.scalar(query, {"workspace": workspace_id, "row": row_id})
 
 
 def newest_page(
     session: Session, model: type[Listed], *, workspace_id: str, agent_id: str | None, page: PageRequest
 ) -> Page[Listed]:
     """Return a workspace's rows, of one agent if it is given, newest first."""
-    query = _of_workspace(model, workspace_id).order_by(model.created_at.desc(), model.id.desc())
+    query = _of_workspace(model).order_by(model.created_at.desc(), model.id.desc())
     if agent_id is not None:
         query = query.where(model.agent_id == agent_id)
     if page.after is not None:
         query = query.where(tuple_(model.created_at, model.id) < tuple_(page.after.at, page.after.id))
-    rows = session.scalars(query.limit(page.limit + 1)).all()
+    rows = session.scalars(query.limit(page.limit + 1), {"workspace": workspace_id}).all()
     shown = tuple(rows[: page.limit])
     has_more = len(rows) > page.limit
     return Page(items=shown, next=Cursor(at=shown[-1].created_at, id=shown[-1].id) if has_more else None)
@@ -50,17 +103,8 @@ def newest_page(
 
 def expire_approvals(session: Session, *, workspace_id: str, asked_before: datetime, at: datetime) -> int:
     """Close the questions that nobody answered, and return how many there were."""
-    expired = (
-        update(HitlAction)
-        .where(
-            HitlAction.status == ApprovalStatus.PENDING,
-            HitlAction.created_at <= asked_before,
-            HitlAction.agent_id.in_(_agents_of(workspace_id)),
-        )
-        .values(status=ApprovalStatus.EXPIRED, reviewed_at=at)
-        .returning(HitlAction.id)
-    )
-    return len(session.scalars(expired).all())
+    parameters = {"workspace": workspace_id, "asked_before": asked_before, "at": at}
+    return len(session.scalars(EXPIRE_APPROVALS, parameters).all())
 
 
 def resolve_triggers(session: Session, *, proposal_id: str) -> None:
@@ -74,42 +118,9 @@ def hold_next_entries(
     session: Session, *, workspace_id: str, at: datetime, limit: int
 ) -> Sequence[SupervisedQueueEntry]:
     """Return the entries to run next, highest priority first; those another worker holds are left out."""
-    query = (
-        _of_workspace(SupervisedQueueEntry, workspace_id)
-        .where(
-            SupervisedQueueEntry.status == QueueStatus.PENDING,
-            SupervisedQueueEntry.attempt_count < SupervisedQueueEntry.max_attempts,
-            SupervisedQueueEntry.expires_at > at,
-        )
-        .order_by(
-            SupervisedQueueEntry.priority.desc(),
-            SupervisedQueueEntry.created_at,
-            SupervisedQueueEntry.id,
-        )
-        .limit(limit)
-        .with_for_update(of=SupervisedQueueEntry, skip_locked=True)
-    )
-    return session.scalars(query.execution_options(populate_existing=True)).all()
+    return session.scalars(NEXT_ENTRIES, {"workspace": workspace_id, "at": at, "limit": limit}).all()
 
 
 def cancel_expired_entries(session: Session, *, workspace_id: str, at: datetime) -> int:
     """Cancel the waiting entries whose time is over, and return how many there were."""
-    cancelled = (
-        update(SupervisedQueueEntry)
-        .where(
-            SupervisedQueueEntry.status == QueueStatus.PENDING,
-            SupervisedQueueEntry.expires_at <= at,
-            SupervisedQueueEntry.agent_id.in_(_agents_of(workspace_id)),
-        )
-        .values(status=QueueStatus.CANCELLED)
-        .returning(SupervisedQueueEntry.id)
-    )
-    return len(session.scalars(cancelled).all())
-
-
-def _of_workspace(model: type[Owned], workspace_id: str) -> Select[Owned]:
-    return select(model).join(Agent, Agent.id == model.agent_id).where(Agent.workspace_id == workspace_id)
-
-
-def _agents_of(workspace_id: str) -> Select[str]:
-    return select(Agent.id).where(Agent.workspace_id == workspace_id)
+    return len(session.scalars(CANCEL_EXPIRED_ENTRIES, {"workspace": workspace_id, "at": at}).all())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import functools
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, bindparam, func, select, tuple_
 
 from atom.agents.models import Agent
 from atom.episodes.models import Episode, EpisodeStatus
@@ -22,20 +23,29 @@ if TYPE_CHECKING:
 
 Owned = TypeVar("Owned", TrainingSession, SupervisionSession)
 
+EPISODE_RECORD: Final = select(
+    func.count(Episode.id),
+    func.coalesce(func.sum(Episode.human_intervention_count), 0),
+    func.avg(Episode.constitutional_score),
+).where(
+    Episode.agent_id == bindparam("agent"),
+    Episode.status == EpisodeStatus.COMPLETED,
+    Episode.maturity_at_time == bindparam("maturity"),
+)
+COMPLETED_SUPERVISIONS: Final = (
+    select(SupervisionSession)
+    .where(
+        SupervisionSession.agent_id == bindparam("agent"),
+        SupervisionSession.status == SupervisionStatus.COMPLETED,
+    )
+    .order_by(SupervisionSession.completed_at.desc(), SupervisionSession.id.desc())
+)
+
 
 def episode_record(session: Session, *, agent_id: str, maturity: AgentStatus) -> Record:
     """Return what the agent completed while it was of this maturity, summed up by the database."""
-    n_episodes, n_interventions, constitutional_mean = session.execute(
-        select(
-            func.count(Episode.id),
-            func.coalesce(func.sum(Episode.human_intervention_count), 0),
-            func.avg(Episode.constitutional_score),
-        ).where(
-            Episode.agent_id == agent_id,
-            Episode.status == EpisodeStatus.COMPLETED,
-            Episode.maturity_at_time == maturity,
-        )
-    ).one()
+    parameters = {"agent": agent_id, "maturity": maturity}
+    n_episodes, n_interventions, constitutional_mean = session.execute(EPISODE_RECORD, parameters).one()
     return Record(
         n_episodes=n_episodes, n_interventions=n_interventions, constitutional_mean=constitutional_mean
     )
@@ -49,15 +59,7 @@ def episodes_of(session: Session, *, agent_id: str, episode_ids: Collection[str]
 
 def completed_supervisions(session: Session, *, agent_id: str) -> list[SupervisedSession]:
     """Return what counts of the agent's completed supervised sessions, newest first."""
-    query = (
-        select(SupervisionSession)
-        .where(
-            SupervisionSession.agent_id == agent_id,
-            SupervisionSession.status == SupervisionStatus.COMPLETED,
-        )
-        .order_by(SupervisionSession.completed_at.desc(), SupervisionSession.id.desc())
-    )
-    return [_counted(row) for row in session.scalars(query)]
+    return [_counted(row) for row in session.scalars(COMPLETED_SUPERVISIONS, {"agent": agent_id})]
 
 
 def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Page[Promotion]:
@@ -79,13 +81,19 @@ def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Pa
 
 def hold(session: Session, model: type[Owned], *, workspace_id: str, row_id: str) -> Owned | None:
     """Return a row as it is committed now, held against other writers; None for another workspace's."""
-    query: Select[Owned] = (
+    query: Select[Owned] = _hold(model)
+    return session.scalar(query, {"workspace": workspace_id, "row": row_id})
+
+
+@functools.cache
+def _hold(model: type[Owned]) -> Select[Owned]:
+    return (
         select(model)
         .join(Agent, Agent.id == model.agent_id)
-        .where(Agent.workspace_id == workspace_id, model.id == row_id)
+        .where(Agent.workspace_id == bindparam("workspace"), model.id == bindparam("row"))
         .with_for_update(of=model)
+        .execution_options(populate_existing=True)
     )
-    return session.scalar(query.execution_options(populate_existing=True))
 
 
 def _counted(row: SupervisionSession) -> SupervisedSession:

@@ -47,6 +47,9 @@ def _sum(amount: ColumnElement[int]) -> ColumnElement[int]:
 # Statements are built once: building one costs as much as running it. Rows are read anew even if the session
 # holds them: balances and statuses change by UPDATE, behind the back of the ORM.
 FRESH = {"populate_existing": True}
+ADD_TRANSACTION = insert(TRANSACTIONS)
+ADD_ENTRIES = insert(ENTRIES)
+LOCK_WORKSPACE = select(Workspace.id).where(Workspace.id == bindparam("workspace")).with_for_update()
 LIST_ACCOUNTS = (
     select(Account)
     .where(Account.workspace_id == bindparam("workspace"))
@@ -189,18 +192,17 @@ def lock_accounts(
 
 def lock_workspace(session: Session, workspace_id: str) -> bool:
     """Wait for the postings under way in the workspace, hold back new ones; False if there is no such one."""
-    query = select(Workspace.id).where(Workspace.id == workspace_id).with_for_update()
-    return session.scalar(query) is not None
+    return session.scalar(LOCK_WORKSPACE, {"workspace": workspace_id}) is not None
 
 
 def insert_transaction(session: Session, values: Mapping[str, Any]) -> None:
     """Write a header."""
-    session.connection().execute(insert(TRANSACTIONS), dict(values))
+    session.connection().execute(ADD_TRANSACTION, dict(values))
 
 
 def insert_entries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write entries, all at once."""
-    session.connection().execute(insert(ENTRIES), [dict(row) for row in rows])
+    session.connection().execute(ADD_ENTRIES, [dict(row) for row in rows])
 
 
 def finish(
