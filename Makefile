@@ -6,9 +6,9 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci test-nightly test-postgres test-integration perf-baseline lint check format \
+.PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-api bench-faults changelog
+	bench-compare bench-recorder bench-public bench-api bench-faults changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-integration: install ## what needs processes, a server or a browser of its 
 	cd tools/testinfra && $(BIN)/python -m pytest -m "integration and not nightly" -n auto
 	cd backend && $(BIN)/python -m pytest tests/ -m integration
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
+
+test-lowest: install ## the tool's wheel with the oldest dependencies it claims; OTHER=/path/to/python for newest ones there
+	$(BIN)/python tools/testinfra/scripts/test_installed.py $(if $(OTHER),--python $(OTHER),--lowest)
 
 report: install ## show the baseline as a page: .testinfra/report.html
 	$(BIN)/testinfra report --format html
@@ -103,6 +106,12 @@ bench-baseline: install ## load, check, compare and save a baseline of up to 100
 
 bench-report: install ## what a report on 1,000 to 50,000 tests costs
 	$(BIN)/python benchmarks/report_scale.py
+
+bench-recorder: install ## what the recorder keeps in memory over 100,000 tests
+	$(BIN)/python benchmarks/recorder_scale.py
+
+bench-public: install ## measure public suites, held against Hypothesis's own statistics (needs a package index)
+	$(BIN)/python benchmarks/public_suites.py
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
