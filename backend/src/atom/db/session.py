@@ -10,17 +10,16 @@ import sqlalchemy
 from sqlalchemy import StaticPool, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from atom.db import sqlite
 from atom.kit.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Engine
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock, on either database."""
-READ_ONLY = "postgresql_readonly"
-"""The execution option of a read-only transaction: PostgreSQL's dialect acts on it, on SQLite we do."""
 
 
 def create_engine(url: str | URL) -> Engine:
@@ -36,9 +35,9 @@ def create_engine(url: str | URL) -> Engine:
         return engine
     in_memory = address.database in (None, "", ":memory:")
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = sqlalchemy.create_engine(address, connect_args={"check_same_thread": False}, **options)
+    embedded = address.set(drivername=sqlite.DRIVER)
+    engine = sqlalchemy.create_engine(embedded, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -49,20 +48,10 @@ def _prepare_postgres(dbapi_connection: Any, _record: object) -> None:
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
-    dbapi_connection.isolation_level = None  # sqlite3 opens no transaction of its own: `_begin_sqlite` does
+    dbapi_connection.isolation_level = None  # sqlite3 opens no transaction of its own: the dialect does
     dbapi_connection.execute("PRAGMA foreign_keys = ON")
     dbapi_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     dbapi_connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later can find the lock taken when there is nothing left to
-    # wait for; taking the write lock at the start makes the second writer wait instead of fail.
-    read_only = connection.get_execution_options().get(READ_ONLY, False)
-    if connection.info.get(READ_ONLY, False) is not read_only:
-        connection.exec_driver_sql(f"PRAGMA query_only = {int(read_only)}")
-        connection.info[READ_ONLY] = read_only
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:
@@ -72,7 +61,7 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
 
 def read_only_session_factory(engine: Engine) -> sessionmaker[Session]:
     """Return the maker of sessions that may read only; they never wait for a writer."""
-    return session_factory(engine.execution_options(**{READ_ONLY: True}))
+    return session_factory(engine.execution_options(**{sqlite.READ_ONLY: True}))
 
 
 @contextmanager
