@@ -181,3 +181,25 @@ def test_a_project_without_git_has_an_unknown_commit() -> None:
     report = build_report(msgspec.structs.replace(baseline, provenance=source), "b.json")
 
     assert "at an unknown commit;" in report.provenance.summary
+
+
+LEVERS = {
+    "setup": "is set-up",
+    "generate": "is drawing",
+    "body": "is the test's own code",
+    "engine": "is Hypothesis itself",
+    "filtered": "goes to test cases that are given up",
+    "other": "is outside of the examples",
+}
+
+
+def test_what_to_look_at_is_the_largest_part() -> None:
+    """The sentence beside a candidate speaks of the part that the same row calls the largest."""
+    report = build_report(make_baseline(400), "b.json")
+    spoken_of = [
+        (item, next(part for part, text in LEVERS.items() if text in item.recommendation))
+        for item in report.work.candidates
+    ]
+
+    assert len(spoken_of) == 10
+    assert [item for item, part in spoken_of if part not in {item.largest_part, "filtered"}] == []

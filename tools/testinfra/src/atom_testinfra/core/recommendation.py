@@ -39,16 +39,24 @@ def describe_lever(cost: ProfileCost) -> str:
             f"{percent(share.filtered)} of the time goes to test cases that are given up: "
             "build the data so that it need not be filtered"
         )
-    largest = max(share[:5])
+    # What was given up is neither drawing nor body of an example that counted; most give up while drawing.
+    given_up_drawing = min(share.filtered, share.generate)
+    generate = share.generate - given_up_drawing
+    body = max(0.0, share.body - (share.filtered - given_up_drawing))
+    largest = max(share.setup, body, generate, share.engine, share.other)
     if largest == share.setup:
         return f"{percent(largest)} is set-up: share the fixture between tests"
-    if largest == share.body:
-        return f"{percent(largest)} is the test's own code, {cost.body_us / 1000:.3g} ms an example"
-    if largest == share.generate:
-        return f"{percent(largest)} is drawing, {cost.generate_us / 1000:.3g} ms an example: draw less"
+    if largest == body:
+        return f"{percent(largest)} is the test's own code, {_ms_per_example(cost, body)} an example"
+    if largest == generate:
+        return f"{percent(largest)} is drawing, {_ms_per_example(cost, generate)} an example: draw less"
     if largest == share.engine:
         return f"{percent(largest)} is Hypothesis itself: only fewer examples make it cheaper"
     return f"{percent(largest)} is outside of the examples: explicit cases, and pytest around them"
+
+
+def _ms_per_example(cost: ProfileCost, share: float) -> str:
+    return f"{share * cost.duration_s / cost.n_examples * 1000:.3g} ms" if cost.n_examples else "0 ms"
 
 
 def percent(share: float) -> str:
