@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from atom.governance.cache import GovernanceCache
 from atom.kit.clock import ManualClock
 from tests.factories import NOW
 
 TTL = timedelta(seconds=60)
-agents = st.sampled_from(["a", "a:b", "b"])
-actions = st.sampled_from(["list", "LIST", "b:list", "delete"])
+AGENTS = ("a", "a:b", "b")
+ACTIONS = ("list", "LIST", "b:list", "delete")
+KEYS = tuple(product(AGENTS, ACTIONS))
+agents = st.sampled_from(AGENTS)
+actions = st.sampled_from(ACTIONS)
 waits = st.sampled_from([timedelta(0), timedelta(seconds=30), TTL, TTL + timedelta(microseconds=1)])
 
 
@@ -49,10 +53,12 @@ class CacheMachine(RuleBasedStateMachine):
         found = self.known(agent, action)
         if found is not None:
             self.entries.remove(found)
-        elif len(self.entries) == self.max_size:
-            self.entries.pop(0)
-            self.counts["evictions"] += 1
+        is_full = found is None and len(self.entries) == self.max_size
+        evicted = [self.entries.pop(0)] if is_full else []
+        self.counts["evictions"] += len(evicted)
         self.entries.append(Entry(agent, action.lower(), number, self.clock.now()))
+        for entry in [*evicted, *self.entries]:  # reading all, the oldest first, leaves their order as it is
+            self.get(entry.agent, entry.action)
 
     @rule(agent=agents, action=actions, number=st.integers(0, 9))
     def set(self, agent: str, action: str, number: int) -> None:
@@ -85,6 +91,14 @@ class CacheMachine(RuleBasedStateMachine):
             value.append(-1)
             assert self.cache.get(agent, action) == [found.number]  # each reader has a copy of its own
             self.counts["hits"] += 1
+
+    @precondition(lambda self: self.entries)
+    @rule(data=st.data(), number=st.integers(0, 9))
+    def use_one_and_add_another(self, data: st.DataObject, number: int) -> None:
+        used = data.draw(st.sampled_from(self.entries))
+        self.get(used.agent, used.action)
+        unknown = [key for key in KEYS if self.known(*key) is None]
+        self.set(*data.draw(st.sampled_from(unknown)), number)
 
     @rule(agent=agents)
     def invalidate_agent(self, agent: str) -> None:

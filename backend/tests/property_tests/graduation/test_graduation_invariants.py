@@ -270,6 +270,7 @@ def test_a_violation_never_helps(found: list[Severity], added: Severity, n_actio
 @example(status=SUPERVISED, target=AUTONOMOUS, is_ready=True, confidence=0.7)
 @example(status=SUPERVISED, target=AUTONOMOUS, is_ready=False, confidence=0.95)
 @example(status=STUDENT, target=SUPERVISED, is_ready=True, confidence=0.3)
+@example(status=STUDENT, target=INTERN, is_ready=False, confidence=0.3)
 def test_a_promotion_is_one_rung_and_lasts(
     database: Database, status: AgentStatus, target: AgentStatus, is_ready: bool, confidence: float | None
 ) -> None:

@@ -35,6 +35,21 @@ def test_an_entry_waits_a_day_for_three_attempts(database: Database) -> None:
         assert (entry.agent_id, entry.user_id) == (office.agent_id, office.user_id)
 
 
+def test_the_third_failure_is_the_last(database: Database) -> None:
+    """After the first two the entry waits again, after the third it has failed for good."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office = factories.tenant(session)
+        factories.queue_entry(session, agent_id=office.agent_id, user_id=office.user_id)
+        for attempt, status in [(1, "pending"), (2, "pending"), (3, "failed")]:
+            (entry,) = queue.claim_batch(session, clock, workspace_id=office.workspace_id)
+            assert (entry.status, entry.attempt_count) == ("executing", attempt)
+            queue.fail_entry(session, workspace_id=office.workspace_id, entry_id=entry.id)
+            session.expire_all()
+            assert entry.status == status
+        assert queue.claim_batch(session, clock, workspace_id=office.workspace_id) == []
+
+
 def test_a_batch_has_ten_entries_at_most(database: Database) -> None:
     """Also where more wait, and where more are asked for."""
     clock = ManualClock(NOW)
