@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-recorder bench-public bench-api bench-faults changelog
+	bench-compare bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench-api: install ## requests a second and latencies of one worker under 16 cli
 
 bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),40) $(KEEP)
+
+bench-properties: install ## whether each property of the backend notices a fault in what it calls (SEED, KEEP=--keep)
+	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)

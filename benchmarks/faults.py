@@ -4,7 +4,9 @@ How many faults the backend's tests notice: `make bench-faults`.
 Two kinds of faults, one at a time: those of `subjects/faults/by_hand.toml`, which a person wrote down, and a
 seeded sample of what the operators of `fault_sites.py` can do to the product's code. Faults that change
 nothing anybody could see are listed in `subjects/faults/equivalent.toml`, each with its reason, and left out.
-Then each property that noticed none of these is asked about further faults in the functions it calls.
+
+With `--properties` each property is asked alone, about one fault after another in the functions that it
+calls, those first that few other tests call, until it notices one: `make bench-properties`.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ NOT_OF_THE_PRODUCT = "tests/unit/test_documents.py"
 NUMBERS = "tests/unit/test_numbers.py"
 SCHEMA_TESTS = ("tests/unit/db/test_migrate.py", "tests/property_tests/database")
 BY_HAND = "by hand"
-MOST_ROUNDS = 12
+MOST_ROUNDS = 8
 """Faults that a property is asked about before it counts as one that notices nothing."""
 ASKED_PERCENT = 95.0
 MOST_CPU_S = 15.0
@@ -111,19 +113,19 @@ def main() -> int:
     ]
     equivalent = load_equivalent()
     _require_current(equivalent, modules)
-    faults = load_by_hand(arguments.service)
-    for service in arguments.service:
-        faults += sample([m for m in modules if m.service == service], arguments.sample, arguments.seed)
+    faults = [] if arguments.properties else load_by_hand(arguments.service)
+    for service in [] if arguments.properties else arguments.service:
+        own = [module for module in modules if module.service == service]
+        faults += sample(own, arguments.sample, arguments.seed)
     faults = [
         fault for fault in {fault.key: fault for fault in faults}.values() if fault.key not in equivalent
     ]
     run = Run(
         faults=faults, modules=modules, equivalent=equivalent, seed=arguments.seed, n_jobs=arguments.jobs
     )
-    run.inject()
     if arguments.properties:
-        run.ask_properties()
-    return run.report(is_kept=arguments.keep, command=_command(arguments))
+        return run.ask_properties(is_kept=arguments.keep)
+    return run.inject(arguments.sample, is_kept=arguments.keep)
 
 
 def _arguments() -> argparse.Namespace:
@@ -132,15 +134,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of the properties")
     parser.add_argument("--sample", type=int, default=60, help="generated faults of a service")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--no-properties", dest="properties", action="store_false", help="ask no properties")
+    parser.add_argument("--properties", action="store_true", help="ask each property instead of all tests")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
     arguments = parser.parse_args()
     arguments.service = arguments.service or list(SERVICES)
     return arguments
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    return f"make bench-faults SEED={arguments.seed} SAMPLE={arguments.sample} KEEP=--keep"
 
 
 def load_by_hand(services: Sequence[str]) -> list[Fault]:
@@ -235,10 +233,9 @@ class Run:
         self._map = self._load_map()
         self._verdicts: dict[Key, Verdict] = {}
         self._noticing: Counter[str] = Counter()
-        self._silent: list[str] | None = None
 
-    def inject(self) -> None:
-        """Run the tests against every fault."""
+    def inject(self, sample_size: int, *, is_kept: bool) -> int:
+        """Run the tests against every fault, and report; 1 if a service falls short."""
         running = [fault for fault in self._faults if self._fits_running(fault)]
         self._warm([(fault, self._callers(fault)) for fault in running])
         fresh = [fault for fault in self._faults if self._needs_fresh(fault)]
@@ -248,46 +245,45 @@ class Run:
             tasks.append((_fresh_task(fault, self._limited(tests), self._seed), WALL_S))
         sys.stderr.write(f"\n{len(fresh)} need a process of their own\n")
         run_in_copies(tasks, self._n_jobs, lambda i, answer: self._judge(fresh[i], answer))
-
-    def ask_properties(self) -> None:
-        """Ask each property that noticed nothing yet about faults in the functions that it calls."""
-        chance = random.Random(self._seed)
-        waiting = {
-            nodeid: faults
-            for nodeid in self._map.properties
-            if not self._noticing[nodeid] and (faults := self._faults_for(nodeid, chance))
-        }
-        known = {function.split("/")[0] for function in self._map.callers} & {
-            m.service for m in self._modules
-        }
-        unasked = [
-            nodeid
-            for nodeid in self._map.properties
-            if not self._noticing[nodeid] and nodeid not in waiting and nodeid.split("/")[2] in known
-        ]
-        for _ in range(MOST_ROUNDS):
-            questions = [(faults.pop(0), [nodeid]) for nodeid, faults in waiting.items() if faults]
-            if not questions:
-                break
-            self._warm(questions, is_counted=False)
-            waiting = {nodeid: faults for nodeid, faults in waiting.items() if not self._noticing[nodeid]}
-        self._silent = sorted([*waiting, *unasked])
-
-    def report(self, *, is_kept: bool, command: str) -> int:
-        """Print the figures, keep them if asked to; 1 if something falls short."""
         scores: dict[str, Score] = defaultdict(Score)
         hand: dict[str, Score] = defaultdict(Score)
         for fault in self._faults:
             for by in (scores, hand) if fault.operator == BY_HAND else (scores,):
                 score = by[fault.service]
                 (score.noticed if self._verdicts[fault.key].is_noticed else score.unnoticed).append(fault)
-        text = self._render(scores, hand)
-        if is_kept:
-            save("faults", command, self._figures(scores), text)
-        else:
-            sys.stdout.write(f"{text}\n")
-        is_short = any(score.percent < ASKED_PERCENT for score in scores.values()) or bool(self._silent)
-        return 1 if is_short else 0
+        command = f"make bench-faults SEED={self._seed} SAMPLE={sample_size} KEEP=--keep"
+        _tell("faults", command, self._figures(scores), self._render(scores, hand), is_kept=is_kept)
+        return int(any(score.percent < ASKED_PERCENT for score in scores.values()))
+
+    def ask_properties(self, *, is_kept: bool) -> int:
+        """Ask each property about faults in the functions that it calls, and report; 1 if one is silent."""
+        chance = random.Random(self._seed)
+        services = {module.service for module in self._modules}
+        asked = {
+            nodeid: self._faults_for(nodeid, chance)
+            for nodeid in self._map.properties
+            if nodeid.split("/")[2] in services or len(services) == len(SERVICES)
+        }
+        rounds: dict[str, int] = {}
+        for number in range(1, MOST_ROUNDS + 1):
+            open_ = [
+                nodeid for nodeid in asked if not self._noticing[nodeid] and len(asked[nodeid]) >= number
+            ]
+            self._warm([(asked[nodeid][number - 1], [nodeid]) for nodeid in open_], is_counted=False)
+            rounds |= {nodeid: number for nodeid in open_ if self._noticing[nodeid]}
+        silent = sorted(asked.keys() - rounds.keys())
+        figures = {"seed": self._seed, "noticed_fault_number": rounds, "noticed_none": silent}
+        at_once = sum(number == 1 for number in rounds.values())
+        names = "".join(f"\n- `{nodeid}`, asked about {len(asked[nodeid])}" for nodeid in silent)
+        text = (
+            f"{len(rounds)} of {len(asked)} properties noticed a fault in the functions they call, {at_once} "
+            f"of them the first they were asked about; at most {MOST_ROUNDS} were tried, seed {self._seed}."
+            f"{chr(10) * 2}Noticed none:{chr(10)}{names}"
+        )
+        text = text if silent else text.partition("\n\n")[0]
+        command = f"make bench-properties SEED={self._seed} KEEP=--keep"
+        _tell("noticing_properties", command, figures, text, is_kept=is_kept)
+        return int(bool(silent))
 
     def _load_map(self) -> Map:
         """Return which tests call what: from the last run, but for the files of tests that changed since."""
@@ -414,22 +410,11 @@ class Run:
         n = sum(score.n for score in scores.values())
         n_noticed = sum(len(score.noticed) for score in scores.values())
         parts.append(f"All: {n_noticed} of {n} noticed, seed {self._seed}.")
-        if self._silent is not None:
-            parts.append(self._render_properties(self._silent))
         unnoticed = [fault for score in scores.values() for fault in score.unnoticed]
         if unnoticed:
             parts.append("Not noticed:")
             parts += [f"`{f.path}:{f.line}` {f.operator}\n\n```diff\n{f.difference}\n```" for f in unnoticed]
         return "\n\n".join(parts)
-
-    def _render_properties(self, silent: Sequence[str]) -> str:
-        services = {module.service for module in self._modules}
-        n_noticing = sum(1 for nodeid in self._map.properties if self._noticing[nodeid])
-        names = "".join(f"\n- `{nodeid}`" for nodeid in silent)
-        return (
-            f"Properties: {n_noticing} noticed at least one fault of {', '.join(sorted(services))}; "
-            f"asked about up to {MOST_ROUNDS} more, {len(silent)} noticed none.{names}"
-        )
 
     def _figures(self, scores: dict[str, Score]) -> dict[str, object]:
         return {
@@ -455,9 +440,15 @@ class Run:
                 }
                 for fault in self._faults
             ],
-            "properties_that_noticed_none": self._silent,
             "known_to_change_nothing": len(self._equivalent),
         }
+
+
+def _tell(name: str, command: str, figures: object, text: str, *, is_kept: bool) -> None:
+    if is_kept:
+        save(name, command, figures, text)
+    else:
+        sys.stdout.write(f"{text}\n")
 
 
 def _digests(paths: Iterable[Path]) -> dict[str, str]:
