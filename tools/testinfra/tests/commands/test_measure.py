@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.strategies import a_baseline
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import load_session
 
 if TYPE_CHECKING:
@@ -161,6 +164,17 @@ def test_repeats_are_the_same_work_and_plain_tests_run_once(project: Project) ->
     assert (project.root / "plain.txt").read_text() == "ran\n"
 
 
+@pytest.mark.integration
+def test_the_time_left_comes_from_the_baseline(project: Project) -> None:
+    """Before any test of this session has ended, it is what the baseline says of the profile."""
+    project.write(test_a=MIXED)
+    (project.root / "pyproject.toml").write_text("[tool.testinfra]\nrepeats = 1\n", encoding="utf-8")
+    save_baseline(project.root / "performance_baseline.json", a_baseline({"test_a.py::test_free": 1e6}))
+    _, err = project.measure("--profile", "local=10")
+    first = next(line for line in err.splitlines() if "0 of 3 tests" in line)
+    assert re.search(r"about \d+ min( \d+ s)? left", first), err
+
+
 def test_the_profile_decides_what_is_ci(project: Project) -> None:
     """The machine's own variables do not leak into a local profile, and the CI profile sets one."""
     project.write(
@@ -246,6 +260,16 @@ class TestCannotRun:
         )
         _, err = project.measure("--profile", "p=10", status=3)
         assert "nothing was measured" in err
+
+    def test_properties_that_the_project_deselects_are_asked_about(self, project: Project) -> None:
+        """An `-m` in its own options leaves nothing to measure: how many tests, and where to look."""
+        project.write(test_a=MIXED.replace("@given", "@pytest.mark.property\n    @given"))
+        (project.root / "pytest.ini").write_text(
+            '[pytest]\naddopts = -m "not property"\nmarkers = property\n'
+        )
+        _, err = project.measure("--profile", "p=10", status=3)
+        assert "2 tests were deselected: does the project's own -m or -k leave the properties out?" in err
+        assert len(project.document("--profile", "p=10", "--", "-m", "property")["measured"]) == 2
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

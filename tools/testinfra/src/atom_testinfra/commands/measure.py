@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.core.errors import ConfigError, InfraError
 from atom_testinfra.core.measurement import Outcome, PinPolicy
 from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
@@ -21,6 +21,7 @@ from atom_testinfra.measuring.child import GRACE_S
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.reports.progress import Forecast, choose_progress
+from atom_testinfra.storage.baseline import load_baseline
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.runs import (
     list_sessions,
@@ -73,7 +74,8 @@ def command(**options: Any) -> int:
         save_spec(spec, project.runs)
     provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
-    progress = choose_progress(Forecast([name for _, name in spec.cells()], _known(earlier)), spec.repeats_of)
+    known = _known_from(project.baseline) | _known(earlier)
+    progress = choose_progress(Forecast([name for _, name in spec.cells()], known), spec.repeats_of)
     session = Session(
         spec, folder=project.rootdir, runs=project.runs, provenance=provenance, observer=progress
     )
@@ -153,6 +155,18 @@ def _runs_of(project: Project, session_id: str) -> list[Run]:
     return [run for path in paths if (run := load_run(path)).collected is not None]
 
 
+def _known_from(baseline: Path) -> dict[tuple[str, str], float]:
+    try:
+        properties = load_baseline(baseline).properties
+    except InfraError:
+        return {}  # a file without times is no hindrance to taking some
+    return {
+        (profile, nodeid): cost.duration_s
+        for nodeid, measured in properties.items()
+        for profile, cost in measured.profiles.items()
+    }
+
+
 def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
     return {
         (run.header.profile, record.nodeid): record.setup.wall_s + record.call.wall_s + record.teardown.wall_s
@@ -172,11 +186,14 @@ def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dic
         from atom_testinfra.reports.measured import print_summary
 
         print_summary(summary, Console(), n_shown=options["top"])
-    return _status(summary)
+    return _status(summary, runs)
 
 
-def _status(summary: Summary) -> ExitStatus:
+def _status(summary: Summary, runs: list[Run]) -> ExitStatus:
     if not summary.measured:
-        click.echo("nothing was measured: no property passed", err=True)
+        n = max((run.collected.n_deselected for run in runs if run.collected is not None), default=0)
+        options = "does the project's own -m or -k leave the properties out?"
+        hint = f"; {n} tests were deselected: {options}" if n else ""
+        click.echo(f"nothing was measured: no property passed{hint}", err=True)
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if summary.failed else ExitStatus.OK

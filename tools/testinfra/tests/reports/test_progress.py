@@ -1,0 +1,89 @@
+"""How far a session has come: what is expected, and what is said where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from made_runs import make_record
+
+from atom_testinfra.reports.progress import (
+    LINE_EVERY_S,
+    Forecast,
+    LineProgress,
+    choose_progress,
+    describe_seconds,
+    shorten,
+)
+
+NODEIDS = [f"t.py::test_{i}" for i in range(4)]
+
+
+def began(known: dict[tuple[str, str], float], *cells: str) -> Forecast:
+    """Return the forecast of a session whose first run has collected its tests."""
+    forecast = Forecast(list(cells), known)
+    forecast.begin(cells[0])
+    forecast.collected(NODEIDS)
+    return forecast
+
+
+class TestForecast:
+    """A test takes what it took the last time, one never seen the average of those that have ended."""
+
+    def test_nothing_is_said_while_nothing_is_known(self) -> None:
+        """No time is better than an invented one."""
+        assert began({}, "local").seconds_left() is None
+
+    def test_the_last_time_is_expected_again(self) -> None:
+        """From the baseline, before any test has ended; later runs of the session count too."""
+        known = {("local", nodeid): 2.0 for nodeid in NODEIDS} | {("ci", nodeid): 0.5 for nodeid in NODEIDS}
+        forecast = began(known, "local", "ci", "local")
+        assert forecast.seconds_left() == 8.0 + 2.0 + 8.0
+
+    def test_what_has_ended_counts_no_more(self) -> None:
+        """And says how long those that were never seen may take."""
+        forecast = began({}, "local", "local")
+        forecast.measured(NODEIDS[0], 3.0)
+        assert (forecast.n_done, forecast.n_tests, forecast.current) == (1, 4, NODEIDS[1])
+        assert forecast.seconds_left() == 3 * 3.0 + 4 * 3.0
+
+
+class TestWithoutATerminal:
+    """A line when a run begins and every few seconds, never a bar."""
+
+    def test_a_line_every_few_seconds(self) -> None:
+        """Tests done and left, and the time that is expected; no line twice."""
+        now = [0.0]
+        stream = io.StringIO()
+        progress = LineProgress(Forecast(["p"], {}), lambda _: 2, stream, clock=lambda: now[0])
+        progress.begin(1, "p")
+        progress.collected(NODEIDS)
+        for i, nodeid in enumerate(NODEIDS):
+            now[0] = i * LINE_EVERY_S / 2
+            progress.measured(make_record(nodeid))
+            progress.tick()
+        progress.close()
+        assert stream.getvalue().splitlines() == [
+            "measuring p 2/2: 0 of 0 tests",
+            "measuring p 2/2: 0 of 4 tests",
+            "measuring p 2/2: 3 of 4 tests, about 2 s left",
+        ]
+
+    def test_it_is_chosen_where_stderr_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """As in CI."""
+        assert isinstance(choose_progress(Forecast([], {}), lambda _: 1), LineProgress)
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_durations_read_as_a_person_says_them(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert describe_seconds(seconds) == text
+
+
+def test_a_long_node_id_keeps_its_end() -> None:
+    """There it differs from the others."""
+    assert shorten("tests/test_a.py::test_x", 10) == "…y::test_x"
+    assert shorten("t.py::test", 10) == "t.py::test"
