@@ -33,7 +33,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("nightly", parent=settings.get_profile("unhurried"), max_examples=100_000)
+settings.register_profile("nightly", parent=settings.get_profile("unhurried"), max_examples=40_000)
 settings.load_profile("unhurried")
 
 

@@ -1,7 +1,7 @@
 """
 Baselines as nobody should write them: an error or a correct answer, never a traceback, never a false verdict.
 
-`make test-nightly` tries 100,000 of each.
+`make test-nightly` tries 40,000 of each of the three kinds.
 """
 
 from __future__ import annotations

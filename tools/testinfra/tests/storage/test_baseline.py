@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -218,7 +219,7 @@ class TestSave:
 
 
 SAVER = """
-import sys
+import os, sys
 from pathlib import Path
 sys.path.insert(0, ".")
 from atom_testinfra.storage.baseline import save_baseline
@@ -230,28 +231,38 @@ def save(times):
         save_baseline(path, baselines[n % 2])
 """
 
+SAVERS = f"""{SAVER}
+for line in sys.stdin:
+    saver = os.fork()
+    if saver == 0:
+        save(1)
+        print(os.getpid(), flush=True)
+        save(10**6)
+    os.waitpid(saver, 0)
+    print("ended", flush=True)
+"""
+"""Forks a process that saves again and again for each line it reads: the imports are paid for once."""
+
 
 def kill_while_saving(path: Path, times: int) -> int:
     """Kill a process that saves again and again, at moments spread over a save; return how often mid-save."""
     n_unfinished = 0
-    while times:
-        script = f"{SAVER}\nsave(1); print('go', flush=True); save(10**6)"
-        saver = subprocess.Popen(
-            [sys.executable, "-c", script, os.fspath(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert saver.stdout is not None
-        assert saver.stdout.readline() == "go\n"
-        delay_s = 0.003 * (times % 10) + 0.0003 * (times % 7)
-        with pytest.raises(subprocess.TimeoutExpired):
-            saver.wait(delay_s)
-        saver.send_signal(signal.SIGKILL)
-        saver.wait()
-        saver.stdout.close()
-        n_unfinished += sum(p.name.endswith(".unfinished") for p in path.parent.iterdir())
-        baseline = load_baseline(path)
-        assert check(baseline)[1] == []
-        assert len(baseline.properties) == 200
-        times -= 1
+    command = [sys.executable, "-c", SAVERS, os.fspath(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as savers:
+        assert savers.stdin is not None
+        assert savers.stdout is not None
+        for i in range(times):
+            savers.stdin.write(b"\n")
+            saver = int(savers.stdout.readline())
+            # Until then, or until the saver ends by itself, which it must not.
+            assert select.select([savers.stdout], [], [], 0.003 * (i % 10) + 0.0003 * (i % 7))[0] == []
+            os.kill(saver, signal.SIGKILL)
+            assert savers.stdout.readline() == b"ended\n"
+            n_unfinished += sum(p.name.endswith(".unfinished") for p in path.parent.iterdir())
+            baseline = load_baseline(path)
+            assert check(baseline)[1] == []
+            assert len(baseline.properties) == 200
+        savers.stdin.close()
     return n_unfinished
 
 
