@@ -160,6 +160,7 @@ class TestSides:
         assert compare("a", "b") == 0
         assert "profile ci" in capsys.readouterr().out
         assert compare("a", "b", "--profile", "local") == 3
+        assert "hint: measure the base with --repeats 5" in capsys.readouterr().err
 
     def test_the_local_profile_goes_before_others_that_have_enough_runs_too(
         self, project: Path, capsys: pytest.CaptureFixture[str]

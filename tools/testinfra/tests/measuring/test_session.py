@@ -81,3 +81,4 @@ def test_a_repeat_that_passes_the_budget_is_left_out_and_quicker_ones_are_made(
     )  # type: ignore[arg-type]  # nobody watches
     session.run()
     assert n_made == made
+    assert session.left_out == {profile: 3 - n for profile, n in made.items() if n < 3}

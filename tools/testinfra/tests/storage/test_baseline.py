@@ -76,6 +76,7 @@ class TestLoad:
             (in_property(n_examples=0), "no example was run"),
             (in_property(cpu_s=None), ".cpu_s"),
             (in_property(is_quick=True), "is_quick"),
+            (in_property(**{"is\n\x1b[31mquick": True}), r"unknown field `is\n\x1b[31mquick`"),
             (in_property(runs={"duration_s": [], "cpu_s": []}), ".runs.duration_s"),
             (in_property(runs={"duration_s": [1.0], "cpu_s": [1.0, 2.0]}), "different lengths"),
             (TEXT.replace(b'"notes": [', b'"notes": [],\n  "notes": ['), "'notes' stands twice"),

@@ -143,8 +143,19 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict
     _print(comparison, sides.profile, options)
     if comparison.n_compared == 0:
         _say("nothing could be compared: no test is the same on both sides with enough runs")
+        _say(f"hint: {_hint_of(comparison)}")
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if options["gate"] and comparison.is_slower else ExitStatus.OK
+
+
+def _hint_of(comparison: Comparison) -> str:
+    """Return what would make the sides comparable, by how many runs there are at most."""
+    n_base, n_new = (max(change.n_runs[i] for change in comparison.changes) for i in (0, 1))
+    if n_base < MIN_BASE_RUNS:
+        return f"measure the base with --repeats {MIN_BASE_RUNS} or more"
+    if n_new < MIN_NEW_RUNS:
+        return f"measure again with --repeats {MIN_NEW_RUNS} or more"
+    return "the lines above say what is another on the two sides"
 
 
 def _choose_profile(project: Project, base: Recording, new: Recording, chosen: str | None) -> str:

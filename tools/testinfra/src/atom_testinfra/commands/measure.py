@@ -90,6 +90,10 @@ def command(**options: Any) -> int:
         return 128 + stopped.signum
     finally:
         progress.close()
+    for profile, n in session.left_out.items():
+        wanted = spec.repeats_of(profile)
+        budget = f"the time budget of {spec.time_budget_s:g} s"
+        click.echo(f"{profile}: {wanted - n} of {wanted} runs, for more would have passed {budget}", err=True)
     return _conclude(session.runs, project, spec, options)
 
 
@@ -138,7 +142,8 @@ def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
         arguments=_pytest_arguments(project, list(options["pytest_arguments"])),
         keep_values=options["keep_values"],
         only_properties=options["only_properties"],
-        time_budget_s=options["time_budget"] or config.time_budget_s,
+        # Who asks for a number of repeats gets them.
+        time_budget_s=options["time_budget"] or (None if options["repeats"] else config.time_budget_s),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -67,6 +68,8 @@ class Session:
         self._provenance = provenance
         self._observer = observer
         self._parts: dict[tuple[int, str], list[Run]] = {}
+        self.left_out: Counter[str] = Counter()
+        """Repeats that the time budget had no room for, by profile."""
 
     def adopt(self, runs: list[Run]) -> None:
         """Take over what an earlier call of the same session has recorded."""
@@ -82,6 +85,7 @@ class Session:
         """Run what is still missing; repeats that the time budget has no room for are left out."""
         began = Clocks.wall()
         lasted: dict[str, float] = {}
+        self.left_out.clear()
         for repeat, profile in self._spec.cells():
             parts = self._parts.setdefault((repeat, profile), [])
             if is_complete(parts):
@@ -89,6 +93,7 @@ class Session:
             budget = self._spec.time_budget_s
             elapsed = Clocks.wall() - began
             if repeat and budget is not None and elapsed + lasted.get(profile, 0.0) > budget:
+                self.left_out[profile] += 1
                 continue  # a repeat of a quicker profile may still fit
             self._run_cell(repeat, profile, parts)
             lasted[profile] = Clocks.wall() - began - elapsed

@@ -53,11 +53,17 @@ def decode_value(decoder: msgspec.json.Decoder[T], value: msgspec.Raw, place: st
         message = str(exc)
         found = _PATH.search(message)
         inner = found.group(2) if found else ""
-        raise BaselineError(f"{name!r}: {place}{inner}: {_PATH.sub('', message)}", hint=RESTORE) from exc
+        told = _escape(f"{place}{inner}: {_PATH.sub('', message)}")
+        raise BaselineError(f"{name!r}: {told}", hint=RESTORE) from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise BaselineError(f"{name!r}: {place}: {exc}", hint=RESTORE) from exc
     except RecursionError as exc:
         raise BaselineError(f"{name!r}: {place} is nested too deeply", hint=RESTORE) from exc
+
+
+def _escape(message: str) -> str:
+    """Return a message on one line: it quotes keys as they stand in the file, whatever is in them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in message)
 
 
 def refuse_duplicate_keys(data: bytes, name: str) -> None:
