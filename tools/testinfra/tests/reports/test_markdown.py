@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,14 @@ from markdown_it.token import Token
 from samples import HOSTILE, make_baseline
 
 from atom_testinfra.reports.data import build_report
-from atom_testinfra.reports.markdown import SUMMARY_LIMIT, code, escape, render_markdown, render_table
+from atom_testinfra.reports.markdown import (
+    SUMMARY_LIMIT,
+    code,
+    escape,
+    prose,
+    render_markdown,
+    render_table,
+)
 from atom_testinfra.reports.tables import CellKind, Column, Table, visible
 
 parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -117,3 +126,17 @@ def test_long_node_ids_do_not_break_the_limit() -> None:
 
     assert len(text.encode()) <= SUMMARY_LIMIT
     assert "Cut to fit" in text
+
+
+@given(hostile_text)
+def test_a_sentence_reads_as_it_was_with_its_commands_as_code(text: str) -> None:
+    """Backticks in pairs make code and are gone; a name is no markup, in code or out of it."""
+    (paragraph,) = [token for token in parser.parse(f"Call {prose(text)} now") if token.type == "inline"]
+
+    read = re.sub("`([^`]+)`", r"\1", visible(text))
+    assert text_of(paragraph.children or []) == f"Call {read} now"
+
+
+def test_a_command_in_a_sentence_is_code() -> None:
+    """As its author wrote it, and not with backticks for everybody to see."""
+    assert prose("`testinfra verify --check` names | them") == "`testinfra verify --check` names \\| them"

@@ -17,7 +17,7 @@ from atom_testinfra.reports.expectations import (
     render_replaced_targets,
     render_test_types,
 )
-from atom_testinfra.reports.markdown import escape, render_table
+from atom_testinfra.reports.markdown import escape, prose, render_table
 from atom_testinfra.reports.reference import render_exit_codes, render_settings
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
@@ -113,7 +113,7 @@ def _summary(sources: Sources, arguments: Mapping[str, str]) -> str:
     sections = {section.id: section for section in sources.report().sections}
     if arguments["of"] not in sections:
         raise BlockError(f"no section {arguments['of']!r}; there are: {', '.join(sections)}")
-    return escape(sections[arguments["of"]].summary)
+    return prose(sections[arguments["of"]].summary)
 
 
 def _value(sources: Sources, arguments: Mapping[str, str]) -> str:

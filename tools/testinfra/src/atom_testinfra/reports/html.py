@@ -14,7 +14,14 @@ import msgspec
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.reports import numbers, plots
 from atom_testinfra.reports.rows import PART_MEANINGS, PART_TITLES, PARTS, PropertyRow
-from atom_testinfra.reports.tables import VERDICT_SIGNS, VERDICT_WORDS, verdict_key, visible, write_cell
+from atom_testinfra.reports.tables import (
+    VERDICT_SIGNS,
+    VERDICT_WORDS,
+    split_code,
+    verdict_key,
+    visible,
+    write_cell,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,7 +35,6 @@ HINT = "install it with `pip install 'atom-testinfra[report]'`"
 NUMBERS = ("duration_s", *[f"{part}_s" for part in PARTS], "seconds_per_example", "cpu_s")
 COUNTS = ("n_examples", "max_examples")
 OPTIONAL = ("predicted_s", "spread")
-CODE = re.compile(r"`([^`]+)`")
 UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|µs)(?!\w))")
 MAY_BREAK = re.compile(r"::|[/_]")
 
@@ -121,8 +127,10 @@ def prose(text: str) -> Markup:
     """Return a sentence as markup: what stands between backticks is code, and a figure keeps its unit."""
     from markupsafe import Markup, escape
 
-    joined = UNIT.sub("\N{NO-BREAK SPACE}", visible(text))
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(joined))))  # noqa: S704 (escaped here)
+    pieces = [escape(piece) for piece in split_code(UNIT.sub("\N{NO-BREAK SPACE}", visible(text)))]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 else piece for place, piece in enumerate(pieces)
+    )
 
 
 def breakable(nodeid: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from atom_testinfra.reports.tables import CellKind, Table, visible, write_cell
+from atom_testinfra.reports.tables import CellKind, Table, split_code, visible, write_cell
 
 if TYPE_CHECKING:
     from atom_testinfra.reports.data import ReportData, Section
@@ -43,6 +43,12 @@ def code(text: str) -> str:
     return (
         "<code>" + "".join(c if c.isalnum() or c in " ./:-=,'" else f"&#{ord(c)};" for c in text) + "</code>"
     )
+
+
+def prose(text: str) -> str:
+    """Return a sentence in which what stands between backticks is code, and nothing else is markup."""
+    pieces = enumerate(split_code(text))
+    return "".join(code(piece) if place % 2 else escape(piece) for place, piece in pieces)
 
 
 def render_table(table: Table, *, max_rows: int = MAX_ROWS) -> str:
@@ -86,7 +92,7 @@ def render_markdown(report: ReportData, *, limit: int = SUMMARY_LIMIT) -> str:
 
 def _shortest(report: ReportData) -> str:
     return (
-        f"### Property tests\n\n{escape(report.targets.summary)}\n\n"
+        f"### Property tests\n\n{prose(report.targets.summary)}\n\n"
         "**Cut to fit into the job summary:** everything else. `testinfra report` shows it.\n"
     )
 
@@ -94,7 +100,7 @@ def _shortest(report: ReportData) -> str:
 def _render(report: ReportData, max_rows: dict[str, int], cut: list[str]) -> str:
     parts = ["### Property tests"]
     if report.warning is not None:
-        parts.append(f"**{escape(report.warning)}**")
+        parts.append(f"**{prose(report.warning)}**")
     if cut:
         sections = "; ".join(escape(title) for title in cut)
         parts.append(f"**Cut to fit into the job summary:** {sections}. `testinfra report` shows all of it.")
@@ -105,9 +111,9 @@ def _render(report: ReportData, max_rows: dict[str, int], cut: list[str]) -> str
 
 
 def _section(section: Section, max_rows: int) -> list[str]:
-    body = [escape(section.summary)]
+    body = [prose(section.summary)]
     if max_rows:
-        body += ["\n".join(f"- {escape(note)}" for note in section.notes)] if section.notes else []
+        body += ["\n".join(f"- {prose(note)}" for note in section.notes)] if section.notes else []
         body += [render_table(table, max_rows=max_rows) for table in section.tables() if table.rows]
     if section.id == "targets":
         return [*body]

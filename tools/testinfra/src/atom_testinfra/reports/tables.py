@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from msgspec import Struct
@@ -103,6 +104,7 @@ def write_cell(kind: CellKind, value: Cell) -> str:
             return numbers.ratio(value)
 
 
+_CODE = re.compile(r"`([^`]+)`")
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _INVISIBLE = (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
 _VISIBLE = _CONTROL | {code: f"\\u{code:04x}" for code in _INVISIBLE}
@@ -111,6 +113,11 @@ _VISIBLE = _CONTROL | {code: f"\\u{code:04x}" for code in _INVISIBLE}
 def visible(text: str) -> str:
     """Return text with characters that would steer a terminal or turn the reading direction written out."""
     return text.translate(_VISIBLE)
+
+
+def split_code(text: str) -> list[str]:
+    """Return the pieces of a sentence, by turns text and what stands between backticks."""
+    return _CODE.split(text)
 
 
 def shorten_nodeid(nodeid: str, width: int) -> str:
