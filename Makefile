@@ -119,6 +119,9 @@ bench-overhead: install ## what recording costs, in instructions under valgrind,
 bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
 
+bench-episodes: install ## an episode of 10,000 messages
+	$(BIN)/python benchmarks/episodes.py
+
 bench-api: install ## requests a second and latencies of one worker under 16 clients
 	$(BIN)/python benchmarks/api.py
 

@@ -36,7 +36,7 @@ def world_of(database: Database) -> Iterator[World]:
         yield world
 
 
-@settings(scaled(0.5))
+@settings(scaled(0.3))
 @given(data=st.data())
 def test_a_valid_request_is_answered_as_documented(
     database: Database, contract: Contract, data: st.DataObject
@@ -47,7 +47,7 @@ def test_a_valid_request_is_answered_as_documented(
         contract.call(case, world.mine.secrets[ApiKeyScope.ADMIN])
 
 
-@settings(scaled(0.5))
+@settings(scaled(0.3))
 @given(data=st.data())
 def test_an_invalid_request_is_refused_and_nothing_is_written(
     database: Database, contract: Contract, data: st.DataObject
@@ -62,7 +62,7 @@ def test_an_invalid_request_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("tag", TAGS)
-@settings(scaled(0.1))
+@settings(scaled(0.08))
 @given(data=st.data())
 def test_nothing_of_another_workspace_is_shown_or_changed(
     database: Database, contract: Contract, data: st.DataObject, tag: str
@@ -99,7 +99,7 @@ def test_no_operation_answers_without_a_key(
         assert database.snapshot() == before
 
 
-@settings(scaled(0.5))
+@settings(scaled(0.3))
 @given(data=st.data())
 def test_a_key_that_reads_changes_nothing_but_the_log_of_what_it_read(
     database: Database, contract: Contract, data: st.DataObject
