@@ -226,3 +226,14 @@ def test_health_needs_no_key(api: Api) -> None:
         "database": api.database.dialect,
         "migration": migrate.head(),
     }
+
+
+@pytest.mark.parametrize(
+    "blank", [" ", "\t\n", "\x1c", "\x1f", "\x85", "\u2003", "\ufeff", " \ufeff"], ids=ascii
+)
+def test_what_is_blank_to_anybody_is_blank(api: Api, blank: str) -> None:
+    """A name of spaces alone is refused by the document's pattern, whatever kind of spaces."""
+    admin = api.caller(api.workspace())
+    problem = admin.refused(422, "POST", "/v1/keys", {"name": blank})
+    assert [error["field"] for error in problem["errors"]] == ["body.name"]
+    admin.ok("POST", "/v1/keys", {"name": f"{blank}a{blank}"})

@@ -13,6 +13,10 @@ from atom.kit.text import MAX_NAME
 from atom.web.schemas import WHOLE, Answer, Moment, Name, Request
 
 
+EMAIL = r"^[^@\s\u001c-\u001f\u0085\ufeff]+@[^@\s\u001c-\u001f\u0085\ufeff]+$"
+"""Something on both sides of an at sign, and no space of any kind; that it exists shows when it is written to."""
+
+
 class KeyRequest(Request):
     """A key to make."""
 
@@ -41,7 +45,7 @@ class NewKeyResponse(KeyResponse):
 class UserRequest(Request):
     """A user to write down."""
 
-    email: str = Field(max_length=MAX_NAME, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ada@example.org"])
+    email: str = Field(max_length=MAX_NAME, pattern=EMAIL, examples=["ada@example.org"])
     role: UserRole = UserRole.MEMBER
     specialty: Name | None = Field(
         None, description="the category of agents whose corrections count at once", examples=["finance"]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from atom.kit.pagination import IdPage, Page
 
 ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-NOT_BLANK = r"\S"
+NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff]"
+"""A character that is no space to anybody: Python, Rust and ECMAScript, which JSON Schema means, disagree."""
 MAX_CURSOR = 200
 
 DATE_TEXT = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
