@@ -12,9 +12,8 @@ from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.text import MAX_NAME
 from atom.web.schemas import WHOLE, Answer, Moment, Name, Request
 
-
 EMAIL = r"^[^@\s\u001c-\u001f\u0085\ufeff]+@[^@\s\u001c-\u001f\u0085\ufeff]+$"
-"""Something on both sides of an at sign, and no space of any kind; that it exists shows when it is written to."""
+"""Something on both sides of an at sign, and no space of any kind; whether it exists shows a letter to it."""
 
 
 class KeyRequest(Request):
