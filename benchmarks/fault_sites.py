@@ -151,9 +151,9 @@ class Module:
 
 def changed_lines(before: str, after: str) -> tuple[str, str]:
     """Return the lines that two sources do not share, stripped."""
-    lines = list(difflib.ndiff(before.splitlines(), after.splitlines()))
-    old = "\n".join(line[2:].strip() for line in lines if line.startswith("- "))
-    new = "\n".join(line[2:].strip() for line in lines if line.startswith("+ "))
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+    old = "\n".join(line[1:].strip() for line in lines if line.startswith("-"))
+    new = "\n".join(line[1:].strip() for line in lines if line.startswith("+"))
     return old, new
 
 

@@ -489,7 +489,7 @@ def _warm_task(
 
             def note(i: int, answer: Answer | None) -> None:
                 verdicts[i] = answer
-                is_noticed = answer is None or answer["is_noticed"]
+                is_noticed = answer is None or answer.get("is_noticed") or answer.get("is_unfit")
                 os.write(progress, ("." if is_noticed else _unnoticed(*questions[i])).encode())
 
             tasks = [(lambda question=question: put(*question), WALL_S) for question in questions]
