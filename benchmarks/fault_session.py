@@ -286,6 +286,7 @@ class Product:
 
     def __init__(self) -> None:
         self._functions: dict[tuple[str, str], list[FunctionType]] = {}
+        gc.unfreeze()  # the plugin hides from the collector, and so from us, what was imported
         for found in gc.get_objects():
             if type(found) is FunctionType and found.__code__.co_filename.startswith(str(PRODUCT)):
                 place = (found.__code__.co_filename, found.__code__.co_qualname)
