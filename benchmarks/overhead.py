@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from evidence import ROOT, save, table
@@ -111,15 +112,20 @@ def _count_suite(python: Path, folder: Path, suite: str) -> dict[str, int]:
     (tests / "test_suite.py").write_text(source)
     (tests / "blank.py").write_text("")
     (tests / "pytest.ini").write_text("[pytest]\n")
-    counts = {}
-    for i, (way, options) in enumerate(WAYS.items()):
+
+    def count(numbered: tuple[int, tuple[str, str]]) -> int:
+        i, (way, options) = numbered
         out = folder / f"{tests.name}-{i}"
-        pytest = f"-m pytest -q -p no:cacheprovider {plugins} {options.format(out=out)}".split()
+        start = [str(python), *f"-m pytest -q -p no:cacheprovider {plugins}".split()]
         sys.stderr.write(f"{suite}: {way}\n")
-        warm = f"-m pytest -q -p no:cacheprovider {plugins} {options.format(out=f'{out}-warm')}".split()
-        _run([str(python), *warm], tests)  # compiles what is to be compiled, which is not to be counted
-        counts[way] = _count([str(python), *pytest], tests, folder / "cachegrind")
-    return counts
+        _run(
+            [*start, *options.format(out=f"{out}-warm").split()], tests
+        )  # compiles, which is not to be counted
+        return _count([*start, *options.format(out=out).split()], tests, folder / f"{out.name}-cachegrind")
+
+    # Instructions are the same however busy the machine is: one way for each core.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(WAYS, pool.map(count, enumerate(WAYS.items())), strict=True))
 
 
 def _count(command: list[str], cwd: Path, out: Path) -> int:
@@ -140,7 +146,15 @@ def _run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
         "PYTHONHASHSEED": "0",
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return done

@@ -88,9 +88,8 @@ SUBJECTS = {
     "zarr": Subject(
         version="3.1.6",
         needs=["pytest-asyncio", "pytest-accept", "numpydoc", "tomlkit", "pytest-benchmark", "uv"],
-        arguments=["tests/test_properties.py", "tests/test_store/test_stateful.py", "tests/test_indexing.py"],
-        n_examples=50,
-        about="numpy arrays, state machines, asyncio, own profiles",
+        arguments=["tests/test_properties.py", "tests/test_store/test_memory.py"],
+        about="numpy arrays, asyncio, its own profiles",
     ),
 }
 
@@ -145,6 +144,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
 
