@@ -90,3 +90,17 @@ def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
         """
     )
     subject.pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_a_suite_without_hypothesis_pays_for_no_import(subject: Subject, by_name: ByName) -> None:
+    """Neither Hypothesis nor what the tool's own commands work with is imported by the recorder."""
+    run = subject.record(
+        test_x="""
+        import sys
+
+        def test_modules():
+            heavy = {"hypothesis", "msgspec", "click", "rich", "filelock", "atom_testinfra.core.measurement"}
+            assert heavy & set(sys.modules) == set()
+        """
+    )
+    assert by_name(run)["test_modules"].outcome is Outcome.PASSED
