@@ -131,18 +131,19 @@ def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
     phrase = HTTPStatus(exc.status_code).phrase
     headers = dict(exc.headers or {})
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods_of(request)) or headers["Allow"]
+        methods = _methods_of(request) or set(headers["Allow"].split(", "))
+        headers["Allow"] = ", ".join(sorted(methods))
     return problem(request.url.path, exc.status_code, phrase, str(exc.detail), headers=headers)
 
 
-def _methods_of(request: Request) -> list[str]:
+def _methods_of(request: Request) -> set[str]:
     """Return the methods documented for the path of a request: Starlette names those of one route alone."""
-    return sorted(
+    return {
         method.upper()
         for template, operations in request.app.openapi()["paths"].items()
         if re.fullmatch(PATH_PARAMETER.sub("[^/]+", template), request.url.path)
         for method in operations
-    )
+    }
 
 
 def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from atom.db.session import read_only_session_factory, unit_of_work
+from atom.db.session import BUSY_TIMEOUT_MS, read_only_session_factory, unit_of_work
 from atom.tables import agents, identity
 from tests import factories
 from tests.database import Database
@@ -134,3 +134,13 @@ def test_a_prepared_database_has_its_rows_each_time(database: Database) -> None:
             factories.workspace(session)
     with database.session() as session:
         assert n_workspaces(session) == 0
+
+
+def test_a_statement_waits_for_a_lock_equally_long_on_either_database(database: Database) -> None:
+    """The time-out is the connection's: a transaction that is rolled back does not take it along."""
+    query = "PRAGMA busy_timeout" if database.dialect == "sqlite" else "SHOW lock_timeout"
+    with database.clone() as clone, clone.engine.connect() as connection:
+        for _ in range(2):
+            found = str(connection.exec_driver_sql(query).scalar_one())
+            connection.rollback()
+            assert found in {f"{BUSY_TIMEOUT_MS}", f"{BUSY_TIMEOUT_MS // 1_000}s"}
