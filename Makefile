@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-recorder bench-public bench-api bench-faults bench-properties changelog
+	bench-compare bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-public: install ## measure public suites, held against Hypothesis's own st
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
+
+bench-prediction: install ## how well the cost of the CI run is predicted, on this suite and two public ones
+	$(BIN)/python benchmarks/prediction.py --keep
 
 bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
