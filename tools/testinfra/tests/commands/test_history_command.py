@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
+from atom_testinfra.core.history import History, Point, Source
 from atom_testinfra.core.measurement import Run
 from atom_testinfra.core.verification import complete
-from atom_testinfra.reports.history import sparkline
+from atom_testinfra.reports.history import render_histories, sparkline
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import prepare_folder, save_run
 
 FILE = "performance_baseline.json"
-NAMES = ["test_a.py::test_x[[red]1[/]]", "test_a.py::test_y"]
+NAMES = ["test_a.py::test_x[[red]1[/]\x1b[31m]", "test_a.py::test_y"]
+SHOWN = r"test_a.py::test_x[[red]1[/]\x1b[31m]"
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -94,10 +98,11 @@ def test_sessions_continue_the_history_and_count_once(
 
 
 def test_the_table_has_a_line_for_each_property(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Sparkline, latest cost and change fit 80 columns, and brackets stay brackets."""
+    """Sparkline, latest cost and change fit 80 columns; brackets stay brackets, and nothing steers."""
     assert main(["history"]) == 0
     captured = capsys.readouterr()
-    assert NAMES[0] in captured.out
+    assert SHOWN in captured.out
+    assert "\x1b" not in captured.out
     assert "2.00x" in captured.out
     assert "2.00x from 2026-01-07 on" in captured.out
     assert max(map(len, captured.out.splitlines())) <= 80
@@ -140,3 +145,16 @@ def test_sparkline_shows_ratios() -> None:
     assert sparkline([1, 2, 4, 8, 16, 32, 64, 128]) == "▁▂▃▄▅▆▇█"
     assert sparkline([1.0, 1.02, 0.99]) == "▄▄▄"
     assert sparkline([1, 100], is_plain=True) == "_@"
+
+
+def test_a_long_node_id_is_one_line_and_keeps_the_name() -> None:
+    """The path goes first; a line is a property."""
+    nodeid = "tests/property_tests/analytics/test_analytics_invariants.py::test_alert_fires_once"
+    point = Point(at=datetime(2026, 1, 1, tzinfo=UTC), source=Source.BASELINE, name="c0ffee", cost_us=10.0)
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(render_histories([History(nodeid=nodeid, points=[point])], width=80))
+
+    _, line = capture.get().splitlines()
+    assert "::test_alert_fires_once " in line
+    assert len(line) <= 80

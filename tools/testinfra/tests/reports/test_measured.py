@@ -23,3 +23,16 @@ def test_a_test_that_fails_alike_under_two_profiles_is_listed_once() -> None:
 
     assert f"  {nodeid} (local, ci): failed: failed" in stream.getvalue().splitlines()
     assert stream.getvalue().count(nodeid) == 1
+
+
+def test_node_ids_do_nothing_to_a_terminal() -> None:
+    """Control characters are shown as escapes, in the table, in the remarks and in the lists."""
+    hostile = "t.py::test_a[\x1b[31m\u202e]"
+    records = [make_record(hostile, problems=["odd"]), make_record(f"{hostile}b", outcome=Outcome.FAILED)]
+    stream = io.StringIO()
+    print_summary(summarise_session([make_run(records)], Targets()), Console(file=stream, width=80))
+
+    shown = stream.getvalue()
+    assert shown.count(r"test_a[\x1b[31m\u202e]") == 3
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown

@@ -78,4 +78,4 @@ def _print(histories: Sequence[History]) -> None:
     if len(histories) == 1:
         console.print(render_history(histories[0], is_plain=is_plain))
     else:
-        console.print(render_histories(histories, is_plain=is_plain))
+        console.print(render_histories(histories, width=console.width, is_plain=is_plain))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from atom_testinfra.core.comparison import ChangeVerdict
 from atom_testinfra.reports.numbers import micros
+from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,10 +30,10 @@ def render_comparison(comparison: Comparison, profile: str, *, show_all: bool = 
     """Return what changed, worst first, and what to make of it."""
     shown = [c for c in comparison.changes if show_all or c.verdict is not ChangeVerdict.OK]
     heading = f"{comparison.new} against {comparison.base}, profile {profile}, {comparison.threshold}"
-    parts: list[RenderableType] = [Text(heading, style="bold")]
+    parts: list[RenderableType] = [Text(visible(heading), style="bold")]
     if shown:
         parts.append(_table(shown))
-    parts += [Text(line) for line in _conclude(comparison)]
+    parts += [Text(visible(line)) for line in _conclude(comparison)]
     return Group(*parts)
 
 
@@ -44,9 +45,9 @@ def _table(changes: list[Change]) -> Table:
     table.add_column("now", justify="right", no_wrap=True)
     table.add_column("ratio", justify="right", no_wrap=True)
     for change in changes:
-        name = Text(change.nodeid)
+        name = Text(visible(change.nodeid))
         for line in _details(change):
-            name.append(f"\n{line}", style="dim")
+            name.append(f"\n{visible(line)}", style="dim")
         table.add_row(
             Text(change.verdict.value, style=STYLES.get(change.verdict, "")),
             name,

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atom_testinfra.reports.numbers import micros, ratio
+from atom_testinfra.reports.tables import shorten_nodeid, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 WIDTH = 24
+"""Points of a sparkline."""
+FIGURES_WIDTH = 20
+"""Latest cost and change, with the gaps before them."""
 
 
 def sparkline(values: Sequence[float], *, is_plain: bool = False) -> str:
@@ -30,8 +34,10 @@ def sparkline(values: Sequence[float], *, is_plain: bool = False) -> str:
     return "".join(bars[min(len(bars) - 1, int((value - low) / spread * len(bars)))] for value in logs)
 
 
-def render_histories(histories: Sequence[History], *, is_plain: bool = False) -> Table:
+def render_histories(histories: Sequence[History], *, width: int, is_plain: bool = False) -> Table:
     """Return a line for each property: its last points, the latest cost, and how that changed."""
+    n_points = max((len(history.points[-WIDTH:]) for history in histories), default=0)
+    room = max(20, width - n_points - FIGURES_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("test", overflow="fold", ratio=1)
     table.add_column("", no_wrap=True)
@@ -39,7 +45,7 @@ def render_histories(histories: Sequence[History], *, is_plain: bool = False) ->
     table.add_column("change", justify="right", no_wrap=True)
     for history in histories:
         costs = [point.cost_us for point in history.points[-WIDTH:]]
-        name = Text(history.nodeid)
+        name = Text(shorten_nodeid(visible(history.nodeid), room))
         for point in history.change_points:
             name.append(f"\n{_describe(point)}", style="bold")
         bars = Text(sparkline(costs, is_plain=is_plain))
@@ -56,10 +62,15 @@ def render_history(history: History, *, is_plain: bool = False) -> Group:
     table.add_column("", overflow="fold")
     for point in history.points:
         table.add_row(
-            f"{point.at:%Y-%m-%d %H:%M}", Text(point.name), micros(point.cost_us), Text(_remark(point))
+            f"{point.at:%Y-%m-%d %H:%M}",
+            Text(visible(point.name)),
+            micros(point.cost_us),
+            Text(_remark(point)),
         )
     costs = [point.cost_us for point in history.points[-WIDTH:]]
-    return Group(Text(history.nodeid, style="bold"), Text(sparkline(costs, is_plain=is_plain)), table)
+    return Group(
+        Text(visible(history.nodeid), style="bold"), Text(sparkline(costs, is_plain=is_plain)), table
+    )
 
 
 def _remark(point: Point) -> str:
@@ -69,4 +80,4 @@ def _remark(point: Point) -> str:
 
 
 def _describe(point: Point) -> str:
-    return f"{ratio(point.change)} from {point.at:%Y-%m-%d} on, {point.name}"
+    return f"{ratio(point.change)} from {point.at:%Y-%m-%d} on, {visible(point.name)}"

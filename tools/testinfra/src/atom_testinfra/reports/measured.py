@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.measurement import Kind
+from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,8 @@ def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -
         console.print("measured, but:")
         for test in noted:
             for problem in test.problems:
-                console.print(f"  {test.nodeid} ({test.profile}): {problem}", markup=False, soft_wrap=True)
+                line = visible(f"  {test.nodeid} ({test.profile}): {problem}")
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary.is_traced:
         console.print(
             "A coverage tool, profiler or debugger was active: these times hold for nothing else. "
@@ -56,7 +58,7 @@ def _print_table(profile: str, tests: list[MeasuredTest], console: Console) -> N
         )
         split = [f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s)]
         name = _tail(test.nodeid) + (" (helper)" if test.kind is Kind.HELPER else "")
-        table.add_row(Text(name), _seconds(test.duration_s), n, *split, test.tier)
+        table.add_row(Text(visible(name)), _seconds(test.duration_s), n, *split, test.tier)
     console.print(table)
 
 
@@ -69,7 +71,7 @@ def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> No
         outcome = "not run" if test.outcome is None else str(test.outcome)
         profiles.setdefault((test.nodeid, f"{outcome}: {test.reason}"), []).append(test.profile)
     for (nodeid, what), names in profiles.items():
-        line = f"  {nodeid} ({', '.join(names)}): {what}"
+        line = visible(f"  {nodeid} ({', '.join(names)}): {what}")
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
