@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from msgspec.structs import replace
 from tests.strategies import a_baseline, a_session
 
@@ -52,6 +53,7 @@ def {name}(number):
 FEW = {"HYPOTHESIS_MAX_EXAMPLES_LOCAL": "3", "HYPOTHESIS_MAX_EXAMPLES_CI": "3"}
 """Examples of a property that a document runs: whether it runs is the question here."""
 OUTPUT = {"text"}
+FILE = re.compile(r"(\.ci|\.github|\.planning|backend|benchmarks|docs|tools)/[\w./-]+")
 COMMAND = re.compile(r"^(\$ |(\S*/)?(make|testinfra|pytest|python|pip|curl|git) )", re.MULTILINE)
 PYTHON = re.compile(r"(\.\./)?\.venv/bin/(python|testinfra)")
 NODEID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)")
@@ -100,14 +102,15 @@ def anchor_of(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()).replace(" ", "-")
 
 
+def spans_of(path: Path, kind: str) -> list[Token]:
+    """Return the links, pieces of code or the like that stand in a document's sentences."""
+    tokens = MarkdownIt().parse(path.read_text(encoding="utf-8"))
+    return [child for token in tokens for child in token.children or [] if child.type == kind]
+
+
 def links_of(path: Path) -> list[str]:
-    """Return where a document's links lead, code left out."""
-    return [
-        str(child.attrs["href"])
-        for token in MarkdownIt().parse(path.read_text(encoding="utf-8"))
-        for child in token.children or []
-        if child.type == "link_open"
-    ]
+    """Return where a document's links lead."""
+    return [str(span.attrs["href"]) for span in spans_of(path, "link_open")]
 
 
 def leads_somewhere(path: Path, target: str) -> bool:
@@ -223,6 +226,19 @@ def test_no_command_is_passed_off_as_output() -> None:
     assert [
         block.place for block in BLOCKS if block.language in OUTPUT and COMMAND.search(block.content)
     ] == []
+
+
+def test_every_file_that_a_sentence_names_exists() -> None:
+    """A path from the root of the repository, as a document writes one, is there."""
+    named = [
+        (path.name, span.content)
+        for path in DOCUMENTS
+        for span in spans_of(path, "code_inline")
+        if FILE.fullmatch(span.content)
+    ]
+
+    assert len(named) >= 20
+    assert [(document, file) for document, file in named if not (ROOT / file).exists()] == []
 
 
 def test_every_link_leads_somewhere() -> None:
