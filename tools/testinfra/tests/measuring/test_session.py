@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from atom_testinfra.cli import main
 from atom_testinfra.core.config import Config, Profile
 from atom_testinfra.core.measurement import PinPolicy
 from atom_testinfra.core.session import SessionSpec, choose_profiles
+from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.session import Session
+from atom_testinfra.storage.runs import load_spec
 
 LASTS_S = {"local": 100.0, "ci": 30.0}
 
@@ -49,6 +52,18 @@ def test_a_number_on_the_command_line_keeps_the_profile_s_repeats() -> None:
     assert choose_profiles(config, ["ci=30"], None) == {
         "ci": Profile(max_examples=30, repeats=4, env={"CI": "true"})
     }
+
+
+@pytest.mark.parametrize(("arguments", "n_workers"), [([], 2), (["-n", "0"], 0), (["-n", "3"], 3)])
+def test_the_command_line_s_workers_go_before_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], n_workers: int
+) -> None:
+    """Also none at all."""
+    (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\nworkers = 2\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Session, "run", lambda session: None)
+    assert main(["measure", "--json", *arguments]) == ExitStatus.NOTHING
+    assert load_spec(tmp_path / ".testinfra" / "runs").n_workers == n_workers
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile.")
 @click.option("--seed-set", type=int, default=0, metavar="K", help="Another set of fixed seeds.")
 @click.option("--time-budget", type=SECONDS, metavar="S", help="Make no repeat that would pass S seconds.")
-@click.option("-n", "n_workers", type=click.IntRange(min=0), default=0, metavar="N", help="xdist workers.")
+@click.option("-n", "n_workers", type=click.IntRange(min=0), metavar="N", help="xdist workers.")
 @click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
 @click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
 @click.option(
@@ -138,7 +138,7 @@ def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
         repeats=config.repeats,
         pins=PinPolicy(options["pins"] or config.pins),
         seed_set=options["seed_set"],
-        n_workers=options["n_workers"],
+        n_workers=config.workers if options["n_workers"] is None else options["n_workers"],
         arguments=_pytest_arguments(project, list(options["pytest_arguments"])),
         keep_values=options["keep_values"],
         only_properties=options["only_properties"],

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 
 from atom_testinfra.core.measurement import PinPolicy, Steering
 
+Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 PositiveSeconds = Annotated[float, Meta(gt=0.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -86,5 +87,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens to a test whose own settings name `max_examples`."""
     repeats: Positive = 5
     """Runs of each profile that the medians are taken over; `compare` needs 5 of its base, and 3 more."""
+    workers: Natural = 0
+    """xdist workers of a measured run. None is the steadiest; a comparison needs as many on both sides."""
     time_budget_s: PositiveSeconds | None = None
     """Make no further repeat that would pass this; the first of each profile is always made."""
