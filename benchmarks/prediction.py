@@ -251,9 +251,9 @@ def _session(python: Path, root: Path, arguments: list[str], known: Path) -> lis
 
 
 def _share_of_core(runs: Sequence[Run], profile: str) -> float:
-    """Return how much of a core the runs got: other work beside them makes their CPU seconds longer, too."""
-    ends = [run.end for run in runs if run.header.profile == profile and run.end is not None]
-    return round(sum(end.cpu_s for end in ends) / sum(end.wall_s for end in ends), 3)
+    """Return how much of a core the tests got: other work beside them makes their CPU seconds longer, too."""
+    calls = [record.call for run in runs if run.header.profile == profile for record in run.measurements]
+    return round(sum(call.cpu_s for call in calls) / sum(call.wall_s for call in calls), 3)
 
 
 def _run(command: list[str], cwd: Path | None = None, *, ok: Sequence[int] = (0,)) -> str:
