@@ -17,10 +17,12 @@ import json
 import os
 import random
 import sys
+import time
 import tomllib
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,19 +115,26 @@ def main() -> int:
     ]
     equivalent = load_equivalent()
     _require_current(equivalent, modules)
-    faults = [] if arguments.properties else load_by_hand(arguments.service)
+    faults = [] if arguments.properties or arguments.generated else load_by_hand(arguments.service)
     for service in [] if arguments.properties else arguments.service:
         own = [module for module in modules if module.service == service]
         faults += sample(own, arguments.sample, arguments.seed)
     faults = [
         fault for fault in {fault.key: fault for fault in faults}.values() if fault.key not in equivalent
     ]
+    random.Random(arguments.seed).shuffle(faults)  # what time is left for is a sample too
     run = Run(
-        faults=faults, modules=modules, equivalent=equivalent, seed=arguments.seed, n_jobs=arguments.jobs
+        until=time.monotonic() + 60 * arguments.minutes,
+        faults=faults,
+        modules=modules,
+        equivalent=equivalent,
+        seed=arguments.seed,
+        n_jobs=arguments.jobs,
     )
     if arguments.properties:
         return run.ask_properties(is_kept=arguments.keep)
-    return run.inject(arguments.sample, is_kept=arguments.keep)
+    command = " ".join(["python", "benchmarks/faults.py", *sys.argv[1:]])
+    return run.inject(command, is_kept=arguments.keep)
 
 
 def _arguments() -> argparse.Namespace:
@@ -133,6 +142,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--service", action="append", choices=SERVICES, help="one of them; all if not given")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of the properties")
     parser.add_argument("--sample", type=int, default=60, help="generated faults of a service")
+    parser.add_argument("--generated", action="store_true", help="leave out the faults by hand")
+    parser.add_argument("--minutes", type=float, default=600.0, help="ask about no further fault after that")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--properties", action="store_true", help="ask each property instead of all tests")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
@@ -219,12 +230,14 @@ class Run:
     def __init__(
         self,
         *,
+        until: float,
         faults: Sequence[Fault],
         modules: Sequence[Module],
         equivalent: dict[Key, str],
         seed: int,
         n_jobs: int,
     ) -> None:
+        self._until = until
         self._faults = faults
         self._modules = modules
         self._equivalent = equivalent
@@ -234,24 +247,25 @@ class Run:
         self._verdicts: dict[Key, Verdict] = {}
         self._noticing: Counter[str] = Counter()
 
-    def inject(self, sample_size: int, *, is_kept: bool) -> int:
+    def inject(self, command: str, *, is_kept: bool) -> int:
         """Run the tests against every fault, and report; 1 if a service falls short."""
         running = [fault for fault in self._faults if self._fits_running(fault)]
         self._warm([(fault, self._callers(fault)) for fault in running])
-        fresh = [fault for fault in self._faults if self._needs_fresh(fault)]
+        fresh = [fault for fault in running if self._needs_fresh(fault)]
+        fresh += [fault for fault in self._faults if not self._fits_running(fault)]
         tasks = []
         for fault in fresh:
             tests = self._tests_of_module(fault)
-            tasks.append((_fresh_task(fault, self._limited(tests), self._seed), WALL_S))
+            task = _until(self._until, _fresh_task(fault, self._limited(tests), self._seed))
+            tasks.append((task, WALL_S))
         sys.stderr.write(f"\n{len(fresh)} need a process of their own\n")
         run_in_copies(tasks, self._n_jobs, lambda i, answer: self._judge(fresh[i], answer))
         scores: dict[str, Score] = defaultdict(Score)
         hand: dict[str, Score] = defaultdict(Score)
-        for fault in self._faults:
+        for fault in self._asked():
             for by in (scores, hand) if fault.operator == BY_HAND else (scores,):
                 score = by[fault.service]
                 (score.noticed if self._verdicts[fault.key].is_noticed else score.unnoticed).append(fault)
-        command = f"make bench-faults SEED={self._seed} SAMPLE={sample_size} KEEP=--keep"
         _tell("faults", command, self._figures(scores), self._render(scores, hand), is_kept=is_kept)
         return int(any(score.percent < ASKED_PERCENT for score in scores.values()))
 
@@ -284,6 +298,11 @@ class Run:
         command = f"make bench-properties SEED={self._seed} KEEP=--keep"
         _tell("noticing_properties", command, figures, text, is_kept=is_kept)
         return int(bool(silent))
+
+    def _asked(self) -> list[Fault]:
+        """Return the faults that there is a verdict on, by service and place."""
+        known = [fault for fault in self._faults if (v := self._verdicts.get(fault.key)) and not v.is_unfit]
+        return sorted(known, key=lambda fault: (fault.path, fault.line, fault.after))
 
     def _load_map(self) -> Map:
         """Return which tests call what: from the last run, but for the files of tests that changed since."""
@@ -360,7 +379,10 @@ class Run:
         """Put each fault into a copy of one process that has collected the tests, and run those named."""
         answers: list[Answer | None] = []
         if questions:
-            task = (_warm_task(questions, self._limited, self._seed, self._n_jobs), WALL_S * len(questions))
+            task = (
+                _warm_task(questions, self._limited, self._until, self._seed, self._n_jobs),
+                WALL_S * len(questions),
+            )
             run_in_copies([task], 1, lambda _, answer: answers.append(answer))
             if answers[0] is None or "verdicts" not in answers[0]:
                 raise SystemExit(f"the session broke off: {answers[0]}")
@@ -368,6 +390,8 @@ class Run:
                 self._judge(fault, answer, is_counted=is_counted)
 
     def _judge(self, fault: Fault, answer: Answer | None, *, is_counted: bool = True) -> None:
+        if answer is not None and "too_late" in answer:
+            return
         if answer is not None and "trouble" in answer and "unstarted" not in answer:
             raise SystemExit(f"{fault.path}:{fault.line}\n{fault.difference}\n{answer['trouble']}")
         if answer is None:
@@ -409,7 +433,8 @@ class Run:
         parts = [table(columns, rows)]
         n = sum(score.n for score in scores.values())
         n_noticed = sum(len(score.noticed) for score in scores.values())
-        parts.append(f"All: {n_noticed} of {n} noticed, seed {self._seed}.")
+        late = f"; for {len(self._faults) - n} more the time was over" if n < len(self._faults) else ""
+        parts.append(f"All: {n_noticed} of {n} noticed, seed {self._seed}{late}.")
         unnoticed = [fault for score in scores.values() for fault in score.unnoticed]
         if unnoticed:
             parts.append("Not noticed:")
@@ -438,8 +463,9 @@ class Run:
                     "is_out_of_time": self._verdicts[fault.key].is_out_of_time,
                     "noticed_by": self._verdicts[fault.key].noticed_by,
                 }
-                for fault in self._faults
+                for fault in self._asked()
             ],
+            "not_asked": len(self._faults) - len(self._asked()),
             "known_to_change_nothing": len(self._equivalent),
         }
 
@@ -453,6 +479,11 @@ def _tell(name: str, command: str, figures: object, text: str, *, is_kept: bool)
 
 def _digests(paths: Iterable[Path]) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(paths)}
+
+
+def _until(moment: float, task: Task) -> Task:
+    """Return the task, or what tells that there is no time left for it."""
+    return lambda: task() if time.monotonic() < moment else {"too_late": True}
 
 
 def _map_task(paths: Sequence[str], seed: int) -> Task:
@@ -471,7 +502,11 @@ def _map_task(paths: Sequence[str], seed: int) -> Task:
 
 
 def _warm_task(
-    questions: Sequence[Question], limited: Callable[[Sequence[str]], Limited], seed: int, n_jobs: int
+    questions: Sequence[Question],
+    limited: Callable[[Sequence[str]], Limited],
+    until: float,
+    seed: int,
+    n_jobs: int,
 ) -> Task:
     def task() -> Answer:
         progress = os.dup(sys.stderr.fileno())  # pytest will capture the other one
@@ -489,10 +524,10 @@ def _warm_task(
 
             def note(i: int, answer: Answer | None) -> None:
                 verdicts[i] = answer
-                is_noticed = answer is None or answer.get("is_noticed") or answer.get("is_unfit")
+                is_noticed = answer is None or answer.get("is_noticed", True) or answer.get("is_unfit")
                 os.write(progress, ("." if is_noticed else _unnoticed(*questions[i])).encode())
 
-            tasks = [(lambda question=question: put(*question), WALL_S) for question in questions]
+            tasks = [(_until(until, partial(put, *question)), WALL_S) for question in questions]
             run_in_copies(tasks, n_jobs, note)
             return {"verdicts": verdicts}
 
