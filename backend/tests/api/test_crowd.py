@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from httpx import ASGITransport, AsyncClient
 
+from atom.db.session import WritersQueue
 from tests.database import Database
 from tests.http import serving
 
@@ -37,3 +39,19 @@ def test_a_crowd_is_served_to_the_last(database: Database, n_readers: int) -> No
         assert sorted(statuses) == [200] * n_readers + [201] * N_WRITERS
         positions = [message["position"] for message in admin.ok("GET", f"{path}/messages")]
         assert positions == list(range(N_WRITERS))
+
+
+def test_writers_wait_in_front_of_sqlite_and_readers_do_not(database: Database) -> None:
+    """While another thread of the service writes, a writer waits, and gives up in time; readers read on."""
+    with database.clone() as clone, serving(database, clone.engine) as api:
+        admin = api.caller(api.workspace())
+        body = {"code": "1", "name": "Cash", "type": "asset"}
+        state = api.client.app.state
+        state.gateway = replace(state.gateway, writers=WritersQueue(clone.engine, timeout_s=0.01))
+        with state.gateway.writers.turn():
+            assert admin.ok("GET", "/v1/ledger/accounts") == []
+            if database.dialect == "sqlite":
+                assert "try again" in admin.refused(503, "POST", "/v1/ledger/accounts", body)["detail"]
+            else:
+                admin.ok("POST", "/v1/ledger/accounts", {**body, "code": "2"})
+        admin.ok("POST", "/v1/ledger/accounts", body)
