@@ -165,6 +165,21 @@ def test_repeats_are_the_same_work_and_plain_tests_run_once(project: Project) ->
 
 
 @pytest.mark.integration
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.parametrize(("arguments", "n_workers"), [((), 0), (("-n", "1"), 1)])
+def test_workers_are_those_asked_for_whatever_the_suite_says(
+    project: Project, arguments: tuple[str, ...], n_workers: int
+) -> None:
+    """A suite with `-n auto` in its options is measured serially; with workers the record names them."""
+    project.write(test_a=MIXED)
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -n auto --dist worksteal\n")
+    project.measure("--profile", "p=5", *arguments)
+    (run,) = project.runs()
+    assert run.header.n_workers == n_workers
+    assert {record.worker for record in run.measurements} == ({"gw0"} if n_workers else {None})
+
+
+@pytest.mark.integration
 def test_the_time_left_comes_from_the_baseline(project: Project) -> None:
     """Before any test of this session has ended, it is what the baseline says of the profile."""
     project.write(test_a=MIXED)
