@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
 
 # Looking for cycles after every 700 allocations, as Python does, is a tenth of the suite's CPU.
-gc.set_threshold(20_000, 20, 50)
+gc.set_threshold(20_000, 10, 10)
 
 
 def pytest_collection_finish() -> None:
