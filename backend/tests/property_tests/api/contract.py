@@ -178,9 +178,9 @@ def _arrives_as_drawn(case: Case, response: Response) -> bool:
     """
     Return whether what breaks the document is in the request that was sent.
 
-    A URL has no way to say `[]`, `{}` or null, so a query value that is broken in this way is left out of it; a
-    list becomes the same parameter several times, each of them valid, of which FastAPI reads the last; and a key
-    that is missing is put back by `Contract.send`.
+    A URL has no way to say `[]`, `{}` or null, so a query value that is broken in this way is left out of it.
+    A list becomes the same parameter several times, each of them valid, of which FastAPI reads the last. A
+    key that is missing is put back by `Contract.send`.
     """
     sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
     is_repeated = any(len(values) > 1 for values in sent.values())
