@@ -91,7 +91,9 @@ def _read_toml(path: Path, *keys: str) -> list[str] | None:
         return None
     settings = table.get("ini_options", table)
     addopts = settings.get("addopts", []) if isinstance(settings, dict) else []
-    return _split(addopts) if isinstance(addopts, str) else [str(option) for option in addopts]
+    if isinstance(addopts, list):
+        return [str(option) for option in addopts]
+    return _split(addopts) if isinstance(addopts, str) else []
 
 
 def _read_ini(path: Path, section: str) -> list[str] | None:
