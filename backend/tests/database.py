@@ -1,21 +1,21 @@
 """
 Test databases: migrated once per process, then undone or put back, never built per example.
 
-The session fixture `database` offers four ways in, all usable inside `@given`:
+The session fixture `database` offers four ways in, all usable inside `@given`. Each begins by putting the
+database back to the state it promises, which costs nothing when nothing was committed since it was in it:
 
-- `session()`: one session, rolled back afterwards. The cheapest as long as nothing commits; what does is put
-  back as with `sessions()`.
-- `sessions()`: a maker of sessions that commit; the database is put back to its migrated state afterwards. On
-  SQLite one of them writes at a time, the next one waits and gives up.
+- `session()`: one session on the migrated database, rolled back afterwards. The cheapest as long as nothing
+  commits.
+- `sessions()`: a maker of sessions that commit. On SQLite one of them writes at a time, the next one waits
+  and gives up.
 - `prepared(setup)`: the same on a database that has the rows of `setup`, a function of a module: its rows are
-  written once and copied on SQLite. For a property whose examples all begin alike.
+  written once and copied from then on. For a property whose examples all begin alike.
 - `clone()`: a database of its own with as many connections as wanted, a file on SQLite; for threads and
   processes.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import sqlite3
@@ -24,10 +24,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import migrate
@@ -40,6 +41,7 @@ Setup = Callable[[sessionmaker[Session]], Value]
 URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
 MEMORY_SHARED_SINCE = (3, 36)
 MEMORY_FILES = Path("/dev/shm")
+LOCK_TIMEOUT_S = 5
 ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
 
@@ -53,12 +55,25 @@ class Clone:
     readers: sessionmaker[Session]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Rows that the database had once: how to bring them back, and the value that goes with them."""
+
+    put_back: Callable[[], None]
+    value: Any = None
+
+
 class Database(ABC):
     """The migrated database of one test process."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._sessions = session_factory(engine)
+        self._migrated = self._capture(None)
+        self._current = self._migrated
+        self._prepared: dict[Setup[Any], State] = {}
+        self._is_in_use = False
+        self._forget_writes()
 
     @property
     def dialect(self) -> str:
@@ -67,28 +82,25 @@ class Database(ABC):
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Give one session; everything it does is undone afterwards."""
-        try:
-            with self._sessions() as session:
-                yield session
-        finally:
-            self._restore()
+        """Give one session on the migrated database; what it does not commit is undone afterwards."""
+        with self.sessions() as sessions, sessions() as session:
+            yield session
 
     @contextmanager
     def sessions(self) -> Iterator[sessionmaker[Session]]:
-        """Give a maker of sessions that commit; the database is put back afterwards."""
-        try:
+        """Give a maker of sessions that commit, on the migrated database."""
+        with self._entered(self._migrated):
             yield self._sessions
-        finally:
-            self._restore()
 
     @contextmanager
     def prepared(self, setup: Setup[Value]) -> Iterator[tuple[sessionmaker[Session], Value]]:
         """Give the same, and what `setup` returned, on a database that has the rows it committed."""
-        try:
-            yield self._sessions, self._prepare(setup)
-        finally:
-            self._restore()
+        if setup not in self._prepared:
+            with self._entered(self._migrated):
+                self._prepared[setup] = self._capture(setup(self._sessions))
+        state = self._prepared[setup]
+        with self._entered(state):
+            yield self._sessions, state.value
 
     def snapshot(self, *tables: str) -> dict[str, list[str]]:
         """Return all rows of the tables, of every table if none is named: equal if the rows are."""
@@ -118,13 +130,37 @@ class Database(ABC):
         """Drop what this object made."""
         self.engine.dispose()
 
-    def _prepare(self, setup: Setup[Value]) -> Value:
-        """Write the rows of `setup`, or bring them back."""
-        return setup(self._sessions)
+    @contextmanager
+    def _entered(self, state: State) -> Iterator[None]:
+        if self._is_in_use:
+            msg = "the database is in use: take the sessions that the block around this one gave"
+            raise RuntimeError(msg)
+        if state is not self._current or self._is_written():
+            state.put_back()
+            self._current = state
+            self._forget_writes()
+        self._is_in_use = True
+        try:
+            yield
+            self._require_closed()
+        finally:
+            self._is_in_use = False
 
     @abstractmethod
-    def _restore(self) -> None:
-        """Put the database back to its migrated state."""
+    def _capture(self, value: Any) -> State:
+        """Return the rows that are there now."""
+
+    @abstractmethod
+    def _is_written(self) -> bool:
+        """Return whether anything was committed since `_forget_writes`."""
+
+    @abstractmethod
+    def _forget_writes(self) -> None:
+        """Let `_is_written` begin anew."""
+
+    @abstractmethod
+    def _require_closed(self) -> None:
+        """Raise RuntimeError if a session was left open: it would be in the way of the next `_enter`."""
 
     @abstractmethod
     def _copied(self) -> AbstractContextManager[URL]:
@@ -144,71 +180,60 @@ class SqliteDatabase(Database):
         if sqlite3.sqlite_version_info < MEMORY_SHARED_SINCE:
             msg = f"SQLite {sqlite3.sqlite_version} cannot share a database in memory; 3.36 or newer can"
             raise RuntimeError(msg)
-        migrated = create_engine("sqlite://")
-        migrate.upgrade(migrated)
-        with migrated.connect() as connection:
-            self._migrated = _Template(_driver(connection), None)
-        migrated.dispose()
         name = f"file:/atom_{secrets.token_hex(6)}?vfs=memdb"
-        self._copier = sqlite3.connect(name, uri=True, check_same_thread=False)
-        self._prepared: dict[Setup[Any], _Template] = {}
-        self._state: tuple[_Template | None, int] = (None, 0)
-        super().__init__(create_engine(f"sqlite:///{name}&uri=true"))
-        self._restore()
+        self._copier = sqlite3.connect(name, uri=True, timeout=0, check_same_thread=False)
+        self._copies = [self._copier]
+        engine = create_engine(f"sqlite:///{name}&uri=true")
+        migrate.upgrade(engine)
+        self._migrated_file = self._copier.serialize()
+        super().__init__(engine)
 
     def close(self) -> None:
         super().close()
-        for connection in (self._copier, *self._connections()):
+        for connection in self._copies:
             connection.close()
 
-    def _connections(self) -> Iterator[sqlite3.Connection]:
-        yield self._migrated.connection
-        yield from (template.connection for template in self._prepared.values())
+    def _capture(self, value: Any) -> State:
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        self._copies.append(copy)
+        self._copier.backup(copy, progress=_refuse_to_wait)
+        return State(put_back=partial(self._load, copy, self._pragma("schema_version")), value=value)
 
-    def _prepare(self, setup: Setup[Value]) -> Value:
-        if setup not in self._prepared:
-            self._prepared[setup] = _Template(self._copier, super()._prepare(setup))
-        self._load(self._prepared[setup])
-        return self._prepared[setup].value
+    def _load(self, copy: sqlite3.Connection, schema_version: int) -> None:
+        copy.backup(self._copier, progress=_refuse_to_wait)
+        self._copier.execute(f"PRAGMA schema_version = {schema_version}")
 
-    def _restore(self) -> None:
-        self._load(self._migrated)
+    def _is_written(self) -> bool:
+        return self._pragma("data_version") != self._data_version
 
-    def _load(self, template: _Template) -> None:
-        # The number of the data counts the commits of other connections: as before means nothing was written.
-        if self._state != (template, _pragma(self._copier, "data_version")):
-            template.connection.backup(self._copier, progress=_refuse_to_wait)
-            self._copier.execute(f"PRAGMA schema_version = {template.schema_version}")
-            self._state = (template, _pragma(self._copier, "data_version"))
+    def _forget_writes(self) -> None:
+        self._data_version = self._pragma("data_version")  # counts the commits of other connections
+
+    def _require_closed(self) -> None:
+        try:
+            self._copier.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            _refuse_to_wait(sqlite3.SQLITE_BUSY)
+            raise
+        self._copier.execute("ROLLBACK")
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._copier.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:
         parent = MEMORY_FILES if MEMORY_FILES.is_dir() else None
         with tempfile.TemporaryDirectory(prefix="atom-", dir=parent) as folder:
             path = Path(folder, "clone.sqlite3")
-            path.write_bytes(self._migrated.connection.serialize())
+            path.write_bytes(self._migrated_file)
             yield URL.create("sqlite", database=str(path))
 
 
-class _Template:
-    """A copy of a database in memory, and the value that goes with it."""
-
-    def __init__(self, source: sqlite3.Connection, value: Any) -> None:
-        self.connection = sqlite3.connect(":memory:", check_same_thread=False)
-        self.value = value
-        source.backup(self.connection, progress=_refuse_to_wait)
-        self.schema_version = _pragma(source, "schema_version")
-
-
-def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+def _refuse_to_wait(status: int, _remaining: int = 0, _total: int = 0) -> None:
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         msg = "a session was left open: close it before the block of the database ends"
         raise RuntimeError(msg)
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
-    return value
 
 
 def _rows(driver: Any, table: str) -> list[str]:
@@ -216,14 +241,13 @@ def _rows(driver: Any, table: str) -> list[str]:
     return sorted(map(repr, driver.fetchall()))
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.dbapi_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
 class PostgresDatabase(Database):
-    """A database on a PostgreSQL server, made from a template; put back by deleting every row written."""
+    """
+    A database on a PostgreSQL server, made from a template; put back by deleting every row and copying some.
+
+    The rows of a state are kept in a schema of their own in the same database, and all statements go in one
+    message. As a replica the server checks no foreign keys and fires no triggers: immutable rows go too.
+    """
 
     def __init__(self, server: URL) -> None:
         self._server = create_engine(server).execution_options(isolation_level="AUTOCOMMIT")
@@ -232,23 +256,12 @@ class PostgresDatabase(Database):
         self._administer(f'CREATE DATABASE "{self._template}"')
         template = create_engine(server.set(database=self._template))
         migrate.upgrade(template)
-        with template.connect() as connection:
-            filled = {
-                table.name
-                for table in METADATA.sorted_tables
-                if connection.scalar(select(func.count()).select_from(table))
-            }
         template.dispose()
         self._administer(f'CREATE DATABASE "{self._own}" TEMPLATE "{self._template}"')
         self._administer(f'ALTER DATABASE "{self._own}" SET synchronous_commit = off')
-        deletes = (
-            f'DELETE FROM "{table.name}";' for table in METADATA.sorted_tables if table.name not in filled
-        )
-        # As a replica the server checks no foreign keys and fires no triggers: immutable rows go too.
-        self._deletes = f"SET LOCAL session_replication_role = replica; {' '.join(deletes)}"
-        super().__init__(create_engine(server.set(database=self._own)))
-        self._is_written = False
-        event.listen(self.engine, "commit", self._note_commit)
+        engine = create_engine(server.set(database=self._own))
+        event.listen(engine, "commit", self._note_commit)
+        super().__init__(engine)
 
     def close(self) -> None:
         super().close()
@@ -256,14 +269,43 @@ class PostgresDatabase(Database):
             self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
         self._server.dispose()
 
-    def _restore(self) -> None:
-        if self._is_written:
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql(self._deletes)
-            self._is_written = False
+    def _capture(self, value: Any) -> State:
+        schema = f"state_{secrets.token_hex(6)}"
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            n_rows = {
+                table: connection.exec_driver_sql(
+                    f'CREATE TABLE {schema}."{table}" AS TABLE public."{table}"'
+                ).rowcount
+                for table in ALL_TABLES
+            }
+        statements = [
+            f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'",
+            "SET LOCAL session_replication_role = replica",
+            *(f'DELETE FROM public."{table}"' for table in ALL_TABLES),
+            *(
+                f'INSERT INTO public."{table}" SELECT * FROM {schema}."{table}"'
+                for table, n in n_rows.items()
+                if n > 0
+            ),
+        ]
+        return State(put_back=partial(self._run, "; ".join(statements)), value=value)
+
+    def _run(self, statements: str) -> None:
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(statements)
+
+    def _is_written(self) -> bool:
+        return self._has_committed
+
+    def _forget_writes(self) -> None:
+        self._has_committed = False
 
     def _note_commit(self, _connection: Connection) -> None:
-        self._is_written = True
+        self._has_committed = True
+
+    def _require_closed(self) -> None:
+        """A session that only read is in nobody's way; for one that wrote, `put_back` waits and gives up."""
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:
@@ -279,7 +321,7 @@ class PostgresDatabase(Database):
             connection.execute(text(statement))
 
 
-@functools.cache
+@cache
 def shared_database() -> Database:
     """
     Return the database of this process, the one that the fixture `database` gives; state machines ask here.

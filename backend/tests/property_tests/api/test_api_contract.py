@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from atom.identity.models import ApiKeyScope
 from tests.database import Database
@@ -80,7 +81,7 @@ def test_nothing_of_another_workspace_is_shown_or_changed(
             assert response.status_code < 500
             assert THEIRS not in response.text
             assert {id_ for id_ in their_ids if id_ in response.text and id_ not in sent} == set()
-        with database.session() as session:
+        with Session(database.engine) as session:
             assert rows_of(session, world.theirs.id) == world.their_rows
 
 
