@@ -8,9 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from atom.chat.models import MessageRole
-from atom.web.schemas import NOT_BLANK, Answer, Id, JsonObject, Name, PageQuery, Request
-
-MAX_POSITION = 2**31 - 1
+from atom.web.schemas import MAX_INTEGER, NOT_BLANK, Answer, Id, JsonObject, Name, PageQuery, Request
 
 
 class ChatRequest(Request):
@@ -58,7 +56,7 @@ class MessageQuery(Request):
     """Which messages to return: the last ones, or the last before a position."""
 
     limit: int = Field(100, ge=1, le=100)
-    before: int | None = Field(None, ge=0, le=MAX_POSITION, description="the position to page back from")
+    before: int | None = Field(None, ge=0, le=MAX_INTEGER, description="the position to page back from")
 
 
 class MessageResponse(Answer):

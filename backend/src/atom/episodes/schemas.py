@@ -14,7 +14,18 @@ from atom.episodes.models import EpisodeStatus, TimeRange
 from atom.episodes.scoring import ProposalOutcome
 from atom.episodes.segmentation import SegmentType, SourceType
 from atom.kit.pagination import MAX_LIMIT
-from atom.web.schemas import NOT_BLANK, WHOLE, Answer, Flag, Id, Name, Number, PageQuery, Request
+from atom.web.schemas import (
+    MAX_INTEGER,
+    NOT_BLANK,
+    WHOLE,
+    Answer,
+    Flag,
+    Id,
+    Name,
+    Number,
+    PageQuery,
+    Request,
+)
 
 MAX_CANVAS_NAME = 100
 MAX_TEXT = 100_000
@@ -120,7 +131,7 @@ class FilterBody(Request):
     requires_canvas: Flag = False
     requires_feedback: Flag = False
     min_supervisor_rating: Annotated[int, Field(ge=1, le=5), WHOLE] | None = None
-    max_interventions: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] | None = None
+    max_interventions: Annotated[int, Field(ge=0, le=MAX_INTEGER), WHOLE] | None = None
 
 
 class LookRequest(Request):

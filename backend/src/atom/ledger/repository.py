@@ -174,7 +174,7 @@ def update_account(
         update(ACCOUNTS)
         .where(ACCOUNTS.c.id == account_id, ACCOUNTS.c.workspace_id == workspace_id)
         .where(ACCOUNTS.c.version == expected_version)
-        .values(version=expected_version + 1, **values)
+        .values(version=ACCOUNTS.c.version + 1, **values)
     )
     return _n_changed(session, statement) == 1
 

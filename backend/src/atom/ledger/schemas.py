@@ -11,6 +11,7 @@ from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.ledger.models import TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, MAX_DESCRIPTION, MAX_POSTINGS, AccountType, Side
 from atom.web.schemas import (
+    MAX_INTEGER,
     NOT_BLANK,
     WHOLE,
     AmountMinor,
@@ -41,7 +42,7 @@ class AccountRequest(Request):
 class AccountChange(Request):
     """What to change on an account, unless somebody changed it since it was at `expected_version`."""
 
-    expected_version: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
+    expected_version: Annotated[int, Field(ge=1, le=MAX_INTEGER), WHOLE]
     name: Name | None = Field(None, description="null leaves it as it is")
     is_active: Flag | None = Field(None, description="null leaves it as it is")
 

@@ -22,6 +22,8 @@ ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff]"
 """A character that is no space to anybody: Python, Rust and ECMAScript, which JSON Schema means, disagree."""
 MAX_CURSOR = 200
+MAX_INTEGER = 2**31 - 1
+"""The largest number that a column of type INTEGER holds."""
 
 DATE_TEXT = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MOMENT_TEXT = re.compile(
