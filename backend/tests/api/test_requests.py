@@ -174,10 +174,12 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(api: Api, is_chunked: 
         ({"limit": ""}, "query.limit"),
         ({"cursor": "somewhere"}, "cursor"),
         ({"lmit": 5}, "query.lmit"),
+        ({"limit": [5, 5]}, "query.limit"),
+        ({"limit": [0, 5]}, "query.limit"),
     ],
 )
 def test_an_invalid_query_is_named(api: Api, query: dict[str, Any], field: str) -> None:
-    """A parameter that is wrong, or that the route does not know, is a 422 that names it."""
+    """A parameter that is wrong, given twice, or unknown to the route is a 422 that names it."""
     problem = api.caller(api.workspace()).refused(422, "GET", "/v1/approvals", query=query)
     assert [error["field"] for error in problem["errors"]] == [field]
 

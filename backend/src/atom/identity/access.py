@@ -25,6 +25,7 @@ from atom.identity.models import ApiKeyScope
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError
 from atom.web.problems import WITH_KEY, problem_responses
+from atom.web.queries import refuse_repeats
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -95,7 +96,12 @@ class DomainRouter(APIRouter):
 
     def __init__(self, *, prefix: str, tag: str | None = None) -> None:
         tags: list[str | Enum] | None = None if tag is None else [tag]
-        super().__init__(prefix=prefix, tags=tags, responses=problem_responses(*WITH_KEY))
+        super().__init__(
+            prefix=prefix,
+            tags=tags,
+            dependencies=[Depends(refuse_repeats)],
+            responses=problem_responses(*WITH_KEY),
+        )
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route whose handler takes a `unit`."""

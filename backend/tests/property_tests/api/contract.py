@@ -178,14 +178,17 @@ def _arrives_as_drawn(case: Case, response: Response) -> bool:
     """
     Return whether what breaks the document is in the request that was sent.
 
-    A URL has no way to say `[]`, `{}` or null, so a query value that is broken in this way is left out of it.
-    A list becomes the same parameter several times, each of them valid, of which FastAPI reads the last. A
-    key that is missing is put back by `Contract.send`.
+    A URL has no way to say `[]`, `{}` or null, so a query value that is broken in this way is left out of it;
+    nor a list of one value or an object of one field: they become a single value, which may be valid. A key
+    that is missing is put back by `Contract.send`.
     """
     sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
-    is_repeated = any(len(values) > 1 for values in sent.values())
+    is_query_whole = all(
+        name in sent and (len(sent[name]) > 1 or not isinstance(value, list | dict))
+        for name, value in case.query.items()
+    )
     lost = {
-        ParameterLocation.QUERY: is_repeated or not case.query.keys() <= sent.keys(),
+        ParameterLocation.QUERY: not is_query_whole,
         ParameterLocation.HEADER: True,
     }
     broken = [] if case.meta is None else case.meta.components.items()
