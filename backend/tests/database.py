@@ -41,7 +41,6 @@ Setup = Callable[[sessionmaker[Session]], Value]
 URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
 MEMORY_SHARED_SINCE = (3, 36)
 MEMORY_FILES = Path("/dev/shm")
-LOCK_TIMEOUT_S = 5
 ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
 
@@ -280,7 +279,6 @@ class PostgresDatabase(Database):
                 for table in ALL_TABLES
             }
         statements = [
-            f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'",
             "SET LOCAL session_replication_role = replica",
             *(f'DELETE FROM public."{table}"' for table in ALL_TABLES),
             *(
@@ -305,7 +303,7 @@ class PostgresDatabase(Database):
         self._has_committed = True
 
     def _require_closed(self) -> None:
-        """A session that only read is in nobody's way; for one that wrote, `put_back` waits and gives up."""
+        """A session that only read is in nobody's way; one that wrote is waited for as by any writer."""
 
     @contextmanager
     def _copied(self) -> Iterator[URL]:

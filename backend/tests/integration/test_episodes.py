@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -86,8 +85,8 @@ def test_temporal_retrieval_reads_an_index(database: Database) -> None:
 
 
 @pytest.mark.parametrize("gap", [timedelta(minutes=1), timedelta(minutes=31)], ids=["one segment", "all cut"])
-def test_a_long_chat_becomes_an_episode_quickly(database: Database, gap: timedelta) -> None:
-    """10,000 messages, in one segment or in as many, take under a second of CPU and few statements."""
+def test_a_long_chat_becomes_an_episode_in_few_statements(database: Database, gap: timedelta) -> None:
+    """As many for 10,000 messages as for ten; `make bench-episodes` says how long it takes."""
     n_statements = 0
 
     def watch(*_args: Any) -> None:
@@ -114,7 +113,6 @@ def test_a_long_chat_becomes_an_episode_quickly(database: Database, gap: timedel
         session.execute(insert(ChatMessage), rows)
         connection = session.connection()
         event.listen(connection, "before_cursor_execute", watch)
-        started_s = time.process_time()
         episode = create_episode_from_session(
             session,
             MaturityGate(),
@@ -123,13 +121,11 @@ def test_a_long_chat_becomes_an_episode_quickly(database: Database, gap: timedel
             chat_id=talk.id,
             agent_id=tenant.agent_id,
         )
-        elapsed_s = time.process_time() - started_s
         event.remove(connection, "before_cursor_execute", watch)
         assert episode is not None
         n_segments = len(repository.segments_of(session, episode.id))
         assert n_segments == (N_MESSAGES if gap > timedelta(minutes=30) else 1)
         assert n_statements < 12
-        assert elapsed_s < 1
 
 
 def test_concurrent_messages_get_places_of_their_own(database: Database) -> None:
