@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom.kit.clock import ManualClock
-from tests.database import Database, close_shared_database, shared_database
+from tests.database import Database, close_shared_database, database_url, shared_database
 from tests.factories import NOW
 
 if TYPE_CHECKING:
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 # Looking for cycles after every 700 allocations, as Python does, is a tenth of the suite's CPU.
 gc.set_threshold(20_000, 10, 10)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which database the tests run on, and what they leave out."""
+    backend = database_url().get_backend_name()
+    lines = [f"database: {backend}"]
+    if backend == "sqlite":
+        lines.append("left out: the same tests on PostgreSQL, which `make test-postgres` runs")
+    if "not integration" in config.option.markexpr:
+        lines.append("left out: tests marked `integration`, which `make test-integration` runs")
+    return lines
 
 
 def pytest_collection_finish() -> None:

@@ -319,15 +319,15 @@ class PostgresDatabase(Database):
             connection.execute(text(statement))
 
 
+def database_url() -> URL:
+    """Return the address of the database to test on: that of the environment, SQLite's if it names none."""
+    return make_url(next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), "sqlite://"))
+
+
 @cache
 def shared_database() -> Database:
-    """
-    Return the database of this process, the one that the fixture `database` gives; state machines ask here.
-
-    It is on the server that the environment names, on SQLite if it names none.
-    """
-    address = next((os.environ[name] for name in URL_VARIABLES if os.environ.get(name)), "sqlite://")
-    url = make_url(address)
+    """Return the database of this process, which the fixture `database` gives; state machines ask here."""
+    url = database_url()
     return PostgresDatabase(url) if url.get_backend_name() == "postgresql" else SqliteDatabase()
 
 
