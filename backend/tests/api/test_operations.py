@@ -28,12 +28,18 @@ def documented(api: Api) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+def committed() -> dict[str, ApiKeyScope | None]:
+    """Return the scope of key that each operation takes, by name, method and path; None is no key."""
+    lines = (line.rpartition(" ") for line in OPERATIONS.read_text().splitlines())
+    return {operation: None if scope == "-" else ApiKeyScope(scope) for operation, _, scope in lines}
+
+
 def test_the_names_of_operations_stay(api: Api) -> None:
     """A program generated from the document goes on working: names, methods and paths are as committed."""
     found = sorted(
         f"{operation['operationId']} {method} {path}" for (method, path), operation in documented(api).items()
     )
-    assert found == OPERATIONS.read_text().splitlines(), UPDATE
+    assert found == list(committed()), UPDATE
 
 
 def test_the_document_says_everything(api: Api) -> None:
@@ -73,7 +79,11 @@ def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
 
 
 class Tour:
-    """The requests of a program; remembers which operations succeeded."""
+    """
+    The requests of a program; remembers which operations succeeded.
+
+    Each is sent with a key of the scope that it takes; before that the keys of the scopes below are refused.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -83,12 +93,19 @@ class Tour:
         self._patterns = {
             place: re.compile(re.sub(r"\{\w+\}", "[^/]+", place[1])) for place in documented(api)
         }
+        self._scopes = {tuple(operation.split()[1:]): scope for operation, scope in committed().items()}
 
     def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Send a request that has to succeed."""
-        answer = self.admin.ok(method, path, body, query=query or None)
         matching = [p for p, pattern in self._patterns.items() if p[0] == method and pattern.fullmatch(path)]
-        self.succeeded.add(min(matching, key=lambda place: place[1].count("{")))
+        place = min(matching, key=lambda place: place[1].count("{"))
+        for scope in ApiKeyScope:
+            caller = self.api.caller(self.workspace, scope)
+            if self._scopes[place] in (scope, None):
+                break
+            caller.refused(403, method, path, body, query=query or None)
+        answer = caller.ok(method, path, body, query=query or None)
+        self.succeeded.add(place)
         return answer
 
     def chat_with_messages(self) -> str:

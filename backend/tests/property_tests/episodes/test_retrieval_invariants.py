@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -321,9 +322,11 @@ def test_every_look_leaves_its_logs(
 
 
 @pytest.mark.invariant(34)
-@given(owner=st.sampled_from(("own", "colleague", "stranger")), order=st.permutations(range(4)))
-def test_sequential_tells_the_owner_the_whole_story(database: Database, owner: str, order: list[int]) -> None:
-    """Invariant 34: an agent sees its episode from end to end; another agent's does not exist for it."""
+@given(viewer=st.sampled_from(("own", "colleague", "stranger", "intruder")), order=st.permutations(range(4)))
+def test_sequential_tells_the_owner_the_whole_story(
+    database: Database, viewer: str, order: list[int]
+) -> None:
+    """Invariant 34: an agent sees its episode from end to end; to anybody else it does not exist."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.ARCHIVED, is_own=True)
     with database.session() as session:
         world = World(session, [memory])
@@ -338,17 +341,19 @@ def test_sequential_tells_the_owner_the_whole_story(database: Database, owner: s
             for place in order
         ]
         session.execute(insert(EpisodeSegment), rows)
-        viewer = {
+        world.viewer = {
             "own": world.viewer,
             "colleague": Viewer(workspace_id=world.tenant.workspace_id, agent_id=world.colleague),
             "stranger": World.viewer_of(world.stranger),
-        }[owner]
-        if owner != "own":
+            "intruder": replace(world.viewer, user_id=world.stranger.user_id),
+        }[viewer]
+        asked = {"viewer": world.viewer, "episode_id": world.ids[0]}
+        if viewer != "own":
             with pytest.raises(NotFoundError):
-                retrieval.retrieve_sequential(session, CLOCK, GATE, viewer=viewer, episode_id=world.ids[0])
+                retrieval.retrieve_sequential(session, CLOCK, GATE, **asked)
             assert world.logs() == []
             return
-        answer = retrieval.retrieve_sequential(session, CLOCK, GATE, viewer=viewer, episode_id=world.ids[0])
+        answer = retrieval.retrieve_sequential(session, CLOCK, GATE, **asked)
         assert answer.story is not None
         assert answer.story.episode.id == world.ids[0]
         assert [segment.content for segment in answer.story.segments] == [
@@ -359,19 +364,22 @@ def test_sequential_tells_the_owner_the_whole_story(database: Database, owner: s
 
 @pytest.mark.invariant(34)
 @given(
-    kind=st.sampled_from(tuple(LOOKS)), limit=st.sampled_from((-1, 0, 1, 200, 201)), is_foreign=st.booleans()
+    kind=st.sampled_from(tuple(LOOKS)),
+    limit=st.sampled_from((-1, 0, 1, 200, 201)),
+    foreign=st.sampled_from((None, "agent", "user")),
 )
-def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, is_foreign: bool) -> None:
-    """Invariant 34: a limit out of range or an agent of elsewhere is refused, and nothing is logged."""
+def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, foreign: str | None) -> None:
+    """Invariant 34: a limit out of range, an agent or a user of elsewhere is refused and not logged."""
     with database.session() as session:
         world = World(session, [])
-        if is_foreign:
-            world.viewer = Viewer(workspace_id=world.stranger.workspace_id, agent_id=world.tenant.agent_id)
+        if foreign is not None:
+            name = f"{foreign}_id"
+            world.viewer = replace(world.viewer, **{name: getattr(world.stranger, name)})
         if limit not in {1, 200}:
             with pytest.raises(InvalidError):
                 look(world, kind, limit=limit)
-        elif is_foreign:
-            with pytest.raises(NotFoundError):
+        elif foreign is not None:
+            with pytest.raises(NotFoundError, match=foreign):
                 look(world, kind, limit=limit)
         else:
             assert look(world, kind, limit=limit).hits == ()

@@ -18,17 +18,17 @@ from tests.database import Database
 from tests.factories import NOW, Tenant
 
 
-def take(step: str, session: Session, clock: ManualClock, office: Tenant, proposal_id: str) -> None:
+def take(step: str, session: Session, clock: ManualClock, office: Tenant, proposal_id: str) -> AgentProposal:
     where = {"workspace_id": office.workspace_id, "proposal_id": proposal_id}
     match step:
         case "approve" | "reject":
-            proposals.decide_proposal(
+            return proposals.decide_proposal(
                 session, clock, **where, user_id=office.user_id, is_approved=step == "approve"
             )
         case "cancel":
-            proposals.cancel_proposal(session, clock, **where)
-        case "execute":
-            proposals.execute_proposal(session, clock, **where)
+            return proposals.cancel_proposal(session, clock, **where)
+        case _:
+            return proposals.execute_proposal(session, clock, **where)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_proposal_goes_one_way(database: Database, steps: list[str], illegal: 
         assert (proposal.status, proposal.created_at, proposal.changed_at) == ("proposed", NOW, None)
         for step in steps:
             clock.advance(timedelta(minutes=1))
-            take(step, session, clock, office, proposal.id)
+            assert take(step, session, clock, office, proposal.id) is proposal
         changed_at = clock.now() if steps else None
         clock.advance(timedelta(minutes=1))
         with pytest.raises(ConflictError, match=status):

@@ -24,7 +24,19 @@ def test_parse_refuses_what_is_not_an_amount(text: str) -> None:
     assert caught.value.field == "limit"
 
 
-@pytest.mark.parametrize(("amount_minor", "text"), [(0, "0.00"), (-5, "-0.05"), (123456, "1234.56")])
+@pytest.mark.parametrize("amount_minor", [MAX_AMOUNT_MINOR, -MAX_AMOUNT_MINOR])
+def test_parse_takes_the_largest_amount_and_none_above(amount_minor: int) -> None:
+    """The bound itself is an amount, on both sides of zero; one minor unit more is out of range."""
+    assert parse_amount_minor(format_amount(amount_minor)) == amount_minor
+    above = amount_minor + (1 if amount_minor > 0 else -1)
+    with pytest.raises(InvalidError, match="out of range"):
+        parse_amount_minor(format_amount(above))
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "text"),
+    [(0, "0.00"), (1, "0.01"), (-1, "-0.01"), (-5, "-0.05"), (-100, "-1.00"), (123456, "1234.56")],
+)
 def test_format_has_two_places(amount_minor: int, text: str) -> None:
     """Small and negative amounts keep their zeros and their sign."""
     assert format_amount(amount_minor) == text

@@ -1,10 +1,14 @@
-"""What an execution keeps while it waits."""
+"""What an execution keeps while it waits, and which of its steps may report."""
 
 from __future__ import annotations
 
+import pytest
+
 from atom.kit.clock import ManualClock
-from atom.workflows import service
+from atom.kit.errors import ConflictError
+from atom.workflows import repository, service
 from atom.workflows.graph import Step, Workflow
+from atom.workflows.states import StepStatus
 from tests import factories
 from tests.database import Database
 
@@ -31,3 +35,24 @@ def test_resuming_adds_to_the_inputs(database: Database, clock: ManualClock) -> 
             service.pause(session, clock, **scope)
             assert service.resume(session, clock, **scope, inputs=given).inputs == expected
             assert service.get_execution(session, **scope).inputs == expected
+
+
+@pytest.mark.parametrize("status", [status for status in StepStatus if status is not StepStatus.RUNNING])
+def test_only_a_running_step_reports(database: Database, clock: ManualClock, status: StepStatus) -> None:
+    """What a step reports that has not started, or has ended, is refused, and nothing is written."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        workflow = Workflow(steps=(Step(id="a", action="work"), Step(id="b", action="work")))
+        created = service.create_execution(
+            session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
+        )
+        scope = {"workspace_id": own, "execution_id": created.id}
+        service.begin(session, clock, **scope)
+        service.advance(session, clock, **scope)
+        repository.update_steps(session, created.id, ["a"], status=status)
+        before = service.get_execution(session, **scope), service.get_steps(session, **scope)
+        with pytest.raises(ConflictError, match=f"'a' is {status}"):
+            service.complete_step(session, clock, **scope, step_id="a", output={})
+        with pytest.raises(ConflictError, match=f"'a' is {status}"):
+            service.fail_step(session, clock, **scope, step_id="a", error="broken")
+        assert before == (service.get_execution(session, **scope), service.get_steps(session, **scope))
