@@ -128,11 +128,11 @@ bench-episodes: install ## an episode of 10,000 messages
 bench-api: install ## requests a second and latencies of one worker under 16 clients
 	$(BIN)/python benchmarks/api.py
 
-bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, KEEP=--keep)
-	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),40) $(KEEP)
+bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, MINUTES, KEEP=--keep)
+	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),12) --minutes $(or $(MINUTES),25) $(KEEP)
 
-bench-properties: install ## whether each property of the backend notices a fault in what it calls (SEED, KEEP=--keep)
-	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) $(KEEP)
+bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
+	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)

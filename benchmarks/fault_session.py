@@ -24,17 +24,20 @@ import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass, field
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
+from itertools import zip_longest
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pytest
 from _pytest.runner import runtestprotocol
+from fault_sites import blocks
 from hypothesis import Phase, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from importlib.abc import MetaPathFinder
     from importlib.machinery import ModuleSpec
 
     from fault_sites import Fault
@@ -43,36 +46,27 @@ BACKEND = Path(__file__).parents[1] / "backend"
 PRODUCT = BACKEND / "src" / "atom"
 PHASES = (Phase.explicit, Phase.generate, Phase.target)
 """A counterexample is one before it is made small."""
-MAP_EXAMPLES = 8
-"""Of each property when the tests are asked which functions they call."""
+MAP_EXAMPLES = 4
+"""Of each property when the tests are asked what they reach."""
+NOTE = "__reached__"
 
 Answer = dict[str, Any]
 
 
 @dataclass(kw_only=True)
 class Map:
-    """Which tests call a function, what each test costs, and what is called before any test runs."""
+    """Which tests reach a block of the product, what each test costs, and what is reached before any runs."""
 
-    callers: dict[str, list[str]] = field(default_factory=dict)
+    reaching: dict[str, list[str]] = field(default_factory=dict)
+    """The tests by block, `path:line` of its first statement."""
     cpu_s: dict[str, float] = field(default_factory=dict)
     properties: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
 
-    def forget(self, paths: Iterable[str]) -> None:
-        """Drop the tests of some files."""
-        gone = {str(Path(path).relative_to(BACKEND)) for path in paths}
-
-        def stays(nodeid: str) -> bool:
-            return nodeid.split("::")[0] not in gone
-
-        self.callers = {name: list(filter(stays, nodeids)) for name, nodeids in self.callers.items()}
-        self.cpu_s = {nodeid: cpu_s for nodeid, cpu_s in self.cpu_s.items() if stays(nodeid)}
-        self.properties = list(filter(stays, self.properties))
-
     def add(self, other: Map) -> None:
-        """Add the tests of other files."""
-        for name, nodeids in other.callers.items():
-            self.callers.setdefault(name, []).extend(nodeids)
+        """Add what other tests reach."""
+        for name, nodeids in other.reaching.items():
+            self.reaching.setdefault(name, []).extend(nodeids)
         self.cpu_s.update(other.cpu_s)
         self.properties.extend(other.properties)
         self.early = sorted({*self.early, *other.early})
@@ -89,6 +83,14 @@ class Verdict:
     is_out_of_time: bool = False
     is_unfit: bool = False
     """The fault cannot be put into a running process; it needs a fresh one."""
+    is_fresh: bool = False
+    """The tests ran in a process that imported the product with the fault."""
+
+
+def preload() -> None:
+    """Import what the product needs, and nothing of it, for every copy of this process."""
+    for name in ("alembic.command", "fastapi.testclient", "psycopg", "sqlalchemy.orm"):
+        importlib.import_module(name)
 
 
 def run_in_copies(
@@ -96,7 +98,14 @@ def run_in_copies(
     n_jobs: int,
     done: Callable[[int, Answer | None], None],
 ) -> None:
-    """Run each task in a copy of this process for so many seconds at most; None is one that ran out."""
+    """
+    Run each task in a copy of this process, at most so many tasks at a time.
+
+    Args:
+        tasks: what makes an answer, and after how many seconds on the clock it is given up.
+        n_jobs: how many run at a time.
+        done: is told the number of a task and its answer; None if it used up its CPU time or broke down.
+    """
     waiting = list(enumerate(tasks))[::-1]
     running: dict[int, tuple[int, int, float, list[bytes]]] = {}
     while waiting or running:
@@ -112,9 +121,11 @@ def run_in_copies(
                 parts.append(part)
                 continue
             os.close(reader)
-            os.waitpid(pid, 0)
+            _, status = os.waitpid(pid, 0)
             del running[reader]
-            done(number, json.loads(b"".join(parts)) if parts else None)
+            is_given_up = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+            none = {"too_late": True} if is_given_up else None
+            done(number, json.loads(b"".join(parts)) if parts else none)
         for _, pid, until, _ in running.values():
             if time.monotonic() > until:
                 os.kill(pid, signal.SIGKILL)
@@ -171,17 +182,19 @@ class Laboratory:
         if report.failed:
             self.trouble.append(report.nodeid)
 
-    def run(self, nodeid: str) -> bool:
-        """Run a test; whether it failed."""
-        reports = runtestprotocol(self.items[nodeid], log=False, nextitem=None)
+    def run(self, nodeid: str, following: str | None = None) -> bool:
+        """Run a test; whether it failed. What the following one shares with it stays as it was set up."""
+        next_item = None if following is None else self.items[following]
+        reports = runtestprotocol(self.items[nodeid], log=False, nextitem=next_item)
         return any(report.failed for report in reports)
 
     def run_until_noticed(self, tests: Sequence[tuple[str, float]]) -> Verdict:
         """Run tests, each within so many CPU seconds, up to the first that fails."""
+        following = [nodeid for nodeid, _ in tests[1:]]
         for n_run, (nodeid, cpu_s) in enumerate(tests, start=1):
             most_s = int(time.process_time() + cpu_s) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (most_s, resource.RLIM_INFINITY))
-            if self.run(nodeid):
+            if self.run(nodeid, following[n_run - 1] if n_run < len(tests) else None):
                 return Verdict(is_noticed=True, noticed_by=nodeid, n_run=n_run)
         return Verdict(is_noticed=False, n_run=len(tests))
 
@@ -209,7 +222,11 @@ def is_property(item: pytest.Item) -> bool:
 
 
 def run_session(
-    tests: Sequence[str], seed: int, use: Callable[[Laboratory], Answer], *, source: Fault | None = None
+    tests: Sequence[str],
+    seed: int,
+    use: Callable[[Laboratory], Answer],
+    *,
+    importer: MetaPathFinder | None = None,
 ) -> Answer:
     """
     Collect the tests in this process and give them to `use`.
@@ -218,12 +235,12 @@ def run_session(
         tests: folders or node ids, as pytest takes them from the folder of the backend.
         seed: of every property.
         use: makes the answer.
-        source: a fault to import the product with.
+        importer: of the product, in another way than as it is.
     """
     os.chdir(BACKEND)
     os.environ.update(CI="true")
-    if source is not None:
-        sys.meta_path.insert(0, FaultyImporter(source))
+    if importer is not None:
+        sys.meta_path.insert(0, importer)
     laboratory = Laboratory(use)
     options = ["-p", "no:cacheprovider", "-m", "not integration", f"--hypothesis-seed={seed}"]
     options += ["--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # imported here already
@@ -238,47 +255,73 @@ def run_session(
     return {"unstarted": int(status), "trouble": laboratory.trouble}
 
 
-def make_map(laboratory: Laboratory, early: set[str]) -> Answer:
-    """Run every test with few examples; note what of the product it calls and what it costs."""
-    callers: dict[str, list[str]] = {}
-    cpu_s: dict[str, float] = {}
-    for nodeid, item in laboratory.items.items():
+def make_map(laboratory: Laboratory, nodeids: Sequence[str], tracer: Tracer) -> Answer:
+    """Run tests with few examples; note what of the product each reaches and what it costs."""
+    found = Map(early=sorted(tracer.reached))
+    for nodeid, following in zip_longest(nodeids, nodeids[1:]):
+        item = laboratory.items[nodeid]
         steer(item, MAP_EXAMPLES)
-        with calls() as called:
-            began = time.process_time()
-            if laboratory.run(nodeid):
-                return {"failed": nodeid}
-            cpu_s[nodeid] = time.process_time() - began
-        for name in called:
-            callers.setdefault(name, []).append(nodeid)
-    properties = [nodeid for nodeid, item in laboratory.items.items() if is_property(item)]
-    return asdict(Map(callers=callers, cpu_s=cpu_s, properties=properties, early=sorted(early)))
+        tracer.reached.clear()
+        began = time.process_time()
+        if laboratory.run(nodeid, following):
+            return {"failed": nodeid}
+        found.cpu_s[nodeid] = time.process_time() - began
+        for name in tracer.reached:
+            found.reaching.setdefault(name, []).append(nodeid)
+        if is_property(item):
+            found.properties.append(nodeid)
+    return asdict(found)
 
 
-@contextlib.contextmanager
-def calls() -> Iterator[set[str]]:
-    """Note the functions of the product that the block calls, as `path:function`."""
-    codes: set[CodeType] = set()
+class Tracer(importlib.abc.MetaPathFinder):
+    """Imports the product so that each block of its functions notes that it is reached, in any thread."""
 
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call":
-            codes.add(frame.f_code)
+    def __init__(self) -> None:
+        self.reached: set[str] = set()
 
-    called: set[str] = set()
-    sys.setprofile(note)
-    try:
-        yield called
-    finally:
-        sys.setprofile(None)
-        called.update(name for code in codes if (name := _name(code)) is not None)
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the product's modules where they are, and nothing else."""
+        if fullname.partition(".")[0] != PRODUCT.name:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = TracingLoader(fullname, spec.loader.path, self.reached.add)
+        return spec
 
 
-def _name(code: CodeType) -> str | None:
-    try:
-        path = Path(code.co_filename).relative_to(PRODUCT)
-    except ValueError:
-        return None
-    return f"{path}:{code.co_qualname.split('.<')[0]}"
+class TracingLoader(SourceFileLoader):
+    """Loads a module with a first statement in each block that notes the block."""
+
+    def __init__(self, module: str, path: str, note: Callable[[str], None]) -> None:
+        super().__init__(module, path)
+        self._note = note
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, which finds the note under its name."""
+        vars(module)[NOTE] = self._note
+        super().exec_module(module)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the source with its notes."""
+        assert fullname == self.name
+        path = Path(self.path)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for block, place in list(blocks(tree.body)):
+            if place.function is not None:
+                name = f"{path.relative_to(PRODUCT)}:{place.line}"
+                block.insert(int(_is_docstring(block[0])), _noting(name, block[0]))
+        return compile(ast.fix_missing_locations(tree), self.path, "exec")
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _noting(name: str, at: ast.stmt) -> ast.stmt:
+    call = ast.Call(ast.Name(NOTE, ast.Load()), [ast.Constant(name)], [])
+    return ast.copy_location(ast.Expr(call), at)
 
 
 class Product:
@@ -291,6 +334,7 @@ class Product:
             if type(found) is FunctionType and found.__code__.co_filename.startswith(str(PRODUCT)):
                 place = (found.__code__.co_filename, found.__code__.co_qualname)
                 self._functions.setdefault(place, []).append(found)
+        gc.freeze()  # a copy that looks for cycles would copy every page of what was imported
 
     def put(self, fault: Fault) -> bool:
         """Put a fault into this process; False if that cannot be done here."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +81,21 @@ LINKS = frozenset(
 """Calls that can be left out of a chain."""
 CLAUSES = frozenset({"where", "filter", "and_", "or_", "order_by"})
 """Calls whose arguments can be left out one by one."""
+PASSED_BY = frozenset({"sorted", "reversed", "sum", "abs", "round", "set", "frozenset"})
+"""Calls that can give way to their argument."""
 FLOAT_STEP = 0.01
+SCOPES = {"Administering": "Writing", "Writing": "Recording"}
+"""What a route asks of a key, and the next lower thing to ask."""
+
+
+class Place(NamedTuple):
+    """The function that a change is in, None outside of functions, and the line its block begins at."""
+
+    function: str | None
+    line: int
+
+
+OUTSIDE = Place(None, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +105,16 @@ class Fault:
     service: str
     path: str
     operator: str
-    function: str | None
+    place: Place
     line: int
     before: str
     after: str
     source: str
+
+    @property
+    def function(self) -> str | None:
+        """The function it is in."""
+        return self.place.function
 
     @property
     def key(self) -> Key:
@@ -112,7 +132,7 @@ class Site:
     """A change that can be made to a tree."""
 
     operator: str
-    function: str | None
+    place: Place
     line: int
     statement: ast.AST
     change: Change
@@ -141,7 +161,7 @@ class Module:
             service=self.service,
             path=self.path,
             operator=site.operator,
-            function=site.function,
+            place=site.place,
             line=site.line,
             before=old,
             after=new,
@@ -157,51 +177,54 @@ def changed_lines(before: str, after: str) -> tuple[str, str]:
     return old, new
 
 
-def function_at(text: str, line: int) -> str | None:
-    """Return the function or method whose body holds the line, None at the level of a class or the module."""
+def place_at(text: str, line: int) -> Place:
+    """Return the function or method and the block in it that hold the line."""
+    found = OUTSIDE
+    for block, place in blocks(ast.parse(text).body):
+        if place.function and block[0].lineno <= line <= (block[-1].end_lineno or block[-1].lineno):
+            found = place  # what comes later is further inside
+    return found
 
-    def search(body: list[ast.stmt], names: tuple[str, ...]) -> str | None:
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                found = search(node.body, (*names, node.name))
-                if found is not None:
-                    return found
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.body[0].lineno <= line <= (
-                node.end_lineno or node.lineno
-            ):
-                return ".".join((*names, node.name))
-        return None
 
-    return search(ast.parse(text).body, ())
+def blocks(
+    block: list[ast.stmt], place: Place = OUTSIDE, names: tuple[str, ...] = ()
+) -> Iterator[tuple[list[ast.stmt], Place]]:
+    """Yield a block of statements and then those inside of it, each with its place."""
+    yield block, place
+    for node in block:
+        if isinstance(node, ast.ClassDef):
+            yield from blocks(node.body, place, (*names, node.name))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = place.function or ".".join((*names, node.name))
+            yield from blocks(node.body, Place(function, node.body[0].lineno), names)
+        elif not _is_skipped(node):
+            for inner in _inner_blocks(node):
+                yield from blocks(inner, Place(place.function, inner[0].lineno), names)
+
+
+def _inner_blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    for part in (node, *getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        for name in ("body", "orelse", "finalbody"):
+            if inner := getattr(part, name, None):
+                yield inner
 
 
 def _sites(tree: ast.Module) -> Iterator[Site]:
-    yield from _in_block(tree, "body", (), None)
+    for block, place in blocks(tree.body):
+        for i, node in enumerate(block):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from _in_expressions(node.args, node, place)
+                yield from _of_scopes(node, place)
+            elif not isinstance(node, ast.ClassDef) and not _is_skipped(node):
+                yield from _of_statement(block, i, place)
 
 
-def _in_block(parent: ast.AST, field: str, names: tuple[str, ...], function: str | None) -> Iterator[Site]:
-    """Yield the sites of the statements of a block."""
-    block: list[ast.stmt] = getattr(parent, field)
-    for i, node in enumerate(block):
-        if _is_skipped(node):
-            continue
-        if isinstance(node, ast.ClassDef):
-            yield from _in_block(node, "body", (*names, node.name), function)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = function or ".".join((*names, node.name))
-            for default in (*node.args.defaults, *node.args.kw_defaults):
-                if default is not None:
-                    yield from _in_expressions(node.args, node, function)
-                    break
-            yield from _in_block(node, "body", names, inner)
-        else:
-            yield from _of_statement(block, i, function)
-            for name, value in ast.iter_fields(node):
-                if name in {"body", "orelse", "finalbody"} and isinstance(value, list):
-                    yield from _in_block(node, name, names, function)
-                elif name == "handlers":
-                    for handler in value:
-                        yield from _in_block(handler, "body", names, function)
+def _of_scopes(node: ast.FunctionDef | ast.AsyncFunctionDef, place: Place) -> Iterator[Site]:
+    """Yield the ways to ask less of who calls a route."""
+    for argument in (*node.args.args, *node.args.kwonlyargs):
+        if isinstance(argument.annotation, ast.Name) and argument.annotation.id in SCOPES:
+            lower = ast.Name(SCOPES[argument.annotation.id], ast.Load())
+            yield Site("scope", place, argument.lineno, node, _field(argument, "annotation", lower))
 
 
 def _is_skipped(node: ast.stmt) -> bool:
@@ -213,16 +236,16 @@ def _is_skipped(node: ast.stmt) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom | ast.Pass | ast.Global | ast.Nonlocal)
 
 
-def _of_statement(block: list[ast.stmt], i: int, function: str | None) -> Iterator[Site]:
+def _of_statement(block: list[ast.stmt], i: int, place: Place) -> Iterator[Site]:
     """Yield what can be done to the statement as a whole, then to the expressions it begins with."""
     node = block[i]
 
     def replaced(operator: str, by: ast.stmt) -> Site:
-        return Site(operator, function, node.lineno, node, _item(block, i, ast.fix_missing_locations(by)))
+        return Site(operator, place, node.lineno, node, _item(block, i, ast.fix_missing_locations(by)))
 
     is_setting = isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name | ast.Tuple)
     if isinstance(node, ast.Expr) or (
-        function is not None and (is_setting or isinstance(node, ast.AugAssign))
+        place.function is not None and (is_setting or isinstance(node, ast.AugAssign))
     ):
         yield replaced("statement", ast.Pass())
     elif isinstance(node, ast.Raise):
@@ -239,10 +262,10 @@ def _of_statement(block: list[ast.stmt], i: int, function: str | None) -> Iterat
     elif isinstance(node, ast.If) and not node.orelse and not isinstance(node.body[0], ast.Raise):
         yield replaced("branch", ast.If(test=ast.Constant(True), body=node.body, orelse=[]))
     if isinstance(node, ast.If | ast.While):
-        yield Site("negation", function, node.lineno, node, _negated(node))
+        yield Site("negation", place, node.lineno, node, _negated(node))
     if isinstance(node, ast.Raise | ast.Assert):
         return
-    yield from _in_expressions(node, node, function)
+    yield from _in_expressions(node, node, place)
 
 
 def _negated(node: ast.If | ast.While | ast.IfExp) -> Change:
@@ -253,7 +276,7 @@ BLOCKS = frozenset({"body", "orelse", "finalbody", "handlers"})
 UNSEEN = frozenset({"annotation", "returns", "decorator_list"})
 
 
-def _in_expressions(parent: ast.AST, statement: ast.AST, function: str | None) -> Iterator[Site]:
+def _in_expressions(parent: ast.AST, statement: ast.AST, place: Place) -> Iterator[Site]:
     """Yield the sites of the expressions below a node; blocks of statements are somebody else's."""
     for field, value in ast.iter_fields(parent):
         if field in UNSEEN or (field in BLOCKS and isinstance(value, list)):
@@ -262,16 +285,16 @@ def _in_expressions(parent: ast.AST, statement: ast.AST, function: str | None) -
         for i, node in enumerate(items):
             if not isinstance(node, ast.AST) or isinstance(node, ast.JoinedStr | ast.arg):
                 continue
-            place: Callable[[ast.expr], Change] = (
+            put: Callable[[ast.expr], Change] = (
                 _placer(value, i) if isinstance(value, list) else _setter(parent, field)
             )
             line = getattr(node, "lineno", getattr(statement, "lineno", 0))
-            for operator, change in _of_expression(node, place):
-                yield Site(operator, function, line, statement, change)
-            yield from _in_expressions(node, statement, function)
+            for operator, change in _of_expression(node, put):
+                yield Site(operator, place, line, statement, change)
+            yield from _in_expressions(node, statement, place)
 
 
-def _of_expression(node: ast.AST, place: Callable[[ast.expr], Change]) -> Iterator[tuple[str, Change]]:
+def _of_expression(node: ast.AST, put: Callable[[ast.expr], Change]) -> Iterator[tuple[str, Change]]:
     match node:
         case ast.Compare():
             for i, op in enumerate(node.ops):
@@ -285,37 +308,40 @@ def _of_expression(node: ast.AST, place: Callable[[ast.expr], Change]) -> Iterat
             for i in range(len(node.values)):
                 yield "and or", _field(node, "values", node.values[:i] + node.values[i + 1 :])
         case ast.UnaryOp(op=ast.Not() | ast.USub()):
-            yield "sign" if isinstance(node.op, ast.USub) else "negation", place(node.operand)
+            yield "sign" if isinstance(node.op, ast.USub) else "negation", put(node.operand)
         case ast.IfExp():
             yield "negation", _negated(node)
         case ast.Constant(value=bool() as flag):
-            yield "constant", place(ast.Constant(not flag))
+            yield "constant", put(ast.Constant(not flag))
         case ast.Constant(value=int() as number):
-            yield "constant", place(ast.Constant(number + 1))
-            yield "constant", place(ast.Constant(number - 1))
+            yield "constant", put(ast.Constant(number + 1))
+            yield "constant", put(ast.Constant(number - 1))
         case ast.Constant(value=float() as number):
-            yield "constant", place(ast.Constant(round(number + FLOAT_STEP, 6)))
-            yield "constant", place(ast.Constant(round(number - FLOAT_STEP, 6)))
+            yield "constant", put(ast.Constant(round(number + FLOAT_STEP, 6)))
+            yield "constant", put(ast.Constant(round(number - FLOAT_STEP, 6)))
         case ast.comprehension(ifs=[_, *_]):
             yield "filter", _field(node, "ifs", [])
         case ast.Call():
-            yield from _of_call(node, place)
+            yield from _of_call(node, put)
 
 
-def _of_call(node: ast.Call, place: Callable[[ast.expr], Change]) -> Iterator[tuple[str, Change]]:
+def _of_call(node: ast.Call, put: Callable[[ast.expr], Change]) -> Iterator[tuple[str, Change]]:
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     if name in NAMES:
         field = "attr" if isinstance(node.func, ast.Attribute) else "id"
         yield "other function", _field(node.func, field, NAMES[name])
     if name in LINKS and isinstance(node.func, ast.Attribute):
-        yield "clause" if name in CLAUSES else "call", place(node.func.value)
+        yield "clause" if name in CLAUSES else "call", put(node.func.value)
     if name in CLAUSES and len(node.args) > 1:
         for i in range(len(node.args)):
             yield "clause", _field(node, "args", node.args[:i] + node.args[i + 1 :])
-    if name in {"sorted", "reversed", "sum", "abs", "round", "set", "frozenset"} and len(node.args) == 1:
-        yield "call", place(node.args[0])
+    if name in PASSED_BY and len(node.args) == 1 and not isinstance(node.args[0], ast.Set):
+        yield "call", put(node.args[0])
     if name == "round" and len(node.args) > 1:
-        yield "call", place(node.args[0])
+        yield "call", put(node.args[0])
+    named = [keyword for keyword in node.keywords if isinstance(keyword.value, ast.Name | ast.Attribute)]
+    for one, other in pairwise(named):
+        yield "argument", _exchanged(one, other)
 
 
 def _is_text(node: ast.BinOp) -> bool:
@@ -330,6 +356,17 @@ def _field(node: ast.AST, field: str, value: object) -> Change:
         before = getattr(node, field)
         setattr(node, field, value)
         return lambda: setattr(node, field, before)
+
+    return change
+
+
+def _exchanged(one: ast.keyword, other: ast.keyword) -> Change:
+    def exchange() -> None:
+        one.value, other.value = other.value, one.value
+
+    def change() -> Callable[[], None]:
+        exchange()
+        return exchange
 
     return change
 

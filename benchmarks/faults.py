@@ -5,58 +5,63 @@ Two kinds of faults, one at a time: those of `subjects/faults/by_hand.toml`, whi
 seeded sample of what the operators of `fault_sites.py` can do to the product's code. Faults that change
 nothing anybody could see are listed in `subjects/faults/equivalent.toml`, each with its reason, and left out.
 
-With `--properties` each property is asked alone, about one fault after another in the functions that it
-calls, those first that few other tests call, until it notices one: `make bench-properties`.
+With `--properties` each property is asked alone, about one fault after another in the blocks that it
+reaches, those first that few other tests reach, until it notices one: `make bench-properties`.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import random
+import signal
 import sys
 import time
 import tomllib
-from collections import Counter, defaultdict
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence import ROOT, save, table
+from fault_log import MapLog, Sources, VerdictLog
 from fault_session import (
     BACKEND,
+    MAP_EXAMPLES,
     PRODUCT,
     Answer,
+    FaultyImporter,
     Laboratory,
     Map,
     Product,
+    Tracer,
     Verdict,
-    calls,
     make_map,
+    preload,
     run_in_copies,
     run_session,
 )
-from fault_sites import Fault, Key, Module, Site, changed_lines, function_at
+from fault_sites import OUTSIDE, Fault, Key, Module, Site, changed_lines, place_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     Task = Callable[[], Answer]
-    Question = tuple[Fault, list[str]]
-    """A fault, and the tests to ask about it."""
+    Question = tuple[Fault, list[str], str]
+    """A fault, the tests to ask about it, and the property if it is asked alone."""
     Limited = Sequence[tuple[str, float]]
     """Tests, and the CPU seconds that each may take."""
 
+EDGE = "edge"
+"""What belongs to no domain: how the service is put together, started and talked to."""
 SERVICES = (
     "agents",
     "analytics",
     "budgets",
     "chat",
     "db",
+    EDGE,
     "episodes",
     "governance",
     "graduation",
@@ -65,25 +70,26 @@ SERVICES = (
     "ledger",
     "workflows",
 )
-OF_THE_EDGE = {"routes.py", "schemas.py", "access.py", "__init__.py"}
-"""What belongs to HTTP, where other tests ask other questions."""
 SUBJECTS = Path(__file__).parent / "subjects" / "faults"
-MAP = ROOT / ".testinfra" / "faults.json"
-TESTS = ("tests/unit", "tests/property_tests")
+KNOWN = ROOT / ".testinfra" / "faults"
+"""Where what is known already is kept, for a run that goes on where another one broke off."""
+TESTS = ("tests/unit", "tests/property_tests", "tests/api")
 TEST_FILES = tuple(path for folder in TESTS for path in sorted((BACKEND / folder).rglob("*.py")))
-NOT_OF_THE_PRODUCT = "tests/unit/test_documents.py"
+NOT_OF_THE_PRODUCT = BACKEND / "tests/unit/test_documents.py"
 NUMBERS = "tests/unit/test_numbers.py"
+EDGE_TESTS = ("tests/api", "tests/unit/test_cli.py", "tests/unit/test_demo.py")
 SCHEMA_TESTS = ("tests/unit/db/test_migrate.py", "tests/property_tests/database")
 BY_HAND = "by hand"
 MOST_ROUNDS = 8
 """Faults that a property is asked about before it counts as one that notices nothing."""
 ASKED_PERCENT = 95.0
-MOST_CPU_S = 15.0
-"""Of the tests asked about one fault, with few examples; what only dearer ones notice is not noticed."""
-WALL_S = 400.0
-"""For one fault: so long only a test waits that waits for something that never comes."""
+MOST_CPU_S = 40.0
+"""Of the tests asked about one fault; what only dearer ones notice is not noticed."""
+WALL_S = 900.0
+"""For one fault: after that it is given up, and counts neither way."""
 BASE_CPU_S = 5.0
-CPU_FACTOR = 15.0
+CPU_FACTOR = 5.0
+CI_EXAMPLES = 50
 
 
 @dataclass(kw_only=True)
@@ -108,10 +114,9 @@ def main() -> int:
     """Inject, report, save; 1 if a service or a property falls short."""
     arguments = _arguments()
     modules = [
-        Module(service, PRODUCT, f"{service}/{path.name}")
+        Module(service, PRODUCT, str(path.relative_to(PRODUCT)))
         for service in arguments.service
-        for path in sorted((PRODUCT / service).glob("*.py"))
-        if path.name not in OF_THE_EDGE
+        for path in paths_of(service)
     ]
     equivalent = load_equivalent()
     _require_current(equivalent, modules)
@@ -137,6 +142,18 @@ def main() -> int:
     return run.inject(command, is_kept=arguments.keep)
 
 
+def paths_of(service: str) -> list[Path]:
+    """Return the modules of a service."""
+    folders = [PRODUCT, PRODUCT / "web"] if service == EDGE else [PRODUCT / service]
+    return [path for folder in folders for path in sorted(folder.glob("*.py"))]
+
+
+def service_of(path: str) -> str:
+    """Return the service of a module."""
+    folder = path.split("/")[0]
+    return folder if folder in SERVICES else EDGE
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1] if __doc__ else None)
     parser.add_argument("--service", action="append", choices=SERVICES, help="one of them; all if not given")
@@ -159,7 +176,7 @@ def load_by_hand(services: Sequence[str]) -> list[Fault]:
         entries = tomllib.load(file)["fault"]
     for entry in entries:
         path, before, after = entry["path"], entry["before"], entry["after"]
-        service = path.split("/")[0]
+        service = service_of(path)
         if service not in services:
             continue
         text = (PRODUCT / path).read_text(encoding="utf-8")
@@ -168,14 +185,14 @@ def load_by_hand(services: Sequence[str]) -> list[Fault]:
         source = text.replace(before, after)
         line = text[: text.index(before)].count("\n") + 1
         last = line + before.count("\n")
-        function = function_at(text, line)
+        place = place_at(text, line)
         old, new = changed_lines(text, source)
         found.append(
             Fault(
                 service=service,
                 path=path,
                 operator=BY_HAND,
-                function=function if function == function_at(text, last) else None,
+                place=place if place.function == place_at(text, last).function else OUTSIDE,
                 line=line,
                 before=old,
                 after=new,
@@ -243,34 +260,34 @@ class Run:
         self._equivalent = equivalent
         self._seed = seed
         self._n_jobs = n_jobs
-        self._map = self._load_map()
-        self._verdicts: dict[Key, Verdict] = {}
-        self._noticing: Counter[str] = Counter()
+        sources = Sources.read(
+            BACKEND,
+            [*PRODUCT.rglob("*.py"), *(path for path in TEST_FILES if not _holds_tests(path))],
+            [path for path in TEST_FILES if _holds_tests(path)],
+        )
+        self._map = self._load_map(MapLog(KNOWN / "map.jsonl", sources))
+        self._properties = set(self._map.properties)
+        self._log = VerdictLog(KNOWN / "verdicts.jsonl", sources, seed)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def inject(self, command: str, *, is_kept: bool) -> int:
         """Run the tests against every fault, and report; 1 if a service falls short."""
-        running = [fault for fault in self._faults if self._fits_running(fault)]
-        self._warm([(fault, self._callers(fault)) for fault in running])
-        fresh = [fault for fault in running if self._needs_fresh(fault)]
-        fresh += [fault for fault in self._faults if not self._fits_running(fault)]
-        tasks = []
-        for fault in fresh:
-            tests = self._tests_of_module(fault)
-            task = _until(self._until, _fresh_task(fault, self._limited(tests), self._seed))
-            tasks.append((task, WALL_S))
-        sys.stderr.write(f"\n{len(fresh)} need a process of their own\n")
-        run_in_copies(tasks, self._n_jobs, lambda i, answer: self._judge(fresh[i], answer))
+        try:
+            self._ask_all([fault for fault in self._faults if self._verdict(fault) is None])
+        except KeyboardInterrupt:
+            sys.stderr.write("\ninterrupted; the same command goes on from here\n")
+            self._log.load()
         scores: dict[str, Score] = defaultdict(Score)
         hand: dict[str, Score] = defaultdict(Score)
-        for fault in self._asked():
+        for fault, verdict in self._asked():
             for by in (scores, hand) if fault.operator == BY_HAND else (scores,):
                 score = by[fault.service]
-                (score.noticed if self._verdicts[fault.key].is_noticed else score.unnoticed).append(fault)
+                (score.noticed if verdict.is_noticed else score.unnoticed).append(fault)
         _tell("faults", command, self._figures(scores), self._render(scores, hand), is_kept=is_kept)
         return int(any(score.percent < ASKED_PERCENT for score in scores.values()))
 
     def ask_properties(self, *, is_kept: bool) -> int:
-        """Ask each property about faults in the functions that it calls, and report; 1 if one is silent."""
+        """Ask each property about faults in what it calls, and report; 1 if one is silent."""
         chance = random.Random(self._seed)
         services = {module.service for module in self._modules}
         asked = {
@@ -278,19 +295,28 @@ class Run:
             for nodeid in self._map.properties
             if nodeid.split("/")[2] in services or len(services) == len(SERVICES)
         }
-        rounds: dict[str, int] = {}
-        for number in range(1, MOST_ROUNDS + 1):
-            open_ = [
-                nodeid for nodeid in asked if not self._noticing[nodeid] and len(asked[nodeid]) >= number
-            ]
-            self._warm([(asked[nodeid][number - 1], [nodeid]) for nodeid in open_], is_counted=False)
-            rounds |= {nodeid: number for nodeid in open_ if self._noticing[nodeid]}
+        try:
+            for number in range(MOST_ROUNDS):
+                silent = [
+                    nodeid
+                    for nodeid, faults in asked.items()
+                    if len(faults) > number and self._noticed_number(nodeid, faults) is None
+                ]
+                self._warm([(asked[nodeid][number], [nodeid], nodeid) for nodeid in silent])
+        except KeyboardInterrupt:
+            sys.stderr.write("\ninterrupted; the same command goes on from here\n")
+            self._log.load()
+        rounds = {nodeid: n for nodeid in asked if (n := self._noticed_number(nodeid, asked[nodeid]))}
         silent = sorted(asked.keys() - rounds.keys())
-        figures = {"seed": self._seed, "noticed_fault_number": rounds, "noticed_none": silent}
+        n_asked = {
+            nodeid: sum(self._log.find(fault, nodeid) is not None for fault in asked[nodeid])
+            for nodeid in silent
+        }
+        figures = {"seed": self._seed, "noticed_fault_number": rounds, "noticed_none": n_asked}
         at_once = sum(number == 1 for number in rounds.values())
-        names = "".join(f"\n- `{nodeid}`, asked about {len(asked[nodeid])}" for nodeid in silent)
+        names = "".join(f"\n- `{nodeid}`, asked about {n}" for nodeid, n in n_asked.items())
         text = (
-            f"{len(rounds)} of {len(asked)} properties noticed a fault in the functions they call, {at_once} "
+            f"{len(rounds)} of {len(asked)} properties noticed a fault in what they call, {at_once} "
             f"of them the first they were asked about; at most {MOST_ROUNDS} were tried, seed {self._seed}."
             f"{chr(10) * 2}Noticed none:{chr(10)}{names}"
         )
@@ -299,120 +325,126 @@ class Run:
         _tell("noticing_properties", command, figures, text, is_kept=is_kept)
         return int(bool(silent))
 
-    def _asked(self) -> list[Fault]:
-        """Return the faults that there is a verdict on, by service and place."""
-        known = [fault for fault in self._faults if (v := self._verdicts.get(fault.key)) and not v.is_unfit]
-        return sorted(known, key=lambda fault: (fault.path, fault.line, fault.after))
+    def _ask_all(self, faults: Sequence[Fault]) -> None:
+        """Ask the tests about each fault: in a copy of a running process where that can tell."""
+        self._warm([(fault, self._reaching(fault), "") for fault in faults if self._fits_running(fault)])
+        fresh = [fault for fault in faults if self._verdict(fault) is None]
+        tasks = []
+        for fault in fresh:
+            tests = self._limited(self._reaching(fault))
+            tasks.append((_until(self._until, _fresh_task(fault, tests, self._seed)), WALL_S))
+        sys.stderr.write(f"\n{len(fresh)} need a process of their own\n")
+        preload()
 
-    def _load_map(self) -> Map:
-        """Return which tests call what: from the last run, but for the files of tests that changed since."""
-        known = Map()
-        files = _digests(path for path in TEST_FILES if path.name.startswith("test_"))
-        others = _digests([*PRODUCT.rglob("*.py"), *(path for path in TEST_FILES if str(path) not in files)])
-        if MAP.exists():
-            kept = json.loads(MAP.read_text(encoding="utf-8"))
-            if kept["others"] == others:
-                known = Map(**kept["map"])
-                known.forget([path for path, digest in kept["files"].items() if files.get(path) != digest])
-        seen = {nodeid.split("::")[0] for nodeid in known.cpu_s}
-        paths = [str(Path(path).relative_to(BACKEND)) for path in files]
-        if new := [path for path in paths if path not in seen and path != NOT_OF_THE_PRODUCT]:
-            sys.stderr.write(f"asking {len(new)} files of tests which functions they call\n")
+        def note(i: int, answer: Answer | None) -> None:
+            _note(self._log, (fresh[i], [], ""), answer)
+
+        run_in_copies(tasks, self._n_jobs, note)
+
+    def _verdict(self, fault: Fault) -> Verdict | None:
+        """Return what became of a fault; None if only a fresh process can tell and none was asked yet."""
+        found = self._log.find(fault)
+        if found is None or found.is_fresh or found.is_noticed:
+            return found
+        # What importing made of a module's variable stays as it was.
+        return None if found.is_unfit or fault.function is None else found
+
+    def _asked(self) -> list[tuple[Fault, Verdict]]:
+        """Return the faults that there is a verdict on, by service and place."""
+        known = [(fault, verdict) for fault in self._faults if (verdict := self._verdict(fault))]
+        return sorted(known, key=lambda each: (each[0].path, each[0].line, each[0].after))
+
+    def _load_map(self, log: MapLog) -> Map:
+        """Return which tests reach what: as known, and asked for files of tests that are new or changed."""
+        _, new = log.load()
+        if new:
+            sys.stderr.write(f"asking {len(new)} files of tests what they reach\n")
             answers: list[Answer | None] = []
-            run_in_copies([(_map_task(new, self._seed), 3600.0)], 1, lambda _, answer: answers.append(answer))
-            answer = answers[0]
-            if answer is None or "callers" not in answer:
-                raise SystemExit(f"the tests do not pass without a fault: {answer}")
-            known.add(Map(**answer))
-            MAP.parent.mkdir(exist_ok=True)
-            MAP.write_text(json.dumps({"others": others, "files": files, "map": asdict(known)}))
-        return known
+            task = (_map_task(new, self._seed, self._n_jobs, log), 3600.0)
+            run_in_copies([task], 1, lambda _, answer: answers.append(answer))
+            if answers != [{"failed": []}]:
+                raise SystemExit(f"the tests do not pass without a fault: {answers}")
+        return log.load()[0]
 
     def _fits_running(self, fault: Fault) -> bool:
-        return f"{fault.path}:{fault.function}" not in self._map.early
+        return f"{fault.path}:{fault.place.line}" not in self._map.early or fault.function is None
 
-    def _needs_fresh(self, fault: Fault) -> bool:
-        """Whether only a fresh process can tell: what importing made of a variable stays as it was."""
-        verdict = self._verdicts.get(fault.key)
-        if verdict is None or verdict.is_unfit:
-            return True
-        return fault.function is None and not verdict.is_noticed
+    def _reaching(self, fault: Fault) -> list[str]:
+        """Return the tests to ask about a fault, up to what that may cost."""
+        if fault.function is None or f"{fault.path}:{fault.place.line}" in self._map.early:
+            return self._affordable(self._tests_of_module(fault), fault.service)
+        found = set(self._map.reaching.get(f"{fault.path}:{fault.place.line}", ()))
+        if fault.service == EDGE:
+            found.update(nodeid for nodeid in self._map.cpu_s if nodeid.startswith(EDGE_TESTS))
+        return self._affordable(found, fault.service)
 
-    def _callers(self, fault: Fault) -> list[str]:
-        if fault.function is None:
-            return self._tests_of_module(fault)
-        return self._affordable(self._map.callers.get(f"{fault.path}:{fault.function}", ()))
-
-    def _affordable(self, nodeids: Iterable[str]) -> list[str]:
-        """Return the tests, the cheapest first, up to what asking about one fault may cost."""
+    def _affordable(self, nodeids: Iterable[str], service: str) -> list[str]:
+        """Return the service's own tests, then the others, the cheapest of each first, up to a cost."""
         found: list[str] = []
         cpu_s = 0.0
-        for nodeid in sorted(nodeids, key=lambda nodeid: self._map.cpu_s[nodeid]):
-            cpu_s += self._map.cpu_s[nodeid]
+        for nodeid in sorted(nodeids, key=lambda name: (f"/{service}/" not in name, self._cpu_s(name))):
+            cpu_s += self._cpu_s(nodeid)
             if found and cpu_s > MOST_CPU_S:
                 break
             found.append(nodeid)
         return found
 
-    def _tests_of_module(self, fault: Fault) -> list[str]:
-        """Return the tests that call the module, its service's own, and for tables the schema's."""
+    def _tests_of_module(self, fault: Fault) -> set[str]:
+        """Return the tests that reach the module, its service's own, and for tables the schema's."""
         found = {
             nodeid
-            for function, nodeids in self._map.callers.items()
-            if function.startswith(f"{fault.path}:")
+            for block, nodeids in self._map.reaching.items()
+            if block.startswith(f"{fault.path}:")
             for nodeid in nodeids
         }
         folders = [*(f"{folder}/{fault.service}/" for folder in TESTS), NUMBERS]
         if fault.path.endswith("models.py"):
             folders += SCHEMA_TESTS
-        found |= {nodeid for nodeid in self._map.cpu_s if nodeid.startswith(tuple(folders))}
-        return self._affordable(found)
+        if fault.service == EDGE or fault.path.endswith(("routes.py", "schemas.py", "access.py")):
+            folders += EDGE_TESTS
+        return found | {nodeid for nodeid in self._map.cpu_s if nodeid.startswith(tuple(folders))}
 
     def _cpu_s(self, nodeid: str) -> float:
-        """Return the CPU time that a test may take before it counts as one that never ends."""
-        return BASE_CPU_S + CPU_FACTOR * self._map.cpu_s[nodeid]
+        """Return about what a test takes with all of its examples."""
+        cpu_s = self._map.cpu_s[nodeid]
+        return cpu_s * CI_EXAMPLES / MAP_EXAMPLES if nodeid in self._properties else cpu_s
 
     def _limited(self, nodeids: Sequence[str]) -> Limited:
-        return [(nodeid, self._cpu_s(nodeid)) for nodeid in nodeids]
+        """Add the CPU time that a test may take before it counts as one that never ends."""
+        return [(nodeid, BASE_CPU_S + CPU_FACTOR * self._cpu_s(nodeid)) for nodeid in nodeids]
 
-    def _warm(self, questions: Sequence[Question], *, is_counted: bool = True) -> None:
+    def _warm(self, questions: Sequence[Question]) -> None:
         """Put each fault into a copy of one process that has collected the tests, and run those named."""
-        answers: list[Answer | None] = []
-        if questions:
-            task = (
-                _warm_task(questions, self._limited, self._until, self._seed, self._n_jobs),
-                WALL_S * len(questions),
-            )
-            run_in_copies([task], 1, lambda _, answer: answers.append(answer))
-            if answers[0] is None or "verdicts" not in answers[0]:
-                raise SystemExit(f"the session broke off: {answers[0]}")
-            for (fault, _), answer in zip(questions, answers[0]["verdicts"], strict=True):
-                self._judge(fault, answer, is_counted=is_counted)
-
-    def _judge(self, fault: Fault, answer: Answer | None, *, is_counted: bool = True) -> None:
-        if answer is not None and "too_late" in answer:
+        questions = [each for each in questions if self._log.find(each[0], each[2]) is None]
+        if not questions:
             return
-        if answer is not None and "trouble" in answer and "unstarted" not in answer:
-            raise SystemExit(f"{fault.path}:{fault.line}\n{fault.difference}\n{answer['trouble']}")
-        if answer is None:
-            verdict = Verdict(is_noticed=True, n_run=0, is_out_of_time=True)
-        elif "unstarted" in answer:
-            verdict = Verdict(is_noticed=True, n_run=0, noticed_by=next(iter(answer["trouble"]), None))
-        else:
-            verdict = Verdict(**answer)
-        self._noticing[verdict.noticed_by or ""] += 1
-        if is_counted:
-            self._verdicts[fault.key] = verdict
+        answers: list[Answer | None] = []
+        task = (
+            _warm_task(questions, self._limited, self._until, self._seed, self._n_jobs, self._log),
+            WALL_S * len(questions),
+        )
+        run_in_copies([task], 1, lambda _, answer: answers.append(answer))
+        if answers != [{"n_asked": len(questions)}]:
+            raise SystemExit(f"the session broke off: {answers}")
+        self._log.load()
+
+    def _noticed_number(self, nodeid: str, faults: Sequence[Fault]) -> int | None:
+        """Return which of the faults, from 1 on, was the first that the property noticed."""
+        for number, fault in enumerate(faults, start=1):
+            verdict = self._log.find(fault, nodeid)
+            if verdict is not None and verdict.is_noticed:
+                return number
+        return None
 
     def _faults_for(self, nodeid: str, chance: random.Random) -> list[Fault]:
-        """Return faults in the functions that a property calls, those first that few others call."""
+        """Return faults in the blocks that a property reaches, those first that few others reach."""
         places: list[tuple[int, float, Module, Site]] = []
         for module in self._modules:
             for site in module.sites:
-                name = f"{module.path}:{site.function}"
-                callers = self._map.callers.get(name, ())
-                if site.function is not None and name not in self._map.early and nodeid in callers:
-                    places.append((len(callers), chance.random(), module, site))
+                block = f"{module.path}:{site.place.line}"
+                reaching = self._map.reaching.get(block, ())
+                if site.place.function is not None and block not in self._map.early and nodeid in reaching:
+                    places.append((len(reaching), chance.random(), module, site))
         places.sort(key=lambda place: place[:2])
         found = [module.fault(site) for _, _, module, site in places[: 2 * MOST_ROUNDS]]
         return [fault for fault in found if fault.key not in self._equivalent][:MOST_ROUNDS]
@@ -425,7 +457,7 @@ class Run:
                 str(len(score.noticed)),
                 f"{score.percent:.1f} %",
                 f"{len(hand[service].noticed)} of {hand[service].n}",
-                str(sum(1 for path, *_ in self._equivalent if path.startswith(f"{service}/"))),
+                str(sum(1 for path, *_ in self._equivalent if service_of(path) == service)),
             ]
             for service, score in scores.items()
         ]
@@ -459,11 +491,11 @@ class Run:
                     "operator": fault.operator,
                     "before": fault.before,
                     "after": fault.after,
-                    "is_noticed": self._verdicts[fault.key].is_noticed,
-                    "is_out_of_time": self._verdicts[fault.key].is_out_of_time,
-                    "noticed_by": self._verdicts[fault.key].noticed_by,
+                    "is_noticed": verdict.is_noticed,
+                    "is_out_of_time": verdict.is_out_of_time,
+                    "noticed_by": verdict.noticed_by,
                 }
-                for fault in self._asked()
+                for fault, verdict in self._asked()
             ],
             "not_asked": len(self._faults) - len(self._asked()),
             "known_to_change_nothing": len(self._equivalent),
@@ -477,8 +509,8 @@ def _tell(name: str, command: str, figures: object, text: str, *, is_kept: bool)
         sys.stdout.write(f"{text}\n")
 
 
-def _digests(paths: Iterable[Path]) -> dict[str, str]:
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(paths)}
+def _holds_tests(path: Path) -> bool:
+    return path.name.startswith("test_") and path != NOT_OF_THE_PRODUCT
 
 
 def _until(moment: float, task: Task) -> Task:
@@ -486,17 +518,35 @@ def _until(moment: float, task: Task) -> Task:
     return lambda: task() if time.monotonic() < moment else {"too_late": True}
 
 
-def _map_task(paths: Sequence[str], seed: int) -> Task:
+def _map_task(files: Sequence[str], seed: int, n_jobs: int, log: MapLog) -> Task:
+    """Return what asks each file of tests in a copy of one process, which notes the answers as they come."""
+    tracer = Tracer()
+
     def task() -> Answer:
-        stack = ExitStack()
-        early = stack.enter_context(calls())
+        progress = os.dup(sys.stderr.fileno())  # pytest will capture the other one
+        failed: list[Answer | None] = []
 
         def use(laboratory: Laboratory) -> Answer:
             _prepare_database()
-            stack.close()
-            return make_map(laboratory, early)
+            by_file: dict[str, list[str]] = defaultdict(list)
+            for nodeid in laboratory.items:
+                by_file[nodeid.split("::")[0]].append(nodeid)
 
-        return run_session(paths, seed, use)
+            def note(i: int, answer: Answer | None) -> None:
+                file = list(by_file)[i]
+                if answer is None or "reaching" not in answer:
+                    failed.append({file: answer})
+                    return
+                log.add(file, Map(**answer))
+                os.write(progress, f"{file}\n".encode())
+
+            tasks = [(partial(make_map, laboratory, nodeids, tracer), 3600.0) for nodeids in by_file.values()]
+            run_in_copies(tasks, n_jobs, note)
+            for file in set(files) - by_file.keys():
+                log.add(file, Map())
+            return {"failed": failed}
+
+        return run_session(files, seed, use, importer=tracer)
 
     return task
 
@@ -507,31 +557,30 @@ def _warm_task(
     until: float,
     seed: int,
     n_jobs: int,
+    log: VerdictLog,
 ) -> Task:
     def task() -> Answer:
         progress = os.dup(sys.stderr.fileno())  # pytest will capture the other one
 
         def use(laboratory: Laboratory) -> Answer:
             _prepare_database()
-            verdicts: list[Answer | None] = [None] * len(questions)
-
             product = Product()
 
-            def put(fault: Fault, nodeids: Sequence[str]) -> Answer:
+            def put(fault: Fault, nodeids: Sequence[str], _asked: str) -> Answer:
                 if not product.put(fault):
                     return asdict(Verdict(is_noticed=False, n_run=0, is_unfit=True))
                 return asdict(laboratory.run_until_noticed(limited(nodeids)))
 
             def note(i: int, answer: Answer | None) -> None:
-                verdicts[i] = answer
-                is_noticed = answer is None or answer.get("is_noticed", True) or answer.get("is_unfit")
-                os.write(progress, ("." if is_noticed else _unnoticed(*questions[i])).encode())
+                verdict = _note(log, questions[i], answer)
+                is_silent = verdict is not None and not verdict.is_noticed and not verdict.is_unfit
+                os.write(progress, (_unnoticed(*questions[i]) if is_silent else ".").encode())
 
             tasks = [(_until(until, partial(put, *question)), WALL_S) for question in questions]
             run_in_copies(tasks, n_jobs, note)
-            return {"verdicts": verdicts}
+            return {"n_asked": len(questions)}
 
-        files = sorted({nodeid.split("::")[0] for _, nodeids in questions for nodeid in nodeids})
+        files = sorted({nodeid.split("::")[0] for _, nodeids, _ in questions for nodeid in nodeids})
         return run_session(files or ["tests/unit/kit"], seed, use)
 
     return task
@@ -539,13 +588,30 @@ def _warm_task(
 
 def _fresh_task(fault: Fault, tests: Limited, seed: int) -> Task:
     def use(laboratory: Laboratory) -> Answer:
-        return asdict(laboratory.run_until_noticed(tests))
+        return asdict(replace(laboratory.run_until_noticed(tests), is_fresh=True))
 
     files = sorted({nodeid.split("::")[0] for nodeid, _ in tests})
-    return lambda: run_session(files, seed, use, source=fault)
+    return lambda: run_session(files, seed, use, importer=FaultyImporter(fault))
 
 
-def _unnoticed(fault: Fault, tests: Sequence[str]) -> str:
+def _note(log: VerdictLog, question: Question, answer: Answer | None) -> Verdict | None:
+    """Note what became of a fault; None if there was no time to ask."""
+    fault, _, asked = question
+    if answer is None:
+        verdict = Verdict(is_noticed=True, n_run=0, is_out_of_time=True)
+    elif "too_late" in answer:
+        return None
+    elif "unstarted" in answer:
+        verdict = Verdict(is_noticed=True, n_run=0, noticed_by=next(iter(answer["trouble"]), None))
+    elif "trouble" in answer:
+        raise SystemExit(f"{fault.path}:{fault.line}\n{fault.difference}\n{answer['trouble']}")
+    else:
+        verdict = Verdict(**answer)
+    log.add(fault, verdict, asked)
+    return verdict
+
+
+def _unnoticed(fault: Fault, tests: Sequence[str], _asked: str) -> str:
     return f"\n{fault.path}:{fault.line} {fault.operator}, {len(tests)} tests\n{fault.difference}\n"
 
 
