@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from tests.http import Api
     from tests.property_tests.api.contract import Contract
 
-# Looking for cycles after every 700 allocations, as Python does, is a tenth of the suite's CPU.
+# Looking for cycles after every 700 allocations, as Python does, is a tenth of the suite's CPU; while the
+# tests are imported there is next to nothing to find.
 gc.set_threshold(20_000, 10, 10)
+gc.disable()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -35,6 +37,7 @@ def pytest_collection_finish() -> None:
     """Leave what was imported out of every later collection: it stays to the end."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from atom.identity.models import ApiKeyScope
 from tests.api.test_operations import OPERATIONS
 from tests.database import Database
-from tests.property_tests.api.contract import Contract, Operation
 from tests.property_tests.api.world import build
 from tests.property_tests.conftest import scaled
+
+if TYPE_CHECKING:
+    from tests.property_tests.api.contract import Contract, Operation  # imports Schemathesis
 
 pytestmark = pytest.mark.integration
 
