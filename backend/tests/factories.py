@@ -58,7 +58,7 @@ def execution(session: Session, *, agent_id: str, **values: Any) -> agents.Agent
     return add(session, agents.AgentExecution(**{"agent_id": agent_id, "started_at": NOW, **values}))
 
 
-# Statements built once: a property's every example begins with these rows.
+# Built once and given to the connection, past the session: a property's every example begins with these rows.
 ADD_WORKSPACE = insert(METADATA.tables["workspaces"])
 ADD_USER = insert(METADATA.tables["users"])
 ADD_AGENT = insert(METADATA.tables["agent_registry"])
@@ -82,9 +82,10 @@ class Tenant:
 def tenant(session: Session, *, user_values: Mapping[str, Any] | None = None, **agent_values: Any) -> Tenant:
     """Write a workspace with a user and an agent, which may do everything unless keywords say otherwise."""
     ids = Tenant(workspace_id=new_id(), user_id=new_id(), agent_id=new_id())
-    session.execute(ADD_WORKSPACE, {"id": ids.workspace_id, "name": "Acme"})
+    connection = session.connection()
+    connection.execute(ADD_WORKSPACE, {"id": ids.workspace_id, "name": "Acme"})
     person = {"id": ids.user_id, "workspace_id": ids.workspace_id, "email": f"{ids.user_id}@example.org"}
-    session.execute(ADD_USER, {**person, **(user_values or {})})
+    connection.execute(ADD_USER, {**person, **(user_values or {})})
     extra_agent(session, ids.workspace_id, id=ids.agent_id, **agent_values)
     return ids
 
@@ -101,7 +102,7 @@ def extra_agent(session: Session, workspace_id: str, **values: Any) -> str:
         "status": agents.AgentStatus.AUTONOMOUS,
         **values,
     }
-    session.execute(ADD_AGENT, row)
+    session.connection().execute(ADD_AGENT, row)
     return str(row["id"])
 
 
@@ -115,7 +116,7 @@ def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         "importance": 0.5,
     }
     if rows:
-        session.execute(ADD_EPISODES, [{"id": new_id(), **defaults, **row} for row in rows])
+        session.connection().execute(ADD_EPISODES, [{"id": new_id(), **defaults, **row} for row in rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, false, or_, select
+from sqlalchemy import Row, Table, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.agents.maturity import AgentStatus
@@ -84,26 +85,32 @@ def _ids(session: Session, workspace_id: str) -> dict[str, list[str]]:
     return {name: sorted(ids) for name, ids in found.items() if ids}
 
 
-def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list]]:
-    """Go through the tables in the order of their references, and find the rows that lead to a workspace."""
+def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list[Row[Any]]]]:
+    """
+    Go through the tables in the order of their references, and find the rows that lead to a workspace.
+
+    Every row is read and chosen here: few as they are, a condition for each table costs more to compile.
+    """
     found: dict[str, set[str]] = {"workspaces": {workspace_id}}
     for table in METADATA.sorted_tables:
-        own = table.c.id == workspace_id if table.name == "workspaces" else _leads_to(table, found)
-        rows = session.execute(select(table).where(own)).all()
+        links = [("id", "workspaces")] if table.name == "workspaces" else _links(table)
+        rows = [
+            row
+            for row in session.connection().execute(select(table))
+            if any(getattr(row, column) in found[target] for column, target in links)
+        ]
         if "id" in table.c:
             found[table.name] = {row.id for row in rows}
-        yield table, list(rows)
+        yield table, rows
 
 
-def _leads_to(table: Table, found: dict[str, set[str]]) -> ColumnElement[bool]:
-    return or_(
-        false(),
-        *(
-            key.parent.in_(found[key.column.table.name])
-            for key in table.foreign_keys
-            if key.column.name == "id" and found.get(key.column.table.name)
-        ),
-    )
+def _links(table: Table) -> list[tuple[str, str]]:
+    """Return the columns of a table that name a row of a table before it, with that table's name."""
+    return [
+        (key.parent.name, key.column.table.name)
+        for key in table.foreign_keys
+        if key.column.name == "id" and key.column.table is not table
+    ]
 
 
 def _fill(session: Session, workspace: Workspace, word: str) -> None:
