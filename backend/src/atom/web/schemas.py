@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from atom.kit.pagination import IdPage, Page
 
 ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff]"
-"""A character that is no space to anybody: Python, Rust and ECMAScript, which JSON Schema means, disagree."""
+NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff][\s\S]*$"
+"""
+A character that is no space to anybody, and what follows: Python, Rust and ECMAScript disagree about spaces.
+
+JSON Schema means ECMAScript. What follows says nothing new, but Schemathesis takes a single character for all
+that a text may be made of, and a text of 100,000 such characters for a pattern of 60 MB.
+"""
 MAX_CURSOR = 200
 MAX_INTEGER = 2**31 - 1
 """The largest number that a column of type INTEGER holds."""
