@@ -375,27 +375,29 @@ FADE = (
 )
 
 
+CHILD = aliased(Episode)  # once: making one takes longer than the query
+FIND_MERGE_CANDIDATES = (
+    select(Episode.id, Episode.embedding, exists().where(CHILD.consolidated_into == Episode.id))
+    .where(
+        Episode.agent_id == bindparam("agent"),
+        Episode.workspace_id == bindparam("workspace"),
+        Episode.status == EpisodeStatus.COMPLETED,
+        Episode.consolidated_into.is_(None),
+        Episode.embedding_model == bindparam("model"),
+    )
+    .order_by(Episode.started_at.desc(), Episode.id.desc())
+    .limit(bindparam("most"))
+)
+
+
 def merge_candidates(
     session: Session, *, workspace_id: str, agent_id: str, model: str, limit: int
 ) -> list[Candidate]:
     """Return an agent's newest completed episodes that nothing stands for, newest first."""
-    child = aliased(Episode)
-    is_parent = exists().where(child.consolidated_into == Episode.id)
-    rows = session.execute(
-        select(Episode.id, Episode.embedding, is_parent)
-        .where(
-            Episode.agent_id == agent_id,
-            Episode.workspace_id == workspace_id,
-            Episode.status == EpisodeStatus.COMPLETED,
-            Episode.consolidated_into.is_(None),
-            Episode.embedding_model == model,
-        )
-        .order_by(Episode.started_at.desc(), Episode.id.desc())
-        .limit(limit)
-    )
+    sought = {"workspace": workspace_id, "agent": agent_id, "model": model, "most": limit}
     return [
         Candidate(id=id_, vector=vector, is_parent=is_parent)
-        for id_, vector, is_parent in rows
+        for id_, vector, is_parent in session.execute(FIND_MERGE_CANDIDATES, sought)
         if vector is not None  # always, by the schema: a model comes with a vector
     ]
 

@@ -571,6 +571,19 @@ def test_one_segment_for_each_place(database: Database, order: list[int]) -> Non
 
 
 DELETABLE = (ChatSession, Episode, ChatMessage, EpisodeSegment, AgentExecution, CanvasAction)
+COUNT_ORPHANS = tuple(
+    select(func.count()).select_from(child).where(column.is_not(None), column.not_in(select(parent.id)))
+    for child, column, parent in (
+        (EpisodeSegment, EpisodeSegment.episode_id, Episode),
+        (EpisodeAccessLog, EpisodeAccessLog.episode_id, Episode),
+        (EpisodeCanvasType, EpisodeCanvasType.episode_id, Episode),
+        (CanvasAction, CanvasAction.episode_id, Episode),
+        (AgentFeedback, AgentFeedback.episode_id, Episode),
+        (AgentExecution, AgentExecution.session_id, ChatSession),
+        (Episode, Episode.session_id, ChatSession),
+        (ChatMessage, ChatMessage.session_id, ChatSession),
+    )
+)
 
 
 @pytest.mark.invariant(19)
@@ -597,22 +610,7 @@ def test_deletes_leave_no_orphan(database: Database, said: list[Utterance], orde
         session.execute(insert(EpisodeAccessLog), {**log, **scope})
         for model in order:
             session.execute(delete(model))
-        for child, column, parent in (
-            (EpisodeSegment, EpisodeSegment.episode_id, Episode),
-            (EpisodeAccessLog, EpisodeAccessLog.episode_id, Episode),
-            (EpisodeCanvasType, EpisodeCanvasType.episode_id, Episode),
-            (CanvasAction, CanvasAction.episode_id, Episode),
-            (AgentFeedback, AgentFeedback.episode_id, Episode),
-            (AgentExecution, AgentExecution.session_id, ChatSession),
-            (Episode, Episode.session_id, ChatSession),
-            (ChatMessage, ChatMessage.session_id, ChatSession),
-        ):
-            orphans = (
-                select(func.count())
-                .select_from(child)
-                .where(column.is_not(None), column.not_in(select(parent.id)))
-            )
-            assert session.scalar(orphans) == 0
+        assert [session.scalar(orphans) for orphans in COUNT_ORPHANS] == [0] * len(COUNT_ORPHANS)
         kept = {Episode: Episode in order, ChatSession: ChatSession in order}
         assert count(session, Episode, ChatSession) == [0 if is_gone else 1 for is_gone in kept.values()]
 
