@@ -9,7 +9,8 @@ import pytest
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.diagnosis import Observation
-from atom_testinfra.machine.conditions import DEBUG_VARIABLES, TRACER_VARIABLES
+from atom_testinfra.machine import conditions, fingerprint
+from atom_testinfra.machine.conditions import DEBUG_VARIABLES, TRACER_VARIABLES, Noise
 from atom_testinfra.measuring.environment import CI_VARIABLES
 
 
@@ -64,6 +65,30 @@ def test_the_project_is_looked_at(
     assert "pytest-cov (pytest.ini)" in found["tracing"]["message"]
     assert "test_a.py:1" in found["pins"]["message"]
     assert "CI=false" in found["ci"]["message"]
+
+
+def test_the_machine_is_looked_at(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Noise, share of a core, load, steal, governors, interpreter modes: each comes out as it was seen."""
+    noise = Noise(calibrations_s=[0.001, 0.002, 0.003], cpu_share=0.5, steal=0.2)
+    monkeypatch.setattr(conditions, "measure_noise", lambda: noise)
+    monkeypatch.setattr(conditions, "read_load", lambda: 7.5)
+    monkeypatch.setattr(conditions, "read_governors", lambda: ["powersave"])
+    monkeypatch.setattr(fingerprint, "read_versions", lambda: {"hypothesis": "5.0.0"})
+    monkeypatch.setenv("PYTHONDEVMODE", "1")
+    (project / "test_b.py").write_text("settings.load_profile('quick')\n")
+    (project / "test_c.py").write_text("def test(:\n")
+    assert main(["doctor", "--json"]) == 1
+    found = findings(capsys)
+    assert "costs 2 ms of CPU" in found["noise"]["message"]
+    assert "got 50% of a core; load 7.5 on" in found["contention"]["message"]
+    assert "20.0%" in found["steal"]["message"]
+    assert "powersave" in found["governor"]["message"]
+    assert "PYTHONDEVMODE=1" in found["interpreter"]["message"]
+    assert "test_b.py:1" in found["profiles"]["message"]
+    assert "test_c.py" in found["sources"]["message"]
+    assert found["versions"]["message"] == "pytest is not installed here"
 
 
 def test_coverage_turned_off_again_is_no_tracer(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

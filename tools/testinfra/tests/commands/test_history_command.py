@@ -97,6 +97,16 @@ def test_sessions_continue_the_history_and_count_once(
     assert [point["source"] for point in points] == ["baseline"] * 12 + ["session"]
 
 
+def test_the_baseline_that_is_not_committed_is_the_last_point(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `verify` has just written is told before anybody commits it."""
+    evidence = gather_evidence(a_session(13, 0.002), targets=Targets(), tiers={})
+    save_baseline(project / FILE, complete(evidence, "2026-01-13T01:00:00Z"))
+    points = history(capsys)[NAMES[0]]
+    assert [point["name"] for point in points[12:]] == ["now"]
+
+
 def test_the_table_has_a_line_for_each_property(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sparkline, latest cost and change fit 80 columns; brackets stay brackets, and nothing steers."""
     assert main(["history"]) == 0

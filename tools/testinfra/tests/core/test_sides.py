@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from tests.made_runs import make_record, make_run
 
+from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.config import Targets
 from atom_testinfra.core.errors import NothingMeasuredError
 from atom_testinfra.core.measurement import Kind, Measurement, Outcome
-from atom_testinfra.core.sides import have_calibration, side_from_runs
+from atom_testinfra.core.sides import Side, have_calibration, side_from_baseline, side_from_runs
 from atom_testinfra.core.threshold import Statistic
+from atom_testinfra.core.verification import complete
 
 
 def test_a_value_is_the_body_over_the_calibration_of_its_run() -> None:
@@ -22,6 +26,20 @@ def test_a_value_is_the_body_over_the_calibration_of_its_run() -> None:
     assert {n: s.values for n, s in side.tests.items()} == {"a": [2.0], "b": [4.0], "c": [6.0]}
     assert side.tests["a"].unit_us == 500
     assert side.interpreter == "CPython 3.11"
+
+
+def test_a_baseline_is_the_same_side_as_its_runs() -> None:
+    """What decides whether sides are alike, and every cost, come through the file unchanged."""
+    runs = [make_run([make_record("a"), make_record("b", 0.002 + i / 1000)], repeat=i) for i in range(5)]
+    made = replace(runs[0].header.provenance, python="PyPy 3.12.1", versions={"hypothesis": "6.999"})
+    runs = [replace(run, header=replace(run.header, provenance=made, n_workers=2)) for run in runs]
+    baseline = complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-02T00:00:00Z")
+    stored = side_from_baseline("s", baseline, Statistic.BODY_CPU, "local")
+    measured = side_from_runs("s", runs, Statistic.BODY_CPU, "local")
+    assert stored.interpreter == "PyPy 3.12"
+    for name in set(Side.__struct_fields__) - {"tests"}:
+        assert getattr(stored, name) == getattr(measured, name), name
+    assert dict(stored.tests) == measured.tests
 
 
 def test_parts_of_a_resumed_repeat_are_one_run() -> None:

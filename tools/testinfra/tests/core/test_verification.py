@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -111,6 +111,78 @@ def test_every_word_that_matters_is_found_too(path: tuple[object, ...]) -> None:
     other = {"slow": "fast", "fast": "slow", True: False, False: True, "partial": True}
     found = find(path, lambda old: other.get(old, f"{old}!"))
     assert any(as_text(path).startswith(place) for place in found), found
+
+
+SAME_SETTINGS = {f"targets.{name} taken out" for name in Targets.__struct_fields__}
+"""Settings that are what they are by default: a file that leaves them out says the same."""
+
+
+def test_nothing_else_can_be_changed_unnoticed() -> None:
+    """Every value, every key and every list of the file, each changed by itself: only these say the same."""
+    baseline = a_baseline({"tests/test_a.py::test_a": 20_000.0}, n_repeats=2, tiers={"tests/*": "fast"})
+    document = json.loads(b"".join(render_baseline(baseline)))
+    assert places(document) == []
+    changes = [*changed_documents(document)]
+    assert len(changes) > 700
+    assert {what for what, changed in changes if not find_any(changed)} == SAME_SETTINGS
+
+
+def find_any(document: dict[str, Any]) -> bool:
+    try:
+        return bool(places(document))
+    except BaselineError:
+        return True
+
+
+def changed_documents(document: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what was changed, and a document in which nothing else is."""
+    for path, value in nodes(document):
+        place = as_text(path)
+        for n, other in enumerate(other_values(value)):
+            yield f"{place} changed ({n})", edited(document, path, lambda old, step, v=other: {step: v})
+        if path and isinstance(path[-1], str):
+            yield f"{place} taken out", edited(document, path, lambda old, step: {})
+            yield f"{place} renamed", edited(document, path, lambda old, step: {f"{step}_": old})
+
+
+def nodes(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[object, ...], object]]:
+    """Yield every value with its path, containers included."""
+    if path:
+        yield path, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, child in inner:
+        yield from nodes(child, (*path, step))
+
+
+def other_values(value: object) -> list[object]:
+    """Return what somebody might write instead."""
+    if isinstance(value, dict):
+        return []
+    if isinstance(value, list):
+        shorter_longer = [value[:-1], [*value, value[-1]]] if value else [[0.001], ["x"]]
+        return [other for other in (*shorter_longer, value[::-1]) if other != value]
+    if value is None or isinstance(value, bool):
+        return [other for other in (True, False, None, 1, "partial") if other is not value]
+    if isinstance(value, int | float):
+        return [value + 1, value * 1.0001 if value else 0.001, value // 2 if value else 1, None]
+    return [other for other in (f"{value}!", "", "fast", "slow", "partial", None) if other != value]
+
+
+def edited(document: Any, path: tuple[Any, ...], entries: Callable[[Any, Any], dict[Any, Any]]) -> Any:
+    """Return the document with an entry in place of another, and everything else shared with it."""
+    step, *rest = path
+    if isinstance(document, list):
+        changed = (
+            entries(document[step], step) if not rest else {step: edited(document[step], (*rest,), entries)}
+        )
+        return [changed.get(index, value) for index, value in enumerate(document)]
+    kept: dict[Any, Any] = {}
+    for key, value in document.items():
+        if key != step:
+            kept[key] = value
+        else:
+            kept |= {key: edited(value, (*rest,), entries)} if rest else entries(value, key)
+    return kept
 
 
 def test_a_wrong_figure_is_told_once() -> None:

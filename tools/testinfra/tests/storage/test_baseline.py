@@ -215,7 +215,7 @@ class TestSave:
             with pytest.raises(subprocess.TimeoutExpired):
                 other.wait(2)
             assert not path.exists()
-        assert other.wait(30) == 0
+        assert other.wait(300) == 0
         load_baseline(path)
 
 
