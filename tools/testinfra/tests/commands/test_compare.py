@@ -90,6 +90,19 @@ class TestVerdicts:
         assert compare("a", "latest", "--gate") == 0
         assert "6 ok" in capsys.readouterr().out
 
+    def test_runs_against_themselves_are_told(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Right after `verify`, every `ok` says no more than that a run is equal to itself."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 5)
+        compare("--save-baseline", "before")
+        capsys.readouterr()
+        compare("--baseline", "before", "b")
+        assert "Nothing can differ: before holds runs of b itself." in capsys.readouterr().out
+        compare("--baseline", "before", "a")
+        assert "Nothing can differ" not in capsys.readouterr().out
+
     def test_json_is_one_document(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Every test with its verdict, the suite's factor, and what a gate would say."""
         write_session(project, "a", 5)

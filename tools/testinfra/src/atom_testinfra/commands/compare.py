@@ -136,6 +136,12 @@ def _load_sides(
 
 def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict[str, Any]) -> ExitStatus:
     comparison = compare_sides(sides.base_side, sides.new_side, threshold)
+    if not set(sides.base.run_ids).isdisjoint(sides.new.run_ids):
+        comparison = _noted(
+            comparison,
+            f"Nothing can differ: {sides.base.label} holds runs of {sides.new.label} itself."
+            " For a comparison measure again: testinfra measure",
+        )
     if comparison.suspects and (options["confirm"] or options["exact"]):
         comparison = _look_again(project, sides, comparison, options)
     elif comparison.suspects:
@@ -261,9 +267,9 @@ def _count_instructions(
             "--exact needs the base commit to run, and it does not run here", hint=comparison.notes[-1]
         )
     counted = []
-    for suspect in comparison.suspects:
-        _say(f"counting instructions: {suspect.nodeid}")
-        before, after = (counter.count(tree, suspect.nodeid) for tree in (there, here))
+    for number, suspect in enumerate(comparison.suspects, 1):
+        _say(f"counting instructions, {number} of {len(comparison.suspects)}: {suspect.nodeid}")
+        before, after = counter.count((there, here), suspect.nodeid)
         counted.append(replace(suspect, instructions=(before, after)))
     return comparison.with_changes(counted)
 
