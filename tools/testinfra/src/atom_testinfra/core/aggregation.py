@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
 from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict
-from atom_testinfra.core.digests import digest_cost, digest_property
+from atom_testinfra.core.digests import digest_cost, digest_encoded_cost, digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import Kind, Outcome
 from atom_testinfra.core.rounding import round_seconds
@@ -82,13 +82,25 @@ def property_cost(
 
 
 def seal_cost(
-    cost: ProfileCost, profile: str, costs: Mapping[str, ProfileCost], targets: Targets
+    cost: ProfileCost,
+    profile: str,
+    costs: Mapping[str, ProfileCost],
+    targets: Targets,
+    *,
+    encoded: bytes | None = None,
 ) -> ProfileCost:
-    """Return the cost with what the local profile predicts of it, and its digest."""
+    """
+    Return the cost with what the local profile predicts of it, and its digest.
+
+    Where the cost is at hand as JSON, `encoded`, it is not encoded again unless the prediction is another.
+    """
     local = costs.get(targets.local_profile)
+    expected = cost
     if local is not None and profile != targets.local_profile:
-        cost = update(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
-    return update(cost, check=digest_cost(cost))
+        expected = update(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
+    if encoded is None or expected is not cost:
+        return update(expected, check=digest_cost(expected))
+    return update(expected, check=digest_encoded_cost(encoded))
 
 
 class _Repeats:

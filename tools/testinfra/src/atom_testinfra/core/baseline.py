@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -141,6 +142,14 @@ class PropertyCost(
     check: str = ""
     """Digest of everything else here, the profiles' checks included."""
     profiles: Annotated[dict[str, ProfileCost], Meta(min_length=1)]
+
+
+class EncodedProperties(Mapping[str, PropertyCost]):
+    """Properties by node id that are kept as texts, and decoded when they are asked for."""
+
+    @abstractmethod
+    def encoded_costs(self, nodeid: str) -> Sequence[bytes]:
+        """Return a property's costs in order, as JSON; empty where they are not as this tool encodes them."""
 
 
 class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

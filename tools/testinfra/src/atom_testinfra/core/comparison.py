@@ -317,9 +317,9 @@ def _note_differences(base: Side, new: Side) -> list[str]:
 
 def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None:
     """Return why a test on both sides cannot be compared, as a verdict and a reason."""
-    for series, where in ((base, "base"), (new, "new")):
-        if series.problem:
-            return ChangeVerdict.INCONCLUSIVE, f"{series.problem} in {where}"
+    if base.problem or new.problem:
+        where = "base" if base.problem else "new"
+        return ChangeVerdict.INCONCLUSIVE, f"{base.problem or new.problem} in {where}"
     if base.digest != new.digest and None not in (base.digest, new.digest):
         return ChangeVerdict.WORKLOAD_CHANGED, "its source is another"
     if base.workload != new.workload:

@@ -9,7 +9,7 @@ one. From a measured T(N) the model therefore goes `n - N` times the marginal co
 
 from __future__ import annotations
 
-import math
+from math import ceil, exp, fsum, log, sqrt
 from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,8 +88,8 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
 def median_s(kept: Sequence[float]) -> float:
     """Return the median of kept figures as it is kept: one of them, or between two."""
     ordered = sorted(kept)
-    middle, is_one_of_them = divmod(len(ordered), 2)
-    if is_one_of_them:
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
         return ordered[middle]
     return round_seconds((ordered[middle - 1] + ordered[middle]) / 2)
 
@@ -104,8 +104,10 @@ def median_us(kept: Sequence[float]) -> float | None:
     if not kept:
         return None
     ordered = sorted(kept)
-    middle, is_one_of_them = divmod(len(ordered), 2)
-    return ordered[middle] if is_one_of_them else round_micros((ordered[middle - 1] + ordered[middle]) / 2)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return round_micros((ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def body_spread(kept: Sequence[float], center: float | None) -> float | None:
@@ -149,7 +151,7 @@ def examples_within(cost: ProfileCost, limit_s: float) -> int:
     if per_example == 0:
         return cost.n_examples if cost.duration_s < limit_s else 0
     further = (limit_s - cost.duration_s) / per_example
-    return max(0, cost.n_examples + math.ceil(max(-1e12, min(1e9, further))) - 1)
+    return max(0, cost.n_examples + ceil(max(-1e12, min(1e9, further))) - 1)
 
 
 def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | None:
@@ -175,14 +177,14 @@ def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | 
 
 def _interval_factor(values: Sequence[float]) -> float | None:
     """Return the factor by which one further run may be off, 19 times of 20; costs vary by factors."""
-    logs = [math.log(value) for value in values if value > 0]
+    logs = [log(value) for value in values if value > 0]
     n = len(logs)
     if n < 2:
         return None
     quantile = STUDENT_95[n - 2] if n <= len(STUDENT_95) + 1 else NORMAL_95
-    center = math.fsum(logs) / n
-    variance = math.fsum([(log - center) ** 2 for log in logs]) / (n - 1)
-    return min(WIDEST, math.exp(min(50.0, quantile * math.sqrt(variance * (1 + 1 / n)))))
+    center = fsum(logs) / n
+    variance = fsum([(one - center) ** 2 for one in logs]) / (n - 1)
+    return min(WIDEST, exp(min(50.0, quantile * sqrt(variance * (1 + 1 / n)))))
 
 
 def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> ProfileRuns:

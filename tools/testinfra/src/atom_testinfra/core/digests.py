@@ -22,11 +22,14 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 def digest_cost(cost: ProfileCost) -> str:
     """Return the digest of a property's cost under one profile."""
-    data = _encode(cost)
-    if cost.check:
-        # `check` is the last field, so that it can be cut off, which is quicker than copying the rest.
-        data = data.removesuffix(b',"check":' + _encode(cost.check) + b"}") + b"}"
-    return _digest(data)
+    return digest_encoded_cost(_encode(cost))
+
+
+def digest_encoded_cost(data: bytes) -> str:
+    """Return the digest of a cost that is encoded already."""
+    # `check` is the last field, and left out where it is empty.
+    unsealed, key, _ = data.rpartition(b',"check":')
+    return _digest(unsealed + b"}" if key else data)
 
 
 def digest_property(subject: PropertyCost) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def round_seconds(value: float) -> float:
     """Return seconds (or a ratio) with four significant digits, no finer than 0.00001."""
-    rounded = float(f"{value:.4g}")
+    rounded = float("%.4g" % value)  # noqa: UP031  (done a million times for a large baseline: a sixth quicker)
     return rounded if rounded >= 1e-5 else round(value, 5)  # below, JSON would need an exponent
 
 

@@ -239,9 +239,9 @@ class Columns(Mapping[str, Series]):
         if workload is None:
             workload = self._workload_names[n] = _workload(n, self._seed_set)
         self._workloads.append(workload)
-        self._values_s.extend(_seconds_of_cost(cost, statistic))
+        self._values_s.fromlist(_seconds_of_cost(cost, statistic))
         self._begins.append(len(self._values_s))
-        self._calibrations_s.extend(cost.runs.calibration_s)
+        self._calibrations_s.fromlist(cost.runs.calibration_s)
         self._calibration_begins.append(len(self._calibrations_s))
 
     def calibrate(self) -> None:

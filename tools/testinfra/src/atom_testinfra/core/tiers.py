@@ -17,7 +17,7 @@ BUDGETS: tuple[BudgetTier, ...] = ("fast", "medium", "slow")
 
 def tier_limit(targets: Targets, tier: TierName, *, is_ci: bool) -> float:
     """Return a tier's limit in seconds; a property over every tier is held against the slowest one."""
-    limits = {"fast": targets.fast, "medium": targets.medium}.get(tier, targets.slow)
+    limits = targets.fast if tier == "fast" else targets.medium if tier == "medium" else targets.slow
     return limits.ci_s if is_ci else limits.local_s
 
 

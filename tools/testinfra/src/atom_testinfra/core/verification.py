@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.assessment import Assessment, Assessor
-from atom_testinfra.core.baseline import Baseline, ProfileCost, update
+from atom_testinfra.core.baseline import Baseline, EncodedProperties, ProfileCost, update
 from atom_testinfra.core.cost import body_spread, median_s, median_us, seconds_per_example
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from atom_testinfra.core.baseline import BudgetTier, Evidence, PropertyCost
     from atom_testinfra.core.config import Targets
 
-DERIVED_COSTS = (
-    "repeats",
-    "duration_s",
-    "cpu_s",
-    "seconds_per_example",
-    "body_cpu_us",
-    "body_cpu_spread",
-    "predicted",
-)
+DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
+"""Of a property: what follows from its costs and the settings."""
+DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
+"""Of a cost: what follows from its runs."""
+
+_stored_tiers = attrgetter(*DERIVED_TIERS)
+_stored_costs = attrgetter(*DERIVED_COSTS)
 
 
 class Difference(Struct, frozen=True):
@@ -60,10 +60,12 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     assessor = Assessor(baseline)
     declared = DeclaredTiers(baseline.tiers)
     differences: list[Difference] = []
-    for nodeid, stored in baseline.properties.items():
+    properties = baseline.properties
+    encoded = properties.encoded_costs if isinstance(properties, EncodedProperties) else lambda _: ()
+    for nodeid, stored in properties.items():
         digest.add(nodeid, stored)
         # Whatever else is computed starts from the recomputed figures: one that is wrong is told once.
-        expected = _recompute(stored, declared.find(nodeid), baseline.targets)
+        expected = _recompute(stored, declared.find(nodeid), baseline.targets, encoded(nodeid))
         assessor.add(nodeid, expected)
         differences += _property_differences(nodeid, stored, expected)
     assessment = assessor.finish()
@@ -122,12 +124,29 @@ def _list_differences(place: str, stored: list[object], expected: list[object]) 
             yield Difference(f"{place}[{index}]", _text(old), _text(new))
 
 
-def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets) -> PropertyCost:
-    """Return the property as it follows from its runs."""
+def _recompute(
+    stored: PropertyCost, budget: BudgetTier | None, targets: Targets, encoded: Sequence[bytes]
+) -> PropertyCost:
+    """
+    Return the property as it follows from its runs: the very same object where that is what is stored.
+
+    Costs that are `encoded` already need not be encoded again for their digests.
+    """
     costs = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
     tier = measured_tier(costs, targets)
-    head = update(stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None)
-    sealed = {profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()}
+    tiers = (budget or tier, tier, budget is not None)
+    head = stored
+    if _stored_tiers(stored) != tiers:
+        head = replace(stored, **dict(zip(DERIVED_TIERS, tiers, strict=True)))
+    texts = {
+        profile: text
+        for (profile, cost), text in zip(costs.items(), encoded, strict=False)
+        if cost is stored.profiles[profile]
+    }
+    sealed = {
+        profile: seal_cost(cost, profile, costs, targets, encoded=texts.get(profile))
+        for profile, cost in costs.items()
+    }
     return update(head, check=digest_property(head), profiles=sealed)
 
 
@@ -135,26 +154,28 @@ def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
     body_cpu_us = median_us(runs.body_cpu_us)
-    return update(
-        cost,
-        repeats=len(runs.duration_s),
-        duration_s=duration_s,
-        cpu_s=median_s(runs.cpu_s),
-        seconds_per_example=seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
-        body_cpu_us=body_cpu_us,
-        body_cpu_spread=body_spread(runs.body_cpu_us, body_cpu_us),
+    figures = (
+        len(runs.duration_s),
+        duration_s,
+        median_s(runs.cpu_s),
+        seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
+        body_cpu_us,
+        body_spread(runs.body_cpu_us, body_cpu_us),
     )
+    if _stored_costs(cost) == figures:
+        return cost
+    return replace(cost, **dict(zip(DERIVED_COSTS, figures, strict=True)))
 
 
 def _property_differences(nodeid: str, stored: PropertyCost, expected: PropertyCost) -> Iterator[Difference]:
-    if stored == expected:
+    if stored is expected:
         return
     place = f"properties[{_text(nodeid)}]"
-    yield from _field_differences(place, stored, expected, ("tier", "measured_tier", "is_declared"))
+    yield from _field_differences(place, stored, expected, DERIVED_TIERS)
     yield from _check_difference(place, stored, expected)
     for profile, cost in stored.profiles.items():
         inner = f"{place}.profiles[{_text(profile)}]"
-        yield from _field_differences(inner, cost, expected.profiles[profile], DERIVED_COSTS)
+        yield from _field_differences(inner, cost, expected.profiles[profile], (*DERIVED_COSTS, "predicted"))
         yield from _check_difference(inner, cost, expected.profiles[profile])
 
 

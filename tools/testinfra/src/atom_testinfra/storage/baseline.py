@@ -8,7 +8,6 @@ every key that is not the tool's own, and leaves either the old file or the new 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from atom_testinfra.core.baseline import (
     SCHEMA,
     SCHEMA_VERSION,
     Baseline,
+    EncodedProperties,
     PlanTargets,
     PropertyCost,
     TargetsMet,
@@ -35,6 +35,7 @@ from atom_testinfra.storage.json_document import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 KEYS = (
@@ -78,6 +79,11 @@ SHARED: dict[str, type[Struct]] = {
 SCHEMA_FILE = "performance_baseline.schema.json"
 MEASURE = "measure, then verify: testinfra measure && testinfra verify"
 
+COST_LINE = b"\n      "
+"""Before each profile of a property."""
+START_OF_COST = b'{"max_examples":'
+END_OF_PROPERTY = b"\n    }}"
+
 _encoder = msgspec.json.Encoder()
 _property_decoder = msgspec.json.Decoder(PropertyCost)
 _raw_object_decoder = msgspec.json.Decoder(dict[str, Raw])
@@ -88,7 +94,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-class StoredProperties(Mapping[str, PropertyCost]):
+class StoredProperties(EncodedProperties):
     """The properties of a file, decoded one at a time: 100,000 of them all at once would not fit."""
 
     def __init__(self, values: dict[str, Raw], name: str) -> None:
@@ -126,6 +132,13 @@ class StoredProperties(Mapping[str, PropertyCost]):
     def texts(self) -> Iterator[tuple[str, bytes]]:
         """Yield them as they stand in the file."""
         return ((nodeid, bytes(value)) for nodeid, value in self._values.items())
+
+    def encoded_costs(self, nodeid: str) -> list[bytes]:
+        """Return a property's costs in order, as JSON; empty where they are not as this tool encodes them."""
+        if not self.is_canonical:
+            return []
+        lines = bytes(self._values[nodeid]).removesuffix(END_OF_PROPERTY).split(COST_LINE)[1:]
+        return [line[line.index(START_OF_COST) : line.rindex(b"}") + 1] for line in lines]
 
     def costs(self, profile: str) -> Iterator[tuple[str, ComparedCost | None, str | None]]:
         """Yield node id, cost under one profile and digest: what a comparison needs, for less than all."""
@@ -281,7 +294,7 @@ def _render_property(subject: PropertyCost) -> bytes:
     costs = [encode(profile) + b": " + encode(cost) for profile, cost in subject.profiles.items()]
     # `profiles` is the last key, so that the head ends in its empty object and two braces.
     head = encode(msgspec.structs.replace(subject, profiles={}))[:-2]
-    return head + b"\n      " + b",\n      ".join(costs) + b"\n    }}"
+    return head + COST_LINE + (b"," + COST_LINE).join(costs) + END_OF_PROPERTY
 
 
 def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
