@@ -133,11 +133,11 @@ class Assessor:
             self._unsteered.append(Unsteered(nodeid=nodeid, max_examples=local.max_examples, pin=subject.pin))
 
     def _keep_slow(self, nodeid: str, subject: PropertyCost, local: ProfileCost) -> None:
+        is_full = len(self._slowest) == N_SLOWEST
+        if is_full and local.duration_s < self._slowest[0][0]:
+            return
         entry = (local.duration_s, _Reversed(nodeid), subject, local)
-        if len(self._slowest) < N_SLOWEST:
-            heapq.heappush(self._slowest, entry)
-        else:
-            heapq.heappushpop(self._slowest, entry)
+        (heapq.heappushpop if is_full else heapq.heappush)(self._slowest, entry)
 
     def finish(self) -> Assessment:
         """Return what all of them together say."""

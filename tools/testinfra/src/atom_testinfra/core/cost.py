@@ -5,6 +5,10 @@ What a property costs, and what it would cost with another number of examples.
 
 Set-up and the first example are paid once; each further valid example costs as many calls as it takes to find
 one. From a measured T(N) the model therefore goes `n - N` times the marginal cost of an example.
+
+That cost is taken to be the same at N and at n. Hypothesis keeps the first `min(max_examples // 10, 50)`
+valid examples small (`small_test_case_cap` of its engine): the same share of them up to 500 examples, so that
+the average of all holds for fewer.
 """
 
 from __future__ import annotations
