@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atom_testinfra.reports.tables import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -18,12 +20,17 @@ def print_explanation(record: Measurement, explanation: Explanation, console: Co
     cost = record.hypothesis
     lines = [f"{record.nodeid}: {record.outcome}", *(_totals(explanation, cost) if cost is not None else [])]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _print(line, console)
     _print_parts(explanation.parts, console)
     _print_slowest(explanation, console)
     _print_waste(explanation.waste, console)
     for problem in record.problems:
-        console.print(f"note: {problem}", markup=False, highlight=False, soft_wrap=True)
+        _print(f"note: {problem}", console)
+
+
+def _print(line: str, console: Console) -> None:
+    """Print a line as it is, but for what would steer the terminal: names and arguments may hold anything."""
+    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _totals(explanation: Explanation, cost: Property) -> list[str]:
@@ -60,7 +67,7 @@ def _print_parts(parts: list[Part], console: Console) -> None:
     for part in parts[:N_PARTS]:
         share = f"{part.total_s / whole:.0%}"
         times = [_milliseconds(part.total_s / part.n), _milliseconds(part.max_s)]
-        table.add_row(_milliseconds(part.total_s), share, str(part.n), *times, Text(_name(part)))
+        table.add_row(_milliseconds(part.total_s), share, str(part.n), *times, Text(visible(_name(part))))
     console.print()
     console.print(table)
     if len(parts) > N_PARTS:
@@ -77,8 +84,9 @@ def _print_slowest(explanation: Explanation, console: Console) -> None:
     for case in explanation.slowest:
         lines = case.call.splitlines()
         more = [] if len(lines) <= N_LINES else [f"and {len(lines) - N_LINES} lines more"]
-        text = "\n    ".join([f"  {_milliseconds(case.total_s)} {case.status}", *lines[:N_LINES], *more])
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        _print(f"  {_milliseconds(case.total_s)} {case.status}", console)
+        for line in [*lines[:N_LINES], *more]:
+            _print(f"    {line}", console)
 
 
 def _print_waste(waste: list[Waste], console: Console) -> None:
@@ -90,7 +98,7 @@ def _print_waste(waste: list[Waste], console: Console) -> None:
             what.append(f"ended {entry.n_gave_up} test cases ({_milliseconds(entry.total_s)} observed)")
         if entry.n_retried:
             what.append(f"made a draw start again in {entry.n_retried}")
-        console.print(f"  {entry.cause}: {', '.join(what)}", markup=False, highlight=False, soft_wrap=True)
+        _print(f"  {entry.cause}: {', '.join(what)}", console)
 
 
 def _milliseconds(value: float) -> str:

@@ -6,6 +6,8 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
+from atom_testinfra.reports.tables import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -174,7 +176,7 @@ class BarProgress(_Observing):
             completed=forecast.n_done,
             total=forecast.n_tests or None,
             left="" if left is None else f"{describe_seconds(left)} left",
-            current=shorten(forecast.current or "", 30),
+            current=shorten(visible(forecast.current or ""), 30),
         )
 
     def close(self) -> None:
