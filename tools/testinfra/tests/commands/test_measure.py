@@ -13,7 +13,7 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -310,7 +310,7 @@ class TestCannotWrite:
     def test_a_disk_that_fills_up_keeps_the_records_before_it(self, project: Project) -> None:
         """The limit on a file's size stands for the disk; with the limit gone, the session goes on."""
         project.write(
-            test_a=SLOW,
+            test_a=TWELVE,
             conftest="""
             import os
             import resource
@@ -384,16 +384,33 @@ class TestCannotWrite:
         assert sorted(records) == ["test_a.py::test_first", "test_a.py::test_last", "test_a.py::test_long"]
 
 
-SLOW = """
-    import time
-    from hypothesis import given, strategies as st, settings
+TWELVE = """
+    from hypothesis import given, strategies as st
     import pytest
 
     @pytest.mark.parametrize("i", range(12))
     @given(x=st.integers())
     def test_x(i, x):
-        time.sleep(0.03)
+        pass
 """
+HELD = """
+    import time
+    from pathlib import Path
+    from hypothesis import given, strategies as st
+    import pytest
+
+    def hold():
+        Path("held").touch()
+        while not Path("go").exists():
+            time.sleep(0.02)
+
+    @pytest.mark.parametrize("i", range(12))
+    @given(x=st.integers())
+    def test_x(i, x):
+        if i == 3:
+            hold()
+"""
+"""Twelve tests; the fourth says that it has begun, and ends when it may."""
 
 
 def wait_for(condition: Callable[[], bool], timeout: float = 60.0) -> None:
@@ -420,23 +437,43 @@ class TestStopped:
         self, project: Project, signum: signal.Signals, status: int
     ) -> None:
         """After any signal: valid files, and each test in the end recorded once as passed."""
-        project.write(test_a=SLOW)
+        project.write(test_a=HELD)
         process = project.start("--profile", "p=10")
-        wait_for(lambda: n_records(project) >= 3)
+        wait_for((project.root / "held").exists)
         process.send_signal(signum)
         _, err = process.communicate(timeout=60)
         assert process.returncode == status
-        if status > 0:
-            assert "testinfra measure --resume" in err
-        else:
+        if signum == signal.SIGKILL:
+            # Nobody could tell the run to stop: it finds out when its test has ended.
+            (project.root / "go").touch()
             wait_for(lambda: not child_alive(project))
-        before = n_records(project)
-        assert before < 12
+            assert outcomes(project) == [Outcome.PASSED] * 4
+        else:
+            assert "testinfra measure --resume" in err
+            (project.root / "go").touch()
+            assert outcomes(project) == [Outcome.PASSED] * 3 + [Outcome.INTERRUPTED]
         document = project.document("--resume")
         assert len(document["measured"]) == 12
         records = [record for run in project.runs() for record in run.measurements]
         passed = [record.nodeid for record in records if record.outcome is Outcome.PASSED]
         assert len(passed) == len(set(passed)) == 12
+
+    def test_a_test_that_swallows_the_interrupt_is_the_last_one(self, project: Project) -> None:
+        """It lets the run go on, which ends behind it, and marks no test that has not begun."""
+        swallowing = """
+            try:
+                hold()
+            except BaseException:
+                Path("swallowed").touch()
+        """
+        project.write(test_a=dedent(HELD).replace("        hold()\n", indent(dedent(swallowing), " " * 8)))
+        process = project.start("--profile", "p=1")
+        wait_for((project.root / "held").exists)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == 143
+        assert (project.root / "swallowed").exists()
+        assert outcomes(project) == [Outcome.PASSED] * 4
 
     def test_a_test_that_kills_the_process_is_recorded_and_the_others_still_run(
         self, project: Project
@@ -489,6 +526,11 @@ class TestStopped:
         assert [(test["nodeid"], test["outcome"]) for test in document["failed"]] == [
             ("test_a.py::test_x[3]", "crashed")
         ]
+
+
+def outcomes(project: Project) -> list[Outcome]:
+    """Return the outcomes of the latest session, in the order they were recorded."""
+    return [record.outcome for run in project.runs() for record in run.measurements]
 
 
 def child_alive(project: Project) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 from tests.strategies import a_measurement, a_run
@@ -11,11 +12,8 @@ from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
 from atom_testinfra.measuring import session
 from atom_testinfra.pytest_plugin import journal
 from atom_testinfra.pytest_plugin.internals import check_internals
-from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, load_plan
+from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
 from atom_testinfra.storage.runs import save_plan
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_plugin_writes_the_current_schema() -> None:
@@ -44,13 +42,36 @@ def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:
     save_plan(plan, tmp_path / "plan.json")
     loaded = load_plan(tmp_path / "plan.json")
     assert (str(loaded.path), loaded.skip, loaded.only) == ("run.jsonl", {"a"}, {"b"})
-    assert (loaded.keep_values, loaded.only_properties, loaded.parent_pid) == (True, True, 1)
+    assert (loaded.keep_values, loaded.only_properties) == (True, True)
     assert loaded.is_explained
     assert (loaded.max_examples, loaded.pins, loaded.steering) == (
         header.max_examples,
         header.pins,
         header.steering,
     )
+
+
+def test_a_run_is_called_off_when_its_plan_is_gone_or_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the tests have gone to, and whatever they have put in place of the file system."""
+    path = tmp_path / "plan.json"
+    header = a_run([a_measurement()]).header
+    monkeypatch.chdir(tmp_path)
+
+    def load(parent_pid: int) -> Plan:
+        save_plan(RunPlan(path="run.jsonl", header=header, parent_pid=parent_pid), path)
+        return load_plan(Path("plan.json"))
+
+    assert load(os.getppid() + 1).is_called_off
+    plan = load(os.getppid())
+    monkeypatch.chdir("/")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.exists", lambda _: False)
+        patch.setattr("os.getppid", lambda: 0)
+        assert not plan.is_called_off
+    path.unlink()
+    assert plan.is_called_off
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"path": "x"}', '{"path": "x", "header": {}}'])

@@ -143,8 +143,9 @@ class Session:
         try:
             status = self._follow(child, path)
         finally:
-            child.stop()
+            # Without its plan the run ends with the next test, should a test swallow the interrupt.
             plan_path.unlink(missing_ok=True)
+            child.stop()
         if status == NO_TESTS and skip:
             return None  # all that there is to run has been run
         return self._conclude(path, status, log)

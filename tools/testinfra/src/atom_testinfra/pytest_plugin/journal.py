@@ -33,8 +33,7 @@ class Journal:
         self._plan = plan
         self._config = config
         self._outcomes: dict[str, int] = {}
-        self._nodeids: list[str] = []
-        self._n_ended = 0
+        self._nodeids: frozenset[str] = frozenset()
         self._n_deselected = 0
         self._began = Clocks.wall(), Clocks.process_cpu()
         try:
@@ -54,13 +53,11 @@ class Journal:
             self._begin([item.nodeid for item in session.items])
 
     def end_test(self, outcome: str, line: str) -> None:
-        """Write a test's record as soon as it is there; stop when whoever waits for this run is gone."""
-        self._n_ended += 1
+        """Write a test's record as soon as it is there; stop when nobody waits for this run any more."""
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
         self._write_line(line)
-        parent = self._plan.parent_pid
-        if parent is not None and os.getppid() != parent:
-            pytest.exit("testinfra: whoever measures is gone", returncode=pytest.ExitCode.INTERRUPTED)
+        if self._plan.is_called_off:
+            pytest.exit("testinfra: the run was called off", returncode=pytest.ExitCode.INTERRUPTED)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record what was still running, and the end."""
@@ -91,13 +88,15 @@ class Journal:
         self._writer.close()
 
     def _end_running(self) -> None:
-        if self._n_ended < len(self._nodeids):
-            self._write_lost(self._nodeids[self._n_ended], "interrupted", STOPPED)
+        # pytest takes the variable away when a test's teardown has ended: then none was running.
+        running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+        if running in self._nodeids:
+            self._write_lost(running, "interrupted", STOPPED)
 
     def _begin(self, nodeids: list[str]) -> None:
         if not nodeids:
             return  # nothing to measure, and so no file that could be taken for a result
-        self._nodeids = nodeids
+        self._nodeids = frozenset(nodeids)
         header = self._plan.header | {
             "record": "run",
             "n_workers": count_workers(self._config),

@@ -24,6 +24,10 @@ class Plan:
     `testinfra measure` hands it over as a file (`core.measurement.RunPlan`); without it the options make one.
     """
 
+    # Bound before a test can put a file system of its own in their place.
+    _getppid = staticmethod(os.getppid)
+    _access = staticmethod(os.access)
+
     def __init__(
         self,
         *,
@@ -35,6 +39,7 @@ class Plan:
         only: Iterable[str] | None = None,
         is_explained: bool = False,
         parent_pid: int | None = None,
+        file: Path | None = None,
     ) -> None:
         self.path = Path(path)
         self.header = header
@@ -43,7 +48,8 @@ class Plan:
         self.only_properties = only_properties
         self.only = None if only is None else frozenset(only)
         self.is_explained = is_explained
-        self.parent_pid = parent_pid
+        self._parent_pid = parent_pid
+        self._file = file
         self.profile: str = header["profile"]
         self.max_examples: int | None = header["max_examples"]
         self.pins: str = header["pins"]
@@ -51,11 +57,17 @@ class Plan:
         self.steering: str = header.get("steering", "tool")
         self.n_workers: int = header["n_workers"]
 
+    @property
+    def is_called_off(self) -> bool:
+        """Whether nobody waits for this run any more: who made the plan is gone, or took it back."""
+        is_orphan = self._parent_pid is not None and self._getppid() != self._parent_pid
+        return is_orphan or (self._file is not None and not self._access(self._file, os.F_OK))
+
 
 def load_plan(path: Path) -> Plan:
     """Return the plan that a file holds; anything else in it is a usage error."""
     try:
-        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+        return Plan(**json.loads(path.read_text(encoding="utf-8")), file=path.absolute())
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise pytest.UsageError(f"{os.fspath(path)!r} is not the plan of a run: {exc!r}") from exc
 
