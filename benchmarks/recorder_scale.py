@@ -26,20 +26,29 @@ def test_trivial(i):
     assert i >= 0
 """
 PROPERTIES = """\
-import pytest
 from hypothesis import given, settings, strategies as st
 
-@pytest.mark.parametrize("i", range({n}))
-@settings(max_examples=1, database=None, deadline=None)
-@given(x=st.integers())
-def test_property(i, x):
-    pass
+def make_property():
+    @settings(max_examples=1, database=None, deadline=None)
+    @given(x=st.integers())
+    def test_property(x):
+        pass
+
+    return test_property
+
+globals().update({{f"test_{{i}}": make_property() for i in range({n})}})
+"""
+"""
+Each a function of its own: Hypothesis's plugin wraps the settings of a parametrised one once more for each of
+its items, and with the thousandth the chain is too long for Python's stack, whoever records.
 """
 SUITES = {
     "without Hypothesis": ((1_000, 100_000), TRIVIAL),
     "properties of one example": ((250, 2_500), PROPERTIES),
 }
 HELP_RUNS = 9
+SHOWN_LINES = 60
+"""Of a run that failed."""
 
 
 def main() -> int:
@@ -92,12 +101,16 @@ def _peaks(folder: Path, source: str, n: int) -> dict[str, int]:
 def _peak_bytes(command: list[str], cwd: Path) -> int:
     """Return the peak memory of a process, as the kernel counted it."""
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONHASHSEED": "0"}
-    with open(os.devnull, "w") as null:  # noqa: PTH123 (it is no file)
-        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=null, start_new_session=True)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            said = "".join(output.readlines()[-SHOWN_LINES:])
+            raise SystemExit(f"{' '.join(command)} failed with {process.returncode}:\n{said}")
     return usage.ru_maxrss * 1024
 
 
