@@ -89,6 +89,7 @@ SUBJECTS = {
         version="3.1.6",
         needs=["pytest-asyncio", "pytest-accept", "numpydoc", "tomlkit", "pytest-benchmark", "uv"],
         arguments=["tests/test_properties.py", "tests/test_store/test_memory.py"],
+        n_examples=300,
         about="numpy arrays, asyncio, its own profiles",
     ),
 }
