@@ -179,6 +179,33 @@ def test_workers_are_those_asked_for_whatever_the_suite_says(
     assert {record.worker for record in run.measurements} == ({"gw0"} if n_workers else {None})
 
 
+@pytest.mark.parametrize(("arguments", "n_reached"), [((), 3), (("--", "-x"), 1)])
+def test_a_suite_that_stops_at_its_first_failure_is_measured_whole(
+    project: Project, arguments: tuple[str, ...], n_reached: int
+) -> None:
+    """`-x` among the suite's own options would leave the rest without a figure; on the command line it holds."""
+    project.write(
+        test_a="""
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_wrong(x):
+            assert x != x
+
+        @given(st.integers())
+        def test_right(x):
+            pass
+
+        def test_plain():
+            pass
+        """
+    )
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -x\n")
+    project.measure("--profile", "p=5", *arguments, status=1 if n_reached == 3 else 3)
+    (run,) = project.runs()
+    assert len(run.measurements) == n_reached
+
+
 @pytest.mark.integration
 def test_the_time_left_comes_from_the_baseline(project: Project) -> None:
     """Before any test of this session has ended, it is what the baseline says of the profile."""

@@ -25,6 +25,13 @@ def set_workers(config: pytest.Config, n_workers: int) -> None:
     config.option.dist = "load" if n_workers else "no"
 
 
+def go_on_after_failures(config: pytest.Config) -> None:
+    """Run all tests though the project says `-x`; whoever asks for it on the command line gets it."""
+    asked = ("-x", "--exitfirst", "--maxfail")
+    if not any(argument.startswith(asked) for argument in map(str, config.invocation_params.args)):
+        config.option.maxfail = 0
+
+
 class Selection:
     """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
 

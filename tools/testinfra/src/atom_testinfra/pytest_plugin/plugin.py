@@ -48,11 +48,12 @@ def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Set the number of workers that the plan asks for, whatever the project's own options say."""
+    """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
     if config.getoption(PLAN, None) and not hasattr(config, "workerinput"):
-        from atom_testinfra.pytest_plugin.conditions import set_workers
+        from atom_testinfra.pytest_plugin.conditions import go_on_after_failures, set_workers
 
         set_workers(config, read_plan(config).n_workers)
+        go_on_after_failures(config)
     return (yield)
 
 
