@@ -123,8 +123,8 @@ def _count_suite(python: Path, folder: Path, suite: str) -> dict[str, int]:
         )  # compiles, which is not to be counted
         return _count([*start, *options.format(out=out).split()], tests, folder / f"{out.name}-cachegrind")
 
-    # Instructions are the same however busy the machine is: one way for each core.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Instructions are the same however busy the machine is.
+    with ThreadPoolExecutor(len(WAYS)) as pool:
         return dict(zip(WAYS, pool.map(count, enumerate(WAYS.items())), strict=True))
 
 

@@ -26,7 +26,7 @@ CALIBRATION_VERSION = 1
 ROUNDS = 3
 """The quickest of these counts: the first one also pays for cold caches (1.3 times the others)."""
 
-SHARE = 0.004
+SHARE = 0.001
 """Part of a run's CPU time that may go into calibrating."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
     """Plain data, as one of the structs of `core.measurement` reads it back."""
 
 PHASE = "-phase"
+STATUSES = ("valid", "invalid", "overrun", "interesting")
 FILTERED = frozenset({"invalid", "overrun"})
+STATUS = itemgetter("status")
+TIMES = {"run_s": itemgetter("runtime"), "draw_s": itemgetter("drawtime"), "gc_s": itemgetter("gctime")}
 FULL = re.compile(r"settings\.max_examples=(\d+)")
 
 
@@ -20,6 +25,7 @@ class EngineRun:
     """One run of Hypothesis's engine: the statistics it hands to its collector, read once."""
 
     def __init__(self, statistics: Mapping[str, Any]) -> None:
+        self._statistics = statistics
         self.stopped_because: str | None = statistics.get("stopped-because")
         self.phases = {
             key.removesuffix(PHASE): _phase_cost(phase)
@@ -28,12 +34,12 @@ class EngineRun:
         }
         generated = statistics.get(f"generate{PHASE}", {}).get("test-cases", ())
         self.valid = [case for case in generated if case["status"] == "valid"]
-        self.statuses = [
-            case["status"]
-            for key, phase in statistics.items()
-            if key.endswith(PHASE)
-            for case in phase["test-cases"]
-        ]
+
+    @property
+    def statuses(self) -> list[str]:
+        """The status of every test case, phase by phase."""
+        phases = [phase for key, phase in self._statistics.items() if key.endswith(PHASE)]
+        return [case["status"] for phase in phases for case in phase["test-cases"]]
 
     @property
     def effective(self) -> int | None:
@@ -89,19 +95,12 @@ def seconds(value: float) -> float:
 
 
 def _phase_cost(phase: Mapping[str, Any]) -> Record:
-    n = {"valid": 0, "invalid": 0, "overrun": 0, "interesting": 0}
-    run_s = draw_s = gc_s = filtered_s = 0.0
-    for case in phase["test-cases"]:
-        status, runtime = case["status"], case["runtime"]
-        n[status] += 1
-        run_s += runtime
-        draw_s += case["drawtime"]
-        gc_s += case["gctime"]
-        if status in FILTERED:
-            filtered_s += runtime
+    cases = phase["test-cases"]
     cost: Record = {"duration_s": seconds(phase["duration-seconds"])}
-    if phase["test-cases"]:
-        cost |= {f"n_{status}": count for status, count in n.items() if count}
-        cost |= {"run_s": seconds(run_s), "draw_s": seconds(draw_s), "gc_s": seconds(gc_s)}
-        cost |= {"filtered_s": seconds(filtered_s)} if filtered_s else {}
+    if cases:
+        n = Counter(map(STATUS, cases))
+        cost |= {f"n_{status}": n[status] for status in STATUSES if n[status]}
+        cost |= {name: seconds(sum(map(value, cases))) for name, value in TIMES.items()}
+        if n.keys() & FILTERED:
+            cost["filtered_s"] = seconds(sum(case["runtime"] for case in cases if case["status"] in FILTERED))
     return cost

@@ -8,9 +8,14 @@ import os
 import sys
 from pathlib import Path
 from types import CodeType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields in which a statement holds other statements."""
 
 
 class Place(NamedTuple):
@@ -33,20 +38,16 @@ class Source:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.names_max_examples = False
         self.tree: ast.Module | None = None
         try:
-            text = Path(path).read_bytes()
-            self.tree = ast.parse(text)
+            self.tree = ast.parse(Path(path).read_bytes())
         except (OSError, SyntaxError, ValueError, RecursionError):
             return  # generated code, or no file at all: there is nothing to say about it
-        self.names_max_examples = b"max_examples" in text
         self._by_line: dict[int, Definition] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, Definition):
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                self._by_line[first] = node
-                self._by_line.setdefault(node.lineno, node)
+        for node in _definitions(self.tree):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            self._by_line[first] = node
+            self._by_line.setdefault(node.lineno, node)
 
     def function(self, code: CodeType) -> Definition | None:
         """Return the definition that the code object was compiled from."""
@@ -205,6 +206,18 @@ class Sources:
                     ):
                         return self._in_settings(source, inner.value)
         return None
+
+
+def _definitions(tree: ast.Module) -> Iterator[Definition]:
+    """Yield functions and classes at any depth; statements hold them all, so no expression is looked at."""
+    scopes: list[ast.AST] = [tree]
+    while scopes:
+        scope = scopes.pop()
+        for block in BLOCKS:
+            for statement in getattr(scope, block, ()):
+                scopes.append(statement)
+                if isinstance(statement, Definition):
+                    yield statement
 
 
 def relative_path(path: str, root: Path) -> str:
