@@ -91,7 +91,8 @@ def _peaks(folder: Path, source: str, n: int) -> dict[str, int]:
         peaks = dict(
             zip(ways, pool.map(lambda way: _peak_bytes([*start, *way], folder), ways.values()), strict=True)
         )
-    n_lines = len(run.read_text().splitlines())
+    with run.open() as lines:
+        n_lines = sum(1 for _ in lines)
     if n_lines != n + 3:
         raise SystemExit(f"{n} tests, but {n_lines} lines in the run file")
     run.unlink()
@@ -111,6 +112,9 @@ def _peak_bytes(command: list[str], cwd: Path) -> int:
             output.seek(0)
             said = "".join(output.readlines()[-SHOWN_LINES:])
             raise SystemExit(f"{' '.join(command)} failed with {process.returncode}:\n{said}")
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if usage.ru_maxrss <= own:
+        raise SystemExit(f"a peak of {usage.ru_maxrss} KB: inherited from this process, not measured")
     return usage.ru_maxrss * 1024
 
 
