@@ -59,12 +59,16 @@ class Journal:
         if self._plan.is_called_off:
             pytest.exit("testinfra: the run was called off", returncode=pytest.ExitCode.INTERRUPTED)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """Record what was running, before the terminal takes its time over the traceback."""
+        if self._writer.n_lines:
+            self._end_running()
+
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Record what was still running, and the end."""
+        """Record the end."""
         if self._writer.n_lines == 0:
             return
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
-            self._end_running()
         wall, cpu = self._began
         self._write(
             {
