@@ -36,3 +36,15 @@ def test_node_ids_do_nothing_to_a_terminal() -> None:
     assert shown.count(r"test_a[\x1b[31m\u202e]") == 3
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+def test_long_names_keep_what_tells_them_apart() -> None:
+    """The end of a name, where its parameters are, goes last."""
+    names = [f"tests/test_long_file.py::test_with_a_name_that_is_too_long[{i}]" for i in range(2)]
+    stream = io.StringIO()
+    records = [make_record(name) for name in names]
+    print_summary(summarise_session([make_run(records)], Targets()), Console(file=stream, width=80))
+
+    lines = [line for line in stream.getvalue().splitlines() if "too_long" in line]
+    assert [line.split()[0][-11:] for line in lines] == ["too_long[0]", "too_long[1]"]
+    assert all(len(line) <= 80 for line in lines)

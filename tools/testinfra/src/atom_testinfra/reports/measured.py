@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.measurement import Kind
-from atom_testinfra.reports.tables import visible
+from atom_testinfra.reports.tables import shorten_nodeid, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from atom_testinfra.core.summary import MeasuredTest, Summary, UnmeasuredTest
 
 SHOWN = 20
+NUMBERS = ("time", "N", "gen", "body", "engine", "tier")
+GAP = 2
+"""Between two columns."""
 
 
 def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -> None:
@@ -49,17 +52,32 @@ def _print_table(profile: str, tests: list[MeasuredTest], console: Console) -> N
 
     table = Table(title=f"{profile}: per example in ms", title_justify="left", box=None, pad_edge=False)
     table.add_column("test", overflow="ellipsis", no_wrap=True, ratio=1)
-    for name in ("time", "N", "gen", "body", "engine", "tier"):
+    for name in NUMBERS:
         table.add_column(name, justify="right", no_wrap=True)
     table.expand = True
-    for test in tests:
-        n = f"{test.n_examples}" + (
-            "" if test.max_examples in {None, test.n_examples} else f"/{test.max_examples}"
-        )
-        split = [f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s)]
-        name = _tail(test.nodeid) + (" (helper)" if test.kind is Kind.HELPER else "")
-        table.add_row(Text(visible(name)), _seconds(test.duration_s), n, *split, test.tier)
+    rows = [(_name(test), _numbers(test)) for test in tests]
+    widths = [
+        max(map(len, column)) for column in zip(NUMBERS, *(numbers for _, numbers in rows), strict=True)
+    ]
+    room = console.width - sum(widths) - GAP * len(widths)
+    for nodeid, numbers in rows:
+        table.add_row(Text(shorten_nodeid(nodeid, room)), *numbers)
     console.print(table)
+
+
+def _name(test: MeasuredTest) -> str:
+    """Return the part of a node id that tells tests apart: from the file's name on."""
+    path, separator, name = test.nodeid.partition("::")
+    kind = " (helper)" if test.kind is Kind.HELPER else ""
+    return visible(f"{path.rpartition('/')[2]}{separator}{name}{kind}")
+
+
+def _numbers(test: MeasuredTest) -> list[str]:
+    n = f"{test.n_examples}" + (
+        "" if test.max_examples in {None, test.n_examples} else f"/{test.max_examples}"
+    )
+    split = [f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s)]
+    return [_seconds(test.duration_s), n, *split, test.tier]
 
 
 def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> None:
@@ -73,12 +91,6 @@ def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> No
     for (nodeid, what), names in profiles.items():
         line = visible(f"  {nodeid} ({', '.join(names)}): {what}")
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _tail(nodeid: str) -> str:
-    """Return the part of a node id that tells tests apart: from the file's name on."""
-    path, separator, name = nodeid.partition("::")
-    return f"{path.rpartition('/')[2]}{separator}{name}"
 
 
 def _seconds(value: float) -> str:
