@@ -116,7 +116,8 @@ SUITE = """
         assert find(st.integers(), lambda x: x > 10) == 11
 
     def test_machine_as_test():
-        run_state_machine_as_test(Machine, settings=settings(max_examples=5, database=None))
+        unhurried = settings(database=None, suppress_health_check=[HealthCheck.too_slow])
+        run_state_machine_as_test(Machine, settings=settings(unhurried, max_examples=5))
 
     @given(st.data())
     def test_data(data):

@@ -278,7 +278,7 @@ class TestHostileTests:
         run = subject.record(
             *MAX,
             test_x="""
-            from hypothesis import settings, strategies as st
+            from hypothesis import HealthCheck, settings, strategies as st
             from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
             class Machine(RuleBasedStateMachine):
@@ -287,8 +287,9 @@ class TestHostileTests:
                     pass
 
             def test_machines():
+                unhurried = settings(database=None, suppress_health_check=[HealthCheck.too_slow])
                 for n in (4, 6):
-                    run_state_machine_as_test(Machine, settings=settings(max_examples=n, database=None))
+                    run_state_machine_as_test(Machine, settings=settings(unhurried, max_examples=n))
             """,
         )
         record = by_name(run)["test_machines"]
