@@ -95,6 +95,8 @@ def problem_of(response: Response) -> dict[str, Any]:
     assert found.keys() == {"type", "title", "status", "detail", "instance", "errors"}
     assert found["status"] == response.status_code
     assert found["detail"]
+    assert ("www-authenticate" in response.headers) is (response.status_code == 401)
+    assert ("retry-after" in response.headers) is (response.status_code == 503)
     return found
 
 

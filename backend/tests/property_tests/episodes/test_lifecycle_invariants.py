@@ -157,6 +157,7 @@ def test_importance_update_is_written_for_the_owner(
     words=st.lists(st.tuples(st.sampled_from(DIRECTED), st.booleans()), max_size=8),
     threshold=st.sampled_from((0.5, 0.75, 0.85, 0.875, 1.0)),
 )
+@example(words=[("alpha", False), ("beta", False), ("gamma", False)], threshold=0.75)
 def test_merge_plan_is_one_link_deep(words: list[tuple[str, bool]], threshold: float) -> None:
     """Invariant 31: children are alike enough, parents stay parents, and what stays apart is not alike."""
     candidates = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from atom.agents.maturity import AgentStatus
@@ -395,6 +395,15 @@ def test_an_unknown_range_is_refused(database: Database) -> None:
         assert refused.value.field == "time_range"
         later = ManualClock(NOW + timedelta(days=1))
         assert retrieval.retrieve_temporal(session, later, GATE, viewer=world.viewer).hits == ()
+
+
+def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
+    """What another embedder made of an episode says nothing about its likeness to this one's query."""
+    with database.session() as session:
+        world = World(session, CROWD[:4])
+        assert len(look(world, "semantic", query="beta").hits) == 4
+        session.execute(update(Episode).where(Episode.id != world.ids[0]).values(embedding_model="another"))
+        assert ids_of(look(world, "semantic", query="beta")) == [world.ids[0]]
 
 
 @pytest.mark.parametrize(("kind", "field"), [("semantic", "query"), ("contextual", "task")])

@@ -105,6 +105,18 @@ def test_another_workspaces_user_is_not_there(database: Database) -> None:
             service.get_user(session, workspace_id=office.workspace_id, user_id=stranger.user_id)
 
 
+def test_agents_are_listed_page_by_page(database: Database) -> None:
+    """Each agent of the workspace is on one page, in the order of ids; a full last page has no next."""
+    with database.session() as session:
+        office, _ = factories.tenant(session), factories.tenant(session)
+        others = [factories.agent(session, workspace_id=office.workspace_id).id for _ in range(3)]
+        ids = sorted([office.agent_id, *others])
+        first = service.list_agents(session, workspace_id=office.workspace_id, limit=2)
+        rest = service.list_agents(session, workspace_id=office.workspace_id, limit=2, after=first.next)
+        assert ([agent.id for agent in first.items], first.next) == (ids[:2], ids[1])
+        assert ([agent.id for agent in rest.items], rest.next) == (ids[2:], None)
+
+
 def test_an_outcome_sees_what_was_committed_meanwhile(database: Database) -> None:
     """The held agent is read anew: an update of another session is not lost."""
     with database.session() as session:
