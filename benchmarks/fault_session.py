@@ -89,7 +89,7 @@ class Verdict:
 
 def preload() -> None:
     """Import what the product needs, and nothing of it, for every copy of this process."""
-    for name in ("alembic.command", "fastapi.testclient", "psycopg", "sqlalchemy.orm"):
+    for name in ("alembic.command", "fastapi", "psycopg", "sqlalchemy.orm"):
         importlib.import_module(name)
 
 

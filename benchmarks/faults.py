@@ -416,7 +416,7 @@ class Run:
     def _warm(self, questions: Sequence[Question]) -> None:
         """Put each fault into a copy of one process that has collected the tests, and run those named."""
         questions = [each for each in questions if self._log.find(each[0], each[2]) is None]
-        if not questions:
+        if not questions or time.monotonic() > self._until:
             return
         answers: list[Answer | None] = []
         task = (
