@@ -75,7 +75,8 @@ class VerdictLog:
     """
     What became of a fault when all tests were asked, or one property.
 
-    A verdict holds as long as the product is the same and the test that noticed; if none did, all tests.
+    A verdict holds as long as the product and all tests are the same. Were noticed faults to keep theirs when
+    another test changes, a run cut short would have lost only those that nobody noticed.
     """
 
     def __init__(self, path: Path, sources: Sources, seed: int) -> None:
@@ -88,9 +89,8 @@ class VerdictLog:
     def load(self) -> None:
         """Read what was added, also by other processes."""
         for entry in _read(self._path):
-            verdict = Verdict(**entry["verdict"])
-            if entry["state"] == self._state(verdict):
-                self._known[entry["fault"], entry["asked"]] = verdict
+            if entry["state"] == self._state():
+                self._known[entry["fault"], entry["asked"]] = Verdict(**entry["verdict"])
 
     def find(self, fault: Fault, asked: str = "") -> Verdict | None:
         """Return the verdict on a fault, of the property asked or of all tests."""
@@ -105,15 +105,13 @@ class VerdictLog:
                 "fault": _name(fault),
                 "at": f"{fault.path}:{fault.line}",
                 "asked": asked,
-                "state": self._state(verdict),
+                "state": self._state(),
                 "verdict": asdict(verdict),
             },
         )
 
-    def _state(self, verdict: Verdict) -> str:
-        file = (verdict.noticed_by or "").split("::")[0]
-        tests = self._sources.tests.get(file) or self._sources.all_tests
-        return _digest(f"{self._sources.product} {tests} {self._seed}".encode())
+    def _state(self) -> str:
+        return _digest(f"{self._sources.product} {self._sources.all_tests} {self._seed}".encode())
 
 
 def _name(fault: Fault) -> str:
