@@ -185,6 +185,7 @@ def decide_approvals(tour: Tour, agent: str) -> None:
     assert tour("POST", "/v1/approvals/expiry", {"older_than_s": 1}) == {"n": 0}
     tour.api.clock.advance(timedelta(seconds=1))
     assert tour("POST", "/v1/approvals/expiry", {"older_than_s": 1}) == {"n": 1}
+    assert tour("GET", "/v1/approvals", agent_id=first["id"])["items"] == []
     page = tour("GET", "/v1/approvals", agent_id=tour.workspace.agent_id)
     assert {row["id"]: row["status"] for row in page["items"]} == {
         first["id"]: "REJECTED",

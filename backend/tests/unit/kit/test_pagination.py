@@ -34,3 +34,9 @@ def test_limit_has_bounds(limit: int) -> None:
     """A page is neither empty nor endless."""
     with pytest.raises(InvalidError):
         PageRequest(limit=limit)
+
+
+@pytest.mark.parametrize("limit", [1, MAX_LIMIT])
+def test_a_page_of_the_least_and_of_the_greatest_size_is_taken(limit: int) -> None:
+    """Both bounds belong to what may be asked for."""
+    assert PageRequest(limit=limit).limit == limit
