@@ -351,8 +351,9 @@ def settle_drafts(tour: Tour, lines: list[dict[str, Any]]) -> None:
     )
     assert tour("POST", f"{path}/{dropped}/cancellation")["status"] == "cancelled"
     assert tour("POST", f"{path}/{kept}/posting")["status"] == "posted"
-    undone = tour("POST", f"{path}/{kept}/reversal", {})
-    assert tour("GET", f"{path}/{undone['transaction_id']}")["reverses_id"] == kept
+    undone = tour("POST", f"{path}/{kept}/reversal", {"on": "2027-01-31"})
+    reversal = tour("GET", f"{path}/{undone['transaction_id']}")
+    assert (reversal["reverses_id"], reversal["transaction_date"]) == (kept, "2027-01-31")
     entries = tour("GET", f"{path}/{undone['transaction_id']}/entries")
     assert [entry["side"] for entry in entries] == ["credit", "debit"]
     tour.admin.refused(409, "POST", f"{path}/{kept}/reversal", {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -34,6 +35,16 @@ from tests.property_tests.analytics.strategies import SPANS, WORKFLOWS
 
 CLOCK = ManualClock(NOW)
 NOBODY = Counters()
+STEP = NewEvent(
+    event_id="event-0",
+    workflow_id="billing",
+    execution_id="run",
+    type=EventType.STEP_COMPLETED,
+    status=EventStatus.COMPLETED,
+    step_id="fetch",
+    duration_ms=5,
+    occurred_at=NOW,
+)
 
 
 def record(session: Session, workspace_id: str, events: Iterable[NewEvent]) -> int:
@@ -635,10 +646,12 @@ def test_overview_tells_of_every_workflow(database: Database, events: list[NewEv
         st.tuples(st.sampled_from(["cpu_percent", "memory_mb", "disk"]), st.integers(0, 100)), max_size=5
     ),
 )
+@example(events=[STEP], loads=[])
+@example(events=[replace(STEP, type=EventType.STEP_FAILED, status=EventStatus.FAILED)], loads=[])
 def test_performance_tells_of_steps_and_resources(
     database: Database, events: list[NewEvent], loads: list[tuple[str, int]]
 ) -> None:
-    """A report has the mean of each completed step, and processor and memory apart, of its own workflow."""
+    """A report has the durations of runs and of each completed step, and the machine's use, of its workflow."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         record(session, own, events)
@@ -647,11 +660,16 @@ def test_performance_tells_of_steps_and_resources(
                 metric = NewMetric(name=name, type=MetricType.GAUGE, value=value, workflow_id=workflow_id)
                 service.collect_metric(session, CLOCK, workspace_id=own, metric=metric)
         found = performance(session, own, "billing", Window.DAY)
+    whole: list[int] = []
     durations: dict[str, list[int]] = {}
     for event in inside(events, Window.DAY):
-        is_step = event.workflow_id == "billing" and event.type is EventType.STEP_COMPLETED
-        if is_step and event.step_id is not None and event.duration_ms is not None:
+        if event.workflow_id != "billing" or event.duration_ms is None:
+            continue
+        if event.type is EventType.COMPLETED:
+            whole.append(event.duration_ms)
+        elif event.type is EventType.STEP_COMPLETED and event.step_id is not None:
             durations.setdefault(event.step_id, []).append(event.duration_ms)
+    assert (found.duration_ms.n, found.duration_ms.total) == (len(whole), sum(whole))
     assert [(step.step_id, step.n, step.mean_ms) for step in found.steps] == [
         (step_id, len(values), pytest.approx(statistics.fmean(values)))
         for step_id, values in sorted(durations.items())

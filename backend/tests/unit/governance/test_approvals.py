@@ -10,6 +10,7 @@ from atom.governance import approvals
 from atom.governance.models import ApprovalStatus, HitlAction
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
+from atom.kit.pagination import PageRequest
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
@@ -75,17 +76,21 @@ def test_only_open_questions_of_the_workspace_lapse(database: Database) -> None:
 
 
 def test_questions_are_listed_newest_first(database: Database) -> None:
-    """Those of the workspace, or of one agent of it."""
+    """Those of the workspace, page by page, or of one agent of it."""
     clock = ManualClock(NOW)
     with database.session() as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
         written = []
-        for place in (office, office, stranger):
+        for place in (office, office, office, office, stranger):
             asked = approvals.request_approval(session, clock, **place.agent, action_type="delete", params={})
             written.append(asked.id)
             clock.advance(timedelta(seconds=1))
-        page = approvals.list_approvals(session, workspace_id=office.workspace_id)
-        assert [row.id for row in page.items] == written[1::-1]
+        first = approvals.list_approvals(session, workspace_id=office.workspace_id, page=PageRequest(limit=3))
+        rest = approvals.list_approvals(
+            session, workspace_id=office.workspace_id, page=PageRequest(after=first.next)
+        )
+        assert [row.id for row in first.items] == written[3:0:-1]
+        assert ([row.id for row in rest.items], rest.next) == (written[:1], None)
         foreign = approvals.list_approvals(
             session, workspace_id=office.workspace_id, agent_id=stranger.agent_id
         )

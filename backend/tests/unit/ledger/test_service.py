@@ -224,6 +224,9 @@ def test_nothing_of_another_workspace_is_found(database: Database) -> None:
                 operation()
         assert service.list_transactions(session, workspace_id=other, page=PageRequest()).items == ()
         assert service.list_balances(session, workspace_id=other) == []
+        account = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
+        session.refresh(account)
+        assert (account.name, account.version) == ("cash", 1)
 
 
 def test_pages_of_transactions_are_newest_first_and_complete(database: Database) -> None:
