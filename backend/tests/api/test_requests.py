@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from atom.db import migrate
 from tests.http import MAX_BODY_BYTES, Api, Workspace, problem_of
@@ -163,6 +165,22 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(api: Api, is_chunked: 
         if status == 413:
             assert str(MAX_BODY_BYTES) in problem_of(response)["detail"]
             assert response.headers["connection"] == "close"
+
+
+def test_a_body_that_says_it_is_too_long_is_not_waited_for(api: Api) -> None:
+    """The header is enough for a 413: nothing of the body is asked for."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-length", b"%d" % (MAX_BODY_BYTES + 1)), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
+    asyncio.run(api.client.app(scope, receive, send))
+    assert sent[0]["status"] == 413
 
 
 @pytest.mark.parametrize(

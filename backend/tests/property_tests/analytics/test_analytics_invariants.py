@@ -651,7 +651,7 @@ def test_overview_tells_of_every_workflow(database: Database, events: list[NewEv
 def test_performance_tells_of_steps_and_resources(
     database: Database, events: list[NewEvent], loads: list[tuple[str, int]]
 ) -> None:
-    """A report has the durations of runs and of each completed step, and the machine's use, of its workflow."""
+    """A report has the times of runs and of completed steps, and the machine's use, of its own workflow."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         record(session, own, events)
