@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -209,14 +210,14 @@ def _check_options(seen: Observation) -> Iterator[Finding]:
 
 
 def _find_parallel(options: list[str]) -> list[str]:
-    """Return xdist's options among pytest's, the value of `-n` with it."""
+    """Return the options that make xdist start workers, with their values; `--dist` alone starts none."""
     found = []
     for option, value in zip(options, [*options[1:], ""], strict=True):
-        if option in {"-n", "--numprocesses"}:
+        if option in {"-n", "--numprocesses", "--tx"}:
             found.append(f"{option} {value}")
-        elif option.startswith(("-n", "--numprocesses=", "--dist", "--tx")):
+        elif option.startswith(("-n", "--numprocesses=", "--tx=")):
             found.append(option)
-    return [option for option in found if option not in {"-n 0", "-n0", "--numprocesses=0", "--dist=no"}]
+    return [option for option in found if re.fullmatch(r"(-n|--numprocesses)[ =]?0", option) is None]
 
 
 def _check_pins(seen: Observation) -> Iterator[Finding]:
