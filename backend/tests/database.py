@@ -41,6 +41,7 @@ Setup = Callable[[sessionmaker[Session]], Value]
 URL_VARIABLES = ("ATOM_TEST_DATABASE_URL", "ATOM_DATABASE_URL")
 MEMORY_SHARED_SINCE = (3, 36)
 MEMORY_FILES = Path("/dev/shm")
+LEFT_OPEN = "a session was left open: close it before the block of the database ends"
 ALL_TABLES = tuple(table.name for table in METADATA.sorted_tables)
 
 
@@ -159,7 +160,7 @@ class Database(ABC):
 
     @abstractmethod
     def _require_closed(self) -> None:
-        """Raise RuntimeError if a session was left open: it would be in the way of the next `_enter`."""
+        """Raise RuntimeError if a session was left open: it would be in the way of the next `_entered`."""
 
     @abstractmethod
     def _copied(self) -> AbstractContextManager[URL]:
@@ -211,9 +212,8 @@ class SqliteDatabase(Database):
     def _require_closed(self) -> None:
         try:
             self._copier.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            _refuse_to_wait(sqlite3.SQLITE_BUSY)
-            raise
+        except sqlite3.OperationalError as exc:
+            raise RuntimeError(LEFT_OPEN) from exc
         self._copier.execute("ROLLBACK")
 
     def _pragma(self, name: str) -> int:
@@ -229,10 +229,9 @@ class SqliteDatabase(Database):
             yield URL.create("sqlite", database=str(path))
 
 
-def _refuse_to_wait(status: int, _remaining: int = 0, _total: int = 0) -> None:
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        msg = "a session was left open: close it before the block of the database ends"
-        raise RuntimeError(msg)
+        raise RuntimeError(LEFT_OPEN)
 
 
 def _rows(driver: Any, table: str) -> list[str]:

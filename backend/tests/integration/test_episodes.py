@@ -86,7 +86,7 @@ def test_temporal_retrieval_reads_an_index(database: Database) -> None:
 
 @pytest.mark.parametrize("gap", [timedelta(minutes=1), timedelta(minutes=31)], ids=["one segment", "all cut"])
 def test_a_long_chat_becomes_an_episode_in_few_statements(database: Database, gap: timedelta) -> None:
-    """As many for 10,000 messages as for ten; `make bench-episodes` says how long it takes."""
+    """Under a dozen for 10,000 messages, in one segment or in as many; `make bench-episodes` has the time."""
     n_statements = 0
 
     def watch(*_args: Any) -> None:
