@@ -8,7 +8,6 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atom.agents.models import Agent, AgentExecution
-from atom.identity.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +20,6 @@ FIND_AGENT: Final = (
     .execution_options(populate_existing=True)
 )
 FIND_AGENT_FOR_UPDATE: Final = FIND_AGENT.with_for_update()
-FIND_USER: Final = select(User).where(
-    User.id == bindparam("user"), User.workspace_id == bindparam("workspace")
-)
 FIND_EXECUTION: Final = select(AgentExecution).where(
     AgentExecution.id == bindparam("execution"), AgentExecution.agent_id == bindparam("agent")
 )
@@ -64,11 +60,6 @@ def list_agents(session: Session, *, workspace_id: str, limit: int, after: str |
     if after is not None:
         query = query.where(Agent.id > after)
     return session.scalars(query).all()
-
-
-def find_user(session: Session, *, workspace_id: str, user_id: str) -> User | None:
-    """Return the user; None for another workspace's."""
-    return session.scalar(FIND_USER, {"workspace": workspace_id, "user": user_id})
 
 
 def find_execution(session: Session, *, agent_id: str, execution_id: str) -> AgentExecution | None:

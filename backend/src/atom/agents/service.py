@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from atom.agents.models import Agent
-    from atom.identity.models import User
 
 
 NAME_LENGTH = 200
@@ -104,14 +103,6 @@ def hold_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
     if agent is None:
         raise NotFoundError("agent", agent_id)
     return agent
-
-
-def get_user(session: Session, *, workspace_id: str, user_id: str) -> User:
-    """Return a user of the workspace."""
-    user = repository.find_user(session, workspace_id=workspace_id, user_id=user_id)
-    if user is None:
-        raise NotFoundError("user", user_id)
-    return user
 
 
 def record_outcome(

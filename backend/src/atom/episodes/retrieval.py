@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.service import get_user
 from atom.episodes import repository, scoring
 from atom.episodes.access import AccessDecision, EpisodeAction, Gatekeeper
 from atom.episodes.embedding import Embedder, cosine
 from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegment, TimeRange
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.service import require_agent
+from atom.identity.users import get_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import MAX_LIMIT

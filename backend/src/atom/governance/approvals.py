@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.service import get_agent, get_user
+from atom.agents.service import get_agent
 from atom.governance import repository
 from atom.governance.models import ApprovalStatus, HitlAction
 from atom.governance.policy import ACTION_LENGTH
+from atom.identity.users import get_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest

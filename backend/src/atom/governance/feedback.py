@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from atom.agents import repository as agents
 from atom.agents.maturity import Impact
 from atom.agents.models import AgentFeedback, FeedbackStatus, FeedbackType
-from atom.agents.service import AgentWatcher, get_agent, get_user, record_outcome
+from atom.agents.service import AgentWatcher, get_agent, record_outcome
 from atom.governance.policy import may_judge
+from atom.identity.users import get_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.text import check_text

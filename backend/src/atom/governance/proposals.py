@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom.agents.service import get_agent, get_user
+from atom.agents.service import get_agent
 from atom.governance import repository
 from atom.governance.models import AgentProposal, ProposalStatus, ProposalType
+from atom.identity.users import get_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest

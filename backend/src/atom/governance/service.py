@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom.agents import repository as agents
-from atom.agents.service import get_agent, get_user
+from atom.agents.service import get_agent
 from atom.governance import policy
+from atom.identity.users import get_user
 from atom.kit.text import check_text
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.service import get_agent, get_user
+from atom.agents.service import get_agent
 from atom.governance import repository
 from atom.governance.models import QueueStatus, SupervisedQueueEntry
+from atom.identity.users import get_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest

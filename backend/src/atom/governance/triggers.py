@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atom.agents.maturity import known_confidence
-from atom.agents.service import get_agent, get_user
+from atom.agents.service import get_agent
 from atom.governance import proposals, repository, supervised_queue
 from atom.governance.models import BlockedTrigger, ProposalType
 from atom.governance.routing import Route, Routing, TriggerSource, route
+from atom.identity.users import get_user
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
 from atom.kit.text import check_json

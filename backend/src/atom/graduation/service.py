@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from atom.agents.maturity import BAND_FLOORS, AgentStatus, known_confidence, next_rung
-from atom.agents.service import AgentWatcher, get_agent, get_user, hold_agent, set_standing
+from atom.agents.service import AgentWatcher, get_agent, hold_agent, set_standing
 from atom.graduation import repository
 from atom.graduation.exam import CaseResult, ExamResult
 from atom.graduation.models import Promotion
 from atom.graduation.readiness import CRITERIA, Readiness, assess
 from atom.graduation.supervision import SupervisionRecord, assess_supervision, combined_score
+from atom.identity.users import get_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from atom.agents.service import AgentWatcher, get_agent, get_user, hold_agent, set_standing
+from atom.agents.service import AgentWatcher, get_agent, hold_agent, set_standing
 from atom.graduation import repository
 from atom.graduation.models import SupervisionSession, SupervisionStatus
 from atom.graduation.supervision import standing_after_supervision, supervision_boost
+from atom.identity.users import get_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.text import check_text

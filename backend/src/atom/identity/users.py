@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from atom.db.violations import violates
@@ -17,6 +17,10 @@ from atom.kit.text import checked_text
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+FIND_USER: Final = select(User).where(
+    User.id == bindparam("user"), User.workspace_id == bindparam("workspace")
+)
 
 
 def create_user(
@@ -55,7 +59,7 @@ def create_user(
 
 def get_user(session: Session, *, workspace_id: str, user_id: str) -> User:
     """Return a user of the workspace."""
-    user = session.scalar(select(User).where(User.id == user_id, User.workspace_id == workspace_id))
+    user = session.scalar(FIND_USER, {"workspace": workspace_id, "user": user_id})
     if user is None:
         raise NotFoundError("user", user_id)
     return user

@@ -95,16 +95,6 @@ def test_another_workspaces_agent_is_not_there(database: Database, use: Callable
         assert session.get_one(Agent, stranger.agent_id).status is AgentStatus.PAUSED
 
 
-def test_another_workspaces_user_is_not_there(database: Database) -> None:
-    """A user is found in their own workspace only."""
-    with database.session() as session:
-        office, stranger = factories.tenant(session), factories.tenant(session)
-        found = service.get_user(session, workspace_id=office.workspace_id, user_id=office.user_id)
-        assert found.id == office.user_id
-        with pytest.raises(NotFoundError, match=stranger.user_id):
-            service.get_user(session, workspace_id=office.workspace_id, user_id=stranger.user_id)
-
-
 def test_agents_are_listed_page_by_page(database: Database) -> None:
     """Each agent of the workspace is on one page, in the order of ids; a full last page has no next."""
     with database.session() as session:
