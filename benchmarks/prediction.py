@@ -26,6 +26,7 @@ from evidence import ROOT, save, table
 
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
+from atom_testinfra.core.cost import predict_from_local
 from atom_testinfra.core.statistics import quantile
 from atom_testinfra.storage.runs import load_session
 
@@ -182,7 +183,7 @@ def find_errors(measured: Measured, nodeids: Sequence[str]) -> list[Error]:
         again_speed = unit / _calibration(one.again, CI)
         for nodeid in nodeids:
             local, ci = (one.costs.properties[nodeid].profiles[profile] for profile in (LOCAL, CI))
-            assert ci.predicted is not None
+            predicted_s = _predict_cpu_s(one.costs.properties[nodeid])
             again_s = one.again.properties[nodeid].profiles[CI].cpu_s
             other_s = next_one.costs.properties[nodeid].profiles[CI].cpu_s
             errors.append(
@@ -190,8 +191,8 @@ def find_errors(measured: Measured, nodeids: Sequence[str]) -> list[Error]:
                     nodeid=nodeid,
                     local_s=local.cpu_s,
                     ci_s=ci.cpu_s,
-                    model=ci.predicted.cpu_s / ci.cpu_s - 1,
-                    calibrated=ci.predicted.cpu_s * speed / ci.cpu_s - 1,
+                    model=predicted_s / ci.cpu_s - 1,
+                    calibrated=predicted_s * speed / ci.cpu_s - 1,
                     quarter=local.cpu_s / 4 / ci.cpu_s - 1,
                     again=again_s * again_speed / ci.cpu_s - 1,
                     other_seeds=other_s * unit / other_unit / ci.cpu_s - 1,
@@ -206,10 +207,9 @@ def find_average_errors(measured: Measured, nodeids: Sequence[str]) -> list[floa
     for nodeid in nodeids:
         predicted, found = 0.0, 0.0
         for each in measured.rounds:
-            ci = each.costs.properties[nodeid].profiles[CI]
-            assert ci.predicted is not None
-            predicted += ci.predicted.cpu_s / each.calibration(LOCAL)
-            found += ci.cpu_s / each.calibration(CI)
+            subject = each.costs.properties[nodeid]
+            predicted += _predict_cpu_s(subject) / each.calibration(LOCAL)
+            found += subject.profiles[CI].cpu_s / each.calibration(CI)
         errors.append(predicted / found - 1)
     return errors
 
@@ -217,8 +217,14 @@ def find_average_errors(measured: Measured, nodeids: Sequence[str]) -> list[floa
 def _is_predicted(subject: PropertyCost | None) -> bool:
     if subject is None or not {LOCAL, CI} <= subject.profiles.keys():
         return False
-    ci = subject.profiles[CI]
-    return ci.predicted is not None and ci.unpredictable is None
+    expected = predict_from_local(subject, CI, Targets())
+    return expected is not None and subject.profiles[CI].unpredictable is None
+
+
+def _predict_cpu_s(subject: PropertyCost) -> float:
+    expected = predict_from_local(subject, CI, Targets())
+    assert expected is not None
+    return expected.cpu_s
 
 
 def describe(figures: dict[str, dict[str, Any]], missed: list[str]) -> str:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.baseline import (
     Baseline,
     BudgetTier,
@@ -21,7 +20,7 @@ from atom_testinfra.core.baseline import (
     TierName,
 )
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import body_spread, median_s, median_us, seconds_per_example
+from atom_testinfra.core.cost import median_s, seconds_per_example
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.history import History, Point, Source
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
@@ -101,8 +100,6 @@ def make_cost(rng: random.Random, duration_s: float, max_examples: int, **change
             body_cpu_us=[body * rng.uniform(0.97, 1.03) for _ in range(5)],
             calibration_s=[0.0021] * 5,
         ),
-        "body_cpu_us": body,
-        "body_cpu_spread": 0.06,
         "requested": max_examples,
     }
     return ProfileCost(**(values | changes))  # type: ignore[arg-type]
@@ -126,11 +123,8 @@ def make_property(
 def seal(entry: PropertyCost, targets: Targets) -> PropertyCost:
     """Return the property with everything that follows from its runs, as the tool itself computes it."""
     costs = {name: _recomputed(cost) for name, cost in entry.profiles.items()}
-    sealed = {name: seal_cost(cost, name, costs, targets) for name, cost in costs.items()}
-    tier = measured_tier(sealed, targets)
-    entry = replace(
-        entry, profiles=sealed, measured_tier=tier, tier=entry.tier if entry.is_declared else tier
-    )
+    tier = measured_tier(costs, targets)
+    entry = replace(entry, profiles=costs, measured_tier=tier, tier=entry.tier if entry.is_declared else tier)
     return replace(entry, check=digest_property(entry))
 
 
@@ -143,8 +137,6 @@ def _recomputed(cost: ProfileCost) -> ProfileCost:
         duration_s=duration_s,
         cpu_s=median_s(runs.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, cost.n_examples),
-        body_cpu_us=median_us(runs.body_cpu_us),
-        body_cpu_spread=body_spread(runs.body_cpu_us, median_us(runs.body_cpu_us)),
     )
 
 

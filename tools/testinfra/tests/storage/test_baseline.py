@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.strategies import a_baseline
 
-from atom_testinfra.core.baseline import SCHEMA, Baseline
+from atom_testinfra.core.baseline import SCHEMA, SCHEMA_VERSION, Baseline
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
 from atom_testinfra.core.verification import check
 from atom_testinfra.storage.atomic import LOCKS, writing
@@ -50,7 +50,7 @@ class TestLoad:
         [
             (b"", "'b.json':1:1"),
             (TEXT[:500], "'b.json':13:"),
-            (TEXT.replace(b'"schema_version": 1,', b'"schema_version": 1,,'), "'b.json':3:"),
+            (TEXT.replace(b'"schema_version": 2,', b'"schema_version": 2,,'), "'b.json':3:"),
             (b"\xff" + TEXT, "'b.json':1:1"),
             (TEXT.replace(b"test_one", b"test_\xff"), "'b.json':"),
             (TEXT.replace(b"48.7", b"NaN"), "'b.json':"),
@@ -103,8 +103,8 @@ class TestLoad:
 
     def test_refuses_a_newer_schema(self) -> None:
         """What a later version wrote is not read by halves."""
-        with pytest.raises(BaselineError, match="schema_version 2 is newer than 1") as caught:
-            parse_baseline(changed(schema_version=2), "b.json")
+        with pytest.raises(BaselineError, match="schema_version 3 is newer than 2") as caught:
+            parse_baseline(changed(schema_version=3), "b.json")
         assert caught.value.hint == "update atom-testinfra"
 
     def test_does_not_believe_verdicts_without_measurements(self) -> None:
@@ -288,7 +288,7 @@ class TestSchema:
         """It is what the code's own types say."""
         schema = baseline_schema()
         Draft202012Validator.check_schema(schema)
-        assert schema["$id"] == f"urn:{SCHEMA.replace('/', ':')}:1"
+        assert schema["$id"] == f"urn:{SCHEMA.replace('/', ':')}:{SCHEMA_VERSION}"
         _, components = msgspec.json.schema_components([Baseline], ref_template="#/$defs/{name}")
         assert schema["$defs"] == components
 

@@ -6,8 +6,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
-from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict
-from atom_testinfra.core.digests import digest_cost, digest_encoded_cost, digest_property
+from atom_testinfra.core.cost import LONGEST_S, combine_runs
+from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import Kind, Outcome
 from atom_testinfra.core.rounding import round_seconds
@@ -17,7 +17,7 @@ from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from atom_testinfra.core.baseline import BudgetTier, ProfileCost, Suite
+    from atom_testinfra.core.baseline import BudgetTier, Suite
     from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Measurement, Run
 
@@ -63,11 +63,10 @@ def gather_evidence(
 def property_cost(
     nodeid: str, fit: Mapping[str, Sequence[Measurement]], targets: Targets, declared: DeclaredTiers
 ) -> PropertyCost:
-    """Return a property's cost under every profile it has measurements of, with its tier and its digests."""
+    """Return a property's cost under every profile it has measurements of, with its tier and its digest."""
     costs = {profile: combine_runs(measurements) for profile, measurements in fit.items()}
-    sealed = {profile: seal_cost(cost, profile, costs, targets) for profile, cost in costs.items()}
     sample = next(iter(fit.values()))[0]
-    tier = measured_tier(sealed, targets)
+    tier = measured_tier(costs, targets)
     budget = declared.find(nodeid)
     subject = PropertyCost(
         kind=sample.kind,
@@ -76,31 +75,9 @@ def property_cost(
         is_declared=budget is not None,
         digest=sample.hypothesis.digest if sample.hypothesis else None,
         pin=sample.hypothesis.pin if sample.hypothesis else None,
-        profiles=sealed,
+        profiles=costs,
     )
     return update(subject, check=digest_property(subject))
-
-
-def seal_cost(
-    cost: ProfileCost,
-    profile: str,
-    costs: Mapping[str, ProfileCost],
-    targets: Targets,
-    *,
-    encoded: bytes | None = None,
-) -> ProfileCost:
-    """
-    Return the cost with what the local profile predicts of it, and its digest.
-
-    Where the cost is at hand as JSON, `encoded`, it is not encoded again unless the prediction is another.
-    """
-    local = costs.get(targets.local_profile)
-    expected = cost
-    if local is not None and profile != targets.local_profile:
-        expected = update(cost, predicted=predict(local, cost.n_examples, source=targets.local_profile))
-    if encoded is None or expected is not cost:
-        return update(expected, check=digest_cost(expected))
-    return update(expected, check=digest_encoded_cost(encoded))
 
 
 class _Repeats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
 
 SCHEMA = "atom-testinfra/performance-baseline"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
 """Rounded to four significant digits, no finer than 10 us."""
@@ -38,18 +38,6 @@ def update(struct: S, **values: object) -> S:
         if getattr(struct, name) != value:
             return msgspec.structs.replace(struct, **values)
     return struct
-
-
-class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """What the cost model expected of a profile, from the measurements of another profile."""
-
-    source: str
-    """The profile it was predicted from."""
-    duration_s: Seconds
-    cpu_s: Seconds
-    cpu_low_s: Seconds | None = None
-    """With `cpu_high_s` the 95 % interval; `None` when there was one run, which shows no spread."""
-    cpu_high_s: Seconds | None = None
 
 
 class ProfileRuns(
@@ -97,10 +85,6 @@ class ProfileCost(
     calls_per_valid: Ratio
     """Test cases run for one valid example."""
     runs: ProfileRuns
-    body_cpu_us: Micros | None = None
-    """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
-    body_cpu_spread: Ratio | None = None
-    """Largest less smallest `body_cpu_us` of the runs, over the median; `None` with one run."""
     requested: Count | None = None
     """`max_examples` that the profile asked for; `None` when nothing was asked."""
     n_explicit: Count = 0
@@ -109,18 +93,15 @@ class ProfileCost(
     """The search space ended first: fewer examples, and nothing to extrapolate."""
     unpredictable: str | None = None
     """Why the cost model does not apply, in a sentence."""
-    predicted: Prediction | None = None
-    """What the cost model expected of this profile, to be held against what was measured."""
-    check: str = ""
-    """Digest of everything above, so that a figure changed by hand is noticed."""
 
     def find_flaw(self) -> str | None:
         """Return what no run can have produced, or `None`: what types and ranges alone do not say."""
         if self.n_examples + self.n_explicit < 1:
             return "no example was run, so there is nothing to measure"
-        runs = self.runs
-        lengths = {len(runs.cpu_s), len(runs.body_cpu_us) or len(runs.cpu_s)}
-        if lengths | {len(runs.calibration_s) or len(runs.cpu_s)} != {len(runs.duration_s)}:
+        runs, n = self.runs, len(self.runs.duration_s)
+        if n != len(runs.cpu_s) or not n == len(runs.body_cpu_us or runs.cpu_s) == len(
+            runs.calibration_s or runs.cpu_s
+        ):
             return "`runs` has lists of different lengths"
         return None
 
@@ -130,6 +111,8 @@ class PropertyCost(
 ):
     """A property: what it is, where it stands, and its cost by profile."""
 
+    check: str = ""
+    """Digest of everything else here, so that a figure changed by hand is noticed."""
     kind: Kind
     tier: TierName
     """The budget it is held against: declared, else where its local duration puts it."""
@@ -139,8 +122,6 @@ class PropertyCost(
     digest: str | None = None
     """Digest of the test's source: another digest is another workload."""
     pin: Pin | None = None
-    check: str = ""
-    """Digest of everything else here, the profiles' checks included."""
     profiles: Annotated[dict[str, ProfileCost], Meta(min_length=1)]
 
 
@@ -148,8 +129,8 @@ class EncodedProperties(Mapping[str, PropertyCost]):
     """Properties by node id that are kept as texts, and decoded when they are asked for."""
 
     @abstractmethod
-    def encoded_costs(self, nodeid: str) -> Sequence[bytes]:
-        """Return a property's costs in order, as JSON; empty where they are not as this tool encodes them."""
+    def is_sealed(self, nodeid: str) -> bool:
+        """Return whether a property's text is the very one that its digest was taken of."""
 
 
 class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

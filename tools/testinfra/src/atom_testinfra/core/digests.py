@@ -13,30 +13,37 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Evidence, ProfileCost, PropertyCost
+    from atom_testinfra.core.baseline import Evidence, PropertyCost
 
 LENGTH = 12
+NO_CHECK = "0" * LENGTH
+"""In place of a digest that is yet to be computed: as long as one."""
+
+COST_LINE = b"\n      "
+"""Before each profile of a property."""
+END_OF_PROPERTY = b"\n    }}"
+AFTER_CHECK = len(b'{"check":"",') + LENGTH
+"""Where the text of a property goes on after its digest, which comes first."""
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def digest_cost(cost: ProfileCost) -> str:
-    """Return the digest of a property's cost under one profile."""
-    return digest_encoded_cost(_encode(cost))
-
-
-def digest_encoded_cost(data: bytes) -> str:
-    """Return the digest of a cost that is encoded already."""
-    # `check` is the last field, and left out where it is empty.
-    unsealed, key, _ = data.rpartition(b',"check":')
-    return _digest(unsealed + b"}" if key else data)
+def encode_property(subject: PropertyCost) -> bytes:
+    """Return a property as it is written: on one line, and a line for each of its profiles."""
+    costs = [_encode(profile) + b": " + _encode(cost) for profile, cost in sorted(subject.profiles.items())]
+    # `profiles` is the last key, so that the head ends in its empty object and two braces.
+    head = _encode(msgspec.structs.replace(subject, profiles={}))[:-2]
+    return head + COST_LINE + (b"," + COST_LINE).join(costs) + END_OF_PROPERTY
 
 
 def digest_property(subject: PropertyCost) -> str:
-    """Return the digest of a property; its profiles enter by their own digests."""
-    head = msgspec.structs.replace(subject, check="", profiles={})
-    checks = {profile: cost.check for profile, cost in subject.profiles.items()}
-    return _digest(_encode((head, checks)))
+    """Return the digest of a property: of its values, as they are written after its `check`."""
+    return digest_text(encode_property(msgspec.structs.replace(subject, check=NO_CHECK)))
+
+
+def digest_text(text: bytes | memoryview) -> str:
+    """Return the digest of a property that stands as `encode_property` writes it."""
+    return _digest(text[AFTER_CHECK:])
 
 
 class PropertiesDigest:
@@ -66,5 +73,5 @@ def digest_sections(evidence: Evidence, verification_timestamp: str) -> dict[str
     }
 
 
-def _digest(data: bytes) -> str:
+def _digest(data: bytes | memoryview) -> str:
     return sha256(data).hexdigest()[:LENGTH]

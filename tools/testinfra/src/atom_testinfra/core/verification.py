@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from atom_testinfra.core.aggregation import seal_cost
 from atom_testinfra.core.assessment import Assessment, Assessor
-from atom_testinfra.core.baseline import Baseline, EncodedProperties, ProfileCost, update
-from atom_testinfra.core.cost import body_spread, median_s, median_us, seconds_per_example
+from atom_testinfra.core.baseline import Baseline, EncodedProperties, update
+from atom_testinfra.core.cost import median_s, seconds_per_example
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from atom_testinfra.core.baseline import BudgetTier, Evidence, PropertyCost
+    from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
     from atom_testinfra.core.config import Targets
 
 DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 """Of a property: what follows from its costs and the settings."""
-DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
+DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example")
 """Of a cost: what follows from its runs."""
-
-_stored_tiers = attrgetter(*DERIVED_TIERS)
-_stored_costs = attrgetter(*DERIVED_COSTS)
 
 
 class Difference(Struct, frozen=True):
@@ -61,13 +55,15 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     declared = DeclaredTiers(baseline.tiers)
     differences: list[Difference] = []
     properties = baseline.properties
-    encoded = properties.encoded_costs if isinstance(properties, EncodedProperties) else lambda _: ()
+    is_sealed = properties.is_sealed if isinstance(properties, EncodedProperties) else lambda _: False
     for nodeid, stored in properties.items():
         digest.add(nodeid, stored)
         # Whatever else is computed starts from the recomputed figures: one that is wrong is told once.
-        expected = _recompute(stored, declared.find(nodeid), baseline.targets, encoded(nodeid))
+        expected = _recompute(stored, declared.find(nodeid), baseline.targets)
         assessor.add(nodeid, expected)
-        differences += _property_differences(nodeid, stored, expected)
+        if expected is not stored or not is_sealed(nodeid):
+            sealed = update(expected, check=digest_property(expected))
+            differences += _property_differences(nodeid, stored, sealed)
     assessment = assessor.finish()
     complete_again = _baseline(baseline, baseline.verification_timestamp, assessment, digest)
     return assessment, [*_top_differences(baseline, complete_again), *differences]
@@ -124,66 +120,38 @@ def _list_differences(place: str, stored: list[object], expected: list[object]) 
             yield Difference(f"{place}[{index}]", _text(old), _text(new))
 
 
-def _recompute(
-    stored: PropertyCost, budget: BudgetTier | None, targets: Targets, encoded: Sequence[bytes]
-) -> PropertyCost:
-    """
-    Return the property as it follows from its runs: the very same object where that is what is stored.
-
-    Costs that are `encoded` already need not be encoded again for their digests.
-    """
-    costs = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
-    tier = measured_tier(costs, targets)
-    tiers = (budget or tier, tier, budget is not None)
-    head = stored
-    if _stored_tiers(stored) != tiers:
-        head = replace(stored, **dict(zip(DERIVED_TIERS, tiers, strict=True)))
-    texts = {
-        profile: text
-        for (profile, cost), text in zip(costs.items(), encoded, strict=False)
-        if cost is stored.profiles[profile]
-    }
-    sealed = {
-        profile: seal_cost(cost, profile, costs, targets, encoded=texts.get(profile))
-        for profile, cost in costs.items()
-    }
-    return update(head, check=digest_property(head), profiles=sealed)
+def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets) -> PropertyCost:
+    """Return the property as it follows from its runs: the very same object where that is what is stored."""
+    profiles = stored.profiles
+    for profile, cost in stored.profiles.items():
+        if (recomputed := _recompute_cost(cost)) is not cost:
+            profiles = profiles | {profile: recomputed}
+    tier = measured_tier(profiles, targets)
+    return update(
+        stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None, profiles=profiles
+    )
 
 
 def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
-    body_cpu_us = median_us(runs.body_cpu_us)
-    figures = (
-        len(runs.duration_s),
-        duration_s,
-        median_s(runs.cpu_s),
-        seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
-        body_cpu_us,
-        body_spread(runs.body_cpu_us, body_cpu_us),
+    return update(
+        cost,
+        repeats=len(runs.duration_s),
+        duration_s=duration_s,
+        cpu_s=median_s(runs.cpu_s),
+        seconds_per_example=seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
     )
-    if _stored_costs(cost) == figures:
-        return cost
-    return replace(cost, **dict(zip(DERIVED_COSTS, figures, strict=True)))
 
 
 def _property_differences(nodeid: str, stored: PropertyCost, expected: PropertyCost) -> Iterator[Difference]:
-    if stored is expected:
-        return
     place = f"properties[{_text(nodeid)}]"
     yield from _field_differences(place, stored, expected, DERIVED_TIERS)
-    yield from _check_difference(place, stored, expected)
-    for profile, cost in stored.profiles.items():
-        inner = f"{place}.profiles[{_text(profile)}]"
-        yield from _field_differences(inner, cost, expected.profiles[profile], (*DERIVED_COSTS, "predicted"))
-        yield from _check_difference(inner, cost, expected.profiles[profile])
-
-
-def _check_difference(
-    place: str, stored: ProfileCost | PropertyCost, expected: ProfileCost | PropertyCost
-) -> Iterator[Difference]:
     if stored.check != expected.check:
         yield Difference(place, f"check {_text(stored.check)}", _text(expected.check))
+    for profile, cost in stored.profiles.items():
+        inner = f"{place}.profiles[{_text(profile)}]"
+        yield from _field_differences(inner, cost, expected.profiles[profile], DERIVED_COSTS)
 
 
 def _text(value: object) -> str:

@@ -24,6 +24,7 @@ from atom_testinfra.core.baseline import (
     TargetsMet,
     TargetsVerified,
 )
+from atom_testinfra.core.digests import digest_text, encode_property
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
 from atom_testinfra.core.sides import ComparedCost
 from atom_testinfra.storage.atomic import replace_file, writing
@@ -33,6 +34,7 @@ from atom_testinfra.storage.json_document import (
     refuse_duplicate_keys,
     split_object,
 )
+from atom_testinfra.storage.migration import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -79,11 +81,6 @@ SHARED: dict[str, type[Struct]] = {
 SCHEMA_FILE = "performance_baseline.schema.json"
 MEASURE = "measure, then verify: testinfra measure && testinfra verify"
 
-COST_LINE = b"\n      "
-"""Before each profile of a property."""
-START_OF_COST = b'{"max_examples":'
-END_OF_PROPERTY = b"\n    }}"
-
 _encoder = msgspec.json.Encoder()
 _property_decoder = msgspec.json.Decoder(PropertyCost)
 _raw_object_decoder = msgspec.json.Decoder(dict[str, Raw])
@@ -100,8 +97,16 @@ class StoredProperties(EncodedProperties):
     def __init__(self, values: dict[str, Raw], name: str) -> None:
         self._values = dict(sorted(values.items())) if [*values] != sorted(values) else values
         self._name = name
-        self.is_canonical = False
-        """Whether every text is the very one that this module would write: then no key stands there twice."""
+        self._unsealed: set[str] = set()
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether every text is the one that this tool writes: then no key stands there twice."""
+        return not self._unsealed
+
+    def is_sealed(self, nodeid: str) -> bool:
+        """Return whether a property's text is the very one that its digest was taken of."""
+        return nodeid not in self._unsealed
 
     def __getitem__(self, nodeid: str) -> PropertyCost:
         return _property_decoder.decode(self._values[nodeid])
@@ -113,15 +118,14 @@ class StoredProperties(EncodedProperties):
         Raises:
             BaselineError: One of them is not what a run can have produced.
         """
-        is_canonical = True
         for nodeid, value in self._values.items():
             subject = self._decode(nodeid, value)
             for profile, cost in subject.profiles.items():
                 if (flaw := cost.find_flaw()) is not None:
                     place = f"{_place(nodeid)}.profiles[{profile!r}]"
                     raise BaselineError(f"{self._name!r}: {place}: {flaw}", hint=RESTORE)
-            is_canonical = is_canonical and bytes(value) == _render_property(subject)
-        self.is_canonical = is_canonical
+            if digest_text(memoryview(value)) != subject.check:
+                self._unsealed.add(nodeid)
 
     def _decode(self, nodeid: str, value: Raw) -> PropertyCost:
         try:
@@ -132,13 +136,6 @@ class StoredProperties(EncodedProperties):
     def texts(self) -> Iterator[tuple[str, bytes]]:
         """Yield them as they stand in the file."""
         return ((nodeid, bytes(value)) for nodeid, value in self._values.items())
-
-    def encoded_costs(self, nodeid: str) -> list[bytes]:
-        """Return a property's costs in order, as JSON; empty where they are not as this tool encodes them."""
-        if not self.is_canonical:
-            return []
-        lines = bytes(self._values[nodeid]).removesuffix(END_OF_PROPERTY).split(COST_LINE)[1:]
-        return [line[line.index(START_OF_COST) : line.rindex(b"}") + 1] for line in lines]
 
     def costs(self, profile: str) -> Iterator[tuple[str, ComparedCost | None, str | None]]:
         """Yield node id, cost under one profile and digest: what a comparison needs, for less than all."""
@@ -285,21 +282,13 @@ def _texts(properties: Mapping[str, PropertyCost]) -> Iterator[tuple[str, bytes]
     """Return each property as it is written: as it stands in the file, if that is one that we wrote."""
     if isinstance(properties, StoredProperties) and properties.is_canonical:
         return properties.texts()
-    return ((nodeid, _render_property(subject)) for nodeid, subject in properties.items())
-
-
-def _render_property(subject: PropertyCost) -> bytes:
-    """Return a property on one line, and a line for each of its profiles."""
-    encode = _encoder.encode
-    costs = [encode(profile) + b": " + encode(cost) for profile, cost in subject.profiles.items()]
-    # `profiles` is the last key, so that the head ends in its empty object and two braces.
-    head = encode(msgspec.structs.replace(subject, profiles={}))[:-2]
-    return head + COST_LINE + (b"," + COST_LINE).join(costs) + END_OF_PROPERTY
+    return ((nodeid, encode_property(subject)) for nodeid, subject in properties.items())
 
 
 def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
     values = split_object(data, name)
-    _require_ours(values, name)
+    if _require_ours(values, name) == 1:
+        values = migrate(values, name)
     fields: dict[str, Any] = {
         key: decode_value(decoder, _require(values, key, name), key, name)
         for key, decoder in _decoders.items()
@@ -356,7 +345,8 @@ def _is_marked(values: dict[str, Raw], name: str) -> bool:
     return schema == SCHEMA
 
 
-def _require_ours(values: dict[str, Raw], name: str) -> None:
+def _require_ours(values: dict[str, Raw], name: str) -> int:
+    """Return the version of the schema, which is one that can be read."""
     if "schema" not in values or not _is_marked(values, name):
         if PLAN_KEYS & values.keys():
             raise BaselineError(f"{name!r} has verdicts, but no measurements they follow from", hint=MEASURE)
@@ -369,8 +359,9 @@ def _require_ours(values: dict[str, Raw], name: str) -> None:
             f"{name!r}: schema_version {version} is newer than {SCHEMA_VERSION}, which is read here",
             hint="update atom-testinfra",
         )
-    if version < SCHEMA_VERSION:
+    if version < 1:
         raise BaselineError(f"{name!r}: there is no schema_version {version}", hint=RESTORE)
+    return version
 
 
 def _require(values: dict[str, Raw], key: str, name: str) -> Raw:

@@ -1,0 +1,144 @@
+"""Bring a baseline of an older schema version to the present one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from atom_testinfra.core.baseline import (
+    SCHEMA_VERSION,
+    Count,
+    Micros,
+    Positive,
+    ProfileCost,
+    ProfileRuns,
+    PropertyCost,
+    Ratio,
+    Seconds,
+    TierName,
+    update,
+)
+from atom_testinfra.core.digests import LENGTH, PropertiesDigest, digest_property, encode_property
+from atom_testinfra.core.errors import BaselineError
+from atom_testinfra.core.measurement import Kind, Pin
+from atom_testinfra.storage.json_document import RESTORE, decode_value
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Prediction1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What version 1 kept of the cost model's prediction."""
+
+    source: str
+    duration_s: Seconds
+    cpu_s: Seconds
+    cpu_low_s: Seconds | None = None
+    cpu_high_s: Seconds | None = None
+
+
+class ProfileCost1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A cost of version 1; its digest was taken of these fields in this order."""
+
+    max_examples: Count
+    n_examples: Count
+    repeats: Positive
+    duration_s: Seconds
+    cpu_s: Seconds
+    seconds_per_example: Seconds
+    setup_s: Seconds
+    first_us: Micros
+    body_us: Micros
+    generate_us: Micros
+    engine_us: Micros
+    filtered_us: Micros
+    calls_per_valid: Ratio
+    runs: ProfileRuns
+    body_cpu_us: Micros | None = None
+    body_cpu_spread: Ratio | None = None
+    requested: Count | None = None
+    n_explicit: Count = 0
+    is_exhausted: bool = False
+    unpredictable: str | None = None
+    predicted: Prediction1 | None = None
+    check: str = ""
+
+
+class PropertyCost1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A property of version 1."""
+
+    kind: Kind
+    tier: TierName
+    measured_tier: TierName
+    is_declared: bool = False
+    digest: str | None = None
+    pin: Pin | None = None
+    check: str = ""
+    profiles: dict[str, ProfileCost1]
+
+
+_properties_decoder = msgspec.json.Decoder(dict[str, PropertyCost1])
+_digests_decoder = msgspec.json.Decoder(dict[str, str])
+
+
+def migrate(values: dict[str, Raw], name: str) -> dict[str, Raw]:
+    """
+    Return the values of a file of version 1 as version 2 has them.
+
+    Version 1 kept figures of a cost that follow from its others, and digests that covered them. Those digests
+    cannot be carried over, so that they are held against the figures here, once and for all.
+
+    Raises:
+        BaselineError: A key is missing, a value has another type or range, or a figure was changed by hand.
+    """
+    for key in ("digests", "properties"):
+        if key not in values:
+            raise BaselineError(f"{name!r}: the key {key!r} is missing", hint=RESTORE)
+    digests = decode_value(_digests_decoder, values["digests"], "digests", name)
+    found = decode_value(_properties_decoder, values["properties"], "properties", name)
+    before, after = sha256(), PropertiesDigest()
+    texts: dict[str, Raw] = {}
+    for nodeid, old in sorted(found.items()):
+        _verify(old, f"properties[{_encode(nodeid).decode()}]", name)
+        before.update(_encode((nodeid, old.check)))
+        subject = _convert(old)
+        after.add(nodeid, subject)
+        texts[nodeid] = Raw(encode_property(subject))
+    if before.hexdigest()[:LENGTH] != digests.get("properties"):
+        raise _changed("properties", name)
+    encoded: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "digests": digests | {"properties": after.result()},
+        "properties": texts,
+    }
+    return values | {key: Raw(msgspec.json.encode(value)) for key, value in encoded.items()}
+
+
+def _verify(old: PropertyCost1, place: str, name: str) -> None:
+    for profile, cost in old.profiles.items():
+        if _digest(replace(cost, check="")) != cost.check:
+            raise _changed(f"{place}.profiles[{_encode(profile).decode()}]", name)
+    checks = {profile: cost.check for profile, cost in old.profiles.items()}
+    if _digest((replace(old, check="", profiles={}), checks)) != old.check:
+        raise _changed(place, name)
+
+
+def _convert(old: PropertyCost1) -> PropertyCost:
+    profiles = {
+        profile: ProfileCost(**{field: getattr(cost, field) for field in ProfileCost.__struct_fields__})
+        for profile, cost in old.profiles.items()
+    }
+    others = [field for field in PropertyCost.__struct_fields__ if field not in {"check", "profiles"}]
+    subject = PropertyCost(**{field: getattr(old, field) for field in others}, profiles=profiles)
+    return update(subject, check=digest_property(subject))
+
+
+def _digest(value: object) -> str:
+    return sha256(_encode(value)).hexdigest()[:LENGTH]
+
+
+def _changed(place: str, name: str) -> BaselineError:
+    return BaselineError(f"{name!r}: {place} is not what its digest was taken of", hint=RESTORE)
