@@ -64,11 +64,13 @@ def api(running_api: Api) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def contract(running_api: Api) -> Contract:
+def contract(running_api: Api) -> Iterator[Contract]:
     """The OpenAPI document of the running app, and requests made up from it."""
     from tests.property_tests.api.contract import Contract  # Schemathesis is imported where it is used
 
-    return Contract(running_api.client)
+    contract = Contract(running_api.client)
+    yield contract
+    contract.transport.close()
 
 
 def pytest_unconfigure() -> None:

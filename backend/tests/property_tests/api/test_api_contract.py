@@ -63,7 +63,7 @@ def test_an_invalid_request_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("tag", TAGS)
-@settings(scaled(0.08))
+@settings(scaled(0.05))
 @given(data=st.data())
 def test_nothing_of_another_workspace_is_shown_or_changed(
     database: Database, contract: Contract, data: st.DataObject, tag: str
