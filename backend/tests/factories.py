@@ -193,5 +193,5 @@ def queue_entry(
 def workspace_ids(session: Session, count: int) -> list[str]:
     """Write some workspaces with one statement, and return their ids."""
     ids = [new_id() for _ in range(count)]
-    session.execute(ADD_WORKSPACE, [{"id": id_, "name": "Acme"} for id_ in ids])
+    session.connection().execute(ADD_WORKSPACE, [{"id": id_, "name": "Acme"} for id_ in ids])
     return ids

@@ -78,6 +78,11 @@ def existing_workspaces(session: Session, workspace_ids: Iterable[str]) -> set[s
     return set(session.scalars(EXISTING_WORKSPACES, {"ids": list(workspace_ids)}))
 
 
+def is_workspace(session: Session, workspace_id: str) -> bool:
+    """Return whether the workspace exists."""
+    return session.execute(FIND_WORKSPACE, {"workspace": workspace_id}).first() is not None
+
+
 def event_counts(session: Session, scope: Scope, group: GroupBy) -> list[tuple[str | None, EventCount]]:
     """Count the events of each kind, per member of the group; None is the group of those that name none."""
     rows = session.execute(_event_counts(group, scope.has_workflow), scope.parameters)
@@ -271,6 +276,7 @@ def _latest_values() -> Select[Any]:
 
 
 EXISTING_WORKSPACES: Final = select(Workspaces.id).where(Workspaces.id.in_(bindparam("ids", expanding=True)))
+FIND_WORKSPACE: Final = select(Workspaces.id).where(Workspaces.id == bindparam("workspace"))
 LATEST_VALUES: Final = _latest_values()
 LIST_RULES: Final = (
     select(Rules.id, Rules.name, Rules.metric, Rules.threshold, Rules.severity, Alerts.fired_at)

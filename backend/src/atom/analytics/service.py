@@ -396,5 +396,5 @@ def _point(values: Mapping[str, Any]) -> Point:
 
 
 def _require_workspace(session: Session, workspace_id: str) -> None:
-    if workspace_id not in queries.existing_workspaces(session, [workspace_id]):
+    if not queries.is_workspace(session, workspace_id):
         raise NotFoundError("workspace", workspace_id)

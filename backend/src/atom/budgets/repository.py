@@ -13,8 +13,9 @@ from atom.ledger.models import Account, JournalEntry, Transaction, TransactionSt
 from atom.ledger.postings import DEFAULT_CURRENCY, AccountType, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
     from atom.kit.pagination import PageRequest
@@ -175,8 +176,7 @@ def ensure_category(session: Session, workspace_id: str, name: str) -> None:
         "reserved_minor": 0,
         "is_paused": False,
     }
-    new = upsert(session, Categories).on_conflict_do_nothing(index_elements=["workspace_id", "name"])
-    session.execute(new, values)
+    session.execute(_ensure_category(session), values)
 
 
 def get_category(
@@ -222,3 +222,8 @@ def get_reservation(session: Session, workspace_id: str, reservation_id: str) ->
 def end_reservation(session: Session, reservation_id: str, **values: Any) -> bool:
     """Change a reservation that is held; return whether it was."""
     return rows_changed(session, END_RESERVATION, {"reservation": reservation_id, **values}) == 1
+
+
+@upsert
+def _ensure_category(insert: Callable[[Table], Any]) -> Any:
+    return insert(Categories).on_conflict_do_nothing(index_elements=["workspace_id", "name"])

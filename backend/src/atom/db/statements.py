@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from sqlalchemy import CursorResult, Delete, Table, Update
+    from sqlalchemy import CursorResult, Delete, Executable, Table, Update
     from sqlalchemy.orm import Session
 
     from atom.db.base import Base
+
+
+INSERTS: Final = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def table_of(model: type[Base]) -> Table:
@@ -20,10 +24,23 @@ def table_of(model: type[Base]) -> Table:
     return cast("Table", model.__table__)
 
 
-def upsert(session: Session, table: Table) -> Any:
-    """Return an INSERT that can say what to do `on_conflict`, in the words of the session's database."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+def upsert(build: Callable[[Callable[[Table], Any]], Any]) -> Callable[[Session], Executable]:
+    """
+    Turn the builder of an INSERT that says what to do `on_conflict` into a look-up by session.
+
+    The builder is given the `insert` of a database. It is called once for each: building a statement takes
+    longer than running it on an embedded database.
+    """
+
+    @cache
+    def built(dialect: str) -> Executable:
+        statement: Executable = build(INSERTS[dialect])
+        return statement
+
+    def statement(session: Session) -> Executable:
+        return built(session.get_bind().dialect.name)
+
+    return statement
 
 
 def rows_changed(

@@ -6,6 +6,7 @@ import math
 import string
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Final
 
 from hypothesis import strategies as st
@@ -35,39 +36,47 @@ subjects = st.tuples(st.sampled_from(WORKFLOWS), windows)
 ages = st.sampled_from((-MICROSECOND, timedelta(0), *EDGES))
 """How long ago something happened; an age below zero lies in the future."""
 recent = st.just(timedelta(0))
-durations_ms = st.none() | st.integers(0, 50) | st.sampled_from((10**12,))
+_durations_ms = st.sampled_from((None, *range(0, 51, 5), 10**12))
 
-_shapes = st.sampled_from(
-    [
-        (EventType.STARTED, EventStatus.RUNNING),
-        (EventType.COMPLETED, EventStatus.COMPLETED),
-        (EventType.COMPLETED, EventStatus.FAILED),
-        (EventType.COMPLETED, EventStatus.FAILED),
-        (EventType.COMPLETED, EventStatus.CANCELLED),
-        (EventType.COMPLETED, EventStatus.TIMEOUT),
-        (EventType.STEP_STARTED, EventStatus.RUNNING),
-        (EventType.STEP_COMPLETED, EventStatus.COMPLETED),
-        (EventType.STEP_FAILED, EventStatus.FAILED),
-    ]
+_OUTCOMES: Final = (
+    *[(EventStatus.COMPLETED, None)] * 6,
+    *[(EventStatus.FAILED, error) for error in (*ERRORS, None)],
+    *[(EventStatus.CANCELLED, None)] * 3,
+    *[(EventStatus.TIMEOUT, None)] * 3,
 )
+_kinds = st.sampled_from(
+    (
+        *[(EventType.STARTED, EventStatus.RUNNING, None, None)] * 4,
+        *[(EventType.COMPLETED, status, None, error) for status, error in _OUTCOMES],
+        *[(EventType.STEP_STARTED, EventStatus.RUNNING, step, None) for step in STEPS],
+        *[(EventType.STEP_COMPLETED, EventStatus.COMPLETED, step, None) for step in STEPS * 2],
+        *[(EventType.STEP_FAILED, EventStatus.FAILED, step, error) for step in STEPS for error in ERRORS[:3]],
+    )
+)
+"""What can happen, the oftener the more there is to say of it: one draw where there were four."""
+
+_callers = st.sampled_from(tuple(product(WORKFLOWS, USERS)))
+_worths = st.sampled_from(tuple(product((0, 1, 59, 60, 9_000), (0, 1, 33, 500))))
+"""The seconds that an execution saved, and what it was worth."""
 
 
 @st.composite
 def _event(draw: st.DrawFn, happened: st.SearchStrategy[timedelta]) -> NewEvent:
-    type_, status = draw(_shapes)
-    is_outcome = type_ is EventType.COMPLETED
+    type_, status, step_id, error = draw(_kinds)
+    workflow_id, user_id = draw(_callers)
+    time_saved_s, business_value_minor = draw(_worths) if type_ is EventType.COMPLETED else (0, 0)
     return NewEvent(
         event_id="unnumbered",
-        workflow_id=draw(st.sampled_from(WORKFLOWS)),
+        workflow_id=workflow_id,
         execution_id="run",
         type=type_,
         status=status,
-        step_id=draw(st.sampled_from(STEPS)) if type_.startswith("step") else None,
-        user_id=draw(st.sampled_from(USERS)),
-        duration_ms=draw(durations_ms),
-        error=draw(st.sampled_from(ERRORS)) if status is EventStatus.FAILED else None,
-        time_saved_s=draw(st.integers(0, 9_000)) if is_outcome else 0,
-        business_value_minor=draw(st.integers(0, 500)) if is_outcome else 0,
+        step_id=step_id,
+        user_id=user_id,
+        duration_ms=draw(_durations_ms),
+        error=error,
+        time_saved_s=time_saved_s,
+        business_value_minor=business_value_minor,
         occurred_at=NOW - draw(happened),
     )
 
