@@ -11,7 +11,7 @@ from tests.strategies import a_measurement, a_run
 from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
 from atom_testinfra.measuring import session
 from atom_testinfra.pytest_plugin import journal
-from atom_testinfra.pytest_plugin.internals import check_internals
+from atom_testinfra.pytest_plugin.internals import Internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
 from atom_testinfra.storage.runs import save_plan
 
@@ -88,7 +88,7 @@ class TestInternals:
 
     def test_this_version_has_them_all(self) -> None:
         """The version that the tests run on."""
-        internals = check_internals()
+        internals = Internals()
         assert internals.problems == []
         assert internals.can_listen
         assert internals.can_steer
@@ -100,7 +100,7 @@ class TestInternals:
         def given(_: object) -> object:
             return lambda _: object()
 
-        internals = check_internals("9.0.0", given)
+        internals = Internals("9.0.0", given)
         assert not internals.can_steer
         assert not internals.can_time
         assert internals.can_listen

@@ -9,12 +9,12 @@ code cost: interpreter, allocation, SQLite.
 from __future__ import annotations
 
 import gc
-import sqlite3
 from contextlib import closing, contextmanager
 from time import process_time, thread_time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
 
     Clock = Callable[[], float]
@@ -37,6 +37,8 @@ def calibrate(clock: Clock = thread_time) -> float:
     The garbage collector is off meanwhile: neither the size of the heap under test nor a collection of its
     objects is timed. No pseudo-random state is touched.
     """
+    import sqlite3
+
     with _collector_off(), closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute("CREATE TABLE entry (id INTEGER PRIMARY KEY, account TEXT, amount INTEGER)")
         return min(_time_round(clock, database) for _ in range(ROUNDS))

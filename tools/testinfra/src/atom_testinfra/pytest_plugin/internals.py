@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies
@@ -15,50 +15,40 @@ GIVEN = "_given_kwargs"
 PROFILE = "_current_profile"
 
 
-class Internals(NamedTuple):
-    """What can be reached, and a sentence about each thing that cannot."""
+class Internals:
+    """What can be reached, and a sentence about each thing that cannot: found with a property of its own."""
 
-    version: str
-    can_listen: bool
-    """The statistics collector."""
-    can_steer: bool
-    """A function's settings and seed."""
-    can_time: bool
-    """The function under the wrapper."""
-    problems: list[str]
+    def __init__(self, version: str = hypothesis.__version__, given: Any = hypothesis.given) -> None:
+        sample = given(strategies.none())(_sample)
+        self.version = version
+        self.problems: list[str] = []
+        self.can_listen = self._has(
+            [] if _has_collector() else ["hypothesis.statistics.collector"],
+            "the time is not split, and examples are not counted",
+        )
+        """The statistics collector."""
+        self.can_steer = self._has(
+            [name for name in (SETTINGS, SEED) if not hasattr(sample, name)],
+            "the number of examples and the seed are not set",
+        )
+        """A function's settings and seed."""
+        is_timed = callable(getattr(getattr(sample, "hypothesis", None), "inner_test", None))
+        self.can_time = self._has(
+            [] if is_timed else ["hypothesis.inner_test"],
+            "the CPU time of the test's own function is not known",
+        )
+        """The function under the wrapper."""
+
+    def _has(self, missing: list[str], loss: str) -> bool:
+        if missing:
+            self.problems.append(f"Hypothesis {self.version} has no {' and no '.join(missing)}: {loss}")
+        return not missing
 
     def describe_statistics(self, exc: Exception) -> str:
         """Return the sentence about statistics that do not look as expected."""
         return (
             f"Hypothesis {self.version} reports other statistics than we read ({exc!r}): no split of the time"
         )
-
-
-def check_internals(version: str = hypothesis.__version__, given: Any = hypothesis.given) -> Internals:
-    """Return which internals this version has, looking at a property made for the purpose."""
-    sample = given(strategies.none())(_sample)
-    missing: dict[str, list[str]] = {}
-    if not _has_collector():
-        missing["listen"] = ["hypothesis.statistics.collector"]
-    missing["steer"] = [name for name in (SETTINGS, SEED) if not hasattr(sample, name)]
-    if not callable(getattr(getattr(sample, "hypothesis", None), "inner_test", None)):
-        missing["time"] = ["hypothesis.inner_test"]
-    losses = {
-        "listen": "the time is not split, and examples are not counted",
-        "steer": "the number of examples and the seed are not set",
-        "time": "the CPU time of the test's own function is not known",
-    }
-    return Internals(
-        version=version,
-        can_listen=not missing.get("listen"),
-        can_steer=not missing.get("steer"),
-        can_time=not missing.get("time"),
-        problems=[
-            f"Hypothesis {version} has no {' and no '.join(names)}: {losses[what]}"
-            for what, names in missing.items()
-            if names
-        ],
-    )
 
 
 def current_profile() -> str | None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import Phase, core
 
-from atom_testinfra.core.policies import SeedScheme
-from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
-from atom_testinfra.pytest_plugin.internals import Internals, check_internals, current_profile
+from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
@@ -23,7 +21,6 @@ from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subjec
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from atom_testinfra.pytest_plugin.costs import Record
     from atom_testinfra.pytest_plugin.observer import Observer
@@ -33,46 +30,19 @@ HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to b
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
-class Finding(NamedTuple):
-    """What is to be recorded of a test in which Hypothesis had a part."""
-
-    kind: Kind
-    extra: Record
-    """Further keys of the record."""
-
-
-class Listener:
-    """Listens to the engine from the innermost wrapper, for Hypothesis's plugin sets its collector too."""
-
-    def __init__(self) -> None:
-        self.probe: PropertyProbe | None = None
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtest_call(self) -> Generator[None, object, object]:
-        """Set a collector that passes on what it hears to the one it replaces."""
-        probe = self.probe
-        if probe is None or not probe.internals.can_listen:
-            return (yield)
-        from hypothesis.statistics import collector
-
-        listener: Any = probe.listener(collector.value)  # the variable is typed by its first value, None
-        with collector.with_value(listener), probe.observing():
-            return (yield)
-
-
 class Laboratory:
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, root: Path) -> None:
+    def __init__(self, plan: Plan, root: str) -> None:
         self.plan = plan
         self.root = root
         self.sources = Sources()
         self.calibrator = Calibrator()
-        self.internals = check_internals()
-        self.listener = Listener()
+        self.internals = Internals()
         self.steps: dict[str, tuple[int, int]] = {}
         """Wall and CPU nanoseconds of what was run of the test."""
         self._item: pytest.Item | None = None
+        self._probe: PropertyProbe | None = None
         self._began = (0, 0)
         self._heap = Heap()
         self._referrers = Referrers()
@@ -82,13 +52,13 @@ class Laboratory:
         """Turn to the next test."""
         self._heap.settle()
         self._item, self.steps = item, {}
-        self.listener.probe = None
+        self._probe = None
         self._began = _now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Steer what is to be steered, time the call, and put everything back."""
-        probe = self.listener.probe = PropertyProbe(self, item)
+        probe = self._probe = PropertyProbe(self, item)
         probe.start()
         began = _now()
         try:
@@ -96,6 +66,19 @@ class Laboratory:
         finally:
             self.steps["call"] = _since(began)
             probe.stop()
+
+    # A second function for the same hook, innermost: Hypothesis's plugin sets its collector too.
+    @pytest.hookimpl(specname="pytest_runtest_call", wrapper=True, trylast=True)
+    def pytest_testinfra_listen(self) -> Generator[None, object, object]:
+        """Set a collector that passes on what it hears to the one it replaces."""
+        probe = self._probe
+        if probe is None or not self.internals.can_listen:
+            return (yield)
+        from hypothesis.statistics import collector
+
+        listener: Any = probe.listener(collector.value)  # the variable is typed by its first value, None
+        with collector.with_value(listener), probe.observing():
+            return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self) -> None:
@@ -112,15 +95,15 @@ class Laboratory:
         """Leave the process as it was found."""
         self._referrers.restore()
 
-    def take(self, outcome: str) -> Finding | None:
-        """Return what there is to record of the test that ended, or `None` for one without Hypothesis."""
-        probe, item = self.listener.probe, self._item
-        self.listener.probe = self._item = None
+    def take(self, outcome: str) -> tuple[str, Record] | None:
+        """Return the kind of the test that ended and further keys, or `None` for one without Hypothesis."""
+        probe, item = self._probe, self._item
+        self._probe = self._item = None
         if probe is not None:
             return probe.finding(outcome)
         kind = None if item is None else peek_kind(item)
         # It never got to its call: skipped, or its set-up failed.
-        return None if kind is None else Finding(kind, {})
+        return None if kind is None else (kind, {})
 
 
 def _now() -> tuple[int, int]:
@@ -209,12 +192,12 @@ class PropertyProbe:
         if self._subject is not None or self._runs:
             self._calibration_s = self._laboratory.calibrator.stamp()
 
-    def finding(self, outcome: str) -> Finding | None:
-        """Return what there is to record, or `None` for a test without Hypothesis."""
+    def finding(self, outcome: str) -> tuple[str, Record] | None:
+        """Return the kind and what there is to record, or `None` for a test without Hypothesis."""
         subject = self._subject
         if subject is None and not self._runs:
             return None
-        kind = Kind.HELPER if subject is None else subject.kind
+        kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
         extra: Record = {"hypothesis": record}
         if self._calibration_s is not None:
@@ -225,7 +208,7 @@ class PropertyProbe:
             extra["explanation"] = self._observer.explanation({} if subject is None else subject.strategies)
         if problems:
             extra["problems"] = problems
-        return Finding(kind, extra)
+        return kind, extra
 
     def _property_record(self, subject: Subject, outcome: str) -> Record:
         own, course = subject.settings, self._course
@@ -240,7 +223,7 @@ class PropertyProbe:
             record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
             record["database"] = None if own.database is None else type(own.database).__name__
         if course is not None:
-            record |= course.record()
+            record |= course.figures
             self._problems += course.problems
         self._problems += _mismatch(record, outcome, is_seen=self.internals.can_listen)
         return record
@@ -248,17 +231,11 @@ class PropertyProbe:
     def _case_times(self, subject: Subject, main: EngineRun | None) -> Record:
         keep = self._laboratory.plan.keep_values
         explicit, body = self._split_body(subject, main)
-        valid = main.valid if main is not None else []
-        times = {
-            "run": [case["runtime"] for case in valid],
-            "draw": [case["drawtime"] for case in valid],
-            "gc": [case["gctime"] for case in valid],
-            "body_cpu": body,
-        }
+        times = {**({} if main is None else main.valid), "body_cpu": body}
         record: Record = {name: summarise(values, keep=keep) for name, values in times.items() if values}
         if explicit:
             record |= {"n_explicit": len(explicit), "explicit_s": seconds(sum(explicit))}
-        if subject.kind is Kind.STATEFUL:
+        if subject.kind == "stateful":
             record["n_steps"] = self._times.n_steps
         return record
 
@@ -268,7 +245,7 @@ class PropertyProbe:
         n_explicit = subject.n_explicit if own is None or Phase.explicit in own.phases else 0
         explicit, generated = times.cpu_s[:n_explicit], times.cpu_s[n_explicit:]
         returned = times.returned[n_explicit:]
-        is_machine = subject.kind is Kind.STATEFUL
+        is_machine = subject.kind == "stateful"
         if is_machine and main is not None and len(generated) == len(main.statuses):
             # One machine for each test case: its status says better than its rules whether it was valid.
             returned = [status == "valid" for status in main.statuses]
@@ -281,7 +258,7 @@ class PropertyProbe:
         record["requested"] = self._laboratory.plan.max_examples
         record["hypothesis_profile"] = current_profile()
         if self._helper_seed is not None:
-            record |= {"seed": str(self._helper_seed), "seed_scheme": SeedScheme.NODEID.value}
+            record |= {"seed": str(self._helper_seed), "seed_scheme": "nodeid"}
         return record
 
 
@@ -303,4 +280,4 @@ def _mismatch(record: Record, outcome: str, *, is_seen: bool) -> list[str]:
     if None not in {configured, effective} and configured != effective:
         return [f"max_examples={configured} was set, but Hypothesis stopped at {effective}"]
     is_silent = record["n_engine_runs"] == 0 and "n_explicit" not in record
-    return [UNSEEN_PROBLEM] if is_silent and is_seen and outcome == Outcome.PASSED else []
+    return [UNSEEN_PROBLEM] if is_silent and is_seen and outcome == "passed" else []

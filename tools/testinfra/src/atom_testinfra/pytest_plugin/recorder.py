@@ -72,9 +72,8 @@ class Recorder:
         if "hypothesis" in sys.modules:
             from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-            self._laboratory = laboratory = Laboratory(self._plan, self._config.rootpath)
+            self._laboratory = laboratory = Laboratory(self._plan, str(self._config.rootpath))
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
-            self._config.pluginmanager.register(laboratory.listener, "atom_testinfra_listener")
 
     def _follow(self, report: pytest.TestReport) -> None:
         if report.outcome == "failed":
@@ -97,8 +96,8 @@ class Recorder:
             steps = laboratory.steps or steps
             finding = laboratory.take(outcome)
             if finding is not None:
-                kind = finding.kind.value
-                extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in finding.extra.items())
+                kind, figures = finding
+                extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in figures.items())
         text = f'{{"record":"test","nodeid":{quote(report.nodeid)},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'

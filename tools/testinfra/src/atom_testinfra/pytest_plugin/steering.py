@@ -1,57 +1,38 @@
-"""How a property is run while it is measured: how many examples, from which seed, and what stays out."""
+"""
+How a property is run while it is measured: how many examples, from which seed, and what stays out.
+
+The words are those of `core.policies`, without its import; a record with any other cannot be read.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
-from atom_testinfra.core.policies import PinPolicy, SeedScheme, Steering
 from atom_testinfra.pytest_plugin.sources import PinnedNumber, Sources, relative_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from atom_testinfra.pytest_plugin.costs import Record
     from atom_testinfra.pytest_plugin.plan import Plan
     from atom_testinfra.pytest_plugin.subject import Subject
 
 
-class Pin(NamedTuple):
-    """A number of examples that a test sets itself, and where."""
-
-    max_examples: int
-    path: str | None = None
-    line: int | None = None
-
-
-class Course(NamedTuple):
+class Course:
     """What was decided for one run of one property."""
 
-    settings: Settings
-    seed: int | None
-    """The seed to install, or `None` to leave the seed alone."""
-    requested: int | None
-    configured: int
-    pin: Pin | None
-    seed_text: str | None
-    seed_scheme: SeedScheme
-    problems: list[str]
-
-    def record(self) -> Record:
-        """Return it as part of a record."""
-        return {
-            "requested": self.requested,
-            "configured": self.configured,
-            "pin": None if self.pin is None else self.pin._asdict(),
-            "seed": self.seed_text,
-            "seed_scheme": self.seed_scheme.value,
-        }
+    def __init__(self, *, settings: Settings, seed: int | None, figures: Record, problems: list[str]) -> None:
+        self.settings = settings
+        self.seed = seed
+        """The seed to install, or `None` to leave the seed alone."""
+        self.figures = figures
+        """It as part of a record."""
+        self.problems = problems
 
 
-def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, root: Path) -> Course:
+def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, root: str) -> Course:
     """
     Decide how to run a property.
 
@@ -65,23 +46,26 @@ def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, roo
     assert default is not None  # it is so only while Hypothesis is being imported
     number = sources.pinned_number(subject.body)
     pin = _find_pin(own, default, number, root)
-    is_steered = plan.steering == Steering.TOOL
+    is_steered = plan.steering == "tool"
     configured = _examples(own, default, pin, number, plan) if is_steered else own.max_examples
     seed, seed_text, scheme = _seed(subject, own, default, nodeid, plan.seed_set)
     changes: dict[str, Any] = {"database": None}
-    if scheme is SeedScheme.NODEID and own.derandomize:
+    if scheme == "nodeid" and own.derandomize:
         changes["derandomize"] = False
     if is_steered:
         checks = {HealthCheck.too_slow, *own.suppress_health_check}
         changes |= {"max_examples": configured, "deadline": None, "suppress_health_check": list(checks)}
+    figures = {
+        "requested": plan.max_examples,
+        "configured": configured,
+        "pin": pin,
+        "seed": seed_text,
+        "seed_scheme": scheme,
+    }
     return Course(
         settings=Settings(own, **changes),
         seed=seed,
-        requested=plan.max_examples,
-        configured=configured,
-        pin=pin,
-        seed_text=seed_text,
-        seed_scheme=scheme,
+        figures=figures,
         problems=_problems(own, pin, number, plan),
     )
 
@@ -91,50 +75,45 @@ def seed_of(nodeid: str, seed_set: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed_set}\n{nodeid}".encode()).digest()[:8])
 
 
-def _find_pin(own: Settings, default: Settings, number: PinnedNumber | None, root: Path) -> Pin | None:
+def _find_pin(own: Settings, default: Settings, number: PinnedNumber | None, root: str) -> Record | None:
+    """Return the number of examples that a test sets itself, and where."""
     if number is not None and number.is_scaled:
         return None
     if number is None:
         # Nothing in the file says so, yet the number is not the profile's: a conftest, or another profile.
-        return None if own.max_examples == default.max_examples else Pin(max_examples=own.max_examples)
-    path = relative_path(number.place.path, root)
-    return Pin(max_examples=own.max_examples, path=path, line=number.place.line)
+        is_free = own.max_examples == default.max_examples
+        return None if is_free else {"max_examples": own.max_examples, "path": None, "line": None}
+    path = relative_path(number.path, root)
+    return {"max_examples": own.max_examples, "path": path, "line": number.line}
 
 
 def _examples(
-    own: Settings, default: Settings, pin: Pin | None, number: PinnedNumber | None, plan: Plan
+    own: Settings, default: Settings, pin: Record | None, number: PinnedNumber | None, plan: Plan
 ) -> int:
-    requested = plan.max_examples
+    requested, pinned = plan.max_examples, own.max_examples
     if requested is None:
-        return own.max_examples
-    scaled = max(1, round(own.max_examples * requested / default.max_examples))
+        return pinned
+    scaled = max(1, round(pinned * requested / default.max_examples))
     if pin is None:
         return scaled if number is not None else requested
-    match PinPolicy(plan.pins):
-        case PinPolicy.RESPECT:
-            return pin.max_examples
-        case PinPolicy.SCALE:
-            return scaled
-        case PinPolicy.CAP:
-            return min(pin.max_examples, requested)
-        case PinPolicy.OVERRIDE:
-            return requested
+    by_policy = {"respect": pinned, "scale": scaled, "cap": min(pinned, requested), "override": requested}
+    return by_policy[plan.pins]
 
 
 def _seed(
     subject: Subject, own: Settings, default: Settings, nodeid: str, seed_set: int
-) -> tuple[int | None, str | None, SeedScheme]:
+) -> tuple[int | None, str | None, str]:
     if subject.own_seed is not None:
-        return None, repr(subject.own_seed), SeedScheme.OWN
+        return None, repr(subject.own_seed), "own"
     if own.derandomize and not default.derandomize:
-        return None, None, SeedScheme.DERANDOMIZED
+        return None, None, "derandomized"
     seed = seed_of(nodeid, seed_set)
-    return seed, str(seed), SeedScheme.NODEID
+    return seed, str(seed), "nodeid"
 
 
-def _problems(own: Settings, pin: Pin | None, number: PinnedNumber | None, plan: Plan) -> list[str]:
+def _problems(own: Settings, pin: Record | None, number: PinnedNumber | None, plan: Plan) -> list[str]:
     is_free = pin is None and number is None
-    if plan.steering == Steering.SUITE and is_free and plan.max_examples not in {None, own.max_examples}:
+    if plan.steering == "suite" and is_free and plan.max_examples not in {None, own.max_examples}:
         asked = f"the profile {plan.profile!r} asks for {plan.max_examples}"
         return [f"{asked} examples, but the suite runs {own.max_examples}"]
     return []

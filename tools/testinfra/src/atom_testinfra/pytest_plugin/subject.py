@@ -1,4 +1,8 @@
-"""What Hypothesis runs in an item: a function or a state machine, reached through Hypothesis's internals."""
+"""
+What Hypothesis runs in an item: a function or a state machine, reached through Hypothesis's internals.
+
+Kinds are named as in `core.vocabulary`, without its import; a record with any other cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from atom_testinfra.core.vocabulary import Kind
 from atom_testinfra.pytest_plugin.internals import EXPLICIT, GIVEN, MACHINE, SEED, SETTINGS
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ class BodyTimes:
 class FunctionSubject:
     """A function under `@given`."""
 
-    def __init__(self, function: Any, kind: Kind) -> None:
+    def __init__(self, function: Any, kind: str) -> None:
         self.function = function
         self.kind = kind
         self.settings: Settings | None = getattr(function, SETTINGS, None)
@@ -77,7 +80,7 @@ class FunctionSubject:
 class MachineSubject:
     """A `RuleBasedStateMachine`, run through its `TestCase`."""
 
-    kind = Kind.STATEFUL
+    kind = "stateful"
     n_explicit = 0
     strategies: Mapping[str, object] = MappingProxyType({})
     """A machine draws rules; what they draw is observed by rule."""
@@ -139,13 +142,13 @@ def find_subject(item: pytest.Item) -> Subject | None:
     return FunctionSubject(function, _kind(function, test_case))
 
 
-def peek_kind(item: pytest.Item) -> Kind | None:
+def peek_kind(item: pytest.Item) -> str | None:
     """Return the kind of a property that was not called, without making an instance of its class."""
     cls = getattr(item, "cls", None)
     obj = getattr(item, "obj", None) if cls is None else getattr(cls, getattr(item, "originalname", ""), None)
     if not _is_property(obj):
         return None
-    return Kind.STATEFUL if hasattr(obj, MACHINE) else _kind(_innermost(obj), cls)
+    return "stateful" if hasattr(obj, MACHINE) else _kind(_innermost(obj), cls)
 
 
 def _is_property(obj: object) -> bool:
@@ -159,13 +162,13 @@ def _innermost(function: Any) -> Any:
     return function
 
 
-def _kind(function: Any, cls: type | None) -> Kind:
+def _kind(function: Any, cls: type | None) -> str:
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     if inspect.iscoroutinefunction(inspect.unwrap(inner)):
-        return Kind.ASYNC
+        return "async"
     if cls is not None and issubclass(cls, unittest.TestCase):
-        return Kind.UNITTEST
-    return Kind.FUNCTION if cls is None else Kind.METHOD
+        return "unittest"
+    return "function" if cls is None else "method"
 
 
 def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
