@@ -42,6 +42,28 @@ def test_a_baseline_is_the_same_side_as_its_runs() -> None:
     assert dict(stored.tests) == measured.tests
 
 
+def test_a_test_of_a_baseline_without_calibration_has_no_ratio() -> None:
+    """The others are not affected, and one with fewer runs goes by the calibrations beside its own."""
+    runs = [make_run([make_record("a", 0.001), make_record("b", 0.002)], repeat=i) for i in range(3)]
+    baseline = complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-02T00:00:00Z")
+    cost = baseline.properties["a"].profiles["local"]
+    bare = replace(cost, runs=replace(cost.runs, calibration_s=[]))
+    lists = {"duration_s": [1.0], "cpu_s": [1.0], "body_cpu_us": [1000.0], "calibration_s": [0.004]}
+    fewer = replace(cost, runs=replace(cost.runs, **lists))
+    costs = [("a", cost, None), ("bare", bare, None), ("fewer", fewer, None)]
+    side = side_from_baseline("s", baseline, Statistic.BODY_CPU, "local", costs=costs)
+    assert side.tests["a"].values == [2.0, 2.0, 2.0]
+    assert side.tests["fewer"].values == [0.25]
+    assert side.tests["bare"].problem == "it was not calibrated"
+    assert side.tests["bare"].values == []
+    alone = side_from_baseline("s", baseline, Statistic.BODY_CPU, "local", costs=costs[1:2])
+    assert alone.tests["bare"].problem == "it was not calibrated"
+    uncalibrated = side_from_baseline(
+        "s", baseline, Statistic.BODY_CPU, "local", costs=costs, is_calibrated=False
+    )
+    assert uncalibrated.tests["bare"].values == [0.001] * 3
+
+
 def test_parts_of_a_resumed_repeat_are_one_run() -> None:
     """A run that was killed and resumed counts once, and a repeated record replaces the first."""
     runs = [

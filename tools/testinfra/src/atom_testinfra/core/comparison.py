@@ -164,8 +164,12 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         NothingMeasuredError: they have no test in common that was measured in both.
     """
     _refuse_unlike(base, new)
-    renamed = _match_renamed(base.tests, new.tests)
-    common = [nodeid for nodeid in base.tests if nodeid in new.tests]
+    nodeids = dict.fromkeys(new.tests)
+    common = [nodeid for nodeid in base.tests if nodeid in nodeids]
+    both = set(common)
+    gone = {nodeid: base.tests[nodeid] for nodeid in base.tests if nodeid not in both}
+    added = {nodeid: new.tests[nodeid] for nodeid in nodeids if nodeid not in both}
+    renamed = _match_renamed(gone, added)
     if not renamed and not any(_is_fit(base.tests[n]) and _is_fit(new.tests[n]) for n in common):
         raise NothingMeasuredError(
             f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}",
@@ -179,7 +183,8 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         old, late = base.tests[nodeid], new.tests[nodeid]
         problem = _find_problem(old, late)
         if problem is None:
-            measured.append(measure(nodeid, before.undo(old), after.undo(late)))
+            costs = before.undo(old.values), after.undo(late.values)
+            measured.append(measure(nodeid, *costs, unit_us=old.unit_us))
         else:
             verdict, reason = problem
             n_runs = (len(old.values), len(late.values))
@@ -188,10 +193,10 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     if len(measured) >= MIN_TESTS_FOR_FACTOR:
         factor = median([one.ratio.value for one in measured])
     judged = [judge(one, threshold, factor=factor or 1.0) for one in measured]
-    unmatched = [*_list_gone(base, new, renamed), *_list_new(base, new, renamed)]
+    unmatched = [*_list_gone(gone, renamed), *_list_new(added, renamed)]
     chances = [
-        _chance(before.undo(base.tests[nodeid]), after.undo(new.tests[nodeid]), threshold)
-        for nodeid in sample
+        _chance(before.undo(old.values), after.undo(new.tests[nodeid].values), threshold, old.unit_us)
+        for nodeid, old in ((nodeid, base.tests[nodeid]) for nodeid in sample)
     ]
     return Comparison(
         base=base.label,
@@ -214,28 +219,16 @@ class RunEffects:
         is_known = self._n_runs >= 2 and len(whole) >= MIN_TESTS_FOR_FACTOR
         self._effects = run_effects(whole) if is_known else None
 
-    def undo(self, series: Series) -> Series:
-        """Return the series without them."""
-        if self._effects is None or len(series.values) != self._n_runs:
-            return series
-        values = [v / e for v, e in zip(series.values, self._effects, strict=True)]
-        return Series(
-            values=values,
-            unit_us=series.unit_us,
-            workload=series.workload,
-            digest=series.digest,
-            problem=series.problem,
-        )
+    def undo(self, values: list[float]) -> list[float]:
+        """Return a test's costs without them."""
+        if self._effects is None or len(values) != self._n_runs:
+            return values
+        return [v / e for v, e in zip(values, self._effects, strict=True)]
 
 
-def measure(nodeid: str, base: Series, new: Series) -> Measured:
-    """Return the ratio of two series, before anything is made of it."""
-    return Measured(
-        nodeid,
-        ratio_interval(base.values, new.values),
-        median(base.values) * base.unit_us,
-        (len(base.values), len(new.values)),
-    )
+def measure(nodeid: str, base: Sequence[float], new: Sequence[float], *, unit_us: float) -> Measured:
+    """Return the ratio of a test's costs, before anything is made of it; `unit_us` is the base side's."""
+    return Measured(nodeid, ratio_interval(base, new), median(base) * unit_us, (len(base), len(new)))
 
 
 def judge(measured: Measured, threshold: Threshold, *, factor: float) -> Change:
@@ -276,7 +269,8 @@ def confirm(
     if base is None or new is None or problem or not base.values or not new.values:
         reason = problem or "it did not run again"
         return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
-    again = judge(measure(suspect.nodeid, base, new), threshold, factor=factor)
+    measured = measure(suspect.nodeid, base.values, new.values, unit_us=base.unit_us)
+    again = judge(measured, threshold, factor=factor)
     return replace(again, suspected=suspect.ratio, instructions=suspect.instructions)
 
 
@@ -324,11 +318,14 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
         return ChangeVerdict.WORKLOAD_CHANGED, "its source is another"
     if base.workload != new.workload:
         return ChangeVerdict.WORKLOAD_CHANGED, f"{base.workload} before, {new.workload} now"
-    for series, where, least in ((base, "base", MIN_BASE_RUNS), (new, "new", MIN_NEW_RUNS)):
-        if len(series.values) < least:
-            return ChangeVerdict.INCONCLUSIVE, f"{len(series.values)} of {least} runs in {where}"
-        if min(series.values) <= 0:
-            return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
+    if len(base.values) < MIN_BASE_RUNS or len(new.values) < MIN_NEW_RUNS:
+        where, n, least = "new", len(new.values), MIN_NEW_RUNS
+        if len(base.values) < MIN_BASE_RUNS:
+            where, n, least = "base", len(base.values), MIN_BASE_RUNS
+        return ChangeVerdict.INCONCLUSIVE, f"{n} of {least} runs in {where}"
+    if min(base.values) <= 0 or min(new.values) <= 0:
+        where = "base" if min(base.values) <= 0 else "new"
+        return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
     return None
 
 
@@ -345,33 +342,30 @@ def _sample_of_measured(base: Side, new: Side, common: Sequence[str]) -> list[st
     return [n for n in common if _find_problem(base.tests[n], new.tests[n]) is None]
 
 
-def _match_renamed(base: Mapping[str, Series], new: Mapping[str, Series]) -> dict[str, str]:
+def _match_renamed(gone: Mapping[str, Series], added: Mapping[str, Series]) -> dict[str, str]:
     """Return new node id to old, where a source is found exactly once on each side that lost or gained it."""
-    gone = _only_by_digest({n: base[n] for n in base if n not in new})
-    added = _only_by_digest({n: new[n] for n in new if n not in base})
-    return {added[digest]: gone[digest] for digest in added if digest in gone}
+    before, now = _only_by_digest(gone), _only_by_digest(added)
+    return {now[digest]: before[digest] for digest in now if digest in before}
 
 
-def _only_by_digest(tests: dict[str, Series]) -> dict[str, str]:
+def _only_by_digest(tests: Mapping[str, Series]) -> dict[str, str]:
     digests = Counter(series.digest for series in tests.values())
     return {s.digest: n for n, s in tests.items() if s.digest is not None and digests[s.digest] == 1}
 
 
-def _list_gone(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
+def _list_gone(gone: Mapping[str, Series], renamed: dict[str, str]) -> list[Change]:
     moved = set(renamed.values())
     return [
-        Change(nodeid=nodeid, verdict=ChangeVerdict.GONE, n_runs=(len(base.tests[nodeid].values), 0))
-        for nodeid in base.tests
-        if nodeid not in new.tests and nodeid not in moved
+        Change(nodeid=nodeid, verdict=ChangeVerdict.GONE, n_runs=(len(series.values), 0))
+        for nodeid, series in gone.items()
+        if nodeid not in moved
     ]
 
 
-def _list_new(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
+def _list_new(added: Mapping[str, Series], renamed: dict[str, str]) -> list[Change]:
     changes = []
-    for nodeid in new.tests:
-        if nodeid in base.tests:
-            continue
-        n_runs = (0, len(new.tests[nodeid].values))
+    for nodeid, series in added.items():
+        n_runs = (0, len(series.values))
         if nodeid in renamed:
             change = Change(
                 nodeid=nodeid,
@@ -386,14 +380,14 @@ def _list_new(base: Side, new: Side, renamed: dict[str, str]) -> list[Change]:
     return changes
 
 
-def _chance(base: Series, new: Series, threshold: Threshold) -> float:
+def _chance(base: Sequence[float], new: Sequence[float], threshold: Threshold, unit_us: float) -> float:
     """Return the probability that this test's noise alone would be called slower."""
-    limit = threshold.limit(median(base.values) * base.unit_us)
+    limit = threshold.limit(median(base) * unit_us)
 
     def is_alarm(one: Sequence[float], other: Sequence[float]) -> bool:
         return ratio_interval(one, other).low > limit
 
-    return false_alarm_rate(base.values, new.values, is_alarm)
+    return false_alarm_rate(base, new, is_alarm)
 
 
 _ORDER = list(ChangeVerdict)

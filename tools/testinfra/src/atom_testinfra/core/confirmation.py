@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from atom_testinfra.core.comparison import (
     MIN_TESTS_FOR_FACTOR,
     ChangeVerdict,
@@ -71,7 +73,7 @@ def confirm_suspects(
 
 def _without_run_effects(tests: Mapping[str, Series]) -> dict[str, Series]:
     effects = RunEffects([series for series in tests.values() if series.problem is None])
-    return {nodeid: effects.undo(series) for nodeid, series in tests.items()}
+    return {nodeid: replace(series, values=effects.undo(series.values)) for nodeid, series in tests.items()}
 
 
 def choose_companions(comparison: Comparison) -> list[str]:

@@ -221,9 +221,9 @@ class Columns(Mapping[str, Series]):
         self._workloads: list[str] = []
         self._begins = array("L", [0])
         self._values_s = array("d")
-        self._calibration_begins = array("L", [0])
         self._calibrations_s = array("d")
-        self._by_run: list[float] | None = None
+        """Beside each value; 0 where there is none."""
+        self._uncalibrated: set[int] = set()
         self._unit_us = 1e6
         self._seed_set = seed_set
         self._workload_names: dict[int, str] = {}
@@ -239,10 +239,10 @@ class Columns(Mapping[str, Series]):
         if workload is None:
             workload = self._workload_names[n] = _workload(n, self._seed_set)
         self._workloads.append(workload)
-        self._values_s.fromlist(_seconds_of_cost(cost, statistic))
+        values_s = _seconds_of_cost(cost, statistic)
+        self._values_s.fromlist(values_s)
         self._begins.append(len(self._values_s))
-        self._calibrations_s.fromlist(cost.runs.calibration_s)
-        self._calibration_begins.append(len(self._calibrations_s))
+        self._calibrations_s.fromlist(cost.runs.calibration_s or [0.0] * len(values_s))
 
     def calibrate(self) -> None:
         """
@@ -250,34 +250,32 @@ class Columns(Mapping[str, Series]):
 
         That is the median over the tests that ran in all of the runs: a single one is as noisy as a cost.
         """
-        begins, calibrations = self._calibration_begins, self._calibrations_s
-        n_runs = mode([end - begin for begin, end in pairwise(begins)])
-        whole = [begin for begin, end in pairwise(begins) if end - begin == n_runs]
-        self._by_run = [median([calibrations[begin + run] for begin in whole]) for run in range(n_runs)]
-        if self._by_run:
-            self._unit_us = median(self._by_run) * 1e6
+        units, rows = self._calibrations_s[:], [*pairwise(self._begins)]
+        if min(units) <= 0:
+            self._uncalibrated = {row for row, (i, j) in enumerate(rows) if min(units[i:j]) <= 0}
+        calibrated = [rows[row] for row in range(len(rows)) if row not in self._uncalibrated]
+        n_runs = mode([j - i for i, j in calibrated or rows])
+        whole = [i for i, j in calibrated if j - i == n_runs]
+        if whole:
+            by_run = array("d", [median([units[i + run] for i in whole]) for run in range(n_runs)])
+            self._unit_us = median(by_run) * 1e6
+            for i in whole:
+                units[i : i + n_runs] = by_run
+        self._values_s = array("d", [s / (u or 1.0) for s, u in zip(self._values_s, units, strict=True)])
 
     def __getitem__(self, nodeid: str) -> Series:
         row = self._rows.get(nodeid)
         if row is None:
             return self.excluded[nodeid]
-        values = self._values_s[self._begins[row] : self._begins[row + 1]].tolist()
-        problem = None
-        if self._by_run is not None:
-            calibrations: Sequence[float] = self._by_run
-            if len(calibrations) != len(values):
-                begin, end = self._calibration_begins[row : row + 2]
-                calibrations = self._calibrations_s[begin:end]
-            if len(calibrations) == len(values) and min(calibrations) > 0:
-                values = [s / c for s, c in zip(values, calibrations, strict=True)]
-            else:
-                values, problem = [], "it was not calibrated"
+        is_calibrated = row not in self._uncalibrated
         return Series(
-            values=values,
+            values=self._values_s[self._begins[row] : self._begins[row + 1]].tolist()
+            if is_calibrated
+            else [],
             unit_us=self._unit_us,
             workload=self._workloads[row],
             digest=self._digests[row],
-            problem=problem,
+            problem=None if is_calibrated else "it was not calibrated",
         )
 
     def __contains__(self, nodeid: object) -> bool:
