@@ -138,6 +138,16 @@ def share_of_time(cost: ProfileCost) -> Share:
     return Share(setup, body, generate, engine, other, min(1.0, cost.filtered_us * n / whole))
 
 
+def without_filtered(generate: float, body: float, filtered: float) -> tuple[float, float]:
+    """
+    Return drawing and body without what was given up, which was measured inside them; all in one unit.
+
+    Most test cases give up while drawing: it is taken out there first.
+    """
+    from_generate = min(filtered, generate)
+    return generate - from_generate, max(0.0, body - (filtered - from_generate))
+
+
 def marginal_s(cost: ProfileCost) -> float:
     """Return what one further valid example costs, without what only the first one pays."""
     if cost.n_examples == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.cost import examples_within, share_of_time
+from atom_testinfra.core.cost import examples_within, share_of_time, without_filtered
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import ProfileCost
@@ -39,10 +39,7 @@ def describe_lever(cost: ProfileCost) -> str:
             f"{percent(share.filtered)} of the time goes to test cases that are given up: "
             "build the data so that it need not be filtered"
         )
-    # What was given up is neither drawing nor body of an example that counted; most give up while drawing.
-    given_up_drawing = min(share.filtered, share.generate)
-    generate = share.generate - given_up_drawing
-    body = max(0.0, share.body - (share.filtered - given_up_drawing))
+    generate, body = without_filtered(share.generate, share.body, share.filtered)
     largest = max(share.setup, body, generate, share.engine, share.other)
     if largest == share.setup:
         return f"{percent(largest)} is set-up: share the fixture between tests"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.cost import median_us, predict_from_local
+from atom_testinfra.core.cost import median_us, predict_from_local, without_filtered
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Baseline, ProfileCost
@@ -105,12 +105,11 @@ def split_cost(cost: ProfileCost, predicted: Prediction | None = None) -> CostSp
     """
     per_run = cost.n_examples / 1e6
     filtered = cost.filtered_us * per_run
-    # The time of given-up examples is measured inside drawing and body; drawing is where most give up.
-    from_generate = min(filtered, cost.generate_us * per_run)
+    generate, body = without_filtered(cost.generate_us * per_run, cost.body_us * per_run, filtered)
     parts = {
         "setup": cost.setup_s,
-        "generate": cost.generate_us * per_run - from_generate,
-        "body": max(0.0, cost.body_us * per_run - (filtered - from_generate)),
+        "generate": generate,
+        "body": body,
         "engine": cost.engine_us * per_run,
         "filtered": filtered,
     }
