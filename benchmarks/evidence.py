@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,24 +29,29 @@ def save(name: str, command: str, figures: object, report: str) -> None:
         figures: everything measured, as plain data.
         report: Markdown that says what came out, without a title.
     """
-    provenance = read_provenance(ROOT, command.split())
-    now = datetime.now(UTC)
-    machine = provenance.machine
     record = {
         "benchmark": name,
-        "measured_at": now.isoformat(timespec="seconds"),
-        "provenance": msgspec.to_builtins(provenance),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "provenance": msgspec.to_builtins(read_provenance(ROOT, command.split())),
         "figures": figures,
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    sys.stdout.write(write_page(record, report))
+
+
+def write_page(record: dict[str, Any], report: str) -> str:
+    """Write and return `results/NAME.md`: a report on a record, and where the record comes from."""
+    made, name = record["provenance"], record["benchmark"]
     origin = (
-        f"Measured {now:%Y-%m-%d %H:%M} UTC by `{command}` on {machine.n_cpus} x {machine.cpu}, "
-        f"{provenance.python}, commit {(provenance.commit or 'none')[:12]}"
-        f"{' with uncommitted changes' if provenance.is_dirty else ''}."
+        f"Measured {datetime.fromisoformat(record['measured_at']):%Y-%m-%d %H:%M} UTC by "
+        f"`{' '.join(made['command'])}` on {made['machine']['n_cpus']} x {made['machine']['cpu']}, "
+        f"{made['python']}, commit {(made['commit'] or 'none')[:12]}"
+        f"{' with uncommitted changes' if made['is_dirty'] else ''}."
     )
-    (RESULTS / f"{name}.md").write_text(f"# {name}\n\n{origin}\n\n{report.strip()}\n")
-    sys.stdout.write(f"{report.strip()}\n\n{origin}\n")
+    page = f"# {name}\n\n{origin}\n\n{report.strip()}\n"
+    (RESULTS / f"{name}.md").write_text(page)
+    return page
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -22,7 +22,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evidence import ROOT, save, table
 from fault_log import MapLog, Sources, VerdictLog
@@ -313,14 +313,7 @@ class Run:
             for nodeid in silent
         }
         figures = {"seed": self._seed, "noticed_fault_number": rounds, "noticed_none": n_asked}
-        at_once = sum(number == 1 for number in rounds.values())
-        names = "".join(f"\n- `{nodeid}`, asked about {n}" for nodeid, n in n_asked.items())
-        text = (
-            f"{len(rounds)} of {len(asked)} properties noticed a fault in what they call, {at_once} "
-            f"of them the first they were asked about; at most {MOST_ROUNDS} were tried, seed {self._seed}."
-            f"{chr(10) * 2}Noticed none:{chr(10)}{names}"
-        )
-        text = text if silent else text.partition("\n\n")[0]
+        text = describe_properties(figures)
         command = f"make bench-properties SEED={self._seed} KEEP=--keep"
         _tell("noticing_properties", command, figures, text, is_kept=is_kept)
         return int(bool(silent))
@@ -500,6 +493,41 @@ class Run:
             "not_asked": len(self._faults) - len(self._asked()),
             "known_to_change_nothing": len(self._equivalent),
         }
+
+
+def describe_properties(figures: dict[str, Any]) -> str:
+    """
+    Return in Markdown which properties noticed a fault, and which have no verdict yet.
+
+    One that noticed nothing is judged only after it was asked about as many faults as are tried at most.
+    """
+    noticed, silent = figures["noticed_fault_number"], figures["noticed_none"]
+    n_asked = noticed | silent
+    at_once = sum(number == 1 for number in noticed.values())
+    summary = (
+        f"{len(noticed)} of {len(n_asked)} properties noticed a fault in what they call, {at_once} of them "
+        f"the first they were asked about, seed {figures['seed']}. One that notices a fault is asked no "
+        f"more; one that does not is asked about {MOST_ROUNDS} at most, and judged only after so many."
+    )
+    parts = [
+        summary,
+        table(
+            ["faults asked about", "properties", "noticed the last of them", "noticed none"],
+            [
+                [str(n), *(str(sum(k == n for k in of.values())) for of in (n_asked, noticed, silent))]
+                for n in sorted(set(n_asked.values()))
+            ],
+        ),
+    ]
+    judged = {nodeid: n for nodeid, n in silent.items() if n >= MOST_ROUNDS}
+    for heading, nodeids in (
+        (f"Asked about {MOST_ROUNDS}, noticed none:", judged),
+        (f"Not judged, asked about fewer than {MOST_ROUNDS}:", silent.keys() - judged.keys()),
+    ):
+        if nodeids:
+            rows = [[f"`{nodeid}`", str(silent[nodeid]), "0"] for nodeid in sorted(nodeids)]
+            parts += [heading, table(["property", "faults asked about", "noticed"], rows)]
+    return "\n\n".join(parts)
 
 
 def _tell(name: str, command: str, figures: object, text: str, *, is_kept: bool) -> None:
