@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
+from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
 from atom.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 PREFIX = "atom_"
 SECRET_BYTES = 32
 RANKS = {scope: rank for rank, scope in enumerate(ApiKeyScope)}
+Keys = table_of(ApiKey)
+Workspaces = table_of(Workspace)
+
 FIND_CALLER = (
-    select(ApiKey.id, ApiKey.workspace_id, ApiKey.scope, Workspace.status)
-    .join(Workspace, Workspace.id == ApiKey.workspace_id)
+    select(Keys.c.id, Keys.c.workspace_id, Keys.c.scope, Workspaces.c.status)
+    .join_from(Keys, Workspaces, Workspaces.c.id == Keys.c.workspace_id)
     .where(
-        ApiKey.key_hash == bindparam("hash"),
-        ApiKey.revoked_at.is_(None),
-        ApiKey.expires_at.is_(None) | (ApiKey.expires_at > bindparam("now", type_=UtcDateTime())),
+        Keys.c.key_hash == bindparam("hash"),
+        Keys.c.revoked_at.is_(None),
+        Keys.c.expires_at.is_(None) | (Keys.c.expires_at > bindparam("now", type_=UtcDateTime())),
     )
 )
-"""Built once: every request runs it."""
+"""Built once, and on tables: every request runs it."""
 CLOSED = {WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED}
 
 
