@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
+from operator import truediv
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -223,7 +224,7 @@ class RunEffects:
         """Return a test's costs without them."""
         if self._effects is None or len(values) != self._n_runs:
             return values
-        return [v / e for v, e in zip(values, self._effects, strict=True)]
+        return list(map(truediv, values, self._effects))
 
 
 def measure(nodeid: str, base: Sequence[float], new: Sequence[float], *, unit_us: float) -> Measured:

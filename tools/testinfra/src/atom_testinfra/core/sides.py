@@ -6,6 +6,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from operator import truediv
 from statistics import median, mode
 from typing import TYPE_CHECKING
 
@@ -253,6 +254,8 @@ class Columns(Mapping[str, Series]):
         units, rows = self._calibrations_s[:], [*pairwise(self._begins)]
         if min(units) <= 0:
             self._uncalibrated = {row for row, (i, j) in enumerate(rows) if min(units[i:j]) <= 0}
+            for i, j in (rows[row] for row in self._uncalibrated):
+                units[i:j] = array("d", [1.0] * (j - i))
         calibrated = [rows[row] for row in range(len(rows)) if row not in self._uncalibrated]
         n_runs = mode([j - i for i, j in calibrated or rows])
         whole = [i for i, j in calibrated if j - i == n_runs]
@@ -261,7 +264,7 @@ class Columns(Mapping[str, Series]):
             self._unit_us = median(by_run) * 1e6
             for i in whole:
                 units[i : i + n_runs] = by_run
-        self._values_s = array("d", [s / (u or 1.0) for s, u in zip(self._values_s, units, strict=True)])
+        self._values_s = array("d", map(truediv, self._values_s, units))
 
     def __getitem__(self, nodeid: str) -> Series:
         row = self._rows.get(nodeid)
