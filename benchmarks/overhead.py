@@ -61,9 +61,13 @@ def check(xs):
 BESIDE = {
     "blank": "",
     "uncalibrated": """\
-from atom_testinfra.machine.calibration import Calibrator
+import sys
 
-Calibrator.__init__.__kwdefaults__["workload"] = lambda: 1.0
+def pytest_collection_modifyitems():
+    if "hypothesis" in sys.modules:
+        from atom_testinfra.machine.calibration import Calibrator
+
+        Calibrator.__init__.__kwdefaults__["workload"] = lambda: 1.0
 """,
 }
 """Plugins that stand beside the tests."""
