@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import insert
+from sqlalchemy import JSON, insert, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db.base import Base
@@ -62,7 +62,10 @@ def execution(session: Session, *, agent_id: str, **values: Any) -> agents.Agent
 ADD_WORKSPACE = insert(METADATA.tables["workspaces"])
 ADD_USER = insert(METADATA.tables["users"])
 ADD_AGENT = insert(METADATA.tables["agent_registry"])
-ADD_EPISODES = insert(METADATA.tables["episodes"])
+EPISODES = METADATA.tables["episodes"]
+ADD_EPISODES = insert(EPISODES).values(
+    {column: text("'[]'") for column in EPISODES.c if isinstance(column.type, JSON)}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def extra_agent(session: Session, workspace_id: str, **values: Any) -> str:
 
 
 def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write episodes in one statement; each row names at least its workspace and its agent."""
+    """Write episodes in one statement, their lists empty; each row names its workspace and its agent."""
     defaults = {
         "title": "An episode",
         "started_at": NOW,

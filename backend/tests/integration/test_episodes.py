@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import delete, event, insert, select, text
 from sqlalchemy.orm import Session
 
 from atom.chat import service as chat
@@ -50,24 +50,40 @@ def plan_of(session: Session, look: Callable[[], object]) -> str:
     return "\n".join(str(row) for row in connection.exec_driver_sql(f"{prefix} {statement}", parameters))
 
 
+MINUTES_AGO = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', :now, '-' || n || ' minutes')",
+    "postgresql": "CAST(:now AS timestamptz) - n * interval '1 minute'",
+}
+ADD_MINUTES = """
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :n_episodes)
+    INSERT INTO episodes (id, {names}, agent_id, started_at)
+    SELECT 'e' || n, {names}, CASE n % 2 WHEN 0 THEN :agent ELSE :colleague END, {minutes_ago}
+    FROM numbers CROSS JOIN episodes
+"""
+"""A copy of the one episode there is for each minute, of two agents by turns, in one statement."""
+
+
+def add_an_episode_a_minute(session: Session, tenant: factories.Tenant, *, colleague: str) -> None:
+    """Write `N_EPISODES` of two agents, the newest of `NOW`."""
+    factories.add_episodes(session, [{**tenant.agent, "id": "first"}])
+    names = [c.name for c in factories.EPISODES.c if c.name not in {"id", "agent_id", "started_at"}]
+    minutes_ago = MINUTES_AGO[session.get_bind().dialect.name]
+    statement = text(ADD_MINUTES.format(names=", ".join(names), minutes_ago=minutes_ago))
+    who = {"agent": tenant.agent_id, "colleague": colleague}
+    session.execute(statement, {**who, "now": f"{NOW:%Y-%m-%d %H:%M:%S}", "n_episodes": N_EPISODES})
+    session.execute(delete(Episode).where(Episode.id == "first"))
+
+
 def test_temporal_retrieval_reads_an_index(database: Database) -> None:
     """Among 100,000 episodes the newest are read from the index in its order: no scan, no sort."""
     with database.session() as session:
         tenant = factories.tenant(session)
         colleague = factories.extra_agent(session, tenant.workspace_id)
-        rows = [
-            {
-                "workspace_id": tenant.workspace_id,
-                "agent_id": (tenant.agent_id, colleague)[place % 2],
-                "started_at": NOW - timedelta(minutes=place),
-            }
-            for place in range(N_EPISODES)
-        ]
-        factories.add_episodes(session, rows)
+        add_an_episode_a_minute(session, tenant, colleague=colleague)
         session.execute(text("ANALYZE episodes"))
 
-        def look() -> list[str]:
-            return repository.newest_ids(
+        def look() -> Sequence[Episode]:
+            return repository.newest_visible(
                 session,
                 workspace_id=tenant.workspace_id,
                 agent_id=tenant.agent_id,
@@ -81,7 +97,9 @@ def test_temporal_retrieval_reads_an_index(database: Database) -> None:
         assert "TEMP B-TREE" not in plan
         assert "Seq Scan" not in plan
         assert "Sort" not in plan
-        assert len(look()) == 50
+        assert [episode.started_at for episode in look()] == [
+            NOW - timedelta(minutes=minute) for minute in range(0, 100, 2)
+        ]
 
 
 @pytest.mark.parametrize("gap", [timedelta(minutes=1), timedelta(minutes=31)], ids=["one segment", "all cut"])

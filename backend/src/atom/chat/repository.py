@@ -3,47 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, case, delete, insert, select, tuple_, update
 from sqlalchemy.orm.util import identity_key
 
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
+from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
-from atom.identity.models import User
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
     from atom.kit.pagination import Cursor
 
-CHATS = cast("Table", ChatSession.__table__)
-USERS = cast("Table", User.__table__)
-MESSAGES = cast("Table", ChatMessage.__table__)
+CHATS = table_of(ChatSession)
+MESSAGES = table_of(ChatMessage)
 
 
-def _later(column: ColumnElement[datetime], at: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    return case((column > at, column), else_=at)
-
-
-FIND_USER = select(USERS.c.id).where(
-    USERS.c.id == bindparam("user"), USERS.c.workspace_id == bindparam("workspace")
-)
-TAKE_POSITION = (
+NOW = bindparam("now", type_=UtcDateTime())
+LATER = case((CHATS.c.updated_at > NOW, CHATS.c.updated_at), else_=NOW)
+"""A conversation's last time; the one it has when the clock steps back."""
+TAKE_POSITION: Final = (
     update(CHATS)
     .where(CHATS.c.id == bindparam("chat"), CHATS.c.workspace_id == bindparam("workspace"))
-    .values(
-        message_count=CHATS.c.message_count + 1,
-        updated_at=_later(CHATS.c.updated_at, bindparam("at", type_=UtcDateTime())),
-    )
+    .values(message_count=CHATS.c.message_count + 1, updated_at=LATER)
     .returning(CHATS.c.message_count, CHATS.c.updated_at)
 )
-ADD_MESSAGE = insert(MESSAGES)
-GET_CHAT = (
+ADD_MESSAGE: Final = insert(MESSAGES)
+RENAME: Final = (
+    update(ChatSession)
+    .where(ChatSession.id == bindparam("chat"), ChatSession.workspace_id == bindparam("workspace"))
+    .values(title=bindparam("new_title"), updated_at=LATER)
+    .returning(ChatSession)
+    .execution_options(populate_existing=True, synchronize_session=False)
+)
+REMOVE: Final = delete(CHATS).where(
+    CHATS.c.id == bindparam("chat"), CHATS.c.workspace_id == bindparam("workspace")
+)
+NEWEST_CHATS: Final = (
+    select(ChatSession)
+    .where(ChatSession.workspace_id == bindparam("workspace"), ChatSession.user_id == bindparam("user"))
+    .order_by(ChatSession.updated_at.desc(), ChatSession.id.desc())
+    .limit(bindparam("most"))
+    .execution_options(populate_existing=True)
+)
+NEWEST_CHATS_AFTER: Final = NEWEST_CHATS.where(
+    tuple_(ChatSession.updated_at, ChatSession.id)
+    < tuple_(bindparam("after_at", type_=UtcDateTime()), bindparam("after_id", type_=CHATS.c.id.type))
+)
+GET_CHAT: Final = (
     select(ChatSession)
     .where(ChatSession.id == bindparam("chat"), ChatSession.workspace_id == bindparam("workspace"))
     .execution_options(populate_existing=True)
@@ -63,18 +75,13 @@ class Message:
 
 
 MESSAGE_FIELDS = tuple(field.name for field in fields(Message))
-NEWEST_MESSAGES = (
+NEWEST_MESSAGES: Final = (
     select(*(MESSAGES.c[name] for name in MESSAGE_FIELDS))
     .where(MESSAGES.c.session_id == bindparam("chat"), MESSAGES.c.workspace_id == bindparam("workspace"))
     .order_by(MESSAGES.c.position.desc())
     .limit(bindparam("limit"))
 )
-NEWEST_MESSAGES_BEFORE = NEWEST_MESSAGES.where(MESSAGES.c.position < bindparam("before"))
-
-
-def is_user_of(session: Session, user_id: str, *, workspace_id: str) -> bool:
-    """Whether the user belongs to the workspace."""
-    return session.scalar(FIND_USER, {"user": user_id, "workspace": workspace_id}) is not None
+NEWEST_MESSAGES_BEFORE: Final = NEWEST_MESSAGES.where(MESSAGES.c.position < bindparam("before"))
 
 
 def get_chat(session: Session, chat_id: str, *, workspace_id: str) -> ChatSession | None:
@@ -90,7 +97,9 @@ def take_position(
 
     One statement, which locks the session's row until the transaction ends: two writers get two positions.
     """
-    row = session.execute(TAKE_POSITION, {"chat": chat_id, "workspace": workspace_id, "at": at}).one_or_none()
+    row = session.execute(
+        TAKE_POSITION, {"chat": chat_id, "workspace": workspace_id, "now": at}
+    ).one_or_none()
     if row is None:
         return None
     loaded = session.identity_map.get(identity_key(ChatSession, chat_id))
@@ -108,23 +117,13 @@ def rename(
     session: Session, chat_id: str, *, workspace_id: str, title: str | None, at: datetime
 ) -> ChatSession | None:
     """Give a session another title, and return it."""
-    renamed = (
-        update(ChatSession)
-        .where(ChatSession.id == chat_id, ChatSession.workspace_id == workspace_id)
-        .values(title=title, updated_at=_later(CHATS.c.updated_at, bindparam(None, at, type_=UtcDateTime())))
-        .returning(ChatSession)
-    )
-    return session.scalar(renamed, execution_options={"populate_existing": True})
+    sought = {"chat": chat_id, "workspace": workspace_id, "new_title": title, "now": at}
+    return session.scalar(RENAME, sought)
 
 
 def remove(session: Session, chat_id: str, *, workspace_id: str) -> bool:
     """Delete a session, and with it, by the schema, its messages; False if there was none."""
-    removed = (
-        delete(ChatSession)
-        .where(ChatSession.id == chat_id, ChatSession.workspace_id == workspace_id)
-        .returning(ChatSession.id)
-    )
-    return session.scalar(removed) is not None
+    return rows_changed(session, REMOVE, {"chat": chat_id, "workspace": workspace_id}) == 1
 
 
 def newest_messages(
@@ -140,15 +139,10 @@ def newest_chats(
     session: Session, *, workspace_id: str, user_id: str, limit: int, after: Cursor | None
 ) -> Sequence[ChatSession]:
     """Return a user's sessions, the newest updated first."""
-    newest = (
-        select(ChatSession)
-        .where(ChatSession.workspace_id == workspace_id, ChatSession.user_id == user_id)
-        .order_by(ChatSession.updated_at.desc(), ChatSession.id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        newest = newest.where(tuple_(ChatSession.updated_at, ChatSession.id) < tuple_(after.at, after.id))
-    return session.scalars(newest.execution_options(populate_existing=True)).all()
+    sought: dict[str, Any] = {"workspace": workspace_id, "user": user_id, "most": limit}
+    if after is None:
+        return session.scalars(NEWEST_CHATS, sought).all()
+    return session.scalars(NEWEST_CHATS_AFTER, {**sought, "after_at": after.at, "after_id": after.id}).all()
 
 
 def _values(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from atom.chat import repository
 from atom.chat.models import ChatSession, MessageRole
 from atom.chat.repository import Message
+from atom.identity.users import require_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Cursor, Page, PageRequest
@@ -35,8 +36,7 @@ def create_session(
     """Open a conversation for a user of the workspace."""
     _check_title(title)
     check_json(metadata or {}, field="metadata")
-    if not repository.is_user_of(session, user_id, workspace_id=workspace_id):
-        raise NotFoundError("user", user_id)
+    require_user(session, workspace_id=workspace_id, user_id=user_id)
     now = clock.now()
     chat = ChatSession(
         id=new_id(),
@@ -97,10 +97,11 @@ def history(
     """Return a conversation's last messages, oldest first; `before` is the position to page back from."""
     if not 1 <= limit <= HISTORY_LIMIT:
         raise InvalidError(f"limit is {limit}, expected 1 to {HISTORY_LIMIT}", field="limit")
-    get_session(session, workspace_id=workspace_id, chat_id=chat_id)
     newest = repository.newest_messages(
         session, chat_id, workspace_id=workspace_id, limit=limit, before=before
     )
+    if not newest:  # nothing was said, or there is no such conversation
+        get_session(session, workspace_id=workspace_id, chat_id=chat_id)
     return list(reversed(newest))
 
 

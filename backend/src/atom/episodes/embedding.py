@@ -45,11 +45,20 @@ class HashingEmbedder:
 
 def cosine(a: Vector, b: Vector) -> float:
     """Return the cosine similarity; 0.0 when a vector has no direction."""
+    return cosine_of_norms(a, b, norm(a) * norm(b))
+
+
+def cosine_of_norms(a: Vector, b: Vector, norms: float) -> float:
+    """Return the same, given the product of the norms: who compares a vector twice takes its norm once."""
     if len(a) != len(b):
         msg = f"vectors of {len(a)} and {len(b)} dimensions are not comparable"
         raise ValueError(msg)
-    norms = math.sqrt(_dot(a, a)) * math.sqrt(_dot(b, b))
     return max(-1.0, min(1.0, _dot(a, b) / norms)) if norms else 0.0
+
+
+def norm(vector: Vector) -> float:
+    """Return the Euclidean length."""
+    return math.sqrt(math.fsum([number * number for number in vector if number]))
 
 
 def _dot(a: Vector, b: Vector) -> float:
@@ -60,11 +69,15 @@ def _counts(text: str) -> Vector | None:
     words = WORD.findall(text.lower())
     if not words:
         return None
-    counts = [0.0] * DIMENSIONS
+    counts: dict[int, float] = {}
     for word in words:
-        counts[_slot(word)] += 1.0
-    norm = math.sqrt(sum(map(mul, counts, counts)))
-    return tuple([count / norm for count in counts])
+        slot = _slot(word)
+        counts[slot] = counts.get(slot, 0.0) + 1.0
+    length = norm(tuple(counts.values()))
+    vector = [0.0] * DIMENSIONS
+    for slot, count in counts.items():
+        vector[slot] = count / length
+    return tuple(vector)
 
 
 @lru_cache(maxsize=65_536)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Select,
     Update,
     bindparam,
@@ -20,10 +19,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 
-from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus
+from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus, FeedbackType
 from atom.chat.models import ChatMessage, ChatSession
+from atom.db.statements import rows_changed, table_of
+from atom.db.types import UtcDateTime
 from atom.episodes import scoring
 from atom.episodes.consolidation import Candidate
 from atom.episodes.models import (
@@ -34,12 +36,14 @@ from atom.episodes.models import (
     EpisodeSegment,
     EpisodeStatus,
 )
+from atom.episodes.scoring import Reaction
 from atom.episodes.segmentation import Message, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
 
     from atom.agents.maturity import AgentStatus
     from atom.episodes.embedding import Vector
@@ -47,6 +51,30 @@ if TYPE_CHECKING:
 
 VECTORS_AT_ONCE = 1_000
 """How many vectors a search holds in memory."""
+
+
+AGENTS = table_of(Agent)
+RUNS = table_of(AgentExecution)
+FEEDBACK = table_of(AgentFeedback)
+CHATS = table_of(ChatSession)
+MESSAGES = table_of(ChatMessage)
+EPISODES = table_of(Episode)
+SEGMENTS = table_of(EpisodeSegment)
+CANVAS_ACTIONS = table_of(CanvasAction)
+CANVAS_TYPES = table_of(EpisodeCanvasType)
+ACCESS_LOGS = table_of(EpisodeAccessLog)
+
+CONDITIONS: Final[Mapping[str, ColumnElement[bool]]] = {
+    "user_id": EPISODES.c.user_id == bindparam("user_id"),
+    "canvas_type": exists().where(
+        CANVAS_TYPES.c.episode_id == EPISODES.c.id, CANVAS_TYPES.c.canvas_type == bindparam("canvas_type")
+    ),
+    "requires_canvas": EPISODES.c.canvas_action_count > 0,
+    "requires_feedback": EPISODES.c.aggregate_feedback_score.is_not(None),
+    "min_supervisor_rating": EPISODES.c.supervisor_rating >= bindparam("min_supervisor_rating"),
+    "max_interventions": EPISODES.c.human_intervention_count <= bindparam("max_interventions"),
+}
+"""What a query asks for by each field of a filter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,73 +88,67 @@ class EpisodeFilter:
     min_supervisor_rating: int | None = None
     max_interventions: int | None = None
 
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """Return what a query has to ask for."""
-        if self.user_id is not None:
-            yield Episode.user_id == self.user_id
-        if self.canvas_type is not None:
-            yield exists().where(
-                EpisodeCanvasType.episode_id == Episode.id, EpisodeCanvasType.canvas_type == self.canvas_type
-            )
-        if self.requires_canvas:
-            yield Episode.canvas_action_count > 0
-        if self.requires_feedback:
-            yield Episode.aggregate_feedback_score.is_not(None)
-        if self.min_supervisor_rating is not None:
-            yield Episode.supervisor_rating >= self.min_supervisor_rating
-        if self.max_interventions is not None:
-            yield Episode.human_intervention_count <= self.max_interventions
+    def asked(self) -> dict[str, Any]:
+        """Return the fields that leave episodes out, in the order of `CONDITIONS`."""
+        fields = {name: getattr(self, name) for name in CONDITIONS}
+        return {name: value for name, value in fields.items() if value is not None and value is not False}
 
-
-AGENTS = cast("Table", Agent.__table__)
-RUNS = cast("Table", AgentExecution.__table__)
-CHATS = cast("Table", ChatSession.__table__)
-MESSAGES = cast("Table", ChatMessage.__table__)
-SEGMENTS = cast("Table", EpisodeSegment.__table__)
 
 # Statements of fixed text, built once: making an episode runs many of them.
-STATUS_OF_AGENT = select(AGENTS.c.status).where(
+STATUS_OF_AGENT: Final = select(AGENTS.c.status).where(
     AGENTS.c.id == bindparam("agent"), AGENTS.c.workspace_id == bindparam("workspace")
 )
-USER_OF_CHAT = select(CHATS.c.user_id).where(
+LOCK_AGENT: Final = STATUS_OF_AGENT.with_for_update()
+USER_OF_CHAT: Final = select(CHATS.c.user_id).where(
     CHATS.c.id == bindparam("chat"), CHATS.c.workspace_id == bindparam("workspace")
 )
-MESSAGES_OF_CHAT = (
+MESSAGES_OF_CHAT: Final = (
     select(MESSAGES.c.id, MESSAGES.c.role, MESSAGES.c.content, MESSAGES.c.created_at)
     .where(MESSAGES.c.session_id == bindparam("chat"))
     .order_by(MESSAGES.c.position)
 )
-RUNS_OF_CHAT = (
-    select(RUNS)
-    .where(RUNS.c.session_id == bindparam("chat"), RUNS.c.agent_id == bindparam("agent"))
-    .order_by(RUNS.c.started_at, RUNS.c.id)
+IN_CHAT = (RUNS.c.session_id == bindparam("chat"), RUNS.c.agent_id == bindparam("agent"))
+RUNS_OF_CHAT: Final = select(RUNS).where(*IN_CHAT).order_by(RUNS.c.started_at, RUNS.c.id)
+FEEDBACK_ON_RUNS_OF_CHAT: Final = (
+    select(FEEDBACK.c.id, FEEDBACK.c.feedback_type, FEEDBACK.c.thumbs_up_down, FEEDBACK.c.rating)
+    .join(RUNS, RUNS.c.id == FEEDBACK.c.execution_id)
+    .where(*IN_CHAT)
+    .order_by(FEEDBACK.c.created_at, FEEDBACK.c.id)
 )
-CANVAS_ACTIONS_OF_CHAT = (
-    select(CanvasAction)
-    .where(CanvasAction.session_id == bindparam("chat"), CanvasAction.agent_id == bindparam("agent"))
-    .order_by(CanvasAction.created_at, CanvasAction.id)
+CANVAS_ACTIONS_OF_CHAT: Final = (
+    select(CANVAS_ACTIONS.c.id, CANVAS_ACTIONS.c.canvas_type)
+    .where(CANVAS_ACTIONS.c.session_id == bindparam("chat"), CANVAS_ACTIONS.c.agent_id == bindparam("agent"))
+    .order_by(CANVAS_ACTIONS.c.created_at, CANVAS_ACTIONS.c.id)
 )
-SEGMENTS_OF_EPISODE = (
+SEGMENTS_OF_EPISODE: Final = (
     select(EpisodeSegment)
     .where(EpisodeSegment.episode_id == bindparam("episode"))
     .order_by(EpisodeSegment.sequence_order)
 )
-ADD_SEGMENTS = insert(SEGMENTS)
-ADD_ACCESS_LOGS = insert(EpisodeAccessLog)
-EPISODES_BY_ID = (
+ADD_SEGMENTS: Final = insert(SEGMENTS)
+ADD_CANVAS_TYPES: Final = insert(CANVAS_TYPES)
+ADD_ACCESS_LOGS: Final = insert(ACCESS_LOGS)
+LINK_FEEDBACK: Final = (
+    update(FEEDBACK).where(FEEDBACK.c.id == bindparam("linked")).values(episode_id=bindparam("episode"))
+)
+LINK_CANVAS_ACTION: Final = (
+    update(CANVAS_ACTIONS)
+    .where(CANVAS_ACTIONS.c.id == bindparam("linked"))
+    .values(episode_id=bindparam("episode"))
+)
+EPISODES_BY_ID: Final = (
     select(Episode)
     .where(Episode.id.in_(bindparam("episodes", expanding=True)))
     .execution_options(populate_existing=True)
 )
-COUNT_ACCESS = (
-    update(Episode)
+COUNT_ACCESS: Final = (
+    update(EPISODES)
     .where(
-        Episode.id.in_(bindparam("episodes", expanding=True)),
-        Episode.workspace_id == bindparam("of_workspace"),
+        EPISODES.c.id.in_(bindparam("episodes", expanding=True)),
+        EPISODES.c.workspace_id == bindparam("of_workspace"),
     )
-    .values(access_count=Episode.access_count + 1)
-    .returning(Episode.id)
-    .execution_options(synchronize_session="fetch")
+    .values(access_count=EPISODES.c.access_count + 1)
+    .returning(EPISODES.c.id, EPISODES.c.access_count)
 )
 
 
@@ -137,8 +159,7 @@ def agent_status(session: Session, agent_id: str, *, workspace_id: str) -> Agent
 
 def lock_agent(session: Session, agent_id: str, *, workspace_id: str) -> bool:
     """Make others who lock this agent wait until the transaction ends; False if there is none."""
-    locked = STATUS_OF_AGENT.with_for_update()
-    return session.scalar(locked, {"agent": agent_id, "workspace": workspace_id}) is not None
+    return session.scalar(LOCK_AGENT, {"agent": agent_id, "workspace": workspace_id}) is not None
 
 
 def chat_user_id(session: Session, chat_id: str, *, workspace_id: str) -> str | None:
@@ -174,17 +195,21 @@ def _run(row: Row[Any]) -> Run:
     )
 
 
-def feedback_on(session: Session, execution_ids: Collection[str]) -> Sequence[AgentFeedback]:
-    """Return the feedback on runs, oldest first."""
-    if not execution_ids:
-        return []
-    found = select(AgentFeedback).where(AgentFeedback.execution_id.in_(execution_ids))
-    return session.scalars(found.order_by(AgentFeedback.created_at, AgentFeedback.id)).all()
+def reactions_in(session: Session, chat_id: str, *, agent_id: str) -> dict[str, Reaction]:
+    """Return the feedback on an agent's runs in a conversation by its id, oldest first."""
+    rows = session.execute(FEEDBACK_ON_RUNS_OF_CHAT, {"chat": chat_id, "agent": agent_id})
+    return {id_: _reaction(kind, thumb, rating) for id_, kind, thumb, rating in rows}
 
 
-def canvas_actions_in(session: Session, chat_id: str, *, agent_id: str) -> Sequence[CanvasAction]:
-    """Return what an agent did on canvases during a conversation, oldest first."""
-    return session.scalars(CANVAS_ACTIONS_OF_CHAT, {"chat": chat_id, "agent": agent_id}).all()
+def _reaction(kind: FeedbackType, is_thumb_up: bool | None, rating: int | None) -> Reaction:
+    by_type = {FeedbackType.THUMBS_UP: True, FeedbackType.THUMBS_DOWN: False}.get(kind)
+    return Reaction(is_thumb_up=by_type if is_thumb_up is None else is_thumb_up, rating=rating)
+
+
+def canvas_types_in(session: Session, chat_id: str, *, agent_id: str) -> dict[str, str]:
+    """Return the type of canvas of an agent's actions in a conversation by their ids, oldest first."""
+    rows = session.execute(CANVAS_ACTIONS_OF_CHAT, {"chat": chat_id, "agent": agent_id})
+    return {row.id: row.canvas_type for row in rows}
 
 
 def add_episode(session: Session, episode: Episode, segments: Sequence[Mapping[str, Any]]) -> None:
@@ -197,20 +222,16 @@ def add_episode(session: Session, episode: Episode, segments: Sequence[Mapping[s
 def link_feedback(session: Session, feedback_ids: Collection[str], *, episode_id: str) -> None:
     """Let feedback name its episode."""
     if feedback_ids:
-        session.execute(
-            update(AgentFeedback), [{"id": id_, "episode_id": episode_id} for id_ in feedback_ids]
-        )
+        session.execute(LINK_FEEDBACK, [{"linked": id_, "episode": episode_id} for id_ in feedback_ids])
 
 
-def link_canvas_actions(session: Session, actions: Collection[CanvasAction], *, episode_id: str) -> None:
+def link_canvas_actions(session: Session, type_of: Mapping[str, str], *, episode_id: str) -> None:
     """Let canvas actions name their episode, and the episode their types."""
-    if actions:
+    if type_of:
+        session.execute(LINK_CANVAS_ACTION, [{"linked": id_, "episode": episode_id} for id_ in type_of])
         session.execute(
-            update(CanvasAction), [{"id": action.id, "episode_id": episode_id} for action in actions]
-        )
-        types = sorted({action.canvas_type for action in actions})
-        session.execute(
-            insert(EpisodeCanvasType), [{"episode_id": episode_id, "canvas_type": type_} for type_ in types]
+            ADD_CANVAS_TYPES,
+            [{"episode_id": episode_id, "canvas_type": type_} for type_ in sorted({*type_of.values()})],
         )
 
 
@@ -267,55 +288,78 @@ def episodes_by_id(session: Session, ids: Collection[str]) -> Sequence[Episode]:
     return session.scalars(EPISODES_BY_ID, {"episodes": list(ids)}).all()
 
 
-def _visible(*, workspace_id: str, agent_id: str, where: EpisodeFilter) -> list[ColumnElement[bool]]:
+def _visible(asked: Iterable[str]) -> list[ColumnElement[bool]]:
     return [
-        Episode.agent_id == agent_id,
-        Episode.workspace_id == workspace_id,
-        Episode.status != EpisodeStatus.ARCHIVED,
-        *where.conditions(),
+        EPISODES.c.agent_id == bindparam("agent"),
+        EPISODES.c.workspace_id == bindparam("workspace"),
+        EPISODES.c.status != EpisodeStatus.ARCHIVED,
+        *(CONDITIONS[name] for name in asked),
     ]
 
 
-def newest_ids(
+def newest_visible(
     session: Session, *, workspace_id: str, agent_id: str, since: datetime, where: EpisodeFilter, limit: int
-) -> list[str]:
+) -> Sequence[Episode]:
     """Return an agent's episodes since a moment, newest first; read from their index in its order."""
-    newest = (
-        select(Episode.id)
-        .where(
-            Episode.started_at >= since, *_visible(workspace_id=workspace_id, agent_id=agent_id, where=where)
-        )
-        .order_by(Episode.started_at.desc(), Episode.id.desc())
-        .limit(limit)
+    asked = where.asked()
+    sought = {"workspace": workspace_id, "agent": agent_id, "since": since, "most": limit, **asked}
+    return session.scalars(_newest_visible(tuple(asked)), sought).all()
+
+
+@functools.cache
+def _newest_visible(asked: tuple[str, ...]) -> Select[Episode]:
+    return (
+        select(Episode)
+        .where(EPISODES.c.started_at >= bindparam("since"), *_visible(asked))
+        .order_by(EPISODES.c.started_at.desc(), EPISODES.c.id.desc())
+        .limit(bindparam("most"))
+        .execution_options(populate_existing=True)
     )
-    return list(session.scalars(newest))
+
+
+NEWEST_EPISODES: Final = (
+    select(Episode)
+    .where(Episode.workspace_id == bindparam("workspace"), Episode.agent_id == bindparam("agent"))
+    .order_by(Episode.started_at.desc(), Episode.id.desc())
+    .limit(bindparam("most"))
+    .execution_options(populate_existing=True)
+)
+NEWEST_EPISODES_AFTER: Final = NEWEST_EPISODES.where(
+    tuple_(Episode.started_at, Episode.id)
+    < tuple_(bindparam("after_at", type_=UtcDateTime()), bindparam("after_id", type_=EPISODES.c.id.type))
+)
 
 
 def newest_episodes(
     session: Session, *, workspace_id: str, agent_id: str, limit: int, after: Cursor | None
 ) -> Sequence[Episode]:
     """Return an agent's episodes, archived ones too, newest first."""
-    newest = (
-        select(Episode)
-        .where(Episode.workspace_id == workspace_id, Episode.agent_id == agent_id)
-        .order_by(Episode.started_at.desc(), Episode.id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        newest = newest.where(tuple_(Episode.started_at, Episode.id) < tuple_(after.at, after.id))
-    return session.scalars(newest.execution_options(populate_existing=True)).all()
+    sought: dict[str, Any] = {"workspace": workspace_id, "agent": agent_id, "most": limit}
+    if after is None:
+        return session.scalars(NEWEST_EPISODES, sought).all()
+    return session.scalars(
+        NEWEST_EPISODES_AFTER, {**sought, "after_at": after.at, "after_id": after.id}
+    ).all()
 
 
 def vectors(
     session: Session, *, workspace_id: str, agent_id: str, model: str, where: EpisodeFilter
 ) -> Iterator[tuple[str, datetime, Vector]]:
     """Return id, start and vector of an agent's episodes that this model embedded."""
-    found = select(Episode.id, Episode.started_at, Episode.embedding).where(
-        Episode.embedding_model == model, *_visible(workspace_id=workspace_id, agent_id=agent_id, where=where)
-    )
-    for id_, started_at, vector in session.execute(found, execution_options={"yield_per": VECTORS_AT_ONCE}):
+    asked = where.asked()
+    sought = {"workspace": workspace_id, "agent": agent_id, "model": model, **asked}
+    for id_, started_at, vector in session.execute(_vectors(tuple(asked)), sought):
         assert vector is not None  # the schema: a model comes with a vector
         yield id_, started_at, vector
+
+
+@functools.cache
+def _vectors(asked: tuple[str, ...]) -> Select[str, datetime, Vector | None]:
+    return (
+        select(EPISODES.c.id, EPISODES.c.started_at, EPISODES.c.embedding)
+        .where(EPISODES.c.embedding_model == bindparam("model"), *_visible(asked))
+        .execution_options(yield_per=VECTORS_AT_ONCE)
+    )
 
 
 def add_access_logs(session: Session, logs: Sequence[Mapping[str, Any]]) -> None:
@@ -328,7 +372,12 @@ def count_access(session: Session, ids: Collection[str], *, workspace_id: str) -
     """Count one more access of each episode, and return how many there are."""
     if not ids:
         return 0
-    return len(session.scalars(COUNT_ACCESS, {"episodes": list(ids), "of_workspace": workspace_id}).all())
+    counted = session.execute(COUNT_ACCESS, {"episodes": list(ids), "of_workspace": workspace_id}).all()
+    for id_, access_count in counted:
+        loaded = session.identity_map.get(identity_key(Episode, id_))
+        if loaded is not None:
+            set_committed_value(loaded, "access_count", access_count)
+    return len(counted)
 
 
 def fade(session: Session, *, workspace_id: str, now: datetime) -> int:
@@ -339,54 +388,62 @@ def fade(session: Session, *, workspace_id: str, now: datetime) -> int:
 
 def archive_faded(session: Session, *, workspace_id: str, started_by: datetime, now: datetime) -> int:
     """Archive each episode that started by a moment, and return how many those are."""
-    archived = (
-        update(Episode)
-        .where(
-            Episode.workspace_id == workspace_id,
-            Episode.started_at <= started_by,
-            Episode.status != EpisodeStatus.ARCHIVED,
-        )
-        .values(status=EpisodeStatus.ARCHIVED, archived_at=now)
+    return _run_job(
+        session, ARCHIVE_FADED, {"of_workspace": workspace_id, "started_by": started_by, "now": now}
     )
-    return _run_job(session, archived, {})
 
 
 def _run_job(session: Session, job: Update, parameters: Mapping[str, Any]) -> int:
     """Run an update of any number of rows; what the session has loaded is read anew."""
-    result = session.execute(job, parameters, execution_options={"synchronize_session": False})
+    n_changed = rows_changed(session, job, parameters)
     session.expire_all()
-    return cast("CursorResult[Any]", result).rowcount
+    return n_changed
 
 
-FADING_DAYS = range(scoring.FADED_AT_DAYS, scoring.DECAY_FROM_DAYS - 1, -1)
+FADING_DAYS: Final = range(scoring.FADED_AT_DAYS, scoring.DECAY_FROM_DAYS - 1, -1)
 # One branch for each day instead of arithmetic on dates, which every database spells and rounds its own way.
-FADE = (
-    update(Episode)
+FADE: Final = (
+    update(EPISODES)
     .where(
-        Episode.workspace_id == bindparam("of_workspace"),
-        Episode.started_at <= bindparam(f"day_{scoring.DECAY_FROM_DAYS}"),
-        Episode.status != EpisodeStatus.ARCHIVED,
+        EPISODES.c.workspace_id == bindparam("of_workspace"),
+        EPISODES.c.started_at <= bindparam(f"day_{scoring.DECAY_FROM_DAYS}"),
+        EPISODES.c.status != EpisodeStatus.ARCHIVED,
     )
     .values(
         decay_score=case(
-            *((Episode.started_at <= bindparam(f"day_{day}"), scoring.decay_at(day)) for day in FADING_DAYS)
+            *(
+                (EPISODES.c.started_at <= bindparam(f"day_{day}"), scoring.decay_at(day))
+                for day in FADING_DAYS
+            )
         )
     )
 )
-
-
-CHILD = aliased(Episode)  # once: making one takes longer than the query
-FIND_MERGE_CANDIDATES = (
-    select(Episode.id, Episode.embedding, exists().where(CHILD.consolidated_into == Episode.id))
+ARCHIVE_FADED: Final = (
+    update(EPISODES)
     .where(
-        Episode.agent_id == bindparam("agent"),
-        Episode.workspace_id == bindparam("workspace"),
-        Episode.status == EpisodeStatus.COMPLETED,
-        Episode.consolidated_into.is_(None),
-        Episode.embedding_model == bindparam("model"),
+        EPISODES.c.workspace_id == bindparam("of_workspace"),
+        EPISODES.c.started_at <= bindparam("started_by"),
+        EPISODES.c.status != EpisodeStatus.ARCHIVED,
     )
-    .order_by(Episode.started_at.desc(), Episode.id.desc())
+    .values(status=EpisodeStatus.ARCHIVED, archived_at=bindparam("now"))
+)
+
+
+CHILDREN = EPISODES.alias()
+FIND_MERGE_CANDIDATES: Final = (
+    select(EPISODES.c.id, EPISODES.c.embedding, exists().where(CHILDREN.c.consolidated_into == EPISODES.c.id))
+    .where(
+        EPISODES.c.agent_id == bindparam("agent"),
+        EPISODES.c.workspace_id == bindparam("workspace"),
+        EPISODES.c.status == EpisodeStatus.COMPLETED,
+        EPISODES.c.consolidated_into.is_(None),
+        EPISODES.c.embedding_model == bindparam("model"),
+    )
+    .order_by(EPISODES.c.started_at.desc(), EPISODES.c.id.desc())
     .limit(bindparam("most"))
+)
+MERGE: Final = (
+    update(EPISODES).where(EPISODES.c.id == bindparam("child")).values(consolidated_into=bindparam("parent"))
 )
 
 
@@ -404,6 +461,4 @@ def merge_candidates(
 
 def merge(session: Session, parent_of: Mapping[str, str]) -> None:
     """Let one episode stand for others."""
-    session.execute(
-        update(Episode), [{"id": child, "consolidated_into": parent} for child, parent in parent_of.items()]
-    )
+    session.execute(MERGE, [{"child": child, "parent": parent} for child, parent in parent_of.items()])

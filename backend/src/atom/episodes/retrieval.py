@@ -17,7 +17,7 @@ from atom.episodes.embedding import Embedder, cosine
 from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegment, TimeRange
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.service import require_agent
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import MAX_LIMIT
@@ -104,8 +104,8 @@ def retrieve_temporal(
     look = _Look.begin(session, clock, gate, viewer, AccessType.TEMPORAL, EpisodeAction.TEMPORAL)
     if look.is_denied:
         return Retrieval(decision=look.denied())
-    ids = look.newest(span, where=where, limit=limit)
-    return look.shown(_newest_first(repository.episodes_by_id(session, ids)))
+    newest = look.newest(span, where=where, limit=limit)
+    return look.shown([Hit(episode=episode) for episode in newest])
 
 
 def retrieve_semantic(
@@ -150,9 +150,10 @@ def retrieve_contextual(
     look = _Look.begin(session, clock, gate, viewer, AccessType.CONTEXTUAL, EpisodeAction.CONTEXTUAL)
     if look.is_denied:
         return Retrieval(decision=look.denied())
-    recent = set(look.newest(TimeRange.MONTH.span, where=where, limit=CONTEXT_FACTOR * limit))
+    newest = look.newest(TimeRange.MONTH.span, where=where, limit=CONTEXT_FACTOR * limit)
+    recent = {episode.id for episode in newest}
     similar = look.similar(embedder, task, where=where, limit=CONTEXT_FACTOR * limit)
-    episodes = repository.episodes_by_id(session, recent | similar.keys())
+    episodes = [*newest, *repository.episodes_by_id(session, similar.keys() - recent)]
     scores = {
         episode.id: scoring.relevance(
             is_recent=episode.id in recent,
@@ -213,7 +214,7 @@ class _Look:
     ) -> _Look:
         status = require_agent(session, workspace_id=viewer.workspace_id, agent_id=viewer.agent_id)
         if viewer.user_id is not None:
-            get_user(session, workspace_id=viewer.workspace_id, user_id=viewer.user_id)
+            require_user(session, workspace_id=viewer.workspace_id, user_id=viewer.user_id)
         decision = gate.decide(agent_id=viewer.agent_id, status=status, action=action)
         return cls(session=session, clock=clock, viewer=viewer, access_type=access_type, decision=decision)
 
@@ -221,9 +222,9 @@ class _Look:
     def is_denied(self) -> bool:
         return not self.decision.is_allowed
 
-    def newest(self, span: timedelta, *, where: EpisodeFilter, limit: int) -> list[str]:
+    def newest(self, span: timedelta, *, where: EpisodeFilter, limit: int) -> Sequence[Episode]:
         since = self.clock.now() - span
-        return repository.newest_ids(self.session, since=since, where=where, limit=limit, **self.scope)
+        return repository.newest_visible(self.session, since=since, where=where, limit=limit, **self.scope)
 
     def similar(self, embedder: Embedder, text: str, *, where: EpisodeFilter, limit: int) -> dict[str, float]:
         (wanted,) = embedder.embed([text])
@@ -256,11 +257,6 @@ class _Look:
             "created_at": self.clock.now(),
             **self.scope,
         }
-
-
-def _newest_first(episodes: Sequence[Episode]) -> list[Hit]:
-    ranked = sorted(episodes, key=lambda episode: (episode.started_at, episode.id), reverse=True)
-    return [Hit(episode=episode) for episode in ranked]
 
 
 def _best_first(episodes: Sequence[Episode], scores: dict[str, float]) -> list[Hit]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from atom.episodes.embedding import Vector, cosine
+from atom.episodes.embedding import Vector, cosine_of_norms, norm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,10 +94,13 @@ def time_gaps(times: Sequence[datetime]) -> set[int]:
 
 def topic_changes(vectors: Sequence[Vector | None]) -> set[int]:
     """Return the places whose vector is too far from the one before; a missing vector decides nothing."""
+    normed = [None if vector is None else (vector, norm(vector)) for vector in vectors]
     return {
         place
-        for place, (before, here) in enumerate(pairwise(vectors), start=1)
-        if before is not None and here is not None and cosine(before, here) < TOPIC_SIMILARITY
+        for place, (before, here) in enumerate(pairwise(normed), start=1)
+        if before is not None
+        and here is not None
+        and cosine_of_norms(before[0], here[0], before[1] * here[1]) < TOPIC_SIMILARITY
     }
 
 

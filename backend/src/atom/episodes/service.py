@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.models import AgentFeedback, FeedbackType
 from atom.episodes import digest, repository, scoring
 from atom.episodes.access import EpisodeAction, Gatekeeper
 from atom.episodes.models import CanvasAction, Episode, EpisodeStatus
-from atom.episodes.scoring import ProposalOutcome, Reaction
 from atom.episodes.segmentation import Message, Run, SegmentDraft, SegmentType, SourceType, draft_segments
 from atom.kit.errors import ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from atom.agents.maturity import AgentStatus
     from atom.episodes.embedding import Embedder, Vector
     from atom.episodes.models import EpisodeSegment
+    from atom.episodes.scoring import ProposalOutcome
     from atom.kit.clock import Clock
     from atom.kit.pagination import PageRequest
 
@@ -64,26 +63,26 @@ def create_episode_from_session(
     if n_items == 0 or (n_items < MIN_ITEMS and not force):
         return None
 
-    feedback = repository.feedback_on(session, [run.id for run in runs])
-    actions = repository.canvas_actions_in(session, chat_id, agent_id=agent_id)
+    feedback = repository.reactions_in(session, chat_id, agent_id=agent_id)
+    canvas = repository.canvas_types_in(session, chat_id, agent_id=agent_id)
     episode = _describe(messages, runs, title=title)
     episode.workspace_id = workspace_id
     episode.agent_id = agent_id
     episode.user_id = user_id
     episode.session_id = chat_id
     episode.maturity_at_time = status
-    episode.feedback_ids = [row.id for row in feedback]
-    episode.aggregate_feedback_score = scoring.feedback_score(_reaction(row) for row in feedback)
-    episode.canvas_ids = [action.id for action in actions]
-    episode.canvas_action_count = len(actions)
+    episode.feedback_ids = list(feedback)
+    episode.aggregate_feedback_score = scoring.feedback_score(feedback.values())
+    episode.canvas_ids = list(canvas)
+    episode.canvas_action_count = len(canvas)
     *vectors, vector = embedder.embed([*(message.content for message in messages), text_of(episode)])
     _embed(episode, vector, model=embedder.name)
 
     repository.add_episode(
         session, episode, _rows(draft_segments(messages, vectors, runs), episode_id=episode.id)
     )
-    repository.link_feedback(session, episode.feedback_ids, episode_id=episode.id)
-    repository.link_canvas_actions(session, actions, episode_id=episode.id)
+    repository.link_feedback(session, feedback, episode_id=episode.id)
+    repository.link_canvas_actions(session, canvas, episode_id=episode.id)
     return episode
 
 
@@ -244,12 +243,6 @@ def _moments(runs: Iterable[Run]) -> Iterable[datetime]:
     for run in runs:
         yield run.started_at
         yield run.ended_at
-
-
-def _reaction(row: AgentFeedback) -> Reaction:
-    by_type = {FeedbackType.THUMBS_UP: True, FeedbackType.THUMBS_DOWN: False}.get(row.feedback_type)
-    thumb = by_type if row.thumbs_up_down is None else row.thumbs_up_down
-    return Reaction(is_thumb_up=thumb, rating=row.rating)
 
 
 def _rows(drafts: Sequence[SegmentDraft], *, episode_id: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from atom.graduation.exam import CaseResult, ExamResult
 from atom.graduation.models import Promotion
 from atom.graduation.readiness import CRITERIA, Readiness, assess
 from atom.graduation.supervision import SupervisionRecord, assess_supervision, combined_score
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -95,7 +95,7 @@ def promote(
 
     Its confidence is raised to the floor of the rung: one more success must not send it back down.
     """
-    get_user(session, workspace_id=workspace_id, user_id=promoted_by)
+    require_user(session, workspace_id=workspace_id, user_id=promoted_by)
     agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     if target is not next_rung(agent.status):
         raise ConflictError(

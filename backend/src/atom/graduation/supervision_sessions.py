@@ -9,7 +9,7 @@ from atom.agents.service import AgentWatcher, get_agent, hold_agent, set_standin
 from atom.graduation import repository
 from atom.graduation.models import SupervisionSession, SupervisionStatus
 from atom.graduation.supervision import standing_after_supervision, supervision_boost
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.text import check_text
@@ -35,7 +35,7 @@ def start_supervision(
 ) -> SupervisionSession:
     """Begin to watch a run of an agent."""
     get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
-    get_user(session, workspace_id=workspace_id, user_id=supervisor_id)
+    require_user(session, workspace_id=workspace_id, user_id=supervisor_id)
     supervision = SupervisionSession(
         id=new_id(),
         agent_id=agent_id,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
+from atom.db.statements import table_of
 from atom.db.violations import violates
 from atom.identity.models import User, UserRole
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 FIND_USER: Final = select(User).where(
     User.id == bindparam("user"), User.workspace_id == bindparam("workspace")
+)
+Users = table_of(User)
+HAS_USER: Final = select(Users.c.id).where(
+    Users.c.id == bindparam("user"), Users.c.workspace_id == bindparam("workspace")
 )
 
 
@@ -63,6 +68,12 @@ def get_user(session: Session, *, workspace_id: str, user_id: str) -> User:
     if user is None:
         raise NotFoundError("user", user_id)
     return user
+
+
+def require_user(session: Session, *, workspace_id: str, user_id: str) -> None:
+    """Raise if the workspace has no such user; cheaper than to get one."""
+    if session.scalar(HAS_USER, {"workspace": workspace_id, "user": user_id}) is None:
+        raise NotFoundError("user", user_id)
 
 
 def list_users(session: Session, *, workspace_id: str, limit: int, after: str | None = None) -> IdPage[User]:

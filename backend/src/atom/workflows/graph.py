@@ -148,7 +148,7 @@ class Workflow:
 
     def _require_inputs(self) -> None:
         for step in self.steps:
-            before = self.ancestors(step.id)
+            before = self.ancestors(step.id) if step.inputs else frozenset()
             for reference in step.inputs.values():
                 if reference.step is not None and reference.step not in before:
                     msg = f"step {step.id!r} reads from {reference.step!r}, for which it does not wait"

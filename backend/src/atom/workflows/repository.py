@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import Select, bindparam, insert, select, tuple_, update
 
 from atom.db.statements import rows_changed, table_of
+from atom.db.types import UtcDateTime
 from atom.kit.errors import NotFoundError, StaleVersionError
 from atom.workflows.models import WorkflowExecution, WorkflowStepExecution
 from atom.workflows.states import StepStatus
@@ -29,6 +31,9 @@ GET_EXECUTION: Final = select(Executions).where(
 )
 GET_STEPS: Final = (
     select(Steps).where(Steps.c.execution_id == bindparam("execution")).order_by(Steps.c.sequence_order)
+)
+GET_STEPS_OF_WORKSPACE: Final = GET_STEPS.join(Executions, Executions.c.id == Steps.c.execution_id).where(
+    Executions.c.workspace_id == bindparam("workspace")
 )
 UPDATE_EXECUTION: Final = (
     update(Executions)
@@ -80,23 +85,42 @@ def list_executions(
     session: Session, workspace_id: str, page: PageRequest, *, workflow_id: str | None
 ) -> list[Row[Any]]:
     """Return executions of the workspace, the newest first: one more than a page holds, if there is one."""
+    sought: dict[str, Any] = {"workspace": workspace_id, "most": page.limit + 1, "workflow": workflow_id}
+    if page.after is not None:
+        sought |= {"after_at": page.after.at, "after_id": page.after.id}
+    statement = _list_executions(workflow_id is not None, page.after is not None)
+    return list(session.execute(statement, sought))
+
+
+@functools.cache
+def _list_executions(of_workflow: bool, is_after: bool) -> Select[Any]:
     query = (
         select(Executions)
-        .where(Executions.c.workspace_id == workspace_id)
+        .where(Executions.c.workspace_id == bindparam("workspace"))
         .order_by(Executions.c.created_at.desc(), Executions.c.id.desc())
-        .limit(page.limit + 1)
+        .limit(bindparam("most"))
     )
-    if workflow_id is not None:
-        query = query.where(Executions.c.workflow_id == workflow_id)
-    if page.after is not None:
+    if of_workflow:
+        query = query.where(Executions.c.workflow_id == bindparam("workflow"))
+    if is_after:
         place = tuple_(Executions.c.created_at, Executions.c.id)
-        query = query.where(place < tuple_(page.after.at, page.after.id))
-    return list(session.execute(query))
+        at = bindparam("after_at", type_=UtcDateTime())
+        query = query.where(place < tuple_(at, bindparam("after_id", type_=Executions.c.id.type)))
+    return query
 
 
 def get_steps(session: Session, execution_id: str) -> list[Row[Any]]:
     """Return the steps of an execution in their order."""
     return list(session.execute(GET_STEPS, {"execution": execution_id}))
+
+
+def get_steps_of_workspace(session: Session, workspace_id: str, execution_id: str) -> list[Row[Any]]:
+    """Return the steps of an execution of the workspace in their order; every execution has one."""
+    parameters = {"execution": execution_id, "workspace": workspace_id}
+    found = list(session.execute(GET_STEPS_OF_WORKSPACE, parameters))
+    if not found:
+        raise NotFoundError("workflow execution", execution_id)
+    return found
 
 
 def update_execution(session: Session, execution: Row[Any], **values: Any) -> None:

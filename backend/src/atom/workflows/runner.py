@@ -10,7 +10,6 @@ from atom.db.session import unit_of_work
 from atom.kit.errors import ConflictError, InvalidError, StaleVersionError
 from atom.workflows import service
 from atom.workflows.scheduling import Assignment, Plan
-from atom.workflows.states import ExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +51,11 @@ class Runner:
         self._write(lambda session: self._begin(session, workspace_id, execution_id))
         running: dict[Future[Mapping[str, Any]], str] = {}
         while True:
-            found = self._write(lambda session: self._advance(session, workspace_id, execution_id))
+            found = self._write(
+                lambda session: self._advance(session, workspace_id, execution_id, is_idle=not running)
+            )
+            if isinstance(found, service.Execution):
+                return found
             for assignment in found.start:
                 running[self.executor.submit(self.handler, assignment)] = assignment.step_id
             if running:
@@ -61,23 +64,28 @@ class Runner:
                     self._report(workspace_id, execution_id, running.pop(future), future)
             elif found.wait_until is not None:
                 self.sleep_until(found.wait_until)
-            else:
-                return self._write(
-                    lambda session: service.get_execution(
-                        session, workspace_id=workspace_id, execution_id=execution_id
-                    )
-                )
 
     def _begin(self, session: Session, workspace_id: str, execution_id: str) -> None:
-        found = service.get_execution(session, workspace_id=workspace_id, execution_id=execution_id)
-        if found.status is ExecutionStatus.PENDING:
+        try:
             service.begin(session, self.clock, workspace_id=workspace_id, execution_id=execution_id)
+        except StaleVersionError:
+            raise
+        except ConflictError:
+            return  # it has begun before
 
-    def _advance(self, session: Session, workspace_id: str, execution_id: str) -> Plan:
-        found = service.get_execution(session, workspace_id=workspace_id, execution_id=execution_id)
-        if found.status is not ExecutionStatus.RUNNING:
-            return Plan()
-        return service.advance(session, self.clock, workspace_id=workspace_id, execution_id=execution_id)
+    def _advance(
+        self, session: Session, workspace_id: str, execution_id: str, *, is_idle: bool
+    ) -> Plan | service.Execution:
+        """Return what to do next or, with nothing to do and nothing under way, the execution as it is."""
+        try:
+            found = service.advance(session, self.clock, workspace_id=workspace_id, execution_id=execution_id)
+        except StaleVersionError:
+            raise
+        except ConflictError:
+            found = Plan()  # it has ended, or somebody paused it
+        if is_idle and not found.start and found.wait_until is None:
+            return service.get_execution(session, workspace_id=workspace_id, execution_id=execution_id)
+        return found
 
     def _patience(self, found: Plan) -> float | None:
         """How many seconds to wait for a running step before another one can be tried again."""

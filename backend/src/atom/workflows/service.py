@@ -119,7 +119,6 @@ def list_executions(
 
 def get_steps(session: Session, *, workspace_id: str, execution_id: str) -> tuple[StepRecord, ...]:
     """Return the steps of an execution, in an order in which they could run one by one."""
-    execution = repository.get_execution(session, workspace_id, execution_id)
     return tuple(
         StepRecord(
             step_id=row.step_id,
@@ -132,7 +131,7 @@ def get_steps(session: Session, *, workspace_id: str, execution_id: str) -> tupl
             output=row.output,
             error=row.error,
         )
-        for row in repository.get_steps(session, execution.id)
+        for row in repository.get_steps_of_workspace(session, workspace_id, execution_id)
     )
 
 
@@ -173,20 +172,21 @@ def cancel(session: Session, clock: Clock, *, workspace_id: str, execution_id: s
 
 def advance(session: Session, clock: Clock, *, workspace_id: str, execution_id: str) -> Plan:
     """Mark the steps that can start now as running, and return them; if there are none, end or pause."""
-    run = _load(session, workspace_id, execution_id)
-    _require_status(run.execution, ExecutionStatus.RUNNING, "advance")
+    execution = repository.get_execution(session, workspace_id, execution_id)
+    _require_status(execution, ExecutionStatus.RUNNING, "advance")
+    workflow, states = parse_workflow(execution.definition), _load_run(session, execution).states
     now = clock.now()
-    found = plan(run.workflow, run.states, inputs=run.execution.inputs, now=now)
+    found = plan(workflow, states, inputs=execution.inputs, now=now)
     if found.start:
-        _write(session, clock, run.execution, ExecutionStatus.RUNNING)
+        _write(session, clock, execution, ExecutionStatus.RUNNING)
         started = [assignment.step_id for assignment in found.start]
         repository.update_steps(
             session, execution_id, started, status=StepStatus.RUNNING, started_at=now, not_before=None
         )
     else:
-        status = outcome(run.workflow, run.states, missing=found.missing)
+        status = outcome(workflow, states, missing=found.missing)
         if status is not ExecutionStatus.RUNNING:
-            _move(session, clock, run.execution, status)
+            _move(session, clock, execution, status)
     return found
 
 
@@ -202,7 +202,7 @@ def complete_step(
     """Record what a running step returned; the last one to report ends the execution."""
     result = dict(output)
     check_json(result, field="output")
-    run = _load(session, workspace_id, execution_id)
+    run = _load_run(session, repository.get_execution(session, workspace_id, execution_id))
     step = run.running_step(step_id)
     done = StepState(status=StepStatus.COMPLETED, retry_count=step.retry_count, output=result)
     return _report(session, clock, run, step, done, error=None)
@@ -213,7 +213,7 @@ def fail_step(
 ) -> Execution:
     """Record that a running step failed: it is tried again after a while, three times at most."""
     message = checked_text(error, field="error", max_length=ERROR_LENGTH)
-    run = _load(session, workspace_id, execution_id)
+    run = _load_run(session, repository.get_execution(session, workspace_id, execution_id))
     step = run.running_step(step_id)
     if may_retry(step.retry_count):
         retry = step.retry_count + 1
@@ -227,10 +227,9 @@ def fail_step(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """An execution with its definition and its steps, all read at once."""
+    """An execution with its steps."""
 
     execution: Row[Any]
-    workflow: Workflow
     steps: Mapping[str, Row[Any]]
 
     @property
@@ -253,10 +252,9 @@ class _Run:
         return step
 
 
-def _load(session: Session, workspace_id: str, execution_id: str) -> _Run:
-    execution = repository.get_execution(session, workspace_id, execution_id)
-    steps = {row.step_id: row for row in repository.get_steps(session, execution_id)}
-    return _Run(execution=execution, workflow=parse_workflow(execution.definition), steps=steps)
+def _load_run(session: Session, execution: Row[Any]) -> _Run:
+    steps = {row.step_id: row for row in repository.get_steps(session, execution.id)}
+    return _Run(execution=execution, steps=steps)
 
 
 def _require_status(execution: Row[Any], status: ExecutionStatus, action: str) -> None:
@@ -291,8 +289,9 @@ def _report(
 def _status_after(run: _Run, states: Mapping[str, StepState], now: datetime) -> ExecutionStatus:
     if run.execution.status is not ExecutionStatus.RUNNING:
         return ExecutionStatus(run.execution.status)  # paused while the step ran: it ends once it is resumed
-    missing = plan(run.workflow, states, inputs=run.execution.inputs, now=now).missing
-    return outcome(run.workflow, states, missing=missing)
+    workflow = parse_workflow(run.execution.definition)
+    missing = plan(workflow, states, inputs=run.execution.inputs, now=now).missing
+    return outcome(workflow, states, missing=missing)
 
 
 def _move(

@@ -257,7 +257,8 @@ def test_every_query_keeps_to_its_workspace(database: Database) -> None:
             newest = chat_repository.newest_messages(session, chat_id, limit=9, before=None, **scope)
             assert len(newest) == 2 * n_found
             assert (
-                len(repository.newest_ids(session, since=since, where=everything, limit=9, **who)) == n_found
+                len(repository.newest_visible(session, since=since, where=everything, limit=9, **who))
+                == n_found
             )
             assert len(list(repository.vectors(session, model=model, where=everything, **who))) == n_found
             assert len(repository.merge_candidates(session, model=model, limit=9, **who)) == n_found
