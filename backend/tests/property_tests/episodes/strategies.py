@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import accumulate
+from itertools import accumulate, product
 
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, case, func, insert, literal, select, update
+from sqlalchemy.orm import Session, sessionmaker
 
+from atom.agents.maturity import AgentStatus
 from atom.chat.models import MessageRole
+from atom.db.session import unit_of_work
 from atom.episodes.embedding import Vector
 from atom.episodes.models import EpisodeStatus
 from atom.episodes.segmentation import Message, Run
 from atom.kit.ids import new_id
-from tests.factories import NOW, Tenant, add_episodes
+from atom.tables import METADATA
+from tests.database import Database
+from tests.factories import EPISODES, NOW, Tenant, add_episodes, extra_agent, tenant
+
+AGENTS = METADATA.tables["agent_registry"]
 
 # Integer vectors of norm 4, so that every similarity is an exact fraction.
 VECTORS: dict[str, Vector | None] = {
@@ -36,7 +44,7 @@ SIMILARITY = {
     frozenset({"gamma", "delta"}): 0.0,
 }
 DIRECTED = ("alpha", "beta", "gamma", "delta")
-GAPS_S = (0, 1, 60, 1799, 1800, 1801, 7200)
+GAPS_S = (0, 1, 60, 600, 899, 1740, 1799, 1800, 1801, 3600, 7200)
 
 
 def similarity(one: str, other: str) -> float | None:
@@ -70,22 +78,19 @@ class Utterance:
         return self.content.split()[0]
 
 
-def gaps() -> st.SearchStrategy[int]:
-    """Seconds of silence, most of them around the half hour."""
-    return st.sampled_from(GAPS_S) | st.integers(0, 4000)
+ENDINGS = ("", " x", "  zy x ", " " + "xyz " * 11, " " + "z" * 44, " " + "y" * 45, " " + "xy " * 40)
+"""What follows a word: nothing, a little, about the 50 characters of a title, more than an excerpt holds."""
 
-
-def utterances() -> st.SearchStrategy[Utterance]:
-    """Something said by anybody about a known word."""
-    contents = st.sampled_from(WORDS) | st.builds(
-        "{} {}".format, st.sampled_from(WORDS), st.text("xyz ", max_size=60)
-    )
-    return st.builds(Utterance, role=st.sampled_from(MessageRole), content=contents, gap_s=gaps())
+UTTERANCES = tuple(
+    Utterance(role=role, content=word + ending, gap_s=gap_s)
+    for gap_s, word, ending, role in product(GAPS_S, WORDS, ENDINGS, MessageRole)
+)
+"""Something said by anybody about a known word; one draw for each."""
 
 
 def conversations(min_size: int = 0, max_size: int = 8) -> st.SearchStrategy[list[Utterance]]:
     """What was said, in order."""
-    return st.lists(utterances(), min_size=min_size, max_size=max_size)
+    return st.lists(st.sampled_from(UTTERANCES), min_size=min_size, max_size=max_size)
 
 
 def messages_of(conversation: Sequence[Utterance]) -> list[Message]:
@@ -97,29 +102,30 @@ def messages_of(conversation: Sequence[Utterance]) -> list[Message]:
     ]
 
 
-def runs(max_size: int = 3) -> st.SearchStrategy[list[Run]]:
-    """Runs of an agent that start and end around the conversation."""
-    offsets = st.sampled_from((-60, 0, 1, 1800, 3600)) | st.integers(-3600, 20_000)
-
-    def build(number: int, start: int, length: int | None, *, is_completed: bool, result: str | None) -> Run:
-        started_at = NOW + timedelta(seconds=start)
-        return Run(
-            id=f"r{number}",
-            started_at=started_at,
-            completed_at=None if length is None else started_at + timedelta(seconds=length),
-            is_completed=is_completed,
-            result_summary=result,
-        )
-
-    one = st.builds(
-        build,
-        number=st.integers(0, 99),
-        start=offsets,
-        length=st.none() | st.integers(0, 4000),
-        is_completed=st.booleans(),
-        result=st.sampled_from((None, "", "done")),
+RUN_IDS = ("r5", "r1", "r9")
+RUNS = tuple(
+    Run(
+        id="",
+        started_at=NOW + timedelta(seconds=start_s),
+        completed_at=None if length_s is None else NOW + timedelta(seconds=start_s + length_s),
+        is_completed=is_completed,
+        result_summary=result,
     )
-    return st.lists(one, max_size=max_size, unique_by=lambda run: run.id)
+    for start_s, length_s, is_completed, result in product(
+        (0, 1, -60, 300, 900, 1800, 3600, -3600, 20_000),
+        (None, 0, 1, 60, 300, 899, 1800, 4000),
+        (False, True, True),
+        (None, "", "done"),
+    )
+)
+"""Runs that start and end around a conversation, many of them when something is said."""
+
+
+def runs(max_size: int = 3) -> st.SearchStrategy[list[Run]]:
+    """Runs of an agent around the conversation, their ids not in the order of their places."""
+    return st.lists(st.sampled_from(RUNS), max_size=max_size).map(
+        lambda found: [replace(run, id=id_) for id_, run in zip(RUN_IDS, found, strict=False)]
+    )
 
 
 def cuts(conversation: Sequence[Utterance]) -> list[int]:
@@ -133,9 +139,11 @@ def cuts(conversation: Sequence[Utterance]) -> list[int]:
     return places
 
 
-AGES_S = tuple(
-    day * 86_400 + extra for day in (0, 1, 7, 30, 89, 90, 91, 179, 180, 181, 200) for extra in (-1, 0, 1)
+AGES_S = (
+    *(day * 86_400 + extra for day in (0, 1, 7, 30, 89, 90, 91, 179, 180, 181, 200) for extra in (-1, 0, 1)),
+    *(13 * place * 86_400 + 1234 * place for place in range(1, 17)),
 )
+"""Seconds of age, most of them around the days at which something happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,40 +162,90 @@ class Memory:
     has_user: bool = False
 
 
-def ages() -> st.SearchStrategy[int]:
-    """Seconds of age, most of them around the days at which something happens."""
-    return st.sampled_from(AGES_S) | st.integers(0, 220 * 86_400)
-
-
-def memories(max_size: int = 8) -> st.SearchStrategy[list[Memory]]:
-    """Episodes of an agent and of others, of all ages and kinds."""
-    one = st.builds(
-        Memory,
-        age_s=ages(),
-        word=st.sampled_from(WORDS),
-        status=st.sampled_from(
-            (EpisodeStatus.COMPLETED, EpisodeStatus.COMPLETED, EpisodeStatus.ACTIVE, EpisodeStatus.ARCHIVED)
-        ),
-        is_own=st.sampled_from((True, True, True, False)),
-        importance=st.sampled_from((0.0, 0.3, 0.5, 1.0)),
-        n_canvas=st.integers(0, 2),
-        feedback=st.sampled_from((None, -1.0, -0.5, 0.0, 0.5, 1.0)),
-        rating=st.sampled_from((None, 1, 3, 4, 5)),
-        n_interventions=st.integers(0, 3),
-        has_user=st.booleans(),
+STATUSES = (EpisodeStatus.COMPLETED, EpisodeStatus.COMPLETED, EpisodeStatus.ACTIVE, EpisodeStatus.ARCHIVED)
+STANDINGS = tuple(product(WORDS, STATUSES, (True, True, True, False)))
+MARKS = tuple(
+    product(
+        (0.0, 0.3, 0.5, 1.0),
+        range(3),
+        (None, -1.0, -0.5, 0.0, 0.5, 1.0),
+        (None, 1, 3, 4, 5),
+        range(4),
+        (False, True),
     )
-    return st.lists(one, max_size=max_size)
+)
 
 
-def store(session: Session, tenant: Tenant, kept: Sequence[Memory], *, other_agent_id: str) -> list[str]:
+def _memory(
+    age_s: int,
+    standing: tuple[str, EpisodeStatus, bool],
+    marks: tuple[float, int, float | None, int | None, int, bool],
+) -> Memory:
+    word, status, is_own = standing
+    importance, n_canvas, feedback, rating, n_interventions, has_user = marks
+    return Memory(
+        age_s=age_s,
+        word=word,
+        status=status,
+        is_own=is_own,
+        importance=importance,
+        n_canvas=n_canvas,
+        feedback=feedback,
+        rating=rating,
+        n_interventions=n_interventions,
+        has_user=has_user,
+    )
+
+
+MEMORIES = st.builds(_memory, st.sampled_from(AGES_S), st.sampled_from(STANDINGS), st.sampled_from(MARKS))
+"""An episode of an agent or of another one, of any age and kind."""
+
+
+def memories(max_size: int = 6) -> st.SearchStrategy[list[Memory]]:
+    """Episodes of an agent and of others, of all ages and kinds."""
+    return st.lists(MEMORIES, max_size=max_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """An agent and its workspace, a colleague in it, and another workspace."""
+
+    tenant: Tenant
+    colleague: str
+    stranger: Tenant
+
+
+def add_people(sessions: sessionmaker[Session]) -> People:
+    """Commit the people whom most examples are about: an agent that may do everything, and others."""
+    with unit_of_work(sessions) as session:
+        own = tenant(session)
+        return People(tenant=own, colleague=extra_agent(session, own.workspace_id), stranger=tenant(session))
+
+
+SET_STATUS = update(AGENTS).where(AGENTS.c.id == bindparam("agent")).values(status=bindparam("status"))
+
+
+def set_status(session: Session, agent_id: str, status: AgentStatus) -> None:
+    """Put an agent on a rung."""
+    session.connection().execute(SET_STATUS, {"agent": agent_id, "status": status})
+
+
+@contextmanager
+def world(database: Database) -> Iterator[tuple[Session, People]]:
+    """Give a session in which there are people, rolled back afterwards."""
+    with database.prepared(add_people) as (sessions, people), sessions() as session:
+        yield session, people
+
+
+def store(session: Session, owner: Tenant, kept: Sequence[Memory], *, other_agent_id: str) -> list[str]:
     """Write memories as episodes, those not the agent's own for another one, and return their ids."""
     ids = [new_id() for _ in kept]
     rows = [
         {
             "id": id_,
-            "workspace_id": tenant.workspace_id,
-            "agent_id": tenant.agent_id if memory.is_own else other_agent_id,
-            "user_id": tenant.user_id if memory.has_user else None,
+            "workspace_id": owner.workspace_id,
+            "agent_id": owner.agent_id if memory.is_own else other_agent_id,
+            "user_id": owner.user_id if memory.has_user else None,
             "title": memory.word,
             "started_at": NOW - timedelta(seconds=memory.age_s),
             "status": memory.status,
@@ -204,3 +262,22 @@ def store(session: Session, tenant: Tenant, kept: Sequence[Memory], *, other_age
     ]
     add_episodes(session, rows)
     return ids
+
+
+COPY_OF = {
+    "id": literal("x").concat(func.substr(EPISODES.c.id, 2)),
+    "workspace_id": bindparam("workspace", type_=EPISODES.c.workspace_id.type),
+    "agent_id": bindparam("agent", type_=EPISODES.c.agent_id.type),
+    "user_id": case((EPISODES.c.user_id.is_not(None), bindparam("user", type_=EPISODES.c.user_id.type))),
+}
+COPY_EPISODES = insert(EPISODES).from_select(
+    [column.name for column in EPISODES.c],
+    select(*(COPY_OF.get(column.name, column) for column in EPISODES.c)),
+)
+
+
+def copy_to(session: Session, other: Tenant, ids: Sequence[str]) -> list[str]:
+    """Give another workspace a copy of every episode there is, and return the ids of the copies."""
+    who = {"workspace": other.workspace_id, "agent": other.agent_id, "user": other.user_id}
+    session.connection().execute(COPY_EPISODES, who)
+    return [f"x{id_[1:]}" for id_ in ids]

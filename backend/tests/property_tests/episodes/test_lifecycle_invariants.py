@@ -18,14 +18,15 @@ from atom.episodes.consolidation import Candidate
 from atom.episodes.models import Episode, EpisodeStatus
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ForbiddenError, InvalidError, NotFoundError
-from tests import factories
 from tests.database import Database
-from tests.factories import NOW
+from tests.factories import EPISODES, NOW
+from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     DIRECTED,
     VECTORS,
     Memory,
     WordEmbedder,
+    copy_to,
     memories,
     similarity,
     store,
@@ -39,11 +40,25 @@ FEEDBACK = st.sampled_from((-1.0, -0.5, 0.0, 0.5, 1.0)) | st.floats(-1, 1)
 OUT_OF_RANGE = st.sampled_from((-1.0000001, 1.0000001, 5.0, float("nan"), float("inf")))
 
 
+FIND_STATE = select(
+    *(
+        EPISODES.c[name]
+        for name in (
+            "id",
+            "status",
+            "archived_at",
+            "decay_score",
+            "importance",
+            "consolidated_into",
+            "access_count",
+        )
+    )
+)
+
+
 def state(session: Session) -> dict[str, tuple[Any, ...]]:
     """What the lifecycle may change of every episode."""
-    columns = (Episode.status, Episode.archived_at, Episode.decay_score, Episode.importance)
-    rows = session.execute(select(Episode.id, *columns, Episode.consolidated_into, Episode.access_count))
-    return {row[0]: tuple(row[1:]) for row in rows}
+    return {row[0]: tuple(row[1:]) for row in session.connection().execute(FIND_STATE)}
 
 
 @pytest.mark.invariant(29)
@@ -70,11 +85,10 @@ def test_decay_follows_age_and_twice_is_once(database: Database, kept: list[Memo
     """Invariant 29: nothing under 90 days, then 1 - days/180, archived over 180; others are untouched."""
     clock = ManualClock(NOW)
     now = clock.advance(timedelta(days=days_later))
-    with database.session() as session:
-        tenant, stranger = factories.tenant(session), factories.tenant(session)
-        colleague = factories.extra_agent(session, tenant.workspace_id)
-        ids = store(session, tenant, kept, other_agent_id=colleague)
-        foreign = store(session, stranger, kept, other_agent_id=stranger.agent_id)
+    with strategies.world(database) as (session, people):
+        tenant = people.tenant
+        ids = store(session, tenant, kept, other_agent_id=people.colleague)
+        foreign = copy_to(session, people.stranger, ids)
         before = state(session)
         outcome = lifecycle.apply_decay(session, clock, workspace_id=tenant.workspace_id)
         after = state(session)
@@ -128,10 +142,10 @@ def test_importance_update_is_written_for_the_owner(
     memory = Memory(
         age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=is_own, importance=importance
     )
-    with database.session() as session:
-        tenant = factories.tenant(session, status=status)
-        other = factories.extra_agent(session, tenant.workspace_id)
-        (id_,) = store(session, tenant, [memory], other_agent_id=other)
+    with strategies.world(database) as (session, people):
+        tenant = people.tenant
+        strategies.set_status(session, tenant.agent_id, status)
+        (id_,) = store(session, tenant, [memory], other_agent_id=people.colleague)
         scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id, "episode_id": id_}
         expected = importance
         for value in feedback:
@@ -148,8 +162,9 @@ def test_importance_update_is_written_for_the_owner(
             else:
                 expected = 0.8 * expected + 0.2 * (value + 1) / 2
                 lifecycle.update_importance(session, GATE, feedback=value, **scope)
-            assert state(session)[id_][3] == pytest.approx(expected)
-            assert 0 <= state(session)[id_][3] <= 1
+            written = state(session)[id_][3]
+            assert written == pytest.approx(expected)
+            assert 0 <= written <= 1
 
 
 @pytest.mark.invariant(31)
@@ -197,9 +212,8 @@ def test_consolidation_keeps_its_shape(
     database: Database, kept: list[Memory], threshold: float, late: list[Memory]
 ) -> None:
     """Invariant 31: own completed episodes, no self link, no chain, alike enough; a second run is idle."""
-    with database.session() as session:
-        tenant, stranger = factories.tenant(session), factories.tenant(session)
-        colleague = factories.extra_agent(session, tenant.workspace_id)
+    with strategies.world(database) as (session, people):
+        tenant, stranger, colleague = people.tenant, people.stranger, people.colleague
         store(session, stranger, kept, other_agent_id=stranger.agent_id)
         stored: dict[str, Memory] = {}
         scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
@@ -239,8 +253,8 @@ def test_archiving_is_final_and_scoped(
 ) -> None:
     """Invariant 29: archive works once, says whether there is such an episode, and touches no other."""
     clock = ManualClock(NOW)
-    with database.session() as session:
-        tenant, stranger = factories.tenant(session), factories.tenant(session)
+    with strategies.world(database) as (session, people):
+        tenant, stranger = people.tenant, people.stranger
         ids = [*store(session, tenant, kept, other_agent_id=tenant.agent_id), "none"]
         id_ = ids[which % len(ids)]
         before = state(session)
@@ -261,8 +275,8 @@ def test_archiving_is_final_and_scoped(
 def test_access_is_counted_once_for_each_listed(database: Database, n: int, listed: list[int]) -> None:
     """Invariant 29: listed episodes of the workspace gain one access, all others none."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
-    with database.session() as session:
-        tenant, stranger = factories.tenant(session), factories.tenant(session)
+    with strategies.world(database) as (session, people):
+        tenant, stranger = people.tenant, people.stranger
         own = store(session, tenant, [memory] * n, other_agent_id=tenant.agent_id)
         foreign = store(session, stranger, [memory], other_agent_id=stranger.agent_id)
         ids = [*own, *foreign, *(f"missing{place}" for place in range(6))]
@@ -285,8 +299,8 @@ def test_assessment_is_in_range_or_refused(
 ) -> None:
     """Invariant 28: a rating from 1 to 5 and a score in [0, 1] are kept, anything else is refused."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True, rating=2)
-    with database.session() as session:
-        tenant, stranger = factories.tenant(session), factories.tenant(session)
+    with strategies.world(database) as (session, people):
+        tenant, stranger = people.tenant, people.stranger
         (id_,) = store(session, tenant, [memory], other_agent_id=tenant.agent_id)
         scope = {"workspace_id": (stranger if is_foreign else tenant).workspace_id, "episode_id": id_}
         is_fit = rating in {None, 1, 3, 5} and (score is None or 0 <= score <= 1)

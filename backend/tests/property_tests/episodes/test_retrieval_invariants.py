@@ -15,18 +15,21 @@ from sqlalchemy.orm import Session
 from atom.agents.maturity import AgentStatus
 from atom.episodes import retrieval
 from atom.episodes.access import MaturityGate
-from atom.episodes.models import Episode, EpisodeAccessLog, EpisodeCanvasType, EpisodeSegment, EpisodeStatus
+from atom.episodes.models import Episode, EpisodeSegment, EpisodeStatus
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, TimeRange, Viewer
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
-from tests import factories
+from atom.tables import METADATA
 from tests.database import Database
-from tests.factories import NOW, Tenant
+from tests.factories import EPISODES, NOW, Tenant
+from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     DIRECTED,
     Memory,
+    People,
     WordEmbedder,
+    copy_to,
     memories,
     similarity,
     store,
@@ -66,18 +69,29 @@ CROWD = [
 """More own episodes than a limit admits, all of today, none in order, those with canvases last."""
 
 
+ADD_CANVAS_TYPES = insert(METADATA.tables["episode_canvas_types"])
+FIND_COUNTS = select(EPISODES.c.id, EPISODES.c.access_count)
+LOGS = METADATA.tables["episode_access_logs"]
+FIND_LOGS = select(*(column for column in LOGS.c if column.name != "id")).order_by(LOGS.c.episode_id)
+
+
 class World:
     """An agent's episodes among those of a colleague and of another workspace, and the model of them."""
 
     def __init__(
-        self, session: Session, kept: list[Memory], *, status: AgentStatus = AgentStatus.AUTONOMOUS
+        self,
+        session: Session,
+        people: People,
+        kept: list[Memory],
+        *,
+        status: AgentStatus = AgentStatus.AUTONOMOUS,
     ) -> None:
         self.session = session
-        self.tenant = factories.tenant(session, status=status)
-        self.colleague = factories.extra_agent(session, self.tenant.workspace_id)
-        self.stranger = factories.tenant(session)
+        self.tenant, self.colleague, self.stranger = people.tenant, people.colleague, people.stranger
+        if status != AgentStatus.AUTONOMOUS:
+            strategies.set_status(session, self.tenant.agent_id, status)
         self.ids = store(session, self.tenant, kept, other_agent_id=self.colleague)
-        store(session, self.stranger, kept, other_agent_id=self.stranger.agent_id)
+        copy_to(session, self.stranger, self.ids)
         self.memories = dict(zip(self.ids, kept, strict=True))
         types = [
             {"episode_id": id_, "canvas_type": type_}
@@ -85,7 +99,7 @@ class World:
             for type_ in ("sheets", "docs")[: memory.n_canvas]
         ]
         if types:
-            session.execute(insert(EpisodeCanvasType), types)
+            session.connection().execute(ADD_CANVAS_TYPES, types)
         self.viewer = self.viewer_of(self.tenant)
 
     @staticmethod
@@ -112,11 +126,7 @@ class World:
         return {id_: scores[id_] for id_ in ranked if scores[id_] > 0}
 
     def logs(self) -> list[dict[str, Any]]:
-        columns = EpisodeAccessLog.__table__.c
-        rows = self.session.execute(
-            select(EpisodeAccessLog.__table__).order_by(columns.episode_id)
-        ).mappings()
-        return [{name: value for name, value in row.items() if name != "id"} for row in rows]
+        return [dict(row) for row in self.session.connection().execute(FIND_LOGS).mappings()]
 
     def log(
         self, episode_id: str | None, access_type: str, n_results: int, status: AgentStatus
@@ -157,8 +167,8 @@ def test_temporal_shows_the_newest_in_the_window(
     database: Database, kept: list[Memory], time_range: TimeRange, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 32: own, unarchived episodes of the window and filter, newest first, up to the limit."""
-    with database.session() as session:
-        world = World(session, kept)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept)
         options = {"viewer": world.viewer, "time_range": time_range, "limit": limit, "where": where}
         found = retrieval.retrieve_temporal(session, CLOCK, GATE, **options)
         assert ids_of(found) == world.recent(DAYS[time_range], where)[:limit]
@@ -168,8 +178,8 @@ def test_temporal_shows_the_newest_in_the_window(
 @given(kept=memories())
 def test_wider_windows_show_no_less(database: Database, kept: list[Memory]) -> None:
     """Invariant 32: a day's episodes are among the week's, these in the month's, these in the quarter's."""
-    with database.session() as session:
-        world = World(session, kept)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept)
         before: list[str] = []
         for time_range in ("1d", "7d", "30d", "90d"):
             found = retrieval.retrieve_temporal(
@@ -186,8 +196,8 @@ def test_temporal_can_be_narrowed_to_a_user(
     database: Database, kept: list[Memory], is_user_asked: bool
 ) -> None:
     """Invariant 32: with a user only that user's episodes are shown."""
-    with database.session() as session:
-        world = World(session, kept)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept)
         user = world.tenant.user_id if is_user_asked else world.stranger.user_id
         where = EpisodeFilter(user_id=user)
         found = retrieval.retrieve_temporal(
@@ -199,7 +209,7 @@ def test_temporal_can_be_narrowed_to_a_user(
 
 @pytest.mark.invariant(33)
 @given(
-    kept=memories(max_size=10),
+    kept=memories(),
     word=st.sampled_from(DIRECTED),
     limit=st.sampled_from((1, 2, 3, 200)),
     where=st.sampled_from(list(FILTERS)),
@@ -209,8 +219,8 @@ def test_semantic_shows_the_most_alike(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 33: own, unarchived episodes of the filter, by similarity above zero, up to the limit."""
-    with database.session() as session:
-        world = World(session, kept)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept)
         found = retrieval.retrieve_semantic(
             session,
             CLOCK,
@@ -228,7 +238,7 @@ def test_semantic_shows_the_most_alike(
 
 @pytest.mark.invariant(33)
 @given(
-    kept=memories(max_size=10),
+    kept=memories(),
     word=st.sampled_from(("hm", *DIRECTED)),
     limit=st.sampled_from((1, 1, 2, 3, 200)),
     where=st.sampled_from(list(FILTERS)),
@@ -240,8 +250,8 @@ def test_contextual_ranks_by_the_weights(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 33: scores follow the weights, best first; what the filter admits fills the limit."""
-    with database.session() as session:
-        world = World(session, kept)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept)
         found = retrieval.retrieve_contextual(
             session, CLOCK, GATE, WORDS, viewer=world.viewer, task=word, limit=limit, where=where
         )
@@ -285,8 +295,8 @@ def test_every_look_leaves_its_logs(
     database: Database, kept: list[Memory], kind: str, status: AgentStatus, which: int
 ) -> None:
     """Invariant 34: a row and a count for each episode shown, one failed row for a denial, no more."""
-    with database.session() as session:
-        world = World(session, kept, status=status)
+    with strategies.world(database) as (session, people):
+        world = World(session, people, kept, status=status)
         may = RANK.get(status, -1) >= (1 if kind in {"semantic", "contextual"} else 0)
         shown: list[str] = []
         if kind == "sequential":
@@ -316,7 +326,7 @@ def test_every_look_leaves_its_logs(
         if not may:
             expected = [world.log(None, kind, 0, status)]
         assert world.logs() == expected
-        counts = dict(session.execute(select(Episode.id, Episode.access_count)).all())
+        counts = dict(session.connection().execute(FIND_COUNTS).all())
         assert {id_ for id_, n in counts.items() if n} == set(shown)
         assert all(counts[id_] == 1 for id_ in shown)
 
@@ -328,8 +338,8 @@ def test_sequential_tells_the_owner_the_whole_story(
 ) -> None:
     """Invariant 34: an agent sees its episode from end to end; to anybody else it does not exist."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.ARCHIVED, is_own=True)
-    with database.session() as session:
-        world = World(session, [memory])
+    with strategies.world(database) as (session, people):
+        world = World(session, people, [memory])
         rows = [
             {
                 "episode_id": world.ids[0],
@@ -370,8 +380,8 @@ def test_sequential_tells_the_owner_the_whole_story(
 )
 def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, foreign: str | None) -> None:
     """Invariant 34: a limit out of range, an agent or a user of elsewhere is refused and not logged."""
-    with database.session() as session:
-        world = World(session, [])
+    with strategies.world(database) as (session, people):
+        world = World(session, people, [])
         if foreign is not None:
             name = f"{foreign}_id"
             world.viewer = replace(world.viewer, **{name: getattr(world.stranger, name)})
@@ -388,8 +398,8 @@ def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, fore
 
 def test_an_unknown_range_is_refused(database: Database) -> None:
     """A range that is not on the list is a mistake of the caller, not a week."""
-    with database.session() as session:
-        world = World(session, [])
+    with strategies.world(database) as (session, people):
+        world = World(session, people, [])
         with pytest.raises(InvalidError) as refused:
             look(world, "temporal", time_range="8d")
         assert refused.value.field == "time_range"
@@ -399,8 +409,8 @@ def test_an_unknown_range_is_refused(database: Database) -> None:
 
 def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
     """What another embedder made of an episode says nothing about its likeness to this one's query."""
-    with database.session() as session:
-        world = World(session, CROWD[:4])
+    with strategies.world(database) as (session, people):
+        world = World(session, people, CROWD[:4])
         assert len(look(world, "semantic", query="beta").hits) == 4
         session.execute(update(Episode).where(Episode.id != world.ids[0]).values(embedding_model="another"))
         assert ids_of(look(world, "semantic", query="beta")) == [world.ids[0]]
@@ -409,8 +419,8 @@ def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
 @pytest.mark.parametrize(("kind", "field"), [("semantic", "query"), ("contextual", "task")])
 def test_a_query_has_fit_text(database: Database, kind: str, field: str) -> None:
     """What is asked for is neither blank nor longer than 10,000 characters."""
-    with database.session() as session:
-        world = World(session, [])
+    with strategies.world(database) as (session, people):
+        world = World(session, people, [])
         assert look(world, kind, **{field: "alpha " + "x" * 9_994}).hits == ()
         for text in (" ", "x" * 10_001):
             with pytest.raises(InvalidError) as refused:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations, product
+from math import factorial
+from typing import Final, TypeAlias
 
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session, sessionmaker
 
+from atom.db.session import unit_of_work
 from atom.workflows.graph import Condition, Connection, Reference, Step, Workflow
+from tests import factories
 
 IS_OK: Final = Condition(key="ok", equals=True)
 TOKEN: Final = Reference(key="token")
+MAX_STEPS: Final = 8
+MAX_SOURCES: Final = 2
+
+Wait: TypeAlias = tuple[int, bool, bool]
+"""The number of a step waited for, whether on a condition, and whether what it returns is read."""
+
+SIZES: Final = {max_steps: st.integers(1, max_steps) for max_steps in range(1, MAX_STEPS + 1)}
+ORDERS: Final = {n_steps: st.integers(0, factorial(n_steps) - 1) for n_steps in range(1, MAX_STEPS + 1)}
 
 
 @st.composite
@@ -18,20 +33,57 @@ def workflows(
 ) -> Workflow:
     """Some steps; each may wait for any of those before it, under a condition, and read what they return."""
     steps, connections = [], []
-    for number in range(draw(st.integers(1, max_steps))):
+    n_steps = draw(SIZES[max_steps])
+    for number in range(n_steps):
         name = f"step-{number}"
-        sources = draw(st.sets(st.integers(0, number - 1), max_size=2)) if number else set()
-        inputs = {}
-        if has_inputs and draw(st.booleans()):
-            inputs["token"] = TOKEN
-        for source in sorted(sources):
-            condition = IS_OK if has_conditions and draw(st.booleans()) else None
+        needs_token, waits = draw(_kinds(number, has_conditions, has_inputs))
+        inputs = {"token": TOKEN} if needs_token else {}
+        for source, is_conditional, is_read in waits:
+            condition = IS_OK if is_conditional else None
             connections.append(Connection(source=f"step-{source}", target=name, condition=condition))
-            if has_inputs and draw(st.booleans()):
+            if is_read:
                 inputs[f"from-{source}"] = Reference(key="value", step=f"step-{source}")
         steps.append(Step(id=name, action="work", inputs=inputs))
-    return Workflow(steps=tuple(draw(st.permutations(steps))), connections=tuple(connections))
+    return Workflow(steps=_reordered(steps, draw(ORDERS[n_steps])), connections=tuple(connections))
 
 
-outputs = st.fixed_dictionaries({"ok": st.booleans()}, optional={"value": st.integers(0, 9) | st.none()})
+@cache
+def _kinds(
+    number: int, has_conditions: bool, has_inputs: bool
+) -> st.SearchStrategy[tuple[bool, tuple[Wait, ...]]]:
+    """In one draw, whether the step of this number needs a token, and what it waits for."""
+    maybe_conditional = (False, True)[: 1 + has_conditions]
+    maybe_input = (False, True)[: 1 + has_inputs]
+    waits = [
+        tuple((source, *ways) for source, ways in zip(sources, chosen, strict=True))
+        for n_sources in range(min(number, MAX_SOURCES) + 1)
+        for sources in combinations(range(number), n_sources)
+        for chosen in product(product(maybe_conditional, maybe_input), repeat=n_sources)
+    ]
+    return st.sampled_from(tuple(product(maybe_input, waits)))
+
+
+def _reordered(steps: Sequence[Step], code: int) -> tuple[Step, ...]:
+    """The steps in the order of this number, which is one of as many numbers as there are orders."""
+    left, order = [*steps], []
+    while left:
+        code, place = divmod(code, len(left))
+        order.append(left.pop(place))
+    return tuple(order)
+
+
+outputs = st.sampled_from(
+    [
+        {"ok": ok, **value}
+        for value in ({}, {"value": None}, {"value": 0}, {"value": 7})
+        for ok in (False, True)
+    ]
+)
 """What a step may return; a step that reads `value` has to ask for it when it is missing."""
+
+
+def add_workspace(sessions: sessionmaker[Session]) -> str:
+    """Commit a workspace, and return its id."""
+    with unit_of_work(sessions) as session:
+        (own,) = factories.workspace_ids(session, 1)
+        return own

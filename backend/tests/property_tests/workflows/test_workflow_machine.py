@@ -16,11 +16,11 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError
 from atom.workflows import service
 from atom.workflows.graph import Workflow
-from tests import factories
 from tests.database import Database
 from tests.factories import NOW
 from tests.property_tests.conftest import scaled
 from tests.property_tests.workflows import strategies
+from tests.property_tests.workflows.strategies import add_workspace
 
 FINAL = {"completed", "failed", "partial", "cancelled"}
 
@@ -45,7 +45,8 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.open = ExitStack()
-        self.session = self.open.enter_context(self.database.session())
+        sessions, self.own = self.open.enter_context(self.database.prepared(add_workspace))
+        self.session = self.open.enter_context(sessions())
         self.clock = ManualClock(NOW)
 
     @initialize(
@@ -53,12 +54,16 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
         inputs=st.sampled_from(({}, {}, {"token": 1})),
     )
     def create(self, workflow: Workflow, inputs: dict[str, Any]) -> None:
-        (own,) = factories.workspace_ids(self.session, 1)
         self.workflow = workflow
         created = service.create_execution(
-            self.session, self.clock, workspace_id=own, workflow_id="wf", workflow=workflow, inputs=inputs
+            self.session,
+            self.clock,
+            workspace_id=self.own,
+            workflow_id="wf",
+            workflow=workflow,
+            inputs=inputs,
         )
-        self.scope = {"workspace_id": own, "execution_id": created.id}
+        self.scope = {"workspace_id": self.own, "execution_id": created.id}
         self.status = "pending"
         self.version = 1
         self.inputs = dict(inputs)
