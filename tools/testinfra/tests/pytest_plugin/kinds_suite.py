@@ -112,6 +112,13 @@ SUITE = """
         helper()
         helper()
 
+    def test_unhealthy_helper():
+        @given(st.integers().filter(lambda x: False))
+        def helper(x):
+            pass
+
+        helper()
+
     def test_find():
         assert find(st.integers(), lambda x: x > 10) == 11
 
@@ -278,6 +285,7 @@ TITLES = {
     "runTest": "`RuleBasedStateMachine`",
     "test_nested": "nested `@given`",
     "test_helper": "helper `@given` in a plain test",
+    "test_unhealthy_helper": "helper `@given` that fails a health check",
     "test_find": "`find()` in a plain test",
     "test_machine_as_test": "`run_state_machine_as_test`",
     "test_data": "`data()`",

@@ -163,6 +163,12 @@ def test_properties_inside_plain_tests_are_attributed(records: Records, name: st
     assert any("not to be steered" in problem for problem in record.problems)
 
 
+def test_a_property_inside_a_plain_test_that_fails_a_health_check_is_attributed(records: Records) -> None:
+    """Hypothesis reports no statistics of such a run, and the test is no plain one all the same."""
+    record, cost = records["test_unhealthy_helper"], cost_of(records, "test_unhealthy_helper")
+    assert (record.kind, record.outcome, cost.n_engine_runs) == (Kind.HELPER, Outcome.FAILED, 0)
+
+
 def test_a_property_in_another_thread_is_not_seen(records: Records) -> None:
     """The limit that the document names: its time is in the call's, and nothing else is known of it."""
     record = records["test_in_a_thread"]

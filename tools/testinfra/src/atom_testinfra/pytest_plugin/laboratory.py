@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import Phase, core
+from hypothesis.errors import HypothesisException
 
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
@@ -90,6 +91,8 @@ class Laboratory:
         """Stop the clocks before anyone makes a report of the step."""
         if call.when != "call":
             self.steps[call.when] = _since(self._began)
+        elif call.excinfo is not None and self._probe is not None:
+            self._probe.fail(call.excinfo.value)
 
     def pytest_unconfigure(self) -> None:
         """Leave the process as it was found."""
@@ -128,6 +131,8 @@ class PropertyProbe:
         self._course: Course | None = None
         self._calibration_s: float | None = None
         self._helper_seed: int | None = None
+        self._is_refused = False
+        """Hypothesis itself failed the test: of a run that fails a health check it reports no statistics."""
         self._observer: Observer | None = None
 
     @property
@@ -192,10 +197,14 @@ class PropertyProbe:
         if self._subject is not None or self._runs:
             self._calibration_s = self._laboratory.calibrator.stamp()
 
+    def fail(self, exc: BaseException) -> None:
+        """Take what the call raised."""
+        self._is_refused = isinstance(exc, HypothesisException)
+
     def finding(self, outcome: str) -> tuple[str, Record] | None:
         """Return the kind and what there is to record, or `None` for a test without Hypothesis."""
         subject = self._subject
-        if subject is None and not self._runs:
+        if subject is None and not self._runs and not self._is_refused:
             return None
         kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
