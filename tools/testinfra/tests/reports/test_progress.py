@@ -69,6 +69,26 @@ class TestWithoutATerminal:
             "measuring p 2/2: 3 of 4 tests, about 2 s left",
         ]
 
+    def test_a_long_test_is_named_every_few_seconds(self) -> None:
+        """While nothing ends, the line says what it waits for, so that a log shows that something runs."""
+        now = [0.0]
+        stream = io.StringIO()
+        progress = LineProgress(Forecast(["p"], {}), lambda _: 1, stream, clock=lambda: now[0])
+        progress.begin(0, "p")
+        progress.collected(NODEIDS)
+        for _ in range(8):
+            now[0] += LINE_EVERY_S / 4
+            progress.tick()
+        progress.measured(make_record(NODEIDS[0]))
+        now[0] += LINE_EVERY_S
+        progress.tick()
+        assert stream.getvalue().splitlines()[1:] == [
+            "measuring p 1/1: 0 of 4 tests",
+            f"measuring p 1/1: 0 of 4 tests, waiting for {NODEIDS[0]}",
+            f"measuring p 1/1: 0 of 4 tests, waiting for {NODEIDS[0]}",
+            "measuring p 1/1: 1 of 4 tests, about 6 s left",
+        ]
+
     def test_it_is_chosen_where_stderr_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
         """As in CI."""
         assert isinstance(choose_progress(Forecast([], {}), lambda _: 1), LineProgress)

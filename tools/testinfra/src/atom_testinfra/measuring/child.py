@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "atom_testinfra"
 GRACE_S = 10.0
-"""How long a run may take to write its end after it was asked to stop."""
+"""How long a run may take to take its fixtures down and write its end, once it was asked to stop."""
 
 
 class Child:

@@ -66,7 +66,7 @@ class Forecast:
 
     @property
     def current(self) -> str | None:
-        """The test that runs, in a serial run."""
+        """The test that runs, in a serial run; with workers the first that has not ended."""
         return next(iter(self._left), None)
 
     def seconds_left(self) -> float | None:
@@ -112,7 +112,7 @@ class _Observing:
 
 
 class LineProgress(_Observing):
-    """A line at each run's begin and every few seconds, for logs."""
+    """A line at each run's begin and every few seconds, for logs; it names the test that keeps it waiting."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class LineProgress(_Observing):
         self._last_line = ""
 
     def show(self, *, is_news: bool) -> None:
-        """Print a line, unless one has just been printed."""
+        """Print a line, unless one has just been printed; where nothing has ended since, say what runs."""
         now = self._clock()
         if not is_news and now - self._last_at < LINE_EVERY_S:
             return
@@ -137,10 +137,12 @@ class LineProgress(_Observing):
         left = forecast.seconds_left()
         if left is not None:
             line += f", about {describe_seconds(left)} left"
-        if line == self._last_line:
+        is_same = line == self._last_line
+        if is_same and (is_news or forecast.current is None):
             return
         self._last_at, self._last_line = now, line
-        print(line, file=self._stream, flush=True)
+        waiting = f", waiting for {visible(forecast.current or '')}" if is_same else ""
+        print(f"{line}{waiting}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Nothing stays open."""
