@@ -6,19 +6,32 @@ A dialect rather than a listener to `begin`: an engine with listeners looks for 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sqlite3
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+    from sqlalchemy import URL
+    from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection, Dialect
     from sqlalchemy.pool import PoolProxiedConnection
 
 DRIVER = "sqlite+atom"
 READ_ONLY = "postgresql_readonly"
 """The execution option of a read-only transaction, which PostgreSQL's dialect knows by this name."""
+
+
+class EmbeddedConnection(sqlite3.Connection):
+    """A connection that knows whether it refuses to write: asking SQLite would cost every transaction."""
+
+    is_read_only = False
+
+    def set_read_only(self, value: bool) -> None:
+        """Let the connection write or not."""
+        self.execute(f"PRAGMA query_only = {int(value)}")
+        self.is_read_only = value
 
 
 class ReadOnly(ConnectionCharacteristic):
@@ -32,11 +45,11 @@ class ReadOnly(ConnectionCharacteristic):
 
     def set_characteristic(self, dialect: Dialect, dbapi_conn: DBAPIConnection, value: Any) -> None:  # noqa: ARG002
         """Let the connection write or not."""
-        dbapi_conn.cursor().execute(f"PRAGMA query_only = {int(value)}")
+        cast("EmbeddedConnection", dbapi_conn).set_read_only(value)
 
     def get_characteristic(self, dialect: Dialect, dbapi_conn: DBAPIConnection) -> bool:  # noqa: ARG002
         """Return whether the connection refuses to write."""
-        return is_read_only(dbapi_conn)
+        return cast("EmbeddedConnection", dbapi_conn).is_read_only
 
 
 class EmbeddedDialect(SQLiteDialect_pysqlite):
@@ -47,6 +60,11 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
         {READ_ONLY: ReadOnly()}
     )
 
+    def create_connect_args(self, url: URL) -> ConnectArgsType:
+        """Return what SQLAlchemy's own dialect does, and that connections know whether they may write."""
+        args, options = super().create_connect_args(url)
+        return args, {**options, "factory": EmbeddedConnection}
+
     def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
         """
         Begin a transaction.
@@ -54,13 +72,8 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
         One that reads first and writes later can find the lock taken when there is nothing left to wait for;
         taking it at the start makes the second writer wait instead of fail.
         """
-        begin = "BEGIN" if is_read_only(dbapi_connection) else "BEGIN IMMEDIATE"
-        dbapi_connection.cursor().execute(begin)
-
-
-def is_read_only(dbapi_connection: Any) -> bool:
-    """Return whether the connection refuses to write."""
-    return bool(dbapi_connection.cursor().execute("PRAGMA query_only").fetchone()[0])
+        connection = cast("EmbeddedConnection", dbapi_connection.dbapi_connection)
+        connection.execute("BEGIN" if connection.is_read_only else "BEGIN IMMEDIATE")
 
 
 registry.register("sqlite.atom", __name__, EmbeddedDialect.__name__)

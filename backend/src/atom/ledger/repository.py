@@ -8,6 +8,7 @@ loops over rows, not Python.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import BigInteger, Table, and_, bindparam, case, exists, func, insert, select, tuple_, update
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import BindParameter, ColumnElement, Row, Select
     from sqlalchemy.orm import Session
 
     from atom.kit.pagination import PageRequest
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 ACCOUNTS = cast("Table", Account.__table__)
 TRANSACTIONS = cast("Table", Transaction.__table__)
 ENTRIES = cast("Table", JournalEntry.__table__)
+PERIODS = cast("Table", ClosedPeriod.__table__)
+WORKSPACES = cast("Table", Workspace.__table__)
 
 IS_DEBIT = ENTRIES.c.side == Side.DEBIT
 GROWS_ON_DEBIT = ACCOUNTS.c.type.in_([AccountType.ASSET, AccountType.EXPENSE])
@@ -47,14 +50,12 @@ def _sum(amount: ColumnElement[int]) -> ColumnElement[int]:
 # Statements are built once: building one costs as much as running it. Rows are read anew even if the session
 # holds them: balances and statuses change by UPDATE, behind the back of the ORM.
 FRESH = {"populate_existing": True}
+ADD_ACCOUNT = insert(ACCOUNTS)
 ADD_TRANSACTION = insert(TRANSACTIONS)
 ADD_ENTRIES = insert(ENTRIES)
-LOCK_WORKSPACE = select(Workspace.id).where(Workspace.id == bindparam("workspace")).with_for_update()
+LOCK_WORKSPACE = select(WORKSPACES.c.id).where(WORKSPACES.c.id == bindparam("workspace")).with_for_update()
 LIST_ACCOUNTS = (
-    select(Account)
-    .where(Account.workspace_id == bindparam("workspace"))
-    .order_by(Account.code)
-    .execution_options(**FRESH)
+    select(ACCOUNTS).where(ACCOUNTS.c.workspace_id == bindparam("workspace")).order_by(ACCOUNTS.c.code)
 )
 GET_ACCOUNT = (
     select(Account)
@@ -66,34 +67,42 @@ GET_TRANSACTION = (
     .where(Transaction.workspace_id == bindparam("workspace"), Transaction.id == bindparam("transaction"))
     .execution_options(**FRESH)
 )
+UPDATE_ACCOUNT = (
+    update(ACCOUNTS)
+    .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.workspace_id == bindparam("workspace"))
+    .where(ACCOUNTS.c.version == bindparam("expected_version"))
+    .values(version=ACCOUNTS.c.version + 1)
+)
 GET_BY_EXTERNAL_ID = (
-    select(Transaction)
-    .where(Transaction.workspace_id == bindparam("workspace"))
-    .where(Transaction.external_id == bindparam("external"))
-    .execution_options(**FRESH)
+    select(TRANSACTIONS)
+    .where(TRANSACTIONS.c.workspace_id == bindparam("workspace"))
+    .where(TRANSACTIONS.c.external_id == bindparam("external"))
 )
 LIST_ENTRIES = (
     select(JournalEntry)
     .where(JournalEntry.transaction_id == bindparam("transaction"))
     .order_by(JournalEntry.position)
 )
-LOCK_ACCOUNTS = (
-    select(
-        ACCOUNTS.c.id,
-        ACCOUNTS.c.type,
-        ACCOUNTS.c.currency,
-        ACCOUNTS.c.is_active,
-        exists()
-        .where(
-            ClosedPeriod.workspace_id == bindparam("workspace"),
-            bindparam("day").between(ClosedPeriod.starts_on, ClosedPeriod.ends_on),
-        )
-        .label("is_closed"),
+LIST_POSTINGS = (
+    select(ENTRIES.c.account_id, ENTRIES.c.side, ENTRIES.c.amount_minor)
+    .where(ENTRIES.c.transaction_id == bindparam("transaction"))
+    .order_by(ENTRIES.c.position)
+)
+FIND_OVERLAPPING_PERIOD = (
+    select(PERIODS)
+    .where(
+        PERIODS.c.workspace_id == bindparam("workspace"),
+        PERIODS.c.starts_on <= bindparam("ends_on"),
+        PERIODS.c.ends_on >= bindparam("starts_on"),
     )
-    .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
-    .where(ACCOUNTS.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(ACCOUNTS.c.id)  # every posting takes its locks in the same order: no deadlock
-    .with_for_update(of=ACCOUNTS, key_share=True)
+    .limit(1)
+)
+LIST_PENDING = (
+    select(TRANSACTIONS.c.id)
+    .where(TRANSACTIONS.c.workspace_id == bindparam("workspace"))
+    .where(TRANSACTIONS.c.status == TransactionStatus.PENDING)
+    .where(TRANSACTIONS.c.transaction_date.between(bindparam("starts_on"), bindparam("ends_on")))
+    .order_by(TRANSACTIONS.c.transaction_date, TRANSACTIONS.c.id)
 )
 FINISH = (
     update(TRANSACTIONS)
@@ -150,10 +159,10 @@ class LockedAccount:
     is_closed: bool
 
 
-def add_account(session: Session, account: Account) -> None:
+def insert_account(session: Session, values: Mapping[str, Any]) -> None:
     """Write an account."""
-    session.add(account)
     session.flush()
+    session.connection().execute(ADD_ACCOUNT, dict(values))
 
 
 def get_account(session: Session, workspace_id: str, account_id: str) -> Account | None:
@@ -161,22 +170,40 @@ def get_account(session: Session, workspace_id: str, account_id: str) -> Account
     return session.scalar(GET_ACCOUNT, {"workspace": workspace_id, "account": account_id})
 
 
-def list_accounts(session: Session, workspace_id: str) -> Sequence[Account]:
+def list_accounts(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
     """Return the workspace's accounts by code, with their balances."""
-    return session.scalars(LIST_ACCOUNTS, {"workspace": workspace_id}).all()
+    session.flush()
+    return session.connection().execute(LIST_ACCOUNTS, {"workspace": workspace_id}).all()
 
 
 def update_account(
     session: Session, workspace_id: str, account_id: str, expected_version: int, values: Mapping[str, Any]
 ) -> bool:
     """Change the account and count its version up, unless it is at another version already."""
-    statement = (
-        update(ACCOUNTS)
-        .where(ACCOUNTS.c.id == account_id, ACCOUNTS.c.workspace_id == workspace_id)
-        .where(ACCOUNTS.c.version == expected_version)
-        .values(version=ACCOUNTS.c.version + 1, **values)
+    which = {"account": account_id, "workspace": workspace_id, "expected_version": expected_version}
+    return _n_changed(session, UPDATE_ACCOUNT, {**which, **values}) == 1
+
+
+@cache
+def lock_accounts_statement(n_accounts: int) -> Select[Any]:
+    """Return the statement for so many accounts: one for any number would be written anew at each call."""
+    ids: list[BindParameter[str]] = [bindparam(f"id_{number}") for number in range(n_accounts)]
+    is_closed = exists().where(
+        PERIODS.c.workspace_id == bindparam("workspace"),
+        bindparam("day").between(PERIODS.c.starts_on, PERIODS.c.ends_on),
     )
-    return _n_changed(session, statement) == 1
+    return (
+        select(
+            ACCOUNTS.c.id,
+            ACCOUNTS.c.type,
+            ACCOUNTS.c.currency,
+            ACCOUNTS.c.is_active,
+            is_closed.label("is_closed"),
+        )
+        .where(ACCOUNTS.c.workspace_id == bindparam("workspace"), ACCOUNTS.c.id.in_(ids))
+        .order_by(ACCOUNTS.c.id)  # every posting takes its locks in the same order: no deadlock
+        .with_for_update(of=ACCOUNTS, key_share=True)
+    )
 
 
 def lock_accounts(
@@ -184,25 +211,28 @@ def lock_accounts(
 ) -> dict[str, LockedAccount]:
     """Lock the accounts until the transaction ends; return what a posting of that day has to know of them."""
     session.flush()
+    ids = {f"id_{number}": id_ for number, id_ in enumerate(sorted(set(account_ids)))}
     found = session.connection().execute(
-        LOCK_ACCOUNTS, {"workspace": workspace_id, "ids": sorted(set(account_ids)), "day": day}
+        lock_accounts_statement(len(ids)), {"workspace": workspace_id, "day": day, **ids}
     )
     return {row.id: LockedAccount(*row) for row in found}
 
 
 def lock_workspace(session: Session, workspace_id: str) -> bool:
     """Wait for the postings under way in the workspace, hold back new ones; False if there is no such one."""
-    return session.scalar(LOCK_WORKSPACE, {"workspace": workspace_id}) is not None
+    session.flush()
+    return session.connection().scalar(LOCK_WORKSPACE, {"workspace": workspace_id}) is not None
 
 
-def insert_transaction(session: Session, values: Mapping[str, Any]) -> None:
-    """Write a header."""
-    session.connection().execute(ADD_TRANSACTION, dict(values))
-
-
-def insert_entries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write entries, all at once."""
-    session.connection().execute(ADD_ENTRIES, [dict(row) for row in rows])
+def add_transaction(
+    session: Session, header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], *, is_applied: bool
+) -> None:
+    """Write a transaction, its entries first, and if it is applied add them to the balances."""
+    connection = session.connection()
+    connection.execute(ADD_ENTRIES, list(entries))
+    connection.execute(ADD_TRANSACTION, header)
+    if is_applied:
+        connection.execute(APPLY_ENTRIES, {"transaction": header["id"]})
 
 
 def finish(
@@ -223,11 +253,12 @@ def get_transaction(session: Session, workspace_id: str, transaction_id: str) ->
     return session.scalar(GET_TRANSACTION, {"workspace": workspace_id, "transaction": transaction_id})
 
 
-def get_transaction_by_external_id(
-    session: Session, workspace_id: str, external_id: str
-) -> Transaction | None:
+def get_transaction_by_external_id(session: Session, workspace_id: str, external_id: str) -> Row[Any] | None:
     """Return the transaction that was given this external id."""
-    return session.scalar(GET_BY_EXTERNAL_ID, {"workspace": workspace_id, "external": external_id})
+    found = session.connection().execute(
+        GET_BY_EXTERNAL_ID, {"workspace": workspace_id, "external": external_id}
+    )
+    return found.one_or_none()
 
 
 def list_transactions(
@@ -256,27 +287,23 @@ def list_entries(session: Session, transaction_id: str) -> Sequence[JournalEntry
     return session.scalars(LIST_ENTRIES, {"transaction": transaction_id}).all()
 
 
+def list_postings(session: Session, transaction_id: str) -> Sequence[Row[str, Side, int]]:
+    """Return account, side and amount of a transaction's entries in the order they were posted."""
+    return session.connection().execute(LIST_POSTINGS, {"transaction": transaction_id}).all()
+
+
 def find_overlapping_period(
     session: Session, workspace_id: str, starts_on: date, ends_on: date
-) -> ClosedPeriod | None:
+) -> Row[Any] | None:
     """Return a closed period that shares a day with the range."""
-    query = select(ClosedPeriod).where(
-        ClosedPeriod.workspace_id == workspace_id,
-        ClosedPeriod.starts_on <= ends_on,
-        ClosedPeriod.ends_on >= starts_on,
-    )
-    return session.scalars(query.limit(1)).first()
+    values = {"workspace": workspace_id, "starts_on": starts_on, "ends_on": ends_on}
+    return session.connection().execute(FIND_OVERLAPPING_PERIOD, values).one_or_none()
 
 
 def list_pending(session: Session, workspace_id: str, starts_on: date, ends_on: date) -> Sequence[str]:
     """Return the ids of the transactions of the range that are still pending."""
-    query = (
-        select(Transaction.id)
-        .where(Transaction.workspace_id == workspace_id, Transaction.status == TransactionStatus.PENDING)
-        .where(Transaction.transaction_date.between(starts_on, ends_on))
-        .order_by(Transaction.transaction_date, Transaction.id)
-    )
-    return session.scalars(query).all()
+    values = {"workspace": workspace_id, "starts_on": starts_on, "ends_on": ends_on}
+    return session.connection().scalars(LIST_PENDING, values).all()
 
 
 def add_closed_period(session: Session, period: ClosedPeriod) -> None:
@@ -291,5 +318,5 @@ def sum_entries(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
     return session.connection().execute(SUM_ENTRIES, {"workspace": workspace_id}).all()
 
 
-def _n_changed(session: Session, statement: Any, values: Mapping[str, Any] | None = None) -> int:
-    return session.connection().execute(statement, dict(values or {})).rowcount
+def _n_changed(session: Session, statement: Any, values: Mapping[str, Any]) -> int:
+    return session.connection().execute(statement, dict(values)).rowcount

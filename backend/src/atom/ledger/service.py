@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from typing import Unpack
 
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from atom.db.violations import Rule
@@ -109,22 +110,23 @@ def open_account(
         )
     if len(currency) != CURRENCY_LENGTH or not (currency.isascii() and currency.isupper()):
         raise InvalidError(f"{currency!r} is not a currency code such as 'USD'", field="currency")
-    account = Account(
-        workspace_id=workspace_id,
-        code=checked_text(code, field="code", max_length=MAX_CODE),
-        name=checked_text(name, field="name"),
-        type=type_,
-        currency=currency,
-        floor_minor=floor_minor,
-    )
+    values = {
+        "id": new_id(),
+        "workspace_id": workspace_id,
+        "code": checked_text(code, field="code", max_length=MAX_CODE),
+        "name": checked_text(name, field="name"),
+        "type": type_,
+        "currency": currency,
+        "floor_minor": floor_minor,
+    }
     try:
-        with session.begin_nested():
-            repository.add_account(session, account)
+        with session.connection().begin_nested():
+            repository.insert_account(session, values)
     except IntegrityError as exc:
         if violates(exc, Account.UNIQUE_CODE):
-            raise DuplicateCodeError(f"the workspace has an account {account.code!r}") from exc
+            raise DuplicateCodeError(f"the workspace has an account {values['code']!r}") from exc
         raise NotFoundError("workspace", workspace_id) from exc
-    return account
+    return get_account(session, workspace_id=workspace_id, account_id=str(values["id"]))
 
 
 def get_account(session: Session, *, workspace_id: str, account_id: str) -> Account:
@@ -258,7 +260,7 @@ def list_entries(session: Session, *, workspace_id: str, transaction_id: str) ->
     return repository.list_entries(session, transaction_id)
 
 
-def list_balances(session: Session, *, workspace_id: str) -> Sequence[Account]:
+def list_balances(session: Session, *, workspace_id: str) -> Sequence[Row[Any]]:
     """Return the workspace's accounts by code, each with its balance."""
     return repository.list_accounts(session, workspace_id)
 
@@ -348,43 +350,36 @@ def _write(
     day = new.on or now.date()
     _lock_accounts(session, new, day)
     transaction_id = new_id()
+    header = {
+        "id": transaction_id,
+        "workspace_id": new.workspace_id,
+        "currency": new.currency,
+        "external_id": new.external_id,
+        "source": new.source,
+        "description": new.description,
+        "status": to,
+        "transaction_date": day,
+        "amount_minor": new.amount_minor,
+        "project_id": new.project_id,
+        "reverses_id": reverses_id,
+        "created_at": now,
+        "posted_at": now if to is TransactionStatus.POSTED else None,
+    }
+    entries = [
+        {
+            "id": new_id(),
+            "transaction_id": transaction_id,
+            "account_id": posting.account_id,
+            "workspace_id": new.workspace_id,
+            "currency": new.currency,
+            "position": position,
+            "side": posting.side,
+            "amount_minor": posting.amount_minor,
+        }
+        for position, posting in enumerate(new.postings)
+    ]
     with _writing(session):
-        repository.insert_entries(
-            session,
-            [
-                {
-                    "id": new_id(),
-                    "transaction_id": transaction_id,
-                    "account_id": posting.account_id,
-                    "workspace_id": new.workspace_id,
-                    "currency": new.currency,
-                    "position": position,
-                    "side": posting.side,
-                    "amount_minor": posting.amount_minor,
-                }
-                for position, posting in enumerate(new.postings)
-            ],
-        )
-        repository.insert_transaction(
-            session,
-            {
-                "id": transaction_id,
-                "workspace_id": new.workspace_id,
-                "currency": new.currency,
-                "external_id": new.external_id,
-                "source": new.source,
-                "description": new.description,
-                "status": to,
-                "transaction_date": day,
-                "amount_minor": new.amount_minor,
-                "project_id": new.project_id,
-                "reverses_id": reverses_id,
-                "created_at": now,
-                "posted_at": now if to is TransactionStatus.POSTED else None,
-            },
-        )
-        if to is TransactionStatus.POSTED:
-            repository.apply_entries(session, transaction_id)
+        repository.add_transaction(session, header, entries, is_applied=to is TransactionStatus.POSTED)
     return Receipt(transaction_id=transaction_id, status=to, is_new=True)
 
 
@@ -437,5 +432,5 @@ def _require_usable(account: LockedAccount, day: date) -> None:
 def _postings_of(session: Session, transaction_id: str) -> tuple[Posting, ...]:
     return tuple(
         Posting(account_id=entry.account_id, side=entry.side, amount_minor=entry.amount_minor)
-        for entry in repository.list_entries(session, transaction_id)
+        for entry in repository.list_postings(session, transaction_id)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import permutations, product
 
 from hypothesis import strategies as st
 
@@ -13,7 +13,8 @@ from atom.ledger.postings import AccountType, Posting, Side
 FUNDS_MINOR = 100
 """What an account holds at the start: an amount goes beyond it every third time."""
 
-amounts = st.integers(1, 150)
+AMOUNTS = (*range(1, 151), *(FUNDS_MINOR - 1, FUNDS_MINOR, FUNDS_MINOR + 1) * 3)
+"""Amounts, the edges of what an account holds more often. One draw picks a whole row of a product of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Move:
 
 def moves(n_accounts: int) -> st.SearchStrategy[Move]:
     """Draw transfers among so many accounts, never from one to itself."""
-    pairs = [(a, b) for a in range(n_accounts) for b in range(n_accounts) if a != b]
-    return st.builds(lambda pair, amount: Move(*pair, amount), st.sampled_from(pairs), amounts)
+    pairs = permutations(range(n_accounts), 2)
+    return st.sampled_from([Move(*pair, amount) for pair, amount in product(pairs, AMOUNTS)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,28 @@ class Line:
         return Posting(account_id=account_ids[self.type], side=self.side, amount_minor=self.amount_minor)
 
 
-@st.composite
-def balanced_lines(draw: st.DrawFn) -> tuple[Line, ...]:
-    """Draw one to three debits, the same sum in credits, in any order, over accounts of all types."""
-    types = st.sampled_from(AccountType)
-    debits = draw(st.lists(st.tuples(types, amounts), min_size=1, max_size=3))
-    total = sum(amount for _, amount in debits)
-    cuts = draw(st.sets(st.integers(1, max(1, total - 1)), max_size=2))
-    edges = (0, *sorted(cut for cut in cuts if cut < total), total)
+MAX_LINES = 3
+"""Of one side."""
+
+
+def balanced(
+    debits: list[tuple[AccountType, int]], credits_: list[tuple[AccountType, int]], order: tuple[int, ...]
+) -> tuple[Line, ...]:
+    """The debits, and credits that take their sum: each its amount while there is more, the last the rest."""
     lines = [Line(type_, Side.DEBIT, amount) for type_, amount in debits]
-    lines += [Line(draw(types), Side.CREDIT, high - low) for low, high in pairwise(edges)]
-    return tuple(draw(st.permutations(lines)))
+    left = sum(amount for _, amount in debits)
+    for type_, amount in credits_[:-1]:
+        if amount < left:
+            lines.append(Line(type_, Side.CREDIT, amount))
+            left -= amount
+    lines.append(Line(credits_[-1][0], Side.CREDIT, left))
+    return tuple(lines[place] for place in order if place < len(lines))
+
+
+_parts = st.sampled_from([*product(AccountType, (1, 2, 3, 10, 33, 49, 50, 51, 99, 100, 101, 150))])
+_sides = st.lists(_parts, min_size=1, max_size=MAX_LINES)
+balanced_lines = st.builds(balanced, _sides, _sides, st.sampled_from([*permutations(range(2 * MAX_LINES))]))
+"""One to three debits, the same sum in credits, in any order, over accounts of all types."""
 
 
 class Defect(StrEnum):
@@ -85,13 +97,12 @@ class DatedDeed:
     is_draft: bool
 
 
-def dated_deeds() -> st.SearchStrategy[DatedDeed]:
-    """Draw deeds on the same few days, so that they meet at either end."""
-    return st.builds(
-        DatedDeed,
-        place=st.integers(0, 1),
-        day=st.integers(1, 6),
-        n_days=st.integers(1, 3),
-        closes=st.booleans(),
-        is_draft=st.booleans(),
-    )
+dated_deeds = st.sampled_from(
+    [
+        DatedDeed(place=place, day=day, n_days=n_days, closes=closes, is_draft=is_draft)
+        for place, day, n_days, closes, is_draft in product(
+            range(2), range(1, 7), range(1, 4), (False, True), (False, True)
+        )
+    ]
+)
+"""Deeds on the same few days, so that they meet at either end."""
