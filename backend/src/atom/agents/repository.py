@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from atom.agents.models import Agent, AgentExecution
+from atom.db.statements import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
+
+    from atom.agents.maturity import AgentStatus
+
+Agents = table_of(Agent)
 
 FIND_AGENT: Final = (
     select(Agent)
@@ -20,6 +26,10 @@ FIND_AGENT: Final = (
     .execution_options(populate_existing=True)
 )
 FIND_AGENT_FOR_UPDATE: Final = FIND_AGENT.with_for_update()
+FIND_STANDING: Final = select(Agents.c.status, Agents.c.confidence).where(
+    Agents.c.id == bindparam("agent"), Agents.c.workspace_id == bindparam("workspace")
+)
+UPDATE_STANDING: Final = update(Agents).where(Agents.c.id == bindparam("agent"))
 FIND_EXECUTION: Final = select(AgentExecution).where(
     AgentExecution.id == bindparam("execution"), AgentExecution.agent_id == bindparam("agent")
 )
@@ -33,6 +43,23 @@ def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent |
 def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
     """Return the agent as it is committed now, held against other writers until the transaction ends."""
     return session.scalar(FIND_AGENT_FOR_UPDATE, {"workspace": workspace_id, "agent": agent_id})
+
+
+def find_standing(
+    session: Session, *, workspace_id: str, agent_id: str
+) -> Row[AgentStatus, float | None] | None:
+    """Return an agent's status and confidence as they are now; None for another workspace's."""
+    session.flush()
+    found = session.connection().execute(FIND_STANDING, {"workspace": workspace_id, "agent": agent_id})
+    return found.one_or_none()
+
+
+def update_standing(
+    session: Session, agent_id: str, *, status: AgentStatus, confidence: float | None
+) -> None:
+    """Change an agent's status and confidence."""
+    values = {"agent": agent_id, "status": status, "confidence": confidence}
+    session.connection().execute(UPDATE_STANDING, values)
 
 
 def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> Agent:

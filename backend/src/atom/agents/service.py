@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sqlalchemy.orm.attributes import set_committed_value
+
 from atom.agents import repository
 from atom.agents.maturity import (
     UNKNOWN_CONFIDENCE,
@@ -88,6 +90,12 @@ def get_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
     return agent
 
 
+def require_agent(session: Session, *, workspace_id: str, agent_id: str) -> None:
+    """Raise unless the workspace has the agent."""
+    if repository.find_standing(session, workspace_id=workspace_id, agent_id=agent_id) is None:
+        raise NotFoundError("agent", agent_id)
+
+
 def list_agents(
     session: Session, *, workspace_id: str, limit: int, after: str | None = None
 ) -> IdPage[Agent]:
@@ -145,9 +153,9 @@ def set_standing(
     session: Session, watcher: AgentWatcher, agent: Agent, *, status: AgentStatus, confidence: float | None
 ) -> Agent:
     """Write status and confidence of a held agent; every change of either goes through here."""
-    agent.status = status
-    agent.confidence = confidence
-    session.flush()
+    repository.update_standing(session, agent.id, status=status, confidence=confidence)
+    set_committed_value(agent, "status", status)
+    set_committed_value(agent, "confidence", confidence)
     watcher.agent_changed(session, agent.id)
     return agent
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.service import get_agent
+from atom.agents.service import require_agent
 from atom.governance import repository
 from atom.governance.models import ApprovalStatus, HitlAction
 from atom.governance.policy import ACTION_LENGTH
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -34,7 +34,7 @@ def request_approval(
     """Ask a person whether the agent may take an action."""
     check_text(action_type, field="action_type", max_length=ACTION_LENGTH)
     check_json(params, field="params")
-    get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     action = HitlAction(
         id=new_id(),
         agent_id=agent_id,
@@ -52,7 +52,7 @@ def decide_approval(
     session: Session, clock: Clock, *, workspace_id: str, action_id: str, user_id: str, is_approved: bool
 ) -> HitlAction:
     """Answer a question that is still open; the answer is final."""
-    get_user(session, workspace_id=workspace_id, user_id=user_id)
+    require_user(session, workspace_id=workspace_id, user_id=user_id)
     action = repository.hold(session, HitlAction, workspace_id=workspace_id, row_id=action_id)
     if action is None:
         raise NotFoundError("approval", action_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom.agents.service import get_agent
+from atom.agents.service import require_agent
 from atom.governance import repository
 from atom.governance.models import AgentProposal, ProposalStatus, ProposalType
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -38,9 +38,9 @@ def propose(
     proposed_by: str | None = None,
 ) -> AgentProposal:
     """Put something to a person; without `proposed_by` the router did."""
-    get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     if proposed_by is not None:
-        get_user(session, workspace_id=workspace_id, user_id=proposed_by)
+        require_user(session, workspace_id=workspace_id, user_id=proposed_by)
     proposal = AgentProposal(
         id=new_id(),
         agent_id=agent_id,
@@ -58,7 +58,7 @@ def decide_proposal(
     session: Session, clock: Clock, *, workspace_id: str, proposal_id: str, user_id: str, is_approved: bool
 ) -> AgentProposal:
     """Approve or reject a proposal that is still open."""
-    get_user(session, workspace_id=workspace_id, user_id=user_id)
+    require_user(session, workspace_id=workspace_id, user_id=user_id)
     proposal = hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
     move(session, clock, proposal, ProposalStatus.APPROVED if is_approved else ProposalStatus.REJECTED)
     proposal.approved_by = user_id if is_approved else None

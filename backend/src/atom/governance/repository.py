@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Select, bindparam, select, tuple_, update
 
 from atom.agents.models import Agent
+from atom.db.statements import table_of
 from atom.governance.models import (
     AgentProposal,
     ApprovalStatus,
@@ -19,9 +20,10 @@ from atom.governance.models import (
 from atom.kit.pagination import Cursor, Page, PageRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Update
     from sqlalchemy.orm import Session
 
 Owned = TypeVar("Owned", HitlAction, AgentProposal, BlockedTrigger, SupervisedQueueEntry)
@@ -41,15 +43,13 @@ def _hold(model: type[Owned]) -> Select[Owned]:
 
 AGENTS: Final = select(Agent.id).where(Agent.workspace_id == bindparam("workspace"))
 EXPIRE_APPROVALS: Final = (
-    update(HitlAction)
+    update(table_of(HitlAction))
     .where(
         HitlAction.status == ApprovalStatus.PENDING,
         HitlAction.created_at <= bindparam("asked_before"),
         HitlAction.agent_id.in_(AGENTS),
     )
     .values(status=ApprovalStatus.EXPIRED, reviewed_at=bindparam("at"))
-    .returning(HitlAction.id)
-    .execution_options(synchronize_session="fetch")
 )
 NEXT_ENTRIES: Final = (
     _of_workspace(SupervisedQueueEntry)
@@ -68,15 +68,13 @@ NEXT_ENTRIES: Final = (
     .execution_options(populate_existing=True)
 )
 CANCEL_EXPIRED_ENTRIES: Final = (
-    update(SupervisedQueueEntry)
+    update(table_of(SupervisedQueueEntry))
     .where(
         SupervisedQueueEntry.status == QueueStatus.PENDING,
         SupervisedQueueEntry.expires_at <= bindparam("at"),
         SupervisedQueueEntry.agent_id.in_(AGENTS),
     )
     .values(status=QueueStatus.CANCELLED)
-    .returning(SupervisedQueueEntry.id)
-    .execution_options(synchronize_session="fetch")
 )
 
 
@@ -104,7 +102,7 @@ def newest_page(
 def expire_approvals(session: Session, *, workspace_id: str, asked_before: datetime, at: datetime) -> int:
     """Close the questions that nobody answered, and return how many there were."""
     parameters = {"workspace": workspace_id, "asked_before": asked_before, "at": at}
-    return len(session.scalars(EXPIRE_APPROVALS, parameters).all())
+    return _change(session, EXPIRE_APPROVALS, parameters)
 
 
 def resolve_triggers(session: Session, *, proposal_id: str) -> None:
@@ -123,4 +121,13 @@ def hold_next_entries(
 
 def cancel_expired_entries(session: Session, *, workspace_id: str, at: datetime) -> int:
     """Cancel the waiting entries whose time is over, and return how many there were."""
-    return len(session.scalars(CANCEL_EXPIRED_ENTRIES, {"workspace": workspace_id, "at": at}).all())
+    return _change(session, CANCEL_EXPIRED_ENTRIES, {"workspace": workspace_id, "at": at})
+
+
+def _change(session: Session, statement: Update, parameters: Mapping[str, Any]) -> int:
+    """Change rows past the session, which reads them anew if there were any; return how many."""
+    session.flush()
+    n_changed = session.connection().execute(statement, parameters).rowcount
+    if n_changed:
+        session.expire_all()
+    return n_changed

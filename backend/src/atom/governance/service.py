@@ -60,7 +60,7 @@ def may_access_data(session: Session, *, workspace_id: str, agent_id: str, user_
 
 
 def _decide(session: Session, *, workspace_id: str, agent_id: str, action: str) -> Decision:
-    agent = agents.find_agent(session, workspace_id=workspace_id, agent_id=agent_id)
-    if agent is None:
+    standing = agents.find_standing(session, workspace_id=workspace_id, agent_id=agent_id)
+    if standing is None:
         return policy.decide_for_unknown(agent_id, action)
-    return policy.decide(agent.status, agent.confidence, action)
+    return policy.decide(standing.status, standing.confidence, action)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from atom.agents.service import get_agent
+from atom.agents.service import require_agent
 from atom.governance import repository
 from atom.governance.models import QueueStatus, SupervisedQueueEntry
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -43,8 +43,8 @@ def enqueue(
     if priority not in PRIORITIES:
         raise InvalidError(f"priority is {priority}, expected -1000 to 1000", field="priority")
     check_json(context, field="context")
-    get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
-    get_user(session, workspace_id=workspace_id, user_id=user_id)
+    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    require_user(session, workspace_id=workspace_id, user_id=user_id)
     now = clock.now()
     entry = SupervisedQueueEntry(
         id=new_id(),

@@ -10,7 +10,7 @@ from atom.agents.service import get_agent
 from atom.governance import proposals, repository, supervised_queue
 from atom.governance.models import BlockedTrigger, ProposalType
 from atom.governance.routing import Route, Routing, TriggerSource, route
-from atom.identity.users import get_user
+from atom.identity.users import require_user
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
 from atom.kit.text import check_json
@@ -60,7 +60,7 @@ def route_trigger(
     """Decide whether the agent runs now; if not, leave exactly one queue entry or blocked trigger."""
     check_json(trigger.context, field="context")
     agent = get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
-    get_user(session, workspace_id=workspace_id, user_id=trigger.user_id)
+    require_user(session, workspace_id=workspace_id, user_id=trigger.user_id)
     routing = route(agent.status, trigger.source, is_supervisor_available=is_supervisor_available)
     if routing.executes:
         return Routed(routing=routing)

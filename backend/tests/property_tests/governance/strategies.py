@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from hypothesis import strategies as st
 
 from atom.agents.maturity import AgentStatus, Impact
@@ -30,20 +32,26 @@ COMPLEXITY = {name: complexity for complexity, names in DOCUMENTED.items() for n
 statuses = st.sampled_from(list(AgentStatus))
 rungs = st.sampled_from(RUNGS)
 known_actions = st.sampled_from(sorted(COMPLEXITY))
-unknown_actions = st.sampled_from(["frobnicate", "ponder", "listen", "undo it", "x", "42"])
-actions = known_actions | unknown_actions
-words_around = st.text(max_size=12)
+UNKNOWN = ["frobnicate", "ponder", "listen", "undo it", "x", "42"]
+actions = st.sampled_from([*sorted(COMPLEXITY), *UNKNOWN * 5])
+words_around = st.text(max_size=3) | st.sampled_from(["un", "all", "get_", " list", "read-", "search and "])
 
-hundredths = st.sampled_from([0, 1, 2, 9, 10, 49, 50, 51, 52, 69, 70, 71, 89, 90, 91, 99, 100]) | st.integers(
-    0, 100
-)
+EDGES = (0, 1, 2, 9, 10, 49, 50, 51, 52, 69, 70, 71, 89, 90, 91, 99, 100)
+hundredths = st.sampled_from((*EDGES * 6, *range(101)))
 """Confidence as a whole number of hundredths: every outcome moves it by whole hundredths too."""
 
 confidences = hundredths.map(lambda number: number / 100)
-outcomes = st.tuples(st.booleans(), st.sampled_from(list(Impact)))
+outcomes = st.sampled_from([*product((False, True), Impact)])
 sources = st.sampled_from(list(TriggerSource))
-contexts = st.dictionaries(
-    st.sampled_from(["query", "table", "row"]), st.integers() | st.text("abc"), max_size=2
+contexts = st.sampled_from(
+    [
+        {},
+        {"query": ""},
+        {"query": "abc", "row": 0},
+        {"table": "cab"},
+        {"row": -1},
+        {"table": "", "row": 2**40},
+    ]
 )
 
 

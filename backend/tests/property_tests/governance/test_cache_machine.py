@@ -7,19 +7,23 @@ from datetime import datetime, timedelta
 from itertools import product
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from atom.governance.cache import GovernanceCache
 from atom.kit.clock import ManualClock
 from tests.factories import NOW
+from tests.property_tests.conftest import DEFAULT_PROFILE
 
 TTL = timedelta(seconds=60)
 AGENTS = ("a", "a:b", "b")
 ACTIONS = ("list", "LIST", "b:list", "delete")
 KEYS = tuple(product(AGENTS, ACTIONS))
 agents = st.sampled_from(AGENTS)
-actions = st.sampled_from(ACTIONS)
+keys = st.sampled_from(KEYS)
+entries = st.sampled_from([*product(AGENTS, ACTIONS, range(3))])
+"""Keys with a number to remember."""
 waits = st.sampled_from([timedelta(0), timedelta(seconds=30), TTL, TTL + timedelta(microseconds=1)])
 
 
@@ -58,25 +62,28 @@ class CacheMachine(RuleBasedStateMachine):
         self.counts["evictions"] += len(evicted)
         self.entries.append(Entry(agent, action.lower(), number, self.clock.now()))
         for entry in [*evicted, *self.entries]:  # reading all, the oldest first, leaves their order as it is
-            self.get(entry.agent, entry.action)
+            self.get((entry.agent, entry.action))
 
-    @rule(agent=agents, action=actions, number=st.integers(0, 9))
-    def set(self, agent: str, action: str, number: int) -> None:
+    @rule(entry=entries)
+    def set(self, entry: tuple[str, str, int]) -> None:
+        agent, action, number = entry
         value = [number]
         assert self.cache.set(agent, action, value)
         value.append(-1)  # the cache has a copy
         self.store(agent, action, number)
 
-    @rule(agent=agents, action=actions, number=st.integers(0, 9), data=st.data())
-    def set_what_was_read_before(self, agent: str, action: str, number: int, data: st.DataObject) -> None:
-        generation = data.draw(st.sampled_from(self.generations))
+    @rule(entry=entries, n_ago=st.sampled_from(range(4)))
+    def set_what_was_read_before(self, entry: tuple[str, str, int], n_ago: int) -> None:
+        agent, action, number = entry
+        generation = self.generations[-min(n_ago + 1, len(self.generations))]
         is_current = generation == self.generations[-1]
         assert self.cache.set(agent, action, [number], generation=generation) == is_current
         if is_current:
             self.store(agent, action, number)
 
-    @rule(agent=agents, action=actions)
-    def get(self, agent: str, action: str) -> None:
+    @rule(key=keys)
+    def get(self, key: tuple[str, str]) -> None:
+        agent, action = key
         value = self.cache.get(agent, action)
         found = self.known(agent, action)
         if found is not None:
@@ -93,19 +100,20 @@ class CacheMachine(RuleBasedStateMachine):
             self.counts["hits"] += 1
 
     @precondition(lambda self: self.entries)
-    @rule(data=st.data(), number=st.integers(0, 9))
-    def use_one_and_add_another(self, data: st.DataObject, number: int) -> None:
-        used = data.draw(st.sampled_from(self.entries))
-        self.get(used.agent, used.action)
+    @rule(used=st.sampled_from(range(4)), added=entries)
+    def use_one_and_add_another(self, used: int, added: tuple[str, str, int]) -> None:
+        entry = self.entries[used % len(self.entries)]
+        self.get((entry.agent, entry.action))
         unknown = [key for key in KEYS if self.known(*key) is None]
-        self.set(*data.draw(st.sampled_from(unknown)), number)
+        self.set((*unknown[KEYS.index(added[:2]) % len(unknown)], added[2]))
 
     @rule(agent=agents)
     def invalidate_agent(self, agent: str) -> None:
         self.drop([entry for entry in self.entries if entry.agent == agent], self.cache.invalidate(agent))
 
-    @rule(agent=agents, action=actions)
-    def invalidate_action(self, agent: str, action: str) -> None:
+    @rule(key=keys)
+    def invalidate_action(self, key: tuple[str, str]) -> None:
+        agent, action = key
         stale = [entry for entry in self.entries if entry.is_of(agent, action)]
         self.drop(stale, self.cache.invalidate(agent, action))
 
@@ -127,9 +135,11 @@ class CacheMachine(RuleBasedStateMachine):
         assert stats.size == len(self.entries) <= self.max_size
         lookups = self.counts["hits"] + self.counts["misses"]
         expected = 100 * self.counts["hits"] / lookups if lookups else 0.0
-        assert stats.hit_rate_percent == pytest.approx(expected, abs=0.005)
+        assert abs(stats.hit_rate_percent - expected) <= 0.005001
 
 
 @pytest.mark.invariant(39)
 class TestCache(CacheMachine.TestCase):
     """Runs the machine."""
+
+    settings = settings(DEFAULT_PROFILE, stateful_step_count=30)

@@ -10,20 +10,43 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
 
+from atom.db.session import unit_of_work
 from atom.governance import supervised_queue as queue
 from atom.governance.models import QueueStatus, SupervisedQueueEntry
 from atom.governance.routing import TriggerSource
-from atom.kit.clock import ManualClock
+from atom.kit.clock import Clock, ManualClock
 from atom.kit.errors import ConflictError, NotFoundError
 from tests import factories
 from tests.database import Database
-from tests.factories import NOW
+from tests.factories import NOW, Tenant
 from tests.property_tests.conftest import DEFAULT_PROFILE
 
 LIFETIME = timedelta(hours=24)
+ENTRIES = select(SupervisedQueueEntry.__table__)
+
+
+def two_offices(sessions: sessionmaker[Session]) -> tuple[Tenant, Tenant, str]:
+    """The office whose queue is worked on, and another one with the most urgent entry."""
+    with unit_of_work(sessions) as session:
+        office, stranger = factories.tenant(session), factories.tenant(session)
+        return office, stranger, add(session, ManualClock(NOW), stranger, 1000).id
+
+
+def add(session: Session, clock: Clock, office: Tenant, priority: int) -> SupervisedQueueEntry:
+    """Let a run of the office's agent wait."""
+    return queue.enqueue(
+        session,
+        clock,
+        **office.agent,
+        user_id=office.user_id,
+        source=TriggerSource.DATA_SYNC,
+        context={},
+        priority=priority,
+    )
 
 
 @dataclass
@@ -47,32 +70,18 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.undo = ExitStack()
-        self.session = self.undo.enter_context(self.database.session())
+        sessions, known = self.undo.enter_context(self.database.prepared(two_offices))
+        self.office, self.stranger, self.foreign_id = known
+        self.session = self.undo.enter_context(sessions())
         self.clock = ManualClock(NOW)
         self.model: dict[str, Entry] = {}
 
     def teardown(self) -> None:
         self.undo.close()
 
-    @initialize()
-    def open_offices(self) -> None:
-        self.office, self.stranger = factories.tenant(self.session), factories.tenant(self.session)
-        self.foreign = self.add(self.stranger, 1000)
-
-    def add(self, office: factories.Tenant, priority: int) -> SupervisedQueueEntry:
-        return queue.enqueue(
-            self.session,
-            self.clock,
-            **office.agent,
-            user_id=office.user_id,
-            source=TriggerSource.DATA_SYNC,
-            context={},
-            priority=priority,
-        )
-
     @rule(target=entries, priority=st.sampled_from([-1, 0, 0, 5]))
     def enqueue(self, priority: int) -> str:
-        entry = self.add(self.office, priority)
+        entry = add(self.session, self.clock, self.office, priority)
         assert entry.expires_at == self.clock.now() + LIFETIME
         self.model[entry.id] = Entry(priority, self.clock.now())
         return entry.id
@@ -140,12 +149,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def rows_agree(self) -> None:
-        self.session.expire_all()
-        rows = {
-            row.id: (row.status, row.attempt_count)
-            for row in self.session.scalars(select(SupervisedQueueEntry))
-        }
-        assert rows.pop(self.foreign.id) == (QueueStatus.PENDING, 0)
+        self.session.flush()
+        found = self.session.connection().execute(ENTRIES)
+        rows = {row.id: (row.status, row.attempt_count) for row in found}
+        assert rows.pop(self.foreign_id) == (QueueStatus.PENDING, 0)
         assert rows == {id_: (entry.status, entry.attempts) for id_, entry in self.model.items()}
 
 
