@@ -26,7 +26,6 @@ from evidence import ROOT, save, table
 
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import predict_from_local
 from atom_testinfra.core.statistics import quantile
 from atom_testinfra.storage.runs import load_session
 
@@ -217,14 +216,14 @@ def find_average_errors(measured: Measured, nodeids: Sequence[str]) -> list[floa
 def _is_predicted(subject: PropertyCost | None) -> bool:
     if subject is None or not {LOCAL, CI} <= subject.profiles.keys():
         return False
-    expected = predict_from_local(subject, CI, Targets())
-    return expected is not None and subject.profiles[CI].unpredictable is None
+    ci = subject.profiles[CI]
+    return ci.predicted is not None and ci.unpredictable is None
 
 
 def _predict_cpu_s(subject: PropertyCost) -> float:
-    expected = predict_from_local(subject, CI, Targets())
-    assert expected is not None
-    return expected.cpu_s
+    predicted = subject.profiles[CI].predicted
+    assert predicted is not None
+    return predicted.cpu_s
 
 
 def describe(figures: dict[str, dict[str, Any]], missed: list[str]) -> str:

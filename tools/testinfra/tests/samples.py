@@ -20,7 +20,7 @@ from atom_testinfra.core.baseline import (
     TierName,
 )
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import median_s, seconds_per_example
+from atom_testinfra.core.cost import body_spread, median_s, median_us, predict_from_local, seconds_per_example
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.history import History, Point, Source
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
@@ -122,7 +122,11 @@ def make_property(
 
 def seal(entry: PropertyCost, targets: Targets) -> PropertyCost:
     """Return the property with everything that follows from its runs, as the tool itself computes it."""
-    costs = {name: _recomputed(cost) for name, cost in entry.profiles.items()}
+    measured = {name: _recomputed(cost) for name, cost in entry.profiles.items()}
+    costs = {
+        name: replace(cost, predicted=predict_from_local(measured, name, targets))
+        for name, cost in measured.items()
+    }
     tier = measured_tier(costs, targets)
     entry = replace(entry, profiles=costs, measured_tier=tier, tier=entry.tier if entry.is_declared else tier)
     return replace(entry, check=digest_property(entry))
@@ -137,6 +141,8 @@ def _recomputed(cost: ProfileCost) -> ProfileCost:
         duration_s=duration_s,
         cpu_s=median_s(runs.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, cost.n_examples),
+        body_cpu_us=(body_cpu_us := median_us(runs.body_cpu_us)),
+        body_cpu_spread=body_spread(runs.body_cpu_us, body_cpu_us),
     )
 
 

@@ -67,7 +67,7 @@ def test_the_order_of_the_runs_changes_no_median(runs: list[Measurement], random
     shuffled = runs.copy()
     random.shuffle(shuffled)
     one, other = combine_runs(runs), combine_runs(shuffled)
-    for name in ("duration_s", "cpu_s", "setup_s", "body_us", "generate_us", "engine_us"):
+    for name in ("duration_s", "cpu_s", "setup_s", "body_us", "generate_us", "engine_us", "body_cpu_us"):
         assert getattr(one, name) == getattr(other, name)
 
 
@@ -79,7 +79,7 @@ def test_a_linear_cost_is_predicted_exactly(
     made = {"body_us": body_us, "generate_us": generate_us, "engine_us": engine_us, "first_surplus_us": 0.0}
     source = combine_runs([a_measurement(bound=200, **made)])
     measured = combine_runs([a_measurement(bound=n, **made)])
-    expected = predict(source, n)
+    expected = predict(source, n, source="local")
     assert expected is not None
     assert math.isclose(
         expected.duration_s, measured.duration_s, rel_tol=0.01, abs_tol=2e-3 * source.duration_s
@@ -89,7 +89,7 @@ def test_a_linear_cost_is_predicted_exactly(
 @given(costs, st.integers(0, 1000))
 def test_the_interval_holds_the_prediction(cost: ProfileCost, n: int) -> None:
     """A prediction lies inside its own interval, and one run alone has none."""
-    expected = predict(cost, n)
+    expected = predict(cost, n, source="local")
     if expected is not None and expected.cpu_low_s is not None and expected.cpu_high_s is not None:
         assert cost.repeats > 1
         assert expected.cpu_low_s <= expected.cpu_s <= expected.cpu_high_s

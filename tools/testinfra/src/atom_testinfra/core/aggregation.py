@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
-from atom_testinfra.core.cost import LONGEST_S, combine_runs
+from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import Kind, Outcome
@@ -64,7 +64,11 @@ def property_cost(
     nodeid: str, fit: Mapping[str, Sequence[Measurement]], targets: Targets, declared: DeclaredTiers
 ) -> PropertyCost:
     """Return a property's cost under every profile it has measurements of, with its tier and its digest."""
-    costs = {profile: combine_runs(measurements) for profile, measurements in fit.items()}
+    measured = {profile: combine_runs(measurements) for profile, measurements in fit.items()}
+    costs = {
+        profile: update(cost, predicted=predict_from_local(measured, profile, targets))
+        for profile, cost in measured.items()
+    }
     sample = next(iter(fit.values()))[0]
     tier = measured_tier(costs, targets)
     budget = declared.find(nodeid)

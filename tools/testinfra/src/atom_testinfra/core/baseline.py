@@ -40,6 +40,18 @@ def update(struct: S, **values: object) -> S:
     return struct
 
 
+class Prediction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """What the cost model expected of a profile, from the measurements of another profile."""
+
+    source: str
+    """The profile it was predicted from."""
+    duration_s: Seconds
+    cpu_s: Seconds
+    cpu_low_s: Seconds | None = None
+    """With `cpu_high_s` the 95 % interval; `None` when there was one run, which shows no spread."""
+    cpu_high_s: Seconds | None = None
+
+
 class ProfileRuns(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
@@ -85,6 +97,10 @@ class ProfileCost(
     calls_per_valid: Ratio
     """Test cases run for one valid example."""
     runs: ProfileRuns
+    body_cpu_us: Micros | None = None
+    """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
+    body_cpu_spread: Ratio | None = None
+    """Largest less smallest `body_cpu_us` of the runs, over the median; `None` with one run."""
     requested: Count | None = None
     """`max_examples` that the profile asked for; `None` when nothing was asked."""
     n_explicit: Count = 0
@@ -93,6 +109,8 @@ class ProfileCost(
     """The search space ended first: fewer examples, and nothing to extrapolate."""
     unpredictable: str | None = None
     """Why the cost model does not apply, in a sentence."""
+    predicted: Prediction | None = None
+    """What the cost model expected of this profile, to be held against what was measured."""
 
     def find_flaw(self) -> str | None:
         """Return what no run can have produced, or `None`: what types and ranges alone do not say."""

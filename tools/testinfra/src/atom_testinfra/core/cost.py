@@ -17,15 +17,12 @@ from math import ceil, exp, fsum, log, sqrt
 from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
-from atom_testinfra.core.baseline import ProfileCost, ProfileRuns
+from atom_testinfra.core.baseline import Prediction, ProfileCost, ProfileRuns
 from atom_testinfra.core.rounding import round_micros, round_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from atom_testinfra.core.baseline import PropertyCost
     from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Measurement, PhaseCost, Property
 
@@ -53,16 +50,6 @@ class Share(NamedTuple):
     """What no part accounts for: explicit examples, and pytest around the engine."""
     filtered: float
     """Test cases that were given up; part of body and generate."""
-
-
-class Prediction(Struct, frozen=True, kw_only=True, gc=False):
-    """What the cost model expects of a number of examples, from the cost of another number."""
-
-    duration_s: float
-    cpu_s: float
-    cpu_low_s: float | None
-    """With `cpu_high_s` the 95 % interval; `None` when there was one run, which shows no spread."""
-    cpu_high_s: float | None
 
 
 def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
@@ -95,6 +82,8 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         filtered_us=_median_us([_per_example(p, lambda g: g.filtered_s) for p in properties]),
         calls_per_valid=round_seconds(median([_calls_per_valid(p) for p in properties])),
         runs=evidence,
+        body_cpu_us=(body_cpu_us := median_us(evidence.body_cpu_us)),
+        body_cpu_spread=body_spread(evidence.body_cpu_us, body_cpu_us),
         requested=first.requested,
         is_exhausted=any(p.is_exhausted for p in properties),
         unpredictable=_why_unpredictable(properties, n_examples, bound),
@@ -124,6 +113,13 @@ def median_us(kept: Sequence[float]) -> float | None:
     if len(ordered) % 2:
         return ordered[middle]
     return round_micros((ordered[middle - 1] + ordered[middle]) / 2)
+
+
+def body_spread(kept: Sequence[float], center: float | None) -> float | None:
+    """Return how far apart the runs are, relative to their median."""
+    if len(kept) < 2 or not center:
+        return None
+    return round_seconds((max(kept) - min(kept)) / center)
 
 
 def share_of_time(cost: ProfileCost) -> Share:
@@ -173,9 +169,9 @@ def examples_within(cost: ProfileCost, limit_s: float) -> int:
     return max(0, cost.n_examples + ceil(max(-1e12, min(1e9, further))) - 1)
 
 
-def predict(cost: ProfileCost, n_examples: int) -> Prediction | None:
+def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | None:
     """
-    Return what the property should cost with `n_examples`, from what it cost with another number of them.
+    Return what the property should cost with `n_examples`, from its cost under the profile `source`.
 
     The interval is that of one further run, and comes from the spread between the runs. Nothing is predicted
     from a property whose cost does not grow with its examples.
@@ -186,6 +182,7 @@ def predict(cost: ProfileCost, n_examples: int) -> Prediction | None:
     cpu_s = cost.cpu_s * duration_s / cost.duration_s
     factor = _interval_factor(cost.runs.cpu_s)
     return Prediction(
+        source=source,
         duration_s=round_seconds(min(LONGEST_S, duration_s)),
         cpu_s=round_seconds(min(LONGEST_S, cpu_s)),
         cpu_low_s=None if factor is None else round_seconds(cpu_s / factor),
@@ -193,12 +190,12 @@ def predict(cost: ProfileCost, n_examples: int) -> Prediction | None:
     )
 
 
-def predict_from_local(subject: PropertyCost, profile: str, targets: Targets) -> Prediction | None:
+def predict_from_local(costs: Mapping[str, ProfileCost], profile: str, targets: Targets) -> Prediction | None:
     """Return what the local profile's cost lets expect of the examples that another profile ran."""
-    local = subject.profiles.get(targets.local_profile)
+    local = costs.get(targets.local_profile)
     if local is None or profile == targets.local_profile:
         return None
-    return predict(local, subject.profiles[profile].n_examples)
+    return predict(local, costs[profile].n_examples, source=targets.local_profile)
 
 
 def _interval_factor(values: Sequence[float]) -> float | None:

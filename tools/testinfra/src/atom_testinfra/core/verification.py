@@ -9,7 +9,13 @@ from msgspec import Struct
 
 from atom_testinfra.core.assessment import Assessment, Assessor
 from atom_testinfra.core.baseline import Baseline, EncodedProperties, update
-from atom_testinfra.core.cost import median_s, seconds_per_example
+from atom_testinfra.core.cost import (
+    body_spread,
+    median_s,
+    median_us,
+    predict_from_local,
+    seconds_per_example,
+)
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
@@ -22,8 +28,16 @@ if TYPE_CHECKING:
 
 DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 """Of a property: what follows from its costs and the settings."""
-DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example")
-"""Of a cost: what follows from its runs."""
+DERIVED_COSTS = (
+    "repeats",
+    "duration_s",
+    "cpu_s",
+    "seconds_per_example",
+    "body_cpu_us",
+    "body_cpu_spread",
+    "predicted",
+)
+"""Of a cost: what follows from its runs, and from the local profile's."""
 
 
 class Difference(Struct, frozen=True):
@@ -126,6 +140,10 @@ def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets
     for profile, cost in stored.profiles.items():
         if (recomputed := _recompute_cost(cost)) is not cost:
             profiles = profiles | {profile: recomputed}
+    for profile, cost in profiles.items():
+        expected = update(cost, predicted=predict_from_local(profiles, profile, targets))
+        if expected is not cost:
+            profiles = profiles | {profile: expected}
     tier = measured_tier(profiles, targets)
     return update(
         stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None, profiles=profiles
@@ -135,12 +153,15 @@ def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets
 def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
+    body_cpu_us = median_us(runs.body_cpu_us)
     return update(
         cost,
         repeats=len(runs.duration_s),
         duration_s=duration_s,
         cpu_s=median_s(runs.cpu_s),
         seconds_per_example=seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
+        body_cpu_us=body_cpu_us,
+        body_cpu_spread=body_spread(runs.body_cpu_us, body_cpu_us),
     )
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.cost import median_us, predict_from_local, without_filtered
+from atom_testinfra.core.cost import without_filtered
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Baseline, ProfileCost
-    from atom_testinfra.core.cost import Prediction
 
 PARTS = ("setup", "generate", "body", "engine", "filtered", "other")
 """The parts of a duration, in the order in which they are stacked."""
@@ -96,9 +95,9 @@ class PropertyRow(Struct, frozen=True, kw_only=True, gc=False):
     costs: dict[str, CostSplit]
 
 
-def split_cost(cost: ProfileCost, predicted: Prediction | None = None) -> CostSplit:
+def split_cost(cost: ProfileCost) -> CostSplit:
     """
-    Return the parts of a measured cost, beside what was `predicted` of it.
+    Return the parts of a measured cost.
 
     The medians of the parts need not add up to the median of the whole: what is left over is shown as
     `other`, and parts that are too long together are shortened alike, so that a bar is as long as the test.
@@ -116,6 +115,7 @@ def split_cost(cost: ProfileCost, predicted: Prediction | None = None) -> CostSp
     total = sum(parts.values())
     if total > cost.duration_s:
         parts = {name: value * cost.duration_s / total for name, value in parts.items()}
+    predicted = cost.predicted
     return CostSplit(
         duration_s=cost.duration_s,
         **{f"{name}_s": round(value, PLACES) for name, value in parts.items()},
@@ -127,7 +127,7 @@ def split_cost(cost: ProfileCost, predicted: Prediction | None = None) -> CostSp
         seconds_per_example=cost.seconds_per_example,
         spread=_spread(cost.runs.duration_s),
         repeats=cost.repeats,
-        body_cpu_us=median_us(cost.runs.body_cpu_us),
+        body_cpu_us=cost.body_cpu_us,
         is_exhausted=cost.is_exhausted,
         predicted_s=None if predicted is None else predicted.duration_s,
         unpredictable=cost.unpredictable,
@@ -147,10 +147,7 @@ def property_rows(baseline: Baseline) -> list[PropertyRow]:
             if entry.pin is None
             else f"{entry.pin.max_examples}, set in {entry.pin.path or 'an unknown file'}"
             + (f":{entry.pin.line}" if entry.pin.line else ""),
-            costs={
-                name: split_cost(cost, predict_from_local(entry, name, baseline.targets))
-                for name, cost in entry.profiles.items()
-            },
+            costs={name: split_cost(cost) for name, cost in entry.profiles.items()},
         )
         for nodeid, entry in baseline.properties.items()
     ]

@@ -11,14 +11,8 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.baseline import (
     SCHEMA_VERSION,
-    Count,
-    Micros,
-    Positive,
     ProfileCost,
-    ProfileRuns,
     PropertyCost,
-    Ratio,
-    Seconds,
     TierName,
     update,
 )
@@ -30,40 +24,11 @@ from atom_testinfra.storage.json_document import RESTORE, decode_value
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class Prediction1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What version 1 kept of the cost model's prediction."""
+class ProfileCost1(
+    ProfileCost, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """A cost of version 1: the same figures, and a digest of its own, taken of them in this order."""
 
-    source: str
-    duration_s: Seconds
-    cpu_s: Seconds
-    cpu_low_s: Seconds | None = None
-    cpu_high_s: Seconds | None = None
-
-
-class ProfileCost1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A cost of version 1; its digest was taken of these fields in this order."""
-
-    max_examples: Count
-    n_examples: Count
-    repeats: Positive
-    duration_s: Seconds
-    cpu_s: Seconds
-    seconds_per_example: Seconds
-    setup_s: Seconds
-    first_us: Micros
-    body_us: Micros
-    generate_us: Micros
-    engine_us: Micros
-    filtered_us: Micros
-    calls_per_valid: Ratio
-    runs: ProfileRuns
-    body_cpu_us: Micros | None = None
-    body_cpu_spread: Ratio | None = None
-    requested: Count | None = None
-    n_explicit: Count = 0
-    is_exhausted: bool = False
-    unpredictable: str | None = None
-    predicted: Prediction1 | None = None
     check: str = ""
 
 
@@ -88,8 +53,8 @@ def migrate(values: dict[str, Raw], name: str) -> dict[str, Raw]:
     """
     Return the values of a file of version 1 as version 2 has them.
 
-    Version 1 kept figures of a cost that follow from its others, and digests that covered them. Those digests
-    cannot be carried over, so that they are held against the figures here, once and for all.
+    Version 1 kept a digest for each cost, and one of those for each property. They cannot be carried over, so
+    that they are held against the figures here, once and for all.
 
     Raises:
         BaselineError: A key is missing, a value has another type or range, or a figure was changed by hand.
