@@ -107,6 +107,7 @@ def promote(
         raise ConflictError(f"agent {agent_id!r} is not ready for {target.value!r}: {missed}")
     promotion = _promotion(agent, readiness, clock, promoted_by)
     session.add(promotion)
+    session.flush()
     set_standing(session, watcher, agent, status=target, confidence=promotion.confidence_after)
     return promotion
 

@@ -89,6 +89,7 @@ def complete_supervision(
     supervision.supervisor_rating = rating
     supervision.confidence_boost = boost
     _end(supervision, clock, SupervisionStatus.COMPLETED)
+    session.flush()
     set_standing(session, watcher, agent, status=status, confidence=confidence)
     return supervision
 
