@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from hypothesis import strategies as st
+from sqlalchemy import bindparam, update
+from sqlalchemy.orm import Session, sessionmaker
 
 from atom.agents.maturity import AgentStatus
+from atom.db.session import unit_of_work
 from atom.graduation.exam import Severity
 from atom.graduation.readiness import Record
 from atom.graduation.supervision import SupervisedSession
+from atom.tables import METADATA
+from tests.database import Database
+from tests.factories import Tenant, extra_agent, tenant
 
 RUNGS = [AgentStatus.STUDENT, AgentStatus.INTERN, AgentStatus.SUPERVISED, AgentStatus.AUTONOMOUS]
 TARGETS = RUNGS[1:]
@@ -27,9 +37,50 @@ performances = st.sampled_from([0.0, 0.29, 0.3, 0.49, 0.5, 0.69, 0.7, 1.0]) | st
 ratings = st.integers(1, 5)
 few = st.integers(0, 8)
 severities = st.sampled_from(list(Severity))
-sessions = st.builds(
-    SupervisedSession,
-    rating=ratings,
-    n_interventions=st.integers(0, 4),
-    duration_seconds=st.sampled_from([0.0, 60.0, 1800.0, 3600.0, 7200.0]),
+sessions = st.sampled_from(
+    [
+        SupervisedSession(rating=rating, n_interventions=n_interventions, duration_seconds=duration_seconds)
+        for duration_seconds in (0.0, 60.0, 1800.0, 3600.0, 7200.0)
+        for n_interventions in range(5)
+        for rating in range(1, 6)
+    ]
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """An agent and the user of its workspace, a colleague of the agent, and another workspace."""
+
+    tenant: Tenant
+    colleague: str
+    stranger: Tenant
+
+
+def add_people(sessions: sessionmaker[Session]) -> People:
+    """Commit the people of every example."""
+    with unit_of_work(sessions) as session:
+        own = tenant(session)
+        return People(tenant=own, colleague=extra_agent(session, own.workspace_id), stranger=tenant(session))
+
+
+@contextmanager
+def world(database: Database) -> Iterator[tuple[Session, People]]:
+    """Give a session in which there are people; what it does not commit is rolled back."""
+    with database.prepared(add_people) as (sessions, people), sessions() as session:
+        yield session, people
+
+
+AGENTS = METADATA.tables["agent_registry"]
+SET_STANDING = (
+    update(AGENTS)
+    .where(AGENTS.c.id == bindparam("agent"))
+    .values(status=bindparam("to_status"), confidence=bindparam("to_confidence"))
+)
+
+
+def set_standing(
+    session: Session, agent_id: str, status: AgentStatus, *, confidence: float | None = None
+) -> None:
+    """Put an agent on a rung with a confidence."""
+    standing = {"agent": agent_id, "to_status": status, "to_confidence": confidence}
+    session.connection().execute(SET_STANDING, standing)
