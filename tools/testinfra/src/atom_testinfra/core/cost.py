@@ -13,7 +13,7 @@ the average of all holds for fewer.
 
 from __future__ import annotations
 
-from math import ceil, exp, fsum, log, sqrt
+from math import ceil, exp, fsum, hypot, log, sqrt
 from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -206,8 +206,8 @@ def _interval_factor(values: Sequence[float]) -> float | None:
         return None
     quantile = STUDENT_95[n - 2] if n <= len(STUDENT_95) + 1 else NORMAL_95
     center = fsum(logs) / n
-    variance = fsum([(one - center) ** 2 for one in logs]) / (n - 1)
-    return min(WIDEST, exp(min(50.0, quantile * sqrt(variance * (1 + 1 / n)))))
+    deviation = hypot(*[one - center for one in logs]) / sqrt(n - 1)
+    return min(WIDEST, exp(min(50.0, quantile * deviation * sqrt(1 + 1 / n))))
 
 
 def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> ProfileRuns:

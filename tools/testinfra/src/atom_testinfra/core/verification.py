@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from atom_testinfra.core.assessment import Assessment, Assessor
 from atom_testinfra.core.baseline import Baseline, EncodedProperties, update
@@ -28,16 +30,10 @@ if TYPE_CHECKING:
 
 DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 """Of a property: what follows from its costs and the settings."""
-DERIVED_COSTS = (
-    "repeats",
-    "duration_s",
-    "cpu_s",
-    "seconds_per_example",
-    "body_cpu_us",
-    "body_cpu_spread",
-    "predicted",
-)
-"""Of a cost: what follows from its runs, and from the local profile's."""
+DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
+"""Of a cost: what follows from its runs."""
+
+_derived_costs = attrgetter(*DERIVED_COSTS)
 
 
 class Difference(Struct, frozen=True):
@@ -136,14 +132,11 @@ def _list_differences(place: str, stored: list[object], expected: list[object]) 
 
 def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets) -> PropertyCost:
     """Return the property as it follows from its runs: the very same object where that is what is stored."""
-    profiles = stored.profiles
-    for profile, cost in stored.profiles.items():
-        if (recomputed := _recompute_cost(cost)) is not cost:
-            profiles = profiles | {profile: recomputed}
-    for profile, cost in profiles.items():
-        expected = update(cost, predicted=predict_from_local(profiles, profile, targets))
-        if expected is not cost:
-            profiles = profiles | {profile: expected}
+    measured = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
+    profiles = {
+        profile: update(cost, predicted=predict_from_local(measured, profile, targets))
+        for profile, cost in measured.items()
+    }
     tier = measured_tier(profiles, targets)
     return update(
         stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None, profiles=profiles
@@ -154,15 +147,17 @@ def _recompute_cost(cost: ProfileCost) -> ProfileCost:
     runs = cost.runs
     duration_s = median_s(runs.duration_s)
     body_cpu_us = median_us(runs.body_cpu_us)
-    return update(
-        cost,
-        repeats=len(runs.duration_s),
-        duration_s=duration_s,
-        cpu_s=median_s(runs.cpu_s),
-        seconds_per_example=seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
-        body_cpu_us=body_cpu_us,
-        body_cpu_spread=body_spread(runs.body_cpu_us, body_cpu_us),
+    figures = (
+        len(runs.duration_s),
+        duration_s,
+        median_s(runs.cpu_s),
+        seconds_per_example(duration_s, cost.n_examples + cost.n_explicit),
+        body_cpu_us,
+        body_spread(runs.body_cpu_us, body_cpu_us),
     )
+    if _derived_costs(cost) == figures:
+        return cost
+    return replace(cost, **dict(zip(DERIVED_COSTS, figures, strict=True)))
 
 
 def _property_differences(nodeid: str, stored: PropertyCost, expected: PropertyCost) -> Iterator[Difference]:
@@ -172,7 +167,7 @@ def _property_differences(nodeid: str, stored: PropertyCost, expected: PropertyC
         yield Difference(place, f"check {_text(stored.check)}", _text(expected.check))
     for profile, cost in stored.profiles.items():
         inner = f"{place}.profiles[{_text(profile)}]"
-        yield from _field_differences(inner, cost, expected.profiles[profile], DERIVED_COSTS)
+        yield from _field_differences(inner, cost, expected.profiles[profile], (*DERIVED_COSTS, "predicted"))
 
 
 def _text(value: object) -> str:
