@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from atom.agents.models import Agent, AgentExecution
-from atom.db.statements import table_of
+from atom.db.statements import table_of, upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Table
     from sqlalchemy.orm import Session
 
     from atom.agents.maturity import AgentStatus
@@ -26,6 +25,15 @@ FIND_AGENT: Final = (
     .execution_options(populate_existing=True)
 )
 FIND_AGENT_FOR_UPDATE: Final = FIND_AGENT.with_for_update()
+GET_AGENT_BY_CLASS: Final = (
+    select(Agent)
+    .where(
+        Agent.workspace_id == bindparam("workspace"),
+        Agent.module_path == bindparam("module"),
+        Agent.class_name == bindparam("class"),
+    )
+    .execution_options(populate_existing=True)
+)
 FIND_STANDING: Final = select(Agents.c.status, Agents.c.confidence).where(
     Agents.c.id == bindparam("agent"), Agents.c.workspace_id == bindparam("workspace")
 )
@@ -63,22 +71,15 @@ def update_standing(
 
 
 def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> Agent:
-    """Return the agent registered for a class; there has to be one."""
-    return session.scalars(
-        select(Agent).where(
-            Agent.workspace_id == workspace_id,
-            Agent.module_path == module_path,
-            Agent.class_name == class_name,
-        )
-    ).one()
+    """Return the agent registered for a class, as the transaction sees it now; there has to be one."""
+    identity = {"workspace": workspace_id, "module": module_path, "class": class_name}
+    return session.scalars(GET_AGENT_BY_CLASS, identity).one()
 
 
-def add_agent_unless_known(session: Session, values: dict[str, Any]) -> bool:
-    """Write an agent unless its class is registered, also by a transaction of this moment; return whether."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    identity = [Agent.workspace_id, Agent.module_path, Agent.class_name]
-    statement = insert(Agent).values(values).on_conflict_do_nothing(index_elements=identity)
-    return session.scalar(statement.returning(Agent.id)) is not None
+def put_agent(session: Session, values: dict[str, Any]) -> None:
+    """Write an agent or, if its class is registered, also at this moment, what it says about itself."""
+    session.flush()
+    session.connection().execute(_put_agent(session), values)
 
 
 def list_agents(session: Session, *, workspace_id: str, limit: int, after: str | None) -> Sequence[Agent]:
@@ -92,3 +93,13 @@ def list_agents(session: Session, *, workspace_id: str, limit: int, after: str |
 def find_execution(session: Session, *, agent_id: str, execution_id: str) -> AgentExecution | None:
     """Return a run of the agent; None for another agent's."""
     return session.scalar(FIND_EXECUTION, {"agent": agent_id, "execution": execution_id})
+
+
+@upsert
+def _put_agent(insert: Callable[[Table], Any]) -> Any:
+    statement = insert(Agents)
+    description = ("name", "category", "version", "configuration")
+    return statement.on_conflict_do_update(
+        index_elements=[Agents.c.workspace_id, Agents.c.module_path, Agents.c.class_name],
+        set_={name: statement.excluded[name] for name in description},
+    )

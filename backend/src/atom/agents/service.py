@@ -73,13 +73,8 @@ def register(session: Session, *, workspace_id: str, registration: Registration)
         "configuration": registration.configuration,
     }
     start = {"id": new_id(), "status": AgentStatus.STUDENT, "confidence": UNKNOWN_CONFIDENCE}
-    is_new = repository.add_agent_unless_known(session, {**identity, **description, **start})
-    agent = repository.get_agent_by_class(session, **identity)
-    if not is_new:
-        for name, value in description.items():
-            setattr(agent, name, value)
-        session.flush()
-    return agent
+    repository.put_agent(session, {**identity, **description, **start})
+    return repository.get_agent_by_class(session, **identity)
 
 
 def get_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Row, and_, bindparam, case, cast, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from atom.budgets.models import Project, ProjectTask, ReservationStatus, SpendCategory, SpendReservation
 from atom.db.statements import rows_changed, table_of, upsert
+from atom.db.types import UtcDateTime
 from atom.identity.models import User
 from atom.ledger.models import Account, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, AccountType, Side
@@ -32,6 +47,16 @@ Accounts = table_of(Account)
 ADD_PROJECT: Final = insert(Projects)
 GET_PROJECT: Final = select(Projects).where(
     Projects.c.id == bindparam("project"), Projects.c.workspace_id == bindparam("workspace")
+)
+LIST_PROJECTS: Final = (
+    select(Projects)
+    .where(Projects.c.workspace_id == bindparam("workspace"))
+    .order_by(Projects.c.created_at.desc(), Projects.c.id.desc())
+    .limit(bindparam("limit"))
+)
+LIST_PROJECTS_AFTER: Final = LIST_PROJECTS.where(
+    tuple_(Projects.c.created_at, Projects.c.id)
+    < tuple_(bindparam("at", type_=UtcDateTime()), bindparam("after", type_=String()))
 )
 UPDATE_PROJECT: Final = update(Projects).where(Projects.c.id == bindparam("project"))
 IS_USER: Final = select(Users.c.id).where(
@@ -108,41 +133,40 @@ END_RESERVATION: Final = update(Reservations).where(
 
 def add_project(session: Session, values: Mapping[str, Any]) -> None:
     """Write a project."""
-    session.execute(ADD_PROJECT, dict(values))
+    session.connection().execute(ADD_PROJECT, dict(values))
 
 
 def get_project(session: Session, workspace_id: str, project_id: str) -> Row[Any] | None:
     """Return a project of the workspace."""
-    return session.execute(GET_PROJECT, {"project": project_id, "workspace": workspace_id}).one_or_none()
+    return (
+        session.connection()
+        .execute(GET_PROJECT, {"project": project_id, "workspace": workspace_id})
+        .one_or_none()
+    )
 
 
 def list_projects(session: Session, workspace_id: str, page: PageRequest) -> list[Row[Any]]:
     """Return projects of the workspace, the newest first: one more than a page holds, if there is one."""
-    query = (
-        select(Projects)
-        .where(Projects.c.workspace_id == workspace_id)
-        .order_by(Projects.c.created_at.desc(), Projects.c.id.desc())
-        .limit(page.limit + 1)
-    )
-    if page.after is not None:
-        place = tuple_(Projects.c.created_at, Projects.c.id)
-        query = query.where(place < tuple_(page.after.at, page.after.id))
-    return list(session.execute(query))
+    values: dict[str, Any] = {"workspace": workspace_id, "limit": page.limit + 1}
+    if page.after is None:
+        return list(session.connection().execute(LIST_PROJECTS, values))
+    values |= {"at": page.after.at, "after": page.after.id}
+    return list(session.connection().execute(LIST_PROJECTS_AFTER, values))
 
 
 def update_project(session: Session, project_id: str, **values: Any) -> None:
     """Change a project."""
-    session.execute(UPDATE_PROJECT, {"project": project_id, **values})
+    session.connection().execute(UPDATE_PROJECT, {"project": project_id, **values})
 
 
 def is_user(session: Session, workspace_id: str, user_id: str) -> bool:
     """Whether there is such a user in the workspace."""
-    return session.scalar(IS_USER, {"user": user_id, "workspace": workspace_id}) is not None
+    return session.connection().scalar(IS_USER, {"user": user_id, "workspace": workspace_id}) is not None
 
 
 def add_task(session: Session, values: Mapping[str, Any]) -> None:
     """Write a task of a project."""
-    session.execute(ADD_TASK, dict(values))
+    session.connection().execute(ADD_TASK, dict(values))
 
 
 def add_minutes(session: Session, project_id: str, task_id: str, minutes: int) -> bool:
@@ -154,7 +178,10 @@ def add_minutes(session: Session, project_id: str, task_id: str, minutes: int) -
 
 def minutes_by_rate(session: Session, project_id: str) -> list[tuple[int, int]]:
     """Return the minutes worked on a project at each hourly rate; the rate of nobody is 0."""
-    return [(rate, minutes) for rate, minutes in session.execute(MINUTES_BY_RATE, {"project": project_id})]
+    return [
+        (rate, minutes)
+        for rate, minutes in session.connection().execute(MINUTES_BY_RATE, {"project": project_id})
+    ]
 
 
 def net_expense_minor(session: Session, workspace_id: str, project_id: str) -> int:
@@ -164,7 +191,9 @@ def net_expense_minor(session: Session, workspace_id: str, project_id: str) -> i
     A bill counts when it is booked and not once more when it is paid; its reversal takes it back. Budgets are
     kept in the default currency; other currencies are not converted and do not count.
     """
-    return int(session.scalars(NET_EXPENSE, {"workspace": workspace_id, "project": project_id}).one())
+    return int(
+        session.connection().scalars(NET_EXPENSE, {"workspace": workspace_id, "project": project_id}).one()
+    )
 
 
 def ensure_category(session: Session, workspace_id: str, name: str) -> None:
@@ -176,7 +205,7 @@ def ensure_category(session: Session, workspace_id: str, name: str) -> None:
         "reserved_minor": 0,
         "is_paused": False,
     }
-    session.execute(_ensure_category(session), values)
+    session.connection().execute(_ensure_category(session), values)
 
 
 def get_category(
@@ -184,17 +213,19 @@ def get_category(
 ) -> Row[Any] | None:
     """Return a category of the workspace; `for_update` keeps others from it until the transaction ends."""
     statement = GET_CATEGORY_FOR_UPDATE if for_update else GET_CATEGORY
-    return session.execute(statement, {"workspace": workspace_id, "category": name}).one_or_none()
+    return (
+        session.connection().execute(statement, {"workspace": workspace_id, "category": name}).one_or_none()
+    )
 
 
 def list_categories(session: Session, workspace_id: str) -> list[Row[Any]]:
     """Return the workspace's categories by name."""
-    return list(session.execute(LIST_CATEGORIES, {"workspace": workspace_id}))
+    return list(session.connection().execute(LIST_CATEGORIES, {"workspace": workspace_id}))
 
 
 def update_category(session: Session, category_id: str, **values: Any) -> None:
     """Change a category."""
-    session.execute(UPDATE_CATEGORY, {"category": category_id, **values})
+    session.connection().execute(UPDATE_CATEGORY, {"category": category_id, **values})
 
 
 def take(session: Session, category_id: str, amount_minor: int) -> bool:
@@ -205,18 +236,18 @@ def take(session: Session, category_id: str, amount_minor: int) -> bool:
 def spend(session: Session, category_id: str, *, spent_minor: int, reserved_minor: int = 0) -> None:
     """Count money as spent and, with it, money as no longer reserved."""
     parameters = {"category": category_id, "spent": spent_minor, "given_back": reserved_minor}
-    session.execute(SPEND, parameters)
+    session.connection().execute(SPEND, parameters)
 
 
 def add_reservation(session: Session, values: Mapping[str, Any]) -> None:
     """Write a reservation."""
-    session.execute(ADD_RESERVATION, dict(values))
+    session.connection().execute(ADD_RESERVATION, dict(values))
 
 
 def get_reservation(session: Session, workspace_id: str, reservation_id: str) -> Row[Any] | None:
     """Return a reservation of the workspace."""
     parameters = {"reservation": reservation_id, "workspace": workspace_id}
-    return session.execute(GET_RESERVATION, parameters).one_or_none()
+    return session.connection().execute(GET_RESERVATION, parameters).one_or_none()
 
 
 def end_reservation(session: Session, reservation_id: str, **values: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
 from hypothesis import strategies as st
 
@@ -31,13 +32,13 @@ class Work:
     rate_minor: int | None
 
 
+MINUTES = (0, 1, 20, 30, 59, 60, 61, 1000)
+RATES_MINOR = (None, 0, 1, 3, 5_000, 7_500)
 work = st.lists(
-    st.builds(
-        Work,
-        minutes=st.sampled_from((0, 1, 20, 30, 59, 60, 61, 1000)),
-        rate_minor=st.sampled_from((None, 0, 1, 3, 5_000, 7_500)),
-    ),
+    st.sampled_from([Work(minutes=some, rate_minor=rate) for some, rate in product(MINUTES, RATES_MINOR)]),
     max_size=4,
 )
-bookings = st.lists(st.tuples(st.sampled_from(Booking), st.integers(1, 20_000)), max_size=3)
+bookings = st.lists(
+    st.sampled_from([*product(Booking, (1, 2, 99, 1_000, 4_999, 5_000, 5_001, 19_999, 20_000))]), max_size=3
+)
 amounts = st.sampled_from((1, 20, 40, LIMIT_MINOR - 1, LIMIT_MINOR, LIMIT_MINOR + 1))

@@ -18,6 +18,7 @@ from atom.budgets import repository, service
 from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, judge, labour_cost_minor
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
+from atom.kit.ids import new_id
 from atom.kit.pagination import PageRequest
 from atom.ledger import service as ledger_service
 from atom.ledger.postings import BILL, BILL_PAYMENT, EXPENSE_PAYMENT, INVOICE, AccountType, Pattern
@@ -135,6 +136,28 @@ class Ledger:
         return 0
 
 
+def add_tasks(session: Session, workspace_id: str, project_ids: tuple[str, ...], work: list[Work]) -> None:
+    """Write a task of each project for each piece of work, and the users who did it."""
+    users, tasks = [], []
+    for item in work:
+        user_id = None if item.rate_minor is None else new_id()
+        if user_id is not None:
+            users.append(
+                {
+                    "id": user_id,
+                    "workspace_id": workspace_id,
+                    "email": f"{user_id}@example.org",
+                    "hourly_cost_rate_minor": item.rate_minor,
+                }
+            )
+        for project_id in project_ids:
+            task = {"project_id": project_id, "title": "Dig", "assigned_to": user_id}
+            tasks.append({"id": new_id(), "actual_minutes": item.minutes, **task})
+    for statement, rows in ((factories.ADD_USER, users), (repository.ADD_TASK, tasks)):
+        if rows:
+            session.connection().execute(statement, rows)
+
+
 @pytest.mark.invariant(22)
 @given(
     work=strategies.work,
@@ -152,23 +175,8 @@ def test_burn_is_labour_and_expenses(
             for name in ("Bridge", "Tunnel")
         )
         assert (project.actual_burn_minor, project.status) == (0, BudgetStatus.ON_TRACK)
-        exact = Fraction(0)
-        for item in work:
-            assigned_to = None
-            if item.rate_minor is not None:
-                assigned_to = factories.user(
-                    session, workspace_id=own, hourly_cost_rate_minor=item.rate_minor
-                ).id
-            for project_id in (project.id, other.id):
-                service.add_task(
-                    session,
-                    workspace_id=own,
-                    project_id=project_id,
-                    title="Dig",
-                    assigned_to=assigned_to,
-                    actual_minutes=item.minutes,
-                )
-            exact += Fraction((item.rate_minor or 5_000) * item.minutes, 60)
+        add_tasks(session, own, (project.id, other.id), work)
+        exact = sum((Fraction((item.rate_minor or 5_000) * item.minutes, 60) for item in work), Fraction(0))
         booked = Ledger(session, own)
         expenses = sum(booked.book(booking, amount, project.id, other.id) for booking, amount in bookings)
         found = service.refresh_burn(session, workspace_id=own, project_id=project.id)
@@ -235,7 +243,7 @@ def test_guardrail_asks_in_order(
 
 
 @pytest.mark.invariant(22)
-@given(amounts=st.lists(strategies.amounts, max_size=6), is_limited=st.sampled_from((True, True, False)))
+@given(amounts=st.lists(strategies.amounts, max_size=5), is_limited=st.sampled_from((True, True, False)))
 def test_approved_reservations_never_exceed_the_limit(
     database: Database, amounts: list[int], is_limited: bool
 ) -> None:
