@@ -404,6 +404,7 @@ def test_a_training_pays_once(
 @example(status=SUPERVISED, percent=80, steps=[Intervention.CORRECT, "rate"], rating=5)
 @example(status=AUTONOMOUS, percent=90, steps=[Intervention.TERMINATE, "rate", Intervention.PAUSE], rating=5)
 @example(status=INTERN, percent=95, steps=[Intervention.PAUSE, "fail", "fail"], rating=5)
+@example(status=SUPERVISED, percent=80, steps=[*[Intervention.PAUSE] * 6, "rate"], rating=5)
 def test_a_supervised_session_counts_what_happened_in_it(
     database: Database, status: AgentStatus, percent: int, steps: list[str], rating: int
 ) -> None:
