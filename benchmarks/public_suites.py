@@ -92,6 +92,18 @@ SUBJECTS = {
         n_examples=300,
         about="numpy arrays, asyncio, its own profiles",
     ),
+    "pytest-trio": Subject(
+        version="0.8.0",
+        # The last trio with `trio.tests`, which the tests import.
+        needs=["trio==0.22.2", "hypothesis"],
+        arguments=["pytest_trio/_tests", "-W", "ignore::trio.TrioDeprecationWarning"],
+        about="coroutines that an event loop runs, a helper made of one",
+    ),
+    "yarl": Subject(
+        version="1.25.1",
+        needs=["pytest-xdist", "pytest-cov", "pydantic", "hypothesis"],
+        about="warnings as errors, workers and coverage by its own options, doctests",
+    ),
 }
 
 
