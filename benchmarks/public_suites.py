@@ -99,11 +99,6 @@ SUBJECTS = {
         arguments=["pytest_trio/_tests", "-W", "ignore::trio.TrioDeprecationWarning"],
         about="coroutines that an event loop runs, a helper made of one",
     ),
-    "yarl": Subject(
-        version="1.25.1",
-        needs=["pytest-xdist", "pytest-cov", "pydantic", "hypothesis"],
-        about="warnings as errors, workers and coverage by its own options, doctests",
-    ),
 }
 
 
