@@ -362,8 +362,8 @@ def _report(figures: dict[str, Any]) -> list[str]:
         "Recorded / as Hypothesis reports it: all test cases of all phases and the phases' seconds, in the "
         "same run, and how far the worst phase of 0.1 s or more is off (a sum below that is not judged); "
         "then the valid examples of the tests that passed against a run without the tool; then how many "
-        "tests were recorded when the session was killed, and whether each test of the whole run has one record "
-        "after `--resume`.\n\n"
+        "tests were recorded when the session was killed, and whether each test of the whole run has one "
+        "record after `--resume`.\n\n"
         f"{table(columns, rows)}\n\n{'All agree.' if not missed else 'Apart: ' + '; '.join(missed) + '.'}"
     )
     save("public_suites", "make bench-public", figures, report)
