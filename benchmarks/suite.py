@@ -20,7 +20,7 @@ from pathlib import Path
 from evidence import ROOT, save, table
 
 BACKEND = (sys.executable, "-m", "pytest", "tests/", "-m", "not integration", "-n", "auto")
-TOOL = (sys.executable, "-m", "pytest", "-n", "auto")
+TOOL = (sys.executable, "-m", "pytest", "-m", "not integration and not nightly", "-n", "auto")
 WITH_POSTGRES = str(ROOT / "backend" / "scripts" / "with-postgres")
 MOST_MB = 500.0
 MOST_RATIO = 4.0

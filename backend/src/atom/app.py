@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from atom import health
@@ -53,6 +54,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         migrate.require_head(own_engine)
+        current_default_thread_limiter().total_tokens = settings.threads
         yield
         if engine is None:
             own_engine.dispose()

@@ -21,6 +21,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     max_body_bytes: int = 1_000_000
+    threads: int = 8
+    """How many handlers run at once; more of them only take the interpreter from each other."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -33,6 +35,7 @@ class Settings:
             max_body_bytes=_read_int(
                 environment, "ATOM_MAX_BODY_BYTES", default.max_body_bytes, least=1, most=10**9
             ),
+            threads=_read_int(environment, "ATOM_THREADS", default.threads, least=1, most=1_000),
         )
 
 
