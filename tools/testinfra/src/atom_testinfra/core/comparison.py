@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.measurement import Machine
-from atom_testinfra.core.statistics import Interval, false_alarm_rate, ratio_interval, run_effects
+from atom_testinfra.core.statistics import Interval, false_alarm_rate, middle, ratio_interval, run_effects
 from atom_testinfra.core.threshold import Threshold
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class RunEffects:
 
 def measure(nodeid: str, base: Sequence[float], new: Sequence[float], *, unit_us: float) -> Measured:
     """Return the ratio of a test's costs, before anything is made of it; `unit_us` is the base side's."""
-    return Measured(nodeid, ratio_interval(base, new), median(base) * unit_us, (len(base), len(new)))
+    return Measured(nodeid, ratio_interval(base, new), middle(base) * unit_us, (len(base), len(new)))
 
 
 def judge(measured: Measured, threshold: Threshold, *, factor: float) -> Change:
@@ -383,7 +383,7 @@ def _list_new(added: Mapping[str, Series], renamed: dict[str, str]) -> list[Chan
 
 def _chance(base: Sequence[float], new: Sequence[float], threshold: Threshold, unit_us: float) -> float:
     """Return the probability that this test's noise alone would be called slower."""
-    limit = threshold.limit(median(base) * unit_us)
+    limit = threshold.limit(middle(base) * unit_us)
 
     def is_alarm(one: Sequence[float], other: Sequence[float]) -> bool:
         return ratio_interval(one, other).low > limit

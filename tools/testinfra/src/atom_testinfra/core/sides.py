@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from operator import truediv
 from statistics import median, mode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -82,7 +82,7 @@ def side_from_baseline(
     statistic: Statistic,
     profile: str,
     *,
-    costs: Iterable[tuple[str, ComparedCost | ProfileCost | None, str | None]] | None = None,
+    costs: Iterable[ComparedProperty] | None = None,
     is_calibrated: bool = True,
 ) -> Side:
     """
@@ -102,9 +102,7 @@ def side_from_baseline(
     if costs is None:
         properties = baseline.properties.items()
         costs = ((nodeid, subject.profiles.get(profile), subject.digest) for nodeid, subject in properties)
-    for nodeid, cost, digest in costs:
-        if cost is not None:
-            columns.add(nodeid, cost, digest, statistic)
+    columns.extend(costs, statistic)
     if not len(columns):
         profiles = ", ".join(sorted(provenance.max_examples))
         raise NothingMeasuredError(
@@ -207,6 +205,10 @@ class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):
     n_explicit: int = 0
 
 
+ComparedProperty: TypeAlias = tuple[str, ComparedCost | ProfileCost | None, str | None]
+"""Its node id, its cost under the profile, and the digest of its source."""
+
+
 class Columns(Mapping[str, Series]):
     """
     The series of a baseline by node id, kept in a few arrays and put together when they are asked for.
@@ -227,23 +229,25 @@ class Columns(Mapping[str, Series]):
         self._uncalibrated: set[int] = set()
         self._unit_us = 1e6
         self._seed_set = seed_set
-        self._workload_names: dict[int, str] = {}
 
-    def add(
-        self, nodeid: str, cost: ComparedCost | ProfileCost, digest: str | None, statistic: Statistic
-    ) -> None:
-        """Take in a property."""
-        self._rows[nodeid] = len(self._digests)
-        self._digests.append(digest)
-        n = cost.max_examples
-        workload = self._workload_names.get(n)
-        if workload is None:
-            workload = self._workload_names[n] = _workload(n, self._seed_set)
-        self._workloads.append(workload)
-        values_s = _seconds_of_cost(cost, statistic)
-        self._values_s.fromlist(values_s)
-        self._begins.append(len(self._values_s))
-        self._calibrations_s.fromlist(cost.runs.calibration_s or [0.0] * len(values_s))
+    def extend(self, costs: Iterable[ComparedProperty], statistic: Statistic) -> None:
+        """Take in properties; those without a cost are left out."""
+        rows, digests, workloads = self._rows, self._digests, self._workloads
+        values_s, calibrations_s, begins = self._values_s, self._calibrations_s, self._begins
+        names: dict[int, str] = {}
+        for nodeid, cost, digest in costs:
+            if cost is None:
+                continue
+            rows[nodeid] = len(digests)
+            digests.append(digest)
+            n = cost.max_examples
+            if n not in names:
+                names[n] = _workload(n, self._seed_set)
+            workloads.append(names[n])
+            seconds = _seconds_of_cost(cost, statistic)
+            values_s.fromlist(seconds)
+            begins.append(len(values_s))
+            calibrations_s.fromlist(cost.runs.calibration_s or [0.0] * len(seconds))
 
     def calibrate(self) -> None:
         """
@@ -251,11 +255,23 @@ class Columns(Mapping[str, Series]):
 
         That is the median over the tests that ran in all of the runs: a single one is as noisy as a cost.
         """
+        units = self._units_of_equal_rows() or self._units_of_rows()
+        self._values_s = array("d", map(truediv, self._values_s, units))
+
+    def _units_of_equal_rows(self) -> array[float] | None:
+        """Return what each value is divided by; None unless every test ran in every run, as mostly it did."""
+        calibrations_s, n_runs = self._calibrations_s, self._begins[1]
+        if self._begins != array("L", range(0, len(calibrations_s) + 1, n_runs)) or min(calibrations_s) <= 0:
+            return None
+        by_run = array("d", [median(calibrations_s[run::n_runs]) for run in range(n_runs)])
+        self._unit_us = median(by_run) * 1e6
+        return by_run * (len(calibrations_s) // n_runs)
+
+    def _units_of_rows(self) -> array[float]:
         units, rows = self._calibrations_s[:], [*pairwise(self._begins)]
-        if min(units) <= 0:
-            self._uncalibrated = {row for row, (i, j) in enumerate(rows) if min(units[i:j]) <= 0}
-            for i, j in (rows[row] for row in self._uncalibrated):
-                units[i:j] = array("d", [1.0] * (j - i))
+        self._uncalibrated = {row for row, (i, j) in enumerate(rows) if min(units[i:j]) <= 0}
+        for i, j in (rows[row] for row in self._uncalibrated):
+            units[i:j] = array("d", [1.0] * (j - i))
         calibrated = [rows[row] for row in range(len(rows)) if row not in self._uncalibrated]
         n_runs = mode([j - i for i, j in calibrated or rows])
         whole = [i for i, j in calibrated if j - i == n_runs]
@@ -264,7 +280,7 @@ class Columns(Mapping[str, Series]):
             self._unit_us = median(by_run) * 1e6
             for i in whole:
                 units[i : i + n_runs] = by_run
-        self._values_s = array("d", map(truediv, self._values_s, units))
+        return units
 
     def __getitem__(self, nodeid: str) -> Series:
         row = self._rows.get(nodeid)

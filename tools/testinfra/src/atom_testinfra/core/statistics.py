@@ -39,6 +39,13 @@ class Interval(Struct, frozen=True, gc=False):
         return Interval(self.low * factor, self.value * factor, self.high * factor)
 
 
+def middle(values: Sequence[float]) -> float:
+    """Return the median of one or more values: `statistics.median` without what it does for other types."""
+    ordered = sorted(values)
+    half, is_one_of_them = divmod(len(ordered), 2)
+    return ordered[half] if is_one_of_them else (ordered[half - 1] + ordered[half]) / 2
+
+
 def ratio_interval(
     base: Sequence[float], new: Sequence[float], *, error: float = ONE_SIDED_ERROR
 ) -> Interval:
@@ -52,8 +59,8 @@ def ratio_interval(
     ratios = [y / x for x in base for y in new]
     ratios.sort()
     rank = interval_rank(len(base), len(new), error)
-    middle, is_one_of_them = divmod(len(ratios), 2)
-    value = ratios[middle] if is_one_of_them else (ratios[middle - 1] + ratios[middle]) / 2
+    half, is_one_of_them = divmod(len(ratios), 2)
+    value = ratios[half] if is_one_of_them else (ratios[half - 1] + ratios[half]) / 2
     return Interval(ratios[rank], value, ratios[-1 - rank])
 
 
