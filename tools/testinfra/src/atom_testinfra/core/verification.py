@@ -33,6 +33,7 @@ DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
 """Of a cost: what follows from its runs."""
 
+_derived_tiers = attrgetter(*DERIVED_TIERS)
 _derived_costs = attrgetter(*DERIVED_COSTS)
 
 
@@ -132,15 +133,16 @@ def _list_differences(place: str, stored: list[object], expected: list[object]) 
 
 def _recompute(stored: PropertyCost, budget: BudgetTier | None, targets: Targets) -> PropertyCost:
     """Return the property as it follows from its runs: the very same object where that is what is stored."""
-    measured = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
-    profiles = {
-        profile: update(cost, predicted=predict_from_local(measured, profile, targets))
-        for profile, cost in measured.items()
-    }
-    tier = measured_tier(profiles, targets)
-    return update(
-        stored, tier=budget or tier, measured_tier=tier, is_declared=budget is not None, profiles=profiles
-    )
+    costs = {profile: _recompute_cost(cost) for profile, cost in stored.profiles.items()}
+    for profile, cost in costs.items():
+        predicted = predict_from_local(costs, profile, targets)
+        if cost.predicted != predicted:
+            costs[profile] = replace(cost, predicted=predicted)
+    tier = measured_tier(costs, targets)
+    tiers = (budget or tier, tier, budget is not None)
+    if _derived_tiers(stored) == tiers and costs == stored.profiles:
+        return stored
+    return replace(stored, **dict(zip(DERIVED_TIERS, tiers, strict=True)), profiles=costs)
 
 
 def _recompute_cost(cost: ProfileCost) -> ProfileCost:
