@@ -59,9 +59,6 @@ LIST_PROJECTS_AFTER: Final = LIST_PROJECTS.where(
     < tuple_(bindparam("at", type_=UtcDateTime()), bindparam("after", type_=String()))
 )
 UPDATE_PROJECT: Final = update(Projects).where(Projects.c.id == bindparam("project"))
-IS_USER: Final = select(Users.c.id).where(
-    Users.c.id == bindparam("user"), Users.c.workspace_id == bindparam("workspace")
-)
 ADD_TASK: Final = insert(Tasks)
 ADD_MINUTES: Final = (
     update(Tasks)
@@ -157,11 +154,6 @@ def list_projects(session: Session, workspace_id: str, page: PageRequest) -> lis
 def update_project(session: Session, project_id: str, **values: Any) -> None:
     """Change a project."""
     session.connection().execute(UPDATE_PROJECT, {"project": project_id, **values})
-
-
-def is_user(session: Session, workspace_id: str, user_id: str) -> bool:
-    """Whether there is such a user in the workspace."""
-    return session.connection().scalar(IS_USER, {"user": user_id, "workspace": workspace_id}) is not None
 
 
 def add_task(session: Session, values: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from atom.budgets.rules import (
     judge,
     labour_cost_minor,
 )
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
 from atom.kit.money import MAX_AMOUNT_MINOR
@@ -133,8 +134,8 @@ def add_task(
     """Write a task of a project, for a user of the same workspace or nobody, and return its id."""
     _require_minutes(actual_minutes, smallest=0)
     _found_project(session, workspace_id, project_id)
-    if assigned_to is not None and not repository.is_user(session, workspace_id, assigned_to):
-        raise NotFoundError("user", assigned_to)
+    if assigned_to is not None:
+        require_user(session, workspace_id=workspace_id, user_id=assigned_to)
     values = {
         "id": new_id(),
         "project_id": project_id,

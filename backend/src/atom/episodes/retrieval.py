@@ -16,7 +16,7 @@ from atom.episodes.access import AccessDecision, EpisodeAction, Gatekeeper
 from atom.episodes.embedding import Embedder, cosine
 from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegment, TimeRange
 from atom.episodes.repository import EpisodeFilter
-from atom.episodes.service import require_agent
+from atom.episodes.service import get_agent_status
 from atom.identity.users import require_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
@@ -212,7 +212,7 @@ class _Look:
         access_type: AccessType,
         action: EpisodeAction,
     ) -> _Look:
-        status = require_agent(session, workspace_id=viewer.workspace_id, agent_id=viewer.agent_id)
+        status = get_agent_status(session, workspace_id=viewer.workspace_id, agent_id=viewer.agent_id)
         if viewer.user_id is not None:
             require_user(session, workspace_id=viewer.workspace_id, user_id=viewer.user_id)
         decision = gate.decide(agent_id=viewer.agent_id, status=status, action=action)

@@ -101,7 +101,7 @@ def create_episode_from_proposal(
     """Make an episode of what people decided on an agent's proposal; any agent learns from that."""
     _check_title(title)
     check_text(reflection, field="reflection", max_length=MAX_REFLECTION_LENGTH)
-    status = require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    status = get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     now = clock.now()
     episode = Episode(
         id=new_id(),
@@ -144,7 +144,7 @@ def record_canvas_action(
     """Note what an agent did on a canvas during a conversation; the next episode made of it will say so."""
     for field, text in (("canvas_id", canvas_id), ("canvas_type", canvas_type), ("action", action)):
         check_text(text, field=field, max_length=MAX_NAME_LENGTH)
-    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     if repository.chat_user_id(session, chat_id, workspace_id=workspace_id) is None:
         raise NotFoundError("chat session", chat_id)
     row = CanvasAction(
@@ -178,7 +178,7 @@ def list_segments(session: Session, *, workspace_id: str, episode_id: str) -> Se
 
 def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: PageRequest) -> Page[Episode]:
     """Return the episodes of an agent of the workspace, the latest first, whatever became of them."""
-    require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     episodes = repository.newest_episodes(
         session, workspace_id=workspace_id, agent_id=agent_id, limit=page.limit + 1, after=page.after
     )
@@ -187,7 +187,7 @@ def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: P
     return Page(items=shown, next=Cursor(at=shown[-1].started_at, id=shown[-1].id) if has_more else None)
 
 
-def require_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentStatus:
+def get_agent_status(session: Session, *, workspace_id: str, agent_id: str) -> AgentStatus:
     """Return the status of an agent of the workspace."""
     status = repository.agent_status(session, agent_id, workspace_id=workspace_id)
     if status is None:
@@ -199,7 +199,7 @@ def require_action(
     session: Session, gate: Gatekeeper, *, workspace_id: str, agent_id: str, action: EpisodeAction
 ) -> AgentStatus:
     """Return the agent's status if the gatekeeper allows the action."""
-    status = require_agent(session, workspace_id=workspace_id, agent_id=agent_id)
+    status = get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     decision = gate.decide(agent_id=agent_id, status=status, action=action)
     if not decision.is_allowed:
         raise ForbiddenError(decision.reason)
