@@ -341,7 +341,8 @@ def _of_call(node: ast.Call, put: Callable[[ast.expr], Change]) -> Iterator[tupl
         yield "call", put(node.args[0])
     named = [keyword for keyword in node.keywords if isinstance(keyword.value, ast.Name | ast.Attribute)]
     for one, other in pairwise(named):
-        yield "argument", _exchanged(one, other)
+        if ast.dump(one.value) != ast.dump(other.value):
+            yield "argument", _exchanged(one, other)
 
 
 def _is_text(node: ast.BinOp) -> bool:
