@@ -321,7 +321,7 @@ class Run:
     def _ask_all(self, faults: Sequence[Fault]) -> None:
         """Ask the tests about each fault: in a copy of a running process where that can tell."""
         self._warm([(fault, self._reaching(fault), "") for fault in faults if self._fits_running(fault)])
-        fresh = [fault for fault in faults if self._verdict(fault) is None]
+        fresh = [fault for fault in faults if self._is_open(fault)]
         tasks = []
         for fault in fresh:
             tests = self._limited(self._reaching(fault))
@@ -334,12 +334,16 @@ class Run:
 
         run_in_copies(tasks, self._n_jobs, note)
 
+    def _is_open(self, fault: Fault) -> bool:
+        """Whether a fresh process may still notice it: in a running one, what importing made stays as it was."""
+        found = self._log.find(fault)
+        return found is None or not (found.is_noticed or found.is_fresh)
+
     def _verdict(self, fault: Fault) -> Verdict | None:
         """Return what became of a fault; None if only a fresh process can tell and none was asked yet."""
         found = self._log.find(fault)
         if found is None or found.is_fresh or found.is_noticed:
             return found
-        # What importing made of a module's variable stays as it was.
         return None if found.is_unfit or fault.function is None else found
 
     def _asked(self) -> list[tuple[Fault, Verdict]]:
