@@ -268,3 +268,58 @@ def test_schema_refuses_a_negative_counter(database: Database, clock: ManualCloc
         repository.add_points(session, [row])
         with pytest.raises(IntegrityError), session.begin_nested():
             repository.add_points(session, [{**row, "id": "other", "type": MetricType.COUNTER}])
+
+
+def test_a_step_that_failed_says_nothing_of_how_long_it_takes(database: Database, clock: ManualClock) -> None:
+    """The mean of a step is that of its completions."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        events = [
+            NewEvent(
+                event_id=f"event-{number}",
+                workflow_id="billing",
+                execution_id="run",
+                type=type_,
+                status=status,
+                step_id="fetch",
+                duration_ms=duration_ms,
+                occurred_at=NOW,
+            )
+            for number, (type_, status, duration_ms) in enumerate(
+                [
+                    (EventType.STEP_COMPLETED, EventStatus.COMPLETED, 10),
+                    (EventType.STEP_FAILED, EventStatus.FAILED, 1_000),
+                ]
+            )
+        ]
+        service.record_events(session, clock, workspace_id=own, events=events)
+        found = service.performance(
+            session, clock, workspace_id=own, workflow_id="billing", window=Window.HOUR
+        )
+    assert found.steps == (service.StepTime(step_id="fetch", n=1, mean_ms=10),)
+
+
+def test_an_alert_is_about_its_own_rule_and_workspace(database: Database, clock: ManualClock) -> None:
+    """Another workspace's value of the same moment fires nothing, and resolving one alert leaves the next."""
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        first, second = (
+            service.add_alert_rule(
+                session, workspace_id=own, name=name, metric=name, threshold=5, severity=Severity.LOW
+            )
+            for name in ("cold", "hot")
+        )
+
+        def told(*values: tuple[str, str, float]) -> list[str]:
+            for workspace_id, name, value in values:
+                metric = NewMetric(name=name, type=MetricType.GAUGE, value=value)
+                service.collect_metric(session, clock, workspace_id=workspace_id, metric=metric)
+            return [note.rule.id for note in service.evaluate_alerts(session, clock, workspace_id=own)]
+
+        assert told((own, "cold", 1), (other, "cold", 9)) == []
+        clock.advance(timedelta(seconds=1))
+        assert told((own, "cold", 9), (own, "hot", 9)) == [first.id, second.id]
+        clock.advance(timedelta(seconds=1))
+        assert told((own, "cold", 1)) == [first.id]
+        rules = service.list_alert_rules(session, workspace_id=own)
+        assert [rule.firing_since is None for rule in rules] == [True, False]

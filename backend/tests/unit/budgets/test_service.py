@@ -102,3 +102,32 @@ def test_amount_taken_meanwhile_is_a_conflict(
         monkeypatch.undo()
         found = service.get_category(session, workspace_id=own, category="travel")
         assert (found.reserved_minor, found.is_paused) == (9, False)
+
+
+def test_what_is_settled_is_spent_and_the_rest_is_free(database: Database, clock: ManualClock) -> None:
+    """More than was reserved cannot be spent, and what is released is free as a whole."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        service.set_limit(session, workspace_id=own, category="travel", limit_minor=1_000)
+
+        def reserved(amount_minor: int) -> dict[str, str]:
+            result = service.reserve(
+                session, clock, workspace_id=own, category="travel", amount_minor=amount_minor
+            )
+            assert result.reservation is not None
+            return {"workspace_id": own, "reservation_id": result.reservation.id}
+
+        def committed() -> tuple[int, int]:
+            found = service.get_category(session, workspace_id=own, category="travel")
+            return found.spent_minor, found.reserved_minor
+
+        first, second = reserved(100), reserved(40)
+        for wrong in (-1, 101):
+            with pytest.raises(InvalidError) as caught:
+                service.settle(session, clock, **first, spent_minor=wrong)
+            assert caught.value.field == "spent_minor"
+        assert committed() == (0, 140)
+        service.settle(session, clock, **first, spent_minor=30)
+        assert committed() == (30, 40)
+        service.release(session, clock, **second)
+        assert committed() == (30, 0)

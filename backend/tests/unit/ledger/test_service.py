@@ -13,7 +13,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.pagination import PageRequest
 from atom.ledger import service
-from atom.ledger.errors import OverdraftError, PeriodBlockedError, PeriodClosedError
+from atom.ledger.errors import NotReversibleError, OverdraftError, PeriodBlockedError, PeriodClosedError
 from atom.ledger.models import JournalEntry, TransactionStatus
 from atom.ledger.postings import (
     BILL,
@@ -224,6 +224,33 @@ def test_nothing_of_another_workspace_is_found(database: Database) -> None:
                 operation()
         assert service.list_transactions(session, workspace_id=other, page=PageRequest()).items == ()
         assert service.list_balances(session, workspace_id=other) == []
+
+
+def test_an_account_of_another_workspace_takes_no_posting(database: Database) -> None:
+    """It is not found, and neither workspace has a further transaction."""
+    with database.session() as session:
+        _, ids = chart(session)
+        other, others = chart(session)
+        postings = (debit(others["cash"], 5), credit(ids["cash"], 5))
+        with pytest.raises(NotFoundError) as caught:
+            service.post(session, CLOCK, NewTransaction(workspace_id=other, postings=postings))
+        assert ids["cash"] in str(caught.value)
+        assert balances(session, other) == {"cash": 1000, "equity": 1000}
+
+
+def test_only_what_was_posted_can_be_reversed(database: Database) -> None:
+    """A draft, and one that was cancelled, never moved anything."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        postings = (debit(ids["expense"], 5), credit(ids["cash"], 5))
+        draft = service.draft(session, CLOCK, NewTransaction(workspace_id=workspace_id, postings=postings))
+        address = {"workspace_id": workspace_id, "transaction_id": draft.transaction_id}
+        for _ in range(2):
+            with pytest.raises(NotReversibleError):
+                service.reverse(session, CLOCK, **address)
+            if service.get_transaction(session, **address).status is TransactionStatus.PENDING:
+                service.cancel_draft(session, **address)
+        assert balances(session, workspace_id) == {"cash": 1000, "equity": 1000}
         account = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
         session.refresh(account)
         assert (account.name, account.version) == ("cash", 1)

@@ -56,3 +56,21 @@ def test_only_a_running_step_reports(database: Database, clock: ManualClock, sta
         with pytest.raises(ConflictError, match=f"'a' is {status}"):
             service.fail_step(session, clock, **scope, step_id="a", error="broken")
         assert before == (service.get_execution(session, **scope), service.get_steps(session, **scope))
+
+
+def test_a_step_of_a_cancelled_execution_waits_for_nothing(database: Database, clock: ManualClock) -> None:
+    """One that was to be tried again later is left over, and keeps no time for it."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        workflow = Workflow(steps=(Step(id="a", action="work"),))
+        created = service.create_execution(
+            session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
+        )
+        scope = {"workspace_id": own, "execution_id": created.id}
+        service.begin(session, clock, **scope)
+        service.advance(session, clock, **scope)
+        service.fail_step(session, clock, **scope, step_id="a", error="broken")
+        assert [step.not_before is None for step in service.get_steps(session, **scope)] == [False]
+        service.cancel(session, clock, **scope)
+        (step,) = service.get_steps(session, **scope)
+        assert (step.status, step.not_before) == (StepStatus.SKIPPED, None)
