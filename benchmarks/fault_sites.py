@@ -110,6 +110,8 @@ class Fault:
     before: str
     after: str
     source: str
+    held_by: tuple[str, ...] = ()
+    """The properties that are there for it, if a person said so."""
 
     @property
     def function(self) -> str | None:

@@ -6,7 +6,8 @@ seeded sample of what the operators of `fault_sites.py` can do to the product's 
 nothing anybody could see are listed in `subjects/faults/equivalent.toml`, each with its reason, and left out.
 
 With `--properties` each property is asked alone, about one fault after another in the blocks that it
-reaches, those first that few other tests reach, until it notices one: `make bench-properties`.
+reaches until it notices one: first those that name it as the property that holds them, then those that few
+other tests reach: `make bench-properties`.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def main() -> int:
     ]
     equivalent = load_equivalent()
     _require_current(equivalent, modules)
-    faults = [] if arguments.properties or arguments.generated else load_by_hand(arguments.service)
+    faults = [] if arguments.generated else load_by_hand(arguments.service)
     for service in [] if arguments.properties else arguments.service:
         own = [module for module in modules if module.service == service]
         faults += sample(own, arguments.sample, arguments.seed)
@@ -197,6 +198,7 @@ def load_by_hand(services: Sequence[str]) -> list[Fault]:
                 before=old,
                 after=new,
                 source=source,
+                held_by=tuple(entry.get("held_by", ())),
             )
         )
     return found
@@ -335,7 +337,7 @@ class Run:
         run_in_copies(tasks, self._n_jobs, note)
 
     def _is_open(self, fault: Fault) -> bool:
-        """Whether a fresh process may still notice it: in a running one, what importing made stays as it was."""
+        """Whether a fresh process may still notice it: a running one keeps what importing made."""
         found = self._log.find(fault)
         return found is None or not (found.is_noticed or found.is_fresh)
 
@@ -434,7 +436,7 @@ class Run:
         return None
 
     def _faults_for(self, nodeid: str, chance: random.Random) -> list[Fault]:
-        """Return faults in the blocks that a property reaches, those first that few others reach."""
+        """Return the faults that a property is there for, then some in what few others but it reach."""
         places: list[tuple[int, float, Module, Site]] = []
         for module in self._modules:
             for site in module.sites:
@@ -443,7 +445,10 @@ class Run:
                 if site.place.function is not None and block not in self._map.early and nodeid in reaching:
                     places.append((len(reaching), chance.random(), module, site))
         places.sort(key=lambda place: place[:2])
-        found = [module.fault(site) for _, _, module, site in places[: 2 * MOST_ROUNDS]]
+        found = [
+            *(fault for fault in self._faults if {nodeid, nodeid.partition("[")[0]} & {*fault.held_by}),
+            *(module.fault(site) for _, _, module, site in places[: 2 * MOST_ROUNDS]),
+        ]
         return [fault for fault in found if fault.key not in self._equivalent][:MOST_ROUNDS]
 
     def _render(self, scores: dict[str, Score], hand: dict[str, Score]) -> str:
