@@ -13,6 +13,7 @@ other tests reach: `make bench-properties`.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import signal
@@ -564,7 +565,7 @@ def _map_task(files: Sequence[str], seed: int, n_jobs: int, log: MapLog) -> Task
         failed: list[Answer | None] = []
 
         def use(laboratory: Laboratory) -> Answer:
-            _prepare_database()
+            _prepare()
             by_file: dict[str, list[str]] = defaultdict(list)
             for nodeid in laboratory.items:
                 by_file[nodeid.split("::")[0]].append(nodeid)
@@ -600,7 +601,7 @@ def _warm_task(
         progress = os.dup(sys.stderr.fileno())  # pytest will capture the other one
 
         def use(laboratory: Laboratory) -> Answer:
-            _prepare_database()
+            _prepare()
             product = Product()
 
             def put(fault: Fault, nodeids: Sequence[str], _asked: str) -> Answer:
@@ -652,9 +653,10 @@ def _unnoticed(fault: Fault, tests: Sequence[str], _asked: str) -> str:
     return f"\n{fault.path}:{fault.line} {fault.operator}, {len(tests)} tests\n{fault.difference}\n"
 
 
-def _prepare_database() -> None:
-    """Migrate the database of the tests now, so that every copy has it."""
+def _prepare() -> None:
+    """Migrate the database of the tests and import the whole app now, so that every copy has them."""
     sys.modules["tests.database"].shared_database()
+    importlib.import_module("atom.app")
 
 
 if __name__ == "__main__":
