@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,6 +84,8 @@ CLAUSES = frozenset({"where", "filter", "and_", "or_", "order_by"})
 """Calls whose arguments can be left out one by one."""
 PASSED_BY = frozenset({"sorted", "reversed", "sum", "abs", "round", "set", "frozenset"})
 """Calls that can give way to their argument."""
+KEEPING = frozenset({"cache", "cached_property", "lru_cache", "upsert"})
+"""Decorators that keep what a function returned."""
 FLOAT_STEP = 0.01
 SCOPES = {"Administering": "Writing", "Writing": "Recording"}
 """What a route asks of a key, and the next lower thing to ask."""
@@ -149,6 +152,17 @@ class Module:
         self.text = (root / path).read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
         self.sites = list(_sites(self.tree))
+
+    @cached_property
+    def built_once(self) -> frozenset[str]:
+        """Functions whose result is kept: a test that is not the first to need it does not reach them."""
+        return frozenset(
+            node.name
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef)
+            for decorator in node.decorator_list
+            if ast.unparse(decorator).split("(")[0].split(".")[-1] in KEEPING
+        )
 
     def fault(self, site: Site) -> Fault:
         """Return what the module reads like with that change."""

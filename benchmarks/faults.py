@@ -371,12 +371,17 @@ class Run:
 
     def _reaching(self, fault: Fault) -> list[str]:
         """Return the tests to ask about a fault, up to what that may cost."""
-        if fault.function is None or f"{fault.path}:{fault.place.line}" in self._map.early:
+        is_early = f"{fault.path}:{fault.place.line}" in self._map.early
+        if fault.function is None or is_early or self._is_built_once(fault):
             return self._affordable(self._tests_of_module(fault), fault.service)
         found = set(self._map.reaching.get(f"{fault.path}:{fault.place.line}", ()))
         if fault.service == EDGE:
             found.update(nodeid for nodeid in self._map.cpu_s if nodeid.startswith(EDGE_TESTS))
         return self._affordable(found, fault.service)
+
+    def _is_built_once(self, fault: Fault) -> bool:
+        name = (fault.function or "").split(".")[-1]
+        return any(name in module.built_once for module in self._modules if module.path == fault.path)
 
     def _affordable(self, nodeids: Iterable[str], service: str) -> list[str]:
         """Return the service's own tests, then the others, the cheapest of each first, up to a cost."""

@@ -257,3 +257,12 @@ def test_what_is_blank_to_anybody_is_blank(api: Api, blank: str) -> None:
     problem = admin.refused(422, "POST", "/v1/keys", {"name": blank})
     assert [error["field"] for error in problem["errors"]] == ["body.name"]
     admin.ok("POST", "/v1/keys", {"name": f"{blank}a{blank}"})
+
+
+def test_a_message_of_one_character_is_one(api: Api) -> None:
+    """The shortest that can be said is taken."""
+    workspace = api.workspace()
+    writer = api.caller(workspace)
+    chat = writer.ok("POST", "/v1/chats", {"user_id": workspace.user_id})
+    message = {"role": "user", "content": "?"}
+    assert writer.ok("POST", f"/v1/chats/{chat['id']}/messages", message)["content"] == "?"

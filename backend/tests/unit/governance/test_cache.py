@@ -91,3 +91,12 @@ def test_one_thread_at_a_time_is_inside(use) -> None:
     assert not was_inside
     assert done.is_set()
     assert found == [1]
+
+
+def test_an_answer_is_dropped_however_its_action_is_written() -> None:
+    """Actions are one whether in capitals or not, for dropping as for looking up."""
+    cache: GovernanceCache[int] = GovernanceCache(ManualClock(NOW))
+    cache.set("agent", "List", 1)
+    assert cache.get("agent", "LIST") == 1
+    assert cache.invalidate("agent", "LIST") == 1
+    assert cache.get("agent", "list") is None

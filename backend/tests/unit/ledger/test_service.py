@@ -222,6 +222,7 @@ def test_nothing_of_another_workspace_is_found(database: Database) -> None:
         ):
             with pytest.raises(NotFoundError):
                 operation()
+        assert service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"]).name == "cash"
         assert service.list_transactions(session, workspace_id=other, page=PageRequest()).items == ()
         assert service.list_balances(session, workspace_id=other) == []
 
