@@ -38,6 +38,7 @@ HAS_RULES = frozenset(
 """Operations that ask for more than JSON Schema can say: that debits are credits, an end follows a start."""
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+CURSOR = Cursor(at=NOW, id=NOBODY).encode()
 TABLES = {
     "account_id": "ledger_accounts",
     "agent_id": "agent_registry",
@@ -62,7 +63,7 @@ TABLES = {
 """Of which table's rows a field or a parameter takes the id."""
 
 schemathesis.openapi.format("uuid", st.just(NOBODY))
-schemathesis.openapi.format("cursor", st.just(Cursor(at=NOW, id=NOBODY).encode()))
+schemathesis.openapi.format("cursor", st.just(CURSOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +204,8 @@ def _check_refusal(case: Case, response: Response) -> None:
     """Require that a valid request is refused only by a rule that JSON Schema cannot say."""
     if response.status_code != 422 or case.meta is None or case.meta.generation.mode.is_negative:
         return
+    if case.query.get("cursor") not in (None, CURSOR):
+        return  # any text keeps the schema, and no other text is a cursor
     problem: dict[str, Any] = response.json()
     assert problem["title"] == InvalidError.title, f"the document allows what is refused: {problem}"
     assert case.operation.definition.raw["operationId"] in HAS_RULES, f"unknown rule: {problem}"
