@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from atom.kit.ids import new_id
 from atom.ledger import service
 from atom.ledger.postings import AccountType, NewTransaction, credit, debit
 from atom.tables import METADATA, agents, episodes, governance, identity, ledger
+from tests.database import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -107,6 +109,29 @@ def extra_agent(session: Session, workspace_id: str, **values: Any) -> str:
     }
     session.connection().execute(ADD_AGENT, row)
     return str(row["id"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """An agent and the user of its workspace, a colleague of the agent, and another workspace."""
+
+    tenant: Tenant
+    colleague: str
+    stranger: Tenant
+
+
+def add_people(sessions: sessionmaker[Session]) -> People:
+    """Commit the people of many a property's every example, to be prepared once."""
+    with unit_of_work(sessions) as session:
+        own = tenant(session)
+        return People(tenant=own, colleague=extra_agent(session, own.workspace_id), stranger=tenant(session))
+
+
+@contextmanager
+def with_people(database: Database) -> Iterator[tuple[Session, People]]:
+    """Give a session in which there are people; what it does not commit is rolled back."""
+    with database.prepared(add_people) as (sessions, people), sessions() as session:
+        yield session, people
 
 
 def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

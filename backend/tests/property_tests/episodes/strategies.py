@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import accumulate, product
 
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, case, func, insert, literal, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from atom.agents.maturity import AgentStatus
 from atom.chat.models import MessageRole
-from atom.db.session import unit_of_work
 from atom.episodes.embedding import Vector
 from atom.episodes.models import EpisodeStatus
 from atom.episodes.segmentation import Message, Run
 from atom.kit.ids import new_id
 from atom.tables import METADATA
-from tests.database import Database
-from tests.factories import EPISODES, NOW, Tenant, add_episodes, extra_agent, tenant
+from tests.factories import EPISODES, NOW, Tenant, add_episodes
 
 AGENTS = METADATA.tables["agent_registry"]
 
@@ -206,35 +203,12 @@ def memories(max_size: int = 6) -> st.SearchStrategy[list[Memory]]:
     return st.lists(MEMORIES, max_size=max_size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """An agent and its workspace, a colleague in it, and another workspace."""
-
-    tenant: Tenant
-    colleague: str
-    stranger: Tenant
-
-
-def add_people(sessions: sessionmaker[Session]) -> People:
-    """Commit the people whom most examples are about: an agent that may do everything, and others."""
-    with unit_of_work(sessions) as session:
-        own = tenant(session)
-        return People(tenant=own, colleague=extra_agent(session, own.workspace_id), stranger=tenant(session))
-
-
 SET_STATUS = update(AGENTS).where(AGENTS.c.id == bindparam("agent")).values(status=bindparam("status"))
 
 
 def set_status(session: Session, agent_id: str, status: AgentStatus) -> None:
     """Put an agent on a rung."""
     session.connection().execute(SET_STATUS, {"agent": agent_id, "status": status})
-
-
-@contextmanager
-def world(database: Database) -> Iterator[tuple[Session, People]]:
-    """Give a session in which there are people, rolled back afterwards."""
-    with database.prepared(add_people) as (sessions, people), sessions() as session:
-        yield session, people
 
 
 def store(session: Session, owner: Tenant, kept: Sequence[Memory], *, other_agent_id: str) -> list[str]:

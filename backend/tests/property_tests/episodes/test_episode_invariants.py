@@ -201,7 +201,7 @@ def count(session: Session, *models: Any) -> list[int]:
 def test_episode_creation_after_chat(database: Database, said: list[Utterance]) -> None:
     """Invariant 23: the episode of a chat holds each message once, in order, cut as a reader would."""
     clock = ManualClock(NOW)
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         scope = {"workspace_id": tenant.workspace_id}
         talk = chat.create_session(session, clock, user_id=tenant.user_id, **scope)
@@ -317,7 +317,7 @@ def test_duration_spans_messages_and_runs(
         replace(run, completed_at=run.completed_at and run.completed_at + timedelta(milliseconds=extra_ms))
         for run in runs
     ]
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
         add_runs(session, tenant.agent_id, chat_id, runs)
@@ -341,7 +341,7 @@ def test_too_little_makes_no_episode(
     database: Database, said: list[Utterance], runs: list[Run], force: bool
 ) -> None:
     """Invariant 27: one item makes an episode only by force, none makes none, and then nothing is written."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
         add_runs(session, tenant.agent_id, chat_id, runs)
@@ -374,7 +374,7 @@ def test_episode_stays_in_range(
 ) -> None:
     """Invariant 28: importance, counts and lists of a new episode keep their bounds and their rules."""
     runs = [Run(id=f"r{number}", started_at=NOW) for number in range(n_runs)]
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         strategies.set_status(session, tenant.agent_id, AgentStatus.INTERN)
         chat_id = say(session, tenant, said)
@@ -486,7 +486,7 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
     database: Database, kinds: list[tuple[FeedbackType, bool | None, int | None]], n_canvas: int
 ) -> None:
     """Invariant 28: feedback on the chat's runs, and no other, is scored and linked; canvases too."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id, elsewhere = say(session, tenant, []), say(session, tenant, [])
         add_runs(
@@ -537,7 +537,7 @@ def test_rebuilding_extends_a_new_episode(
     database: Database, said: list[Utterance], more: list[Utterance]
 ) -> None:
     """Invariant 53: a second episode of a chat holds the first's messages and the later ones."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
         first = make(session, tenant, chat_id)
@@ -569,7 +569,7 @@ LINKS = (select(ADD_FEEDBACK.table.c.episode_id), select(ADD_CANVAS_ACTION.table
 @given(said=conversations(min_size=2, max_size=3), nth=st.integers(1, 6))
 def test_failed_creation_leaves_nothing(database: Database, said: list[Utterance], nth: int) -> None:
     """Invariant 14: episode, segments and links are one piece: a failure at any write undoes all."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
         add_runs(session, tenant.agent_id, chat_id, [Run(id="here", started_at=NOW)])
@@ -590,7 +590,7 @@ def test_failed_creation_leaves_nothing(database: Database, said: list[Utterance
 @given(order=st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_one_segment_for_each_place(database: Database, order: list[int]) -> None:
     """Invariant 18: a place in an episode is taken once, whatever the order; the session stays usable."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         episode_id = new_id()
         factories.add_episodes(
@@ -643,7 +643,7 @@ COUNT_ORPHANS = select(
 @given(said=conversations(min_size=2, max_size=3), order=st.lists(st.sampled_from(DELETABLE), max_size=3))
 def test_deletes_leave_no_orphan(database: Database, said: list[Utterance], order: list[Any]) -> None:
     """Invariant 19: after any deletes no segment, log, message or link names a row that is gone."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
         chat_id = say(session, tenant, said)
@@ -679,7 +679,7 @@ def test_episode_reads_back_as_written(
     database: Database, said: list[Utterance], details: dict[str, Any], title: str
 ) -> None:
     """Invariant 20: a new session reads an episode and its segments as they were written, vector included."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
         add_runs(session, tenant.agent_id, chat_id, [Run(id="here", started_at=NOW)], details)

@@ -18,6 +18,7 @@ from atom.episodes.consolidation import Candidate
 from atom.episodes.models import Episode, EpisodeStatus
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ForbiddenError, InvalidError, NotFoundError
+from tests import factories
 from tests.database import Database
 from tests.factories import EPISODES, NOW
 from tests.property_tests.episodes import strategies
@@ -85,7 +86,7 @@ def test_decay_follows_age_and_twice_is_once(database: Database, kept: list[Memo
     """Invariant 29: nothing under 90 days, then 1 - days/180, archived over 180; others are untouched."""
     clock = ManualClock(NOW)
     now = clock.advance(timedelta(days=days_later))
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         ids = store(session, tenant, kept, other_agent_id=people.colleague)
         foreign = copy_to(session, people.stranger, ids)
@@ -142,7 +143,7 @@ def test_importance_update_is_written_for_the_owner(
     memory = Memory(
         age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=is_own, importance=importance
     )
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant = people.tenant
         strategies.set_status(session, tenant.agent_id, status)
         (id_,) = store(session, tenant, [memory], other_agent_id=people.colleague)
@@ -212,7 +213,7 @@ def test_consolidation_keeps_its_shape(
     database: Database, kept: list[Memory], threshold: float, late: list[Memory]
 ) -> None:
     """Invariant 31: own completed episodes, no self link, no chain, alike enough; a second run is idle."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, stranger, colleague = people.tenant, people.stranger, people.colleague
         store(session, stranger, kept, other_agent_id=stranger.agent_id)
         stored: dict[str, Memory] = {}
@@ -253,7 +254,7 @@ def test_archiving_is_final_and_scoped(
 ) -> None:
     """Invariant 29: archive works once, says whether there is such an episode, and touches no other."""
     clock = ManualClock(NOW)
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
         ids = [*store(session, tenant, kept, other_agent_id=tenant.agent_id), "none"]
         id_ = ids[which % len(ids)]
@@ -275,7 +276,7 @@ def test_archiving_is_final_and_scoped(
 def test_access_is_counted_once_for_each_listed(database: Database, n: int, listed: list[int]) -> None:
     """Invariant 29: listed episodes of the workspace gain one access, all others none."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
         own = store(session, tenant, [memory] * n, other_agent_id=tenant.agent_id)
         foreign = store(session, stranger, [memory], other_agent_id=stranger.agent_id)
@@ -299,7 +300,7 @@ def test_assessment_is_in_range_or_refused(
 ) -> None:
     """Invariant 28: a rating from 1 to 5 and a score in [0, 1] are kept, anything else is refused."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True, rating=2)
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
         (id_,) = store(session, tenant, [memory], other_agent_id=tenant.agent_id)
         scope = {"workspace_id": (stranger if is_foreign else tenant).workspace_id, "episode_id": id_}

@@ -21,13 +21,13 @@ from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, Ti
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.tables import METADATA
+from tests import factories
 from tests.database import Database
-from tests.factories import EPISODES, NOW, Tenant
+from tests.factories import EPISODES, NOW, People, Tenant
 from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     DIRECTED,
     Memory,
-    People,
     WordEmbedder,
     copy_to,
     memories,
@@ -167,7 +167,7 @@ def test_temporal_shows_the_newest_in_the_window(
     database: Database, kept: list[Memory], time_range: TimeRange, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 32: own, unarchived episodes of the window and filter, newest first, up to the limit."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         options = {"viewer": world.viewer, "time_range": time_range, "limit": limit, "where": where}
         found = retrieval.retrieve_temporal(session, CLOCK, GATE, **options)
@@ -178,7 +178,7 @@ def test_temporal_shows_the_newest_in_the_window(
 @given(kept=memories())
 def test_wider_windows_show_no_less(database: Database, kept: list[Memory]) -> None:
     """Invariant 32: a day's episodes are among the week's, these in the month's, these in the quarter's."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         before: list[str] = []
         for time_range in ("1d", "7d", "30d", "90d"):
@@ -196,7 +196,7 @@ def test_temporal_can_be_narrowed_to_a_user(
     database: Database, kept: list[Memory], is_user_asked: bool
 ) -> None:
     """Invariant 32: with a user only that user's episodes are shown."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         user = world.tenant.user_id if is_user_asked else world.stranger.user_id
         where = EpisodeFilter(user_id=user)
@@ -219,7 +219,7 @@ def test_semantic_shows_the_most_alike(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 33: own, unarchived episodes of the filter, by similarity above zero, up to the limit."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         found = retrieval.retrieve_semantic(
             session,
@@ -250,7 +250,7 @@ def test_contextual_ranks_by_the_weights(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
     """Invariant 33: scores follow the weights, best first; what the filter admits fills the limit."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         found = retrieval.retrieve_contextual(
             session, CLOCK, GATE, WORDS, viewer=world.viewer, task=word, limit=limit, where=where
@@ -295,7 +295,7 @@ def test_every_look_leaves_its_logs(
     database: Database, kept: list[Memory], kind: str, status: AgentStatus, which: int
 ) -> None:
     """Invariant 34: a row and a count for each episode shown, one failed row for a denial, no more."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, kept, status=status)
         may = RANK.get(status, -1) >= (1 if kind in {"semantic", "contextual"} else 0)
         shown: list[str] = []
@@ -338,7 +338,7 @@ def test_sequential_tells_the_owner_the_whole_story(
 ) -> None:
     """Invariant 34: an agent sees its episode from end to end; to anybody else it does not exist."""
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.ARCHIVED, is_own=True)
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, [memory])
         rows = [
             {
@@ -380,7 +380,7 @@ def test_sequential_tells_the_owner_the_whole_story(
 )
 def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, foreign: str | None) -> None:
     """Invariant 34: a limit out of range, an agent or a user of elsewhere is refused and not logged."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         if foreign is not None:
             name = f"{foreign}_id"
@@ -398,7 +398,7 @@ def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, fore
 
 def test_an_unknown_range_is_refused(database: Database) -> None:
     """A range that is not on the list is a mistake of the caller, not a week."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         with pytest.raises(InvalidError) as refused:
             look(world, "temporal", time_range="8d")
@@ -409,7 +409,7 @@ def test_an_unknown_range_is_refused(database: Database) -> None:
 
 def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
     """What another embedder made of an episode says nothing about its likeness to this one's query."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, CROWD[:4])
         assert len(look(world, "semantic", query="beta").hits) == 4
         session.execute(update(Episode).where(Episode.id != world.ids[0]).values(embedding_model="another"))
@@ -419,7 +419,7 @@ def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
 @pytest.mark.parametrize(("kind", "field"), [("semantic", "query"), ("contextual", "task")])
 def test_a_query_has_fit_text(database: Database, kind: str, field: str) -> None:
     """What is asked for is neither blank nor longer than 10,000 characters."""
-    with strategies.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         assert look(world, kind, **{field: "alpha " + "x" * 9_994}).hits == ()
         for text in (" ", "x" * 10_001):

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from atom.agents.maturity import AgentStatus
-from atom.db.session import unit_of_work
 from atom.graduation.exam import Severity
 from atom.graduation.readiness import Record
 from atom.graduation.supervision import SupervisedSession
 from atom.tables import METADATA
-from tests.database import Database
-from tests.factories import Tenant, extra_agent, tenant
 
 RUNGS = [AgentStatus.STUDENT, AgentStatus.INTERN, AgentStatus.SUPERVISED, AgentStatus.AUTONOMOUS]
 TARGETS = RUNGS[1:]
@@ -45,29 +38,6 @@ sessions = st.sampled_from(
         for rating in range(1, 6)
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
-    """An agent and the user of its workspace, a colleague of the agent, and another workspace."""
-
-    tenant: Tenant
-    colleague: str
-    stranger: Tenant
-
-
-def add_people(sessions: sessionmaker[Session]) -> People:
-    """Commit the people of every example."""
-    with unit_of_work(sessions) as session:
-        own = tenant(session)
-        return People(tenant=own, colleague=extra_agent(session, own.workspace_id), stranger=tenant(session))
-
-
-@contextmanager
-def world(database: Database) -> Iterator[tuple[Session, People]]:
-    """Give a session in which there are people; what it does not commit is rolled back."""
-    with database.prepared(add_people) as (sessions, people), sessions() as session:
-        yield session, people
 
 
 AGENTS = METADATA.tables["agent_registry"]

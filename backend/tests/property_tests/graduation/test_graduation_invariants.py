@@ -164,7 +164,7 @@ def test_only_completed_episodes_at_the_present_maturity_count(
     """Invariant 47: other episodes change nothing, and a stricter target never makes the agent ready."""
     if not record.n_episodes:
         record = Record(n_episodes=0, n_interventions=0, constitutional_mean=None)
-    with grad.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, colleague = people.tenant, people.colleague
         grad.set_standing(session, tenant.agent_id, status)
         live_through(session, tenant, record, status)
@@ -228,7 +228,7 @@ def test_an_exam_is_passed_by_passing_every_case(
     database: Database, outcomes: list[tuple[bool, int]], has_foreign: bool
 ) -> None:
     """Invariant 48: an empty exam fails, another passes iff each case does; the score is their share."""
-    with grad.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
         ids = [f"episode-{number}" for number in range(len(outcomes))]
         factories.add_episodes(
@@ -285,7 +285,7 @@ def test_a_promotion_is_one_rung_and_lasts(
 ) -> None:
     """Invariant 49: one rung for who is ready, on record, seen at once; a success then does not demote."""
     clock = ManualClock(NOW)
-    with grad.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
         tenant = people.tenant
         grad.set_standing(session, tenant.agent_id, status, confidence=confidence)
@@ -354,7 +354,7 @@ def test_a_training_pays_once(
 ) -> None:
     """Invariant 50: it raises confidence, makes a student at 0.5 an intern, and closes its case."""
     clock = ManualClock(NOW)
-    with grad.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
         tenant = people.tenant
         grad.set_standing(session, tenant.agent_id, STUDENT, confidence=percent / 100)
@@ -410,7 +410,7 @@ def test_a_supervised_session_counts_what_happened_in_it(
 ) -> None:
     """Invariant 50: each step is on record; after the end nothing is written; the rating moves the agent."""
     clock = ManualClock(NOW)
-    with grad.world(database) as (session, people):
+    with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
         tenant, stranger = people.tenant, people.stranger
         grad.set_standing(session, tenant.agent_id, status, confidence=percent / 100)
