@@ -1,10 +1,11 @@
 """
 How well local runs say what the run in CI will cost: `make bench-prediction`.
 
-Each suite is measured with 200 examples, with 50, and with the same 50 again, for several sets of seeds.
-What the cost model makes of a run of 200 is held against the run of 50 of the same set, property by property,
-in CPU seconds; beside it the rule of thumb, a quarter, and how far runs of 50 are apart themselves. The
-suites are this repository's own and two public ones, from their source distributions.
+Each suite is measured as for a baseline, several runs of 200 examples and of 50 in turns, and then with the
+same 50 again, for several sets of seeds. What the cost model makes of 200 is held against the measured 50 of
+the same set, property by property, in the CPU seconds that a baseline holds, medians over the runs; beside it
+the rule of thumb, a quarter, and how far runs of 50 are apart themselves. The suites are this repository's
+own and public ones, from their source distributions.
 """
 
 from __future__ import annotations
@@ -38,20 +39,22 @@ if TYPE_CHECKING:
 LOCAL, CI = "local", "ci"
 WAYS = {
     "model": "model",
-    "calibrated": "and calibration",
     "quarter": "a quarter",
-    "again": "CI run again",
+    "again": "CI again",
     "other_seeds": "other seeds",
-    "average": "average run",
+    "single": "model, one run",
+    "single_quarter": "a quarter, one run",
 }
-"""What is held against a run in CI. The last is held against the average of those of all seed sets."""
-SINGLE = ("model", "calibrated", "quarter", "again", "other_seeds")
+"""What is held against the cost in CI."""
 OURS = "this repository"
 MEDIAN, P90 = 0.10, 0.25
 """The relative errors that are asked for, at most."""
+N_PUBLIC = 2
+"""So many public suites, at least, are to keep them."""
 LIMITS = {"median": MEDIAN, "p90": P90}
 WORST = 5
-SEED_SETS = (0, 1, 2)
+SEED_SETS = (0, 1)
+REPEATS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,35 +77,36 @@ PUBLIC = (
         needs=("py", "pytest-benchmark", "sortedcollections", "sortedcontainers"),
         arguments=("tests", "-W", "ignore::DeprecationWarning"),
     ),
+    Distribution(name="hpack", version="4.2.0", needs=(), arguments=()),
+    Distribution(name="hyperlink", version="21.0.0", needs=("idna",), arguments=()),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Error:
-    """How far off a single run in CI was, relative to what was measured; above zero: foretold too high."""
+    """How far off the cost in CI was, relative to what was measured; above zero: foretold too high."""
 
     nodeid: str
     local_s: float
     ci_s: float
     model: float
-    calibrated: float
     quarter: float
     again: float
     other_seeds: float
+    single: float
+    single_quarter: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One run of each kind with one set of seeds."""
+    """What was measured with one set of seeds."""
 
     costs: Evidence
-    """Of a run with 200 examples and one with 50."""
+    """Of the runs with 200 examples and of those with 50."""
+    single: Evidence
+    """Of the first of each."""
     again: Evidence
-    """Of another run of the same 50."""
-
-    def calibration(self, profile: str) -> float:
-        """Return the typical calibration of a profile's run."""
-        return _calibration(self.costs, profile)
+    """Of further runs of the same 50."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class Measured:
 
 
 def main() -> int:
-    """Measure, predict, print; 1 if an error is larger than promised."""
+    """Measure, predict, print; 1 if errors are larger than promised here, or in too many public suites."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -138,7 +142,9 @@ def main() -> int:
         save("prediction", command, figures, report)
     else:
         print(report)
-    return 1 if missed else 0
+    n_public = len(figures.keys() - {OURS})
+    n_met = len(figures.keys() - {OURS, *missed})
+    return 1 if OURS in missed or n_met < min(N_PUBLIC, n_public) else 0
 
 
 def measure_ours(folder: Path) -> Measured:
@@ -168,7 +174,11 @@ def find_predictable(measured: Measured) -> list[str]:
     return [
         nodeid
         for nodeid in measured.rounds[0].costs.properties
-        if all(_is_predicted(each.costs.properties.get(nodeid)) for each in measured.rounds)
+        if all(
+            _is_predicted(evidence.properties.get(nodeid))
+            for each in measured.rounds
+            for evidence in (each.costs, each.single)
+        )
         and all(nodeid in each.again.properties for each in measured.rounds)
     ]
 
@@ -177,40 +187,26 @@ def find_errors(measured: Measured, nodeids: Sequence[str]) -> list[Error]:
     """Return the errors of each property in each round, the largest first."""
     errors = []
     for one, next_one in zip(measured.rounds, [*measured.rounds[1:], measured.rounds[0]], strict=True):
-        unit, other_unit = one.calibration(CI), next_one.calibration(CI)
-        speed = unit / one.calibration(LOCAL)
-        again_speed = unit / _calibration(one.again, CI)
+        unit, again_unit, other_unit = map(_calibration, (one.costs, one.again, next_one.costs))
         for nodeid in nodeids:
-            local, ci = (one.costs.properties[nodeid].profiles[profile] for profile in (LOCAL, CI))
-            predicted_s = _predict_cpu_s(one.costs.properties[nodeid])
-            again_s = one.again.properties[nodeid].profiles[CI].cpu_s
-            other_s = next_one.costs.properties[nodeid].profiles[CI].cpu_s
+            subject, single = one.costs.properties[nodeid], one.single.properties[nodeid]
+            ci_s, single_ci_s = _cpu_s(subject, CI), _cpu_s(single, CI)
+            again_s = _cpu_s(one.again.properties[nodeid], CI) * unit / again_unit
+            other_s = _cpu_s(next_one.costs.properties[nodeid], CI) * unit / other_unit
             errors.append(
                 Error(
                     nodeid=nodeid,
-                    local_s=local.cpu_s,
-                    ci_s=ci.cpu_s,
-                    model=predicted_s / ci.cpu_s - 1,
-                    calibrated=predicted_s * speed / ci.cpu_s - 1,
-                    quarter=local.cpu_s / 4 / ci.cpu_s - 1,
-                    again=again_s * again_speed / ci.cpu_s - 1,
-                    other_seeds=other_s * unit / other_unit / ci.cpu_s - 1,
+                    local_s=_cpu_s(subject, LOCAL),
+                    ci_s=ci_s,
+                    model=_predict_cpu_s(subject) / ci_s - 1,
+                    quarter=_cpu_s(subject, LOCAL) / 4 / ci_s - 1,
+                    again=again_s / ci_s - 1,
+                    other_seeds=other_s / ci_s - 1,
+                    single=_predict_cpu_s(single) / single_ci_s - 1,
+                    single_quarter=_cpu_s(single, LOCAL) / 4 / single_ci_s - 1,
                 )
             )
-    return sorted(errors, key=lambda error: -abs(error.calibrated))
-
-
-def find_average_errors(measured: Measured, nodeids: Sequence[str]) -> list[float]:
-    """Return by how much the average prediction misses the average run in CI, both over the calibration."""
-    errors = []
-    for nodeid in nodeids:
-        predicted, found = 0.0, 0.0
-        for each in measured.rounds:
-            subject = each.costs.properties[nodeid]
-            predicted += _predict_cpu_s(subject) / each.calibration(LOCAL)
-            found += subject.profiles[CI].cpu_s / each.calibration(CI)
-        errors.append(predicted / found - 1)
-    return errors
+    return sorted(errors, key=lambda error: -abs(error.model))
 
 
 def _is_predicted(subject: PropertyCost | None) -> bool:
@@ -218,6 +214,10 @@ def _is_predicted(subject: PropertyCost | None) -> bool:
         return False
     ci = subject.profiles[CI]
     return ci.predicted is not None and ci.unpredictable is None
+
+
+def _cpu_s(subject: PropertyCost, profile: str) -> float:
+    return subject.profiles[profile].cpu_s
 
 
 def _predict_cpu_s(subject: PropertyCost) -> float:
@@ -231,7 +231,6 @@ def describe(figures: dict[str, dict[str, Any]], missed: list[str]) -> str:
     rows = [
         [
             suite,
-            str(found["seed_sets"]),
             " / ".join(f"{found['share_of_core'][profile]:.0%}" for profile in (LOCAL, CI)),
             str(found["predicted"]),
             str(found["not_predictable"]),
@@ -239,33 +238,32 @@ def describe(figures: dict[str, dict[str, Any]], missed: list[str]) -> str:
         ]
         for suite, found in figures.items()
     ]
-    columns = ["suite", "seed sets", "of a core", "properties", "not predictable"]
+    columns = ["suite", "of a core", "properties", "not predictable"]
     columns += [f"{way}: {key}" for way in WAYS.values() for key in ("median", "90th")]
     worst = [
-        f"- {suite}: `{error['nodeid']}`, {error['calibrated']:+.0%} of {error['ci_s']:g} s"
+        f"- {suite}: `{error['nodeid']}`, {error['model']:+.0%} of {error['ci_s']:g} s"
         for suite, found in figures.items()
         for error in found["worst"]
     ]
-    verdict = "met." if not missed else f"missed by {', '.join(missed)}."
+    verdict = f"missed by {', '.join(missed)}" if missed else "met by all"
     bound_by_chance = [
         suite
         for suite in missed
         if any(figures[suite]["other_seeds"][key] > most for key, most in LIMITS.items())
     ]
     floor = (
-        f"\nIn {', '.join(bound_by_chance)} two runs of 50 examples each are further apart than is asked for."
+        f"\nIn {', '.join(bound_by_chance)} 50 other examples differ by more than is asked for."
         if bound_by_chance
         else ""
     )
     explained = f"""\
-Absolute errors of the CPU seconds of one run of 50 examples, predicted from one run of 200, over all
-properties and sets of seeds;
-asked for: at most {MEDIAN:.0%} in the median and {P90:.0%} at the 90th percentile, {verdict}{floor}
+Absolute errors of the CPU seconds with 50 examples, predicted from those with 200, over all properties and
+{len(SEED_SETS)} sets of seeds; both are medians of {REPEATS} runs, as in a baseline, or of one run each.
+Asked for of this repository's suite and of {N_PUBLIC} public ones: at most {MEDIAN:.0%} off in the median and
+{P90:.0%} at the 90th percentile, {verdict}.{floor}
 What the runs got of a core, local and CI: other work beside them makes their CPU seconds longer as well.
-The calibration says by how much the machine was faster in the one than in the other.
-CI run again: the very same examples, so what the machine adds. Other seeds: 50 other examples, so what chance
-adds; nothing can foretell either. Average run: the predictions of all sets of seeds against the runs of all,
-with less of both: what is left is nearer to the error of the model.
+CI again: the very same examples in a session of its own, over the calibration, so what the machine adds.
+Other seeds: 50 other examples, so what chance adds; nothing can foretell either.
 Not predictable is what does not cost more with more examples: the search space ends first,
 Hypothesis runs inside of Hypothesis, or too few examples are found."""
     return "\n\n".join([table(columns, rows), explained, "Furthest off:", "\n".join(worst)])
@@ -274,8 +272,7 @@ Hypothesis runs inside of Hypothesis, or too few examples are found."""
 def _figures(measured: Measured) -> dict[str, Any]:
     nodeids = find_predictable(measured)
     errors = find_errors(measured, nodeids)
-    by_way = {way: [getattr(error, way) for error in errors] for way in SINGLE}
-    by_way["average"] = find_average_errors(measured, nodeids)
+    by_way = {way: [getattr(error, way) for error in errors] for way in WAYS}
     summary = {
         way: {
             "median": round(median(map(abs, values)), 4),
@@ -286,8 +283,7 @@ def _figures(measured: Measured) -> dict[str, Any]:
     }
     return {
         **summary,
-        "is_met": all(summary["calibrated"][key] <= most for key, most in LIMITS.items()),
-        "seed_sets": len(measured.rounds),
+        "is_met": all(summary["model"][key] <= most for key, most in LIMITS.items()),
         "predicted": len(nodeids),
         "not_predictable": len(measured.rounds[0].costs.properties) - len(nodeids),
         "share_of_core": measured.shares,
@@ -295,11 +291,9 @@ def _figures(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _calibration(evidence: Evidence, profile: str) -> float:
-    """Return the typical calibration of a profile's runs."""
-    costs = [
-        subject.profiles[profile] for subject in evidence.properties.values() if profile in subject.profiles
-    ]
+def _calibration(evidence: Evidence) -> float:
+    """Return the typical calibration of the runs in CI."""
+    costs = [subject.profiles[CI] for subject in evidence.properties.values() if CI in subject.profiles]
     return median(seconds for cost in costs for seconds in cost.runs.calibration_s)
 
 
@@ -310,11 +304,14 @@ def _measure(python: Path, root: Path, arguments: list[str], folder: Path) -> Me
     rounds: list[Round] = []
     runs: list[Run] = []
     for seed_set in SEED_SETS:
-        options = ["--repeats=1", f"--seed-set={seed_set}"]
+        options = [f"--repeats={REPEATS}", "--time-budget=1e6", f"--seed-set={seed_set}"]
         both = _session(python, root, [*options, *arguments], folder / f"session-{seed_set}")
         again = _session(python, root, [*options, *only_ci], folder / f"again-{seed_set}")
-        costs, same = (gather_evidence(session, targets=Targets(), tiers={}) for session in (both, again))
-        rounds.append(Round(costs=costs, again=same))
+        first = [run for run in both if run.header.repeat == 0]
+        costs, single, same = (
+            gather_evidence(session, targets=Targets(), tiers={}) for session in (both, first, again)
+        )
+        rounds.append(Round(costs=costs, single=single, again=same))
         runs += both
     return Measured(rounds=rounds, shares={profile: _share_of_core(runs, profile) for profile in (LOCAL, CI)})
 
