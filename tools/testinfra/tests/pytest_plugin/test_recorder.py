@@ -61,6 +61,42 @@ def test_the_collector_does_not_pass_over_what_was_there_before(subject: Subject
     assert by_name(run)["test_property"].outcome is Outcome.PASSED
 
 
+def test_other_tests_find_the_heap_as_it_is(subject: Subject, by_name: ByName) -> None:
+    """Nothing is hidden from a test that asks the collector, though a property ran before it."""
+    run = subject.record(
+        test_x="""
+        import gc
+        import weakref
+        from hypothesis import given, strategies as st
+
+        class Node:
+            pass
+
+        NODE = Node()
+        NODE.itself = NODE
+        HOLDER = [NODE]
+
+        @given(st.integers())
+        def test_property(x):
+            pass
+
+        def test_is_known():
+            assert gc.get_freeze_count() == 0
+            assert HOLDER in gc.get_referrers(NODE)
+
+        def test_is_gone():
+            global NODE
+            seen = weakref.ref(NODE)
+            HOLDER.clear()
+            NODE = None
+            gc.collect()
+            assert seen() is None
+        """
+    )
+    records = by_name(run)
+    assert {record.outcome for record in records.values()} == {Outcome.PASSED}
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:hypothesispytest"), ("-p", "no:xdist")])
 def test_every_way_of_running_records_the_same(

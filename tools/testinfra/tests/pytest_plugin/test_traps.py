@@ -273,6 +273,51 @@ class TestHostileTests:
         )
         assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.PASSED]
 
+    def test_seeded_helpers_run_as_they_would_have(self, subject: Subject, by_name: ByName) -> None:
+        """Failures are saved, two calls draw other values, a repeat draws the same, and no seed is forced."""
+        text = """
+            from hypothesis import core, given, settings, strategies as st
+            from hypothesis.database import InMemoryExampleDatabase
+
+            def draws():
+                drawn = []
+
+                @settings(database=None)
+                @given(st.integers())
+                def helper(x):
+                    drawn.append(x)
+
+                helper()
+                return drawn
+
+            def test_draws():
+                first, second = draws(), draws()
+                assert core.global_force_seed is None
+                assert first != second
+                with open("drawn.txt", "a") as file:
+                    print(first, second, file=file)
+
+            def test_saves():
+                database = InMemoryExampleDatabase()
+
+                @settings(database=database)
+                @given(st.integers())
+                def helper(x):
+                    assert x < 100
+
+                try:
+                    helper()
+                except AssertionError:
+                    pass
+                assert database.data
+        """
+        for _ in range(2):
+            records = by_name(subject.record(*MAX, test_x=text))
+            assert {record.outcome for record in records.values()} == {Outcome.PASSED}
+            assert {cost_of(record).seed_scheme for record in records.values()} == {SeedScheme.NODEID}
+        first, second = (subject.path / "drawn.txt").read_text().splitlines()
+        assert first == second
+
     def test_machines_in_plain_tests_are_attributed(self, subject: Subject, by_name: ByName) -> None:
         """Their time is that of the test, split by phase, and it is said that they cannot be steered."""
         run = subject.record(

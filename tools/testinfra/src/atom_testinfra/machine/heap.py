@@ -7,21 +7,29 @@ import gc
 
 class Heap:
     """
-    Hides from the collector what is there before a test begins.
+    Hides from the collector what is there before a property begins.
 
     A full collection passes over every module, every collected item and every cache, and is charged to the
     test that happens to be running: 0.2 s in a suite of some hundred properties, ten times what one of them
-    costs. With all of that set aside a test pays for its own objects, whatever ran before it.
+    costs. With all of that set aside a property pays for its own objects, whatever ran before it. Other tests
+    find the heap whole: some of them ask the collector what it knows, or drop an object of their module and
+    expect it to be gone.
     """
 
     def __init__(self) -> None:
-        self._is_settled = False
+        self._is_aside = False
 
-    def settle(self) -> None:
-        """Set aside what there is; called before a test, outside of what is timed."""
+    def set_aside(self) -> None:
+        """Set aside what there is; called before a property, outside of what is timed."""
         if not hasattr(gc, "freeze"):
             return  # PyPy collects in another way
-        if self._is_settled:
-            gc.collect()  # of little: what the last test left, which would be kept for good otherwise
+        if self._is_aside:
+            gc.collect()  # of little: what the last test left, which would be kept otherwise
         gc.freeze()
-        self._is_settled = True
+        self._is_aside = True
+
+    def restore(self) -> None:
+        """Give everything back to the collector."""
+        if self._is_aside:
+            gc.unfreeze()
+            self._is_aside = False

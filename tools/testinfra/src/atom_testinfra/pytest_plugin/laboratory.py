@@ -15,6 +15,7 @@ from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.referrers import Referrers
+from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
@@ -40,6 +41,7 @@ class Laboratory:
         self.sources = Sources()
         self.calibrator = Calibrator()
         self.internals = Internals()
+        self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int]] = {}
         """Wall and CPU nanoseconds of what was run of the test."""
         self._item: pytest.Item | None = None
@@ -51,7 +53,10 @@ class Laboratory:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Turn to the next test."""
-        self._heap.settle()
+        if peek_kind(item) is None:
+            self._heap.restore()
+        else:
+            self._heap.set_aside()
         self._item, self.steps = item, {}
         self._probe = None
         self._began = _now()
@@ -97,6 +102,7 @@ class Laboratory:
     def pytest_unconfigure(self) -> None:
         """Leave the process as it was found."""
         self._referrers.restore()
+        self._heap.restore()
 
     def take(self, outcome: str) -> tuple[str, Record] | None:
         """Return the kind of the test that ended and further keys, or `None` for one without Hypothesis."""
@@ -145,7 +151,7 @@ class PropertyProbe:
         laboratory, internals = self._laboratory, self.internals
         self._subject = subject = find_subject(self._item)
         if subject is None:
-            self._force_seed()
+            self._seed_helpers()
             return
         laboratory.calibrator.start()
         if internals.can_steer:
@@ -156,15 +162,13 @@ class PropertyProbe:
         if internals.can_time:
             subject.time(self._times)
 
-    def _force_seed(self) -> None:
-        """
-        Fix the seed of whatever properties a plain test runs inside.
-
-        It is what `--hypothesis-seed` does, and it keeps them from the example database too.
-        """
-        if core.global_force_seed is None:
+    def _seed_helpers(self) -> None:
+        """Fix the seeds of whatever properties a plain test runs inside, unless the command line does."""
+        shared = self._laboratory.shared_random
+        forced: Any = core.global_force_seed  # typed by its first value, None
+        if forced is None and shared.is_there:
             self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.seed_set)
-            core.global_force_seed = self._helper_seed  # type: ignore[assignment]
+            shared.seed(self._helper_seed)
 
     def listener(self, previous: Callable[[Any], object] | None) -> Callable[[Any], None]:
         """Return a collector that notes an engine run and passes it on to the collector before it."""
@@ -191,7 +195,7 @@ class PropertyProbe:
     def stop(self) -> None:
         """Leave everything as it was found."""
         if self._helper_seed is not None:
-            core.global_force_seed = None
+            self._laboratory.shared_random.restore()
         if self._subject is not None:
             self._subject.restore()
         if self._subject is not None or self._runs:

@@ -35,10 +35,9 @@ class Referrers:
         return getattr(gc, name)
 
     def restore(self) -> None:
-        """Leave the heap and Hypothesis as they were found."""
+        """Leave Hypothesis as it was found."""
         if self._is_installed:
             self._replace(gc)
-            gc.unfreeze()
 
     def _replace(self, collector: object) -> None:
         vars(entropy)["gc"] = collector
