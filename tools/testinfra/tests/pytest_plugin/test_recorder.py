@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atom_testinfra.core.cost import combine_runs
 from atom_testinfra.core.measurement import Kind, Outcome
 
 if TYPE_CHECKING:
@@ -95,6 +96,51 @@ def test_other_tests_find_the_heap_as_it_is(subject: Subject, by_name: ByName) -
     )
     records = by_name(run)
     assert {record.outcome for record in records.values()} == {Outcome.PASSED}
+
+
+@pytest.mark.parametrize("kind", ["function", "machine"])
+def test_a_tests_own_code_is_told_from_what_hypothesis_does_around_it(
+    subject: Subject, by_name: ByName, kind: str
+) -> None:
+    """A body that does nothing costs next to nothing, and one that waits is charged for it."""
+    text = {
+        "function": """
+        import time
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_empty(x):
+            pass
+
+        @given(st.integers())
+        def test_waits(x):
+            time.sleep(0.03)
+        """,
+        "machine": """
+        import time
+        from hypothesis import settings
+        from hypothesis.stateful import RuleBasedStateMachine, rule
+
+        class Empty(RuleBasedStateMachine):
+            @rule()
+            def step(self):
+                pass
+
+        class Waits(RuleBasedStateMachine):
+            @rule()
+            def step(self):
+                time.sleep(0.03)
+
+        Empty.TestCase.settings = Waits.TestCase.settings = settings(stateful_step_count=1, deadline=None)
+        test_empty, test_waits = Empty.TestCase, Waits.TestCase
+        """,
+    }[kind]
+    run = subject.record("--testinfra-max-examples", "5", test_x=text)
+    empty, waits = (combine_runs([record]) for record in run.measurements)
+    assert 0 < empty.body_us < 0.2 * empty.engine_us
+    assert waits.body_us > 30_000
+    assert waits.first_us > 15_000
+    assert waits.body_us > 5 * waits.body_cpu_us
 
 
 @pytest.mark.integration

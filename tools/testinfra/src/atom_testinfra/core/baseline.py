@@ -85,13 +85,13 @@ class ProfileCost(
     """Duration over examples run, explicit ones included: the plan's per-iteration average."""
     setup_s: Seconds
     first_us: Micros
-    """The first valid example: imports, caches, lazily built strategies."""
+    """Drawing and the test's own code in the first valid example: imports, caches, strategies being built."""
     body_us: Micros
     """Wall time per generated example in the test's own code."""
     generate_us: Micros
     """Wall time per generated example in drawing."""
     engine_us: Micros
-    """Wall time per generated example in Hypothesis itself, outside of every test case."""
+    """Wall time per generated example in Hypothesis itself, around and between the test cases."""
     filtered_us: Micros
     """Wall time per generated example in test cases that were given up; part of body and drawing."""
     calls_per_valid: Ratio

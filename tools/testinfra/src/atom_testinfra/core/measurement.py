@@ -107,6 +107,8 @@ class Property(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of that, the time spent in the garbage collector."""
     body_cpu: Samples | None = None
     """CPU time inside the test's own function, or a machine's rules and invariants, per valid test case."""
+    body_s: Seconds | None = None
+    """Wall time there over all test cases but the explicit ones; `None` where it cannot be seen."""
     n_steps: Count | None = None
     """Rules executed, for a state machine."""
     is_exhausted: bool = False

@@ -132,7 +132,7 @@ class PropertyProbe:
         self._item = item
         self._runs: list[EngineRun] = []
         self._problems: list[str] = []
-        self._times = BodyTimes(Clocks.thread_cpu)
+        self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall)
         self._subject: Subject | None = None
         self._course: Course | None = None
         self._calibration_s: float | None = None
@@ -246,6 +246,8 @@ class PropertyProbe:
         explicit, body = self._split_body(subject, main)
         times = {**({} if main is None else main.valid), "body_cpu": body}
         record: Record = {name: summarise(values, keep=keep) for name, values in times.items() if values}
+        if self._times.wall_s:
+            record["body_s"] = seconds(sum(self._times.wall_s[len(explicit) :]))
         if explicit:
             record |= {"n_explicit": len(explicit), "explicit_s": seconds(sum(explicit))}
         if subject.kind == "stateful":

@@ -26,11 +26,13 @@ MISSING: Any = object()
 
 
 class BodyTimes:
-    """CPU seconds of each call of the code under test, and whether it returned normally."""
+    """CPU and wall seconds of each call of the code under test, and whether it returned normally."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock = clock
+    def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
+        self.cpu = cpu
+        self.wall = wall
         self.cpu_s: list[float] = []
+        self.wall_s: list[float] = []
         self.returned: list[bool] = []
         self.n_steps = 0
 
@@ -172,19 +174,20 @@ def _kind(function: Any, cls: type | None) -> str:
 
 
 def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
-    clock, note, note_return = times.clock, times.cpu_s.append, times.returned.append
-    exception = sys.exception
+    cpu, wall, exception = times.cpu, times.wall, sys.exception
+    note_cpu, note_wall, note_return = times.cpu_s.append, times.wall_s.append, times.returned.append
 
     if inspect.iscoroutinefunction(inner):
 
         @functools.wraps(inner)
         async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            start = clock()
+            began, start = wall(), cpu()
             try:
                 return await inner(*args, **kwargs)
             finally:
-                note(clock() - start)
+                note_cpu(cpu() - start)
+                note_wall(wall() - began)
                 note_return(exception() is None)
 
         return timed_coroutine
@@ -192,25 +195,27 @@ def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
     @functools.wraps(inner)
     def timed(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        start = clock()
+        began, start = wall(), cpu()
         try:
             return inner(*args, **kwargs)
         finally:
-            note(clock() - start)
+            note_cpu(cpu() - start)
+            note_wall(wall() - began)
             note_return(exception() is None)
 
     return timed
 
 
 class _StepTimer:
-    """Adds up the CPU time of a machine's rules and invariants, one sum for each machine that is made."""
+    """Adds up the times of a machine's rules and invariants, one sum for each machine that is made."""
 
     def __init__(self, times: BodyTimes) -> None:
         self._times = times
         self._machine: Callable[[], object] = lambda: None
 
     def wrap(self, function: Callable[..., Any], *, is_rule: bool) -> Callable[..., Any]:
-        times, clock, exception = self._times, self._times.clock, sys.exception
+        times, exception = self._times, sys.exception
+        cpu, wall = times.cpu, times.wall
 
         @functools.wraps(function)
         def timed(machine: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -218,13 +223,15 @@ class _StepTimer:
             if self._machine() is not machine:
                 self._machine = ref(machine)
                 times.cpu_s.append(0.0)
+                times.wall_s.append(0.0)
                 times.returned.append(True)
             times.n_steps += is_rule
-            start = clock()
+            began, start = wall(), cpu()
             try:
                 return function(machine, *args, **kwargs)
             finally:
-                times.cpu_s[-1] += clock() - start
+                times.cpu_s[-1] += cpu() - start
+                times.wall_s[-1] += wall() - began
                 times.returned[-1] = times.returned[-1] and exception() is None
 
         return timed
