@@ -350,6 +350,8 @@ class TestCannotWrite:
         _, err = project.measure("--profile", "p=5", status=2)
         assert "error: cannot write" in err
         assert "File too large" in err
+        assert "!" not in err
+        assert err.count("what was recorded before is kept") == 1
         assert "testinfra measure --resume" in err
         before = n_records(project)
         assert 0 < before < 12

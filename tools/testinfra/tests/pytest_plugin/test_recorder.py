@@ -186,3 +186,9 @@ def test_a_suite_without_hypothesis_pays_for_no_import(subject: Subject, by_name
         """
     )
     assert by_name(run)["test_modules"].outcome is Outcome.PASSED
+
+
+def test_an_interrupt_of_a_run_on_its_own_is_its_person_s(subject: Subject, by_name: ByName) -> None:
+    """No session waits for it that could tell Ctrl-C from a test that raises the same."""
+    run = subject.record(test_x="def test_interrupted():\n    raise KeyboardInterrupt\n")
+    assert by_name(run)["test_interrupted"].outcome is Outcome.INTERRUPTED

@@ -29,6 +29,7 @@ from atom_testinfra.storage.runs import (
     append,
     cannot,
     encode,
+    is_cut_off,
     list_sessions,
     load_run,
     load_session,
@@ -121,6 +122,17 @@ def test_a_record_appended_after_a_cut_line_stands_on_its_own(tmp_path: Path) ->
         "test_a.py::test_x",
         "test_a.py::test_z",
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_cut"), [(None, False), (b"", False), (b"{}\n", False), (b"{}\n{", True), (b"{", True)]
+)
+def test_a_line_without_its_end_was_cut_off(tmp_path: Path, content: bytes | None, is_cut: bool) -> None:
+    """It is how a disk without room is told from a test that ends the process with the same status."""
+    path = tmp_path / "run.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    assert is_cut_off(path) is is_cut
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from atom_testinfra.core.session import SessionSpec, is_complete, lost_test, rec
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import SUFFIX, append, cannot, load_header, load_run, save_plan
+from atom_testinfra.storage.runs import SUFFIX, append, cannot, is_cut_off, load_header, load_run, save_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,8 @@ NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
 CANNOT_WRITE = 74
 """`pytest_plugin.journal.CANNOT_WRITE`, without pytest's import; a test holds them together."""
-WRITE_ERROR = re.compile(r"testinfra: (cannot write .+)")
+WRITE_ERROR = re.compile(r"testinfra: (cannot write .+?)[ !]*$", re.MULTILINE)
+"""pytest puts the reason between exclamation marks."""
 
 
 class Observer(Protocol):
@@ -146,7 +147,8 @@ class Session:
             # Without its plan the run ends with the next test, should a test swallow the interrupt.
             plan_path.unlink(missing_ok=True)
             child.stop()
-        if status == NO_TESTS and skip:
+        if status == NO_TESTS and skip and _header_of(path) is None:
+            path.unlink(missing_ok=True)
             return None  # all that there is to run has been run
         return self._conclude(path, status, log)
 
@@ -164,12 +166,8 @@ class Session:
                     return status
 
     def _conclude(self, path: Path, status: int, log: Path) -> Run:
-        if status == CANNOT_WRITE:
-            found = WRITE_ERROR.search(log.read_text(encoding="utf-8", errors="replace"))
-            raise RunFileError(
-                found[1] if found else f"the run could not write its records to {os.fspath(path)!r}",
-                hint="what was recorded before is kept; then go on with: testinfra measure --resume",
-            )
+        if status == CANNOT_WRITE and (reason := _why_it_could_not_write(path, log)) is not None:
+            raise RunFileError(reason, hint="then go on with: testinfra measure --resume")
         if _header_of(path) is None:
             path.unlink(missing_ok=True)
             raise self._could_not_run(status, log)
@@ -219,6 +217,16 @@ class Session:
 
     def _log(self, run_id: str) -> Path:
         return self._runs / f"{run_id}.log"
+
+
+def _why_it_could_not_write(path: Path, log: Path) -> str | None:
+    """Return the reason for `CANNOT_WRITE`; `None` when it is but a number with which a test left."""
+    found = WRITE_ERROR.search(log.read_text(encoding="utf-8", errors="replace"))
+    if found is not None:
+        return found[1]
+    if is_cut_off(path):  # a disk that has no room for records may have none for the reason
+        return f"the run could not write its records to {os.fspath(path)!r}; what it wrote before is kept"
+    return None
 
 
 def _header_of(path: Path) -> RunHeader | None:

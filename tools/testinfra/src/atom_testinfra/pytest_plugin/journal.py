@@ -11,7 +11,7 @@ import pytest
 
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.options import count_workers
-from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE
+from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, cut_reason
 from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class Journal:
             pytest.exit("testinfra: the run was called off", returncode=pytest.ExitCode.INTERRUPTED)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Record what was running, before the terminal takes its time over the traceback."""
         if self._writer.n_lines:
-            self._end_running()
+            self._end_running(excinfo.value)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record the end."""
@@ -91,10 +91,15 @@ class Journal:
         """Close the file."""
         self._writer.close()
 
-    def _end_running(self) -> None:
+    def _end_running(self, cause: BaseException) -> None:
         # pytest takes the variable away when a test's teardown has ended: then none was running.
         running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
-        if running in self._nodeids:
+        if running not in self._nodeids:
+            return
+        if self._plan.is_waited_for:
+            # Nobody has stopped the run but the test itself, which would do so in each run to come.
+            self._write_lost(running, "crashed", _describe_end(cause))
+        else:
             self._write_lost(running, "interrupted", STOPPED)
 
     def _begin(self, nodeids: list[str]) -> None:
@@ -162,9 +167,15 @@ class WorkersJournal(Journal):
         self._running.pop(crashitem, None)
         self._write_lost(crashitem, "crashed", "the worker died while it ran")
 
-    def _end_running(self) -> None:
+    def _end_running(self, cause: BaseException) -> None:  # noqa: ARG002
         for nodeid in self._running:
             self._write_lost(nodeid, "interrupted", STOPPED)
+
+
+def _describe_end(cause: BaseException) -> str:
+    if not isinstance(cause, pytest.exit.Exception):
+        return f"it raised {type(cause).__name__}"
+    return cut_reason(f"it called pytest.exit(): {cause.msg}" if cause.msg else "it called pytest.exit()")
 
 
 def _describe(verb: str, path: Path, exc: OSError) -> str:

@@ -63,6 +63,11 @@ class Plan:
         is_orphan = self._parent_pid is not None and self._getppid() != self._parent_pid
         return is_orphan or (self._file is not None and not self._access(self._file, os.F_OK))
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether `testinfra measure` waits for this run; it takes the plan back before it interrupts it."""
+        return self._file is not None and not self.is_called_off
+
 
 def load_plan(path: Path) -> Plan:
     """Return the plan that a file holds; anything else in it is a usage error."""

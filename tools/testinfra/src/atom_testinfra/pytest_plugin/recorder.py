@@ -82,12 +82,12 @@ class Recorder:
                 self._reason = _failure(report.longrepr)
         elif hasattr(report, "wasxfail"):
             self._outcome = "xfailed" if report.outcome == "skipped" else "xpassed"
-            self._reason = _cut(report.wasxfail)
+            self._reason = cut_reason(report.wasxfail)
         elif report.outcome == "skipped":
             self._outcome = "skipped"
             longrepr = report.longrepr
             text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
-            self._reason = _cut(text.removeprefix("Skipped: "))
+            self._reason = cut_reason(text.removeprefix("Skipped: "))
 
     def _finish(self, report: pytest.TestReport) -> None:
         laboratory, outcome, steps = self._laboratory, self._outcome, self._steps
@@ -121,9 +121,10 @@ def quote(text: str) -> str:
 
 def _failure(longrepr: object) -> str:
     crash = getattr(longrepr, "reprcrash", None)
-    return _cut(str(longrepr) if crash is None else crash.message)
+    return cut_reason(str(longrepr) if crash is None else crash.message)
 
 
-def _cut(text: str) -> str:
+def cut_reason(text: str) -> str:
+    """Return the first line of what somebody says, which may be very long."""
     line = text.strip().partition("\n")[0].strip()
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"

@@ -165,6 +165,17 @@ def load_header(path: Path) -> RunHeader | None:
     return record
 
 
+def is_cut_off(path: Path) -> bool:
+    """Return whether the last line of a run file was not written to its end."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise cannot("read", path, exc) from exc
+    return not data.endswith(b"\n") and data != b""
+
+
 def wait_for_writers(paths: Iterable[Path], *, patience_s: float) -> None:
     """
     Wait until no process writes to any of these files.

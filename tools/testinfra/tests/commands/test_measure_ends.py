@@ -1,0 +1,94 @@
+"""`testinfra measure` where a test ends its process, or pytest's session, before its time."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+from tests.commands.test_measure import Project, outcomes, project
+
+from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.session import is_complete
+
+__all__ = ["project"]
+pytestmark = pytest.mark.integration
+
+ENDS = {
+    "raise KeyboardInterrupt": "it raised KeyboardInterrupt",
+    "pytest.exit('enough')": "it called pytest.exit(): enough",
+    "pytest.exit('enough', returncode=0)": "it called pytest.exit(): enough",
+    "pytest.exit('enough', returncode=5)": "it called pytest.exit(): enough",
+    "os._exit(0)": "the process ended while it ran (exit status 0)",
+    "os._exit(5)": "the process ended while it ran (exit status 5)",
+    "os._exit(74)": "the process ended while it ran (exit status 74)",
+}
+
+
+@pytest.mark.parametrize(("end", "reason"), ENDS.items())
+def test_whatever_ends_the_run_costs_one_test(project: Project, end: str, reason: str) -> None:
+    """It is recorded as crashed and named with the reason, in the second part too; the rest still runs."""
+    project.write(
+        test_a=f"""
+        import os, pytest
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_before(x):
+            pass
+
+        def test_crash():
+            os._exit(1)
+
+        @given(st.integers())
+        def test_ends(x):
+            {end}
+
+        @given(st.integers())
+        def test_after(x):
+            pass
+        """
+    )
+    document = project.document("--profile", "p=5", status=1)
+    assert [test["nodeid"] for test in document["measured"]] == [
+        "test_a.py::test_before",
+        "test_a.py::test_after",
+    ]
+    assert {test["nodeid"]: (test["outcome"], test["reason"]) for test in document["failed"]} == {
+        "test_a.py::test_crash": ("crashed", "the process ended while it ran (exit status 1)"),
+        "test_a.py::test_ends": ("crashed", reason),
+    }
+    assert is_complete(project.runs())
+    n_runs = len(project.runs())
+    project.measure("--resume", status=1)
+    assert len(project.runs()) == n_runs
+
+
+def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None:
+    """All that was collected is recorded: the session is complete, without another process."""
+    project.write(test_a="def test_before():\n    pass\n\ndef test_ends():\n    raise KeyboardInterrupt\n")
+    project.measure("--profile", "p=5", status=3)
+    assert len(project.runs()) == 1
+    assert is_complete(project.runs())
+    assert outcomes(project) == [Outcome.PASSED, Outcome.CRASHED]
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(project: Project) -> None:
+    """The culprit is recorded as crashed, and each other test once as passed."""
+    project.write(
+        test_a="""
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.parametrize("i", range(6))
+        @given(x=st.integers())
+        def test_x(i, x):
+            if i == 3:
+                raise KeyboardInterrupt
+        """
+    )
+    document = project.document("--profile", "p=5", "-n", "2", status=1)
+    assert len(document["measured"]) == 5
+    assert [(test["nodeid"], test["outcome"]) for test in document["failed"]] == [
+        ("test_a.py::test_x[3]", "crashed")
+    ]
