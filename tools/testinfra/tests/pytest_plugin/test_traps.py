@@ -85,8 +85,8 @@ class TestSettingsFromElsewhere:
         assert (cost.pin, cost.effective, cost.hypothesis_profile) == (None, N, name)
         assert cost.seed_scheme is SeedScheme.NODEID
 
-    def test_profiles_loaded_by_test_modules_are_reported(self, subject: Subject, by_name: ByName) -> None:
-        """The last one holds when tests run; a number from another one is a pin without a place."""
+    def test_profiles_loaded_by_test_modules_give_way_too(self, subject: Subject, by_name: ByName) -> None:
+        """Each test goes by the profile it was made under, which need not be the last one; none is a pin."""
         module = """
             from hypothesis import given, settings, strategies as st
 
@@ -96,13 +96,23 @@ class TestSettingsFromElsewhere:
             @given(st.integers())
             def test_{n}(x):
                 pass
+
+            @settings(deadline=None)
+            @given(st.integers())
+            def test_undated_{n}(x):
+                pass
+
+            @settings(max_examples={pin})
+            @given(st.integers())
+            def test_pinned_{n}(x):
+                pass
         """
-        run = subject.record(*MAX, test_a=module.format(n=7), test_b=module.format(n=9))
-        records = by_name(run)
-        pin = cost_of(records["test_7"]).pin
-        assert pin is not None
-        assert pin.max_examples == cost_of(records["test_7"]).effective == 7
-        assert cost_of(records["test_9"]).effective == N
+        modules = {"test_a": module.format(n=7, pin=14), "test_b": module.format(n=10, pin=40)}
+        records = by_name(subject.record(*MAX, "--testinfra-pins", "scale", **modules))
+        found = {name: (cost_of(r).pin is not None, cost_of(r).effective) for name, r in records.items()}
+        free, pinned = (False, N), {"test_pinned_7": (True, 2 * N), "test_pinned_10": (True, 4 * N)}
+        names = ["test_7", "test_undated_7", "test_10", "test_undated_10"]
+        assert found == dict.fromkeys(names, free) | pinned
 
     def test_hypothesis_seed_does_not_replace_the_fixed_seeds(
         self, subject: Subject, by_name: ByName

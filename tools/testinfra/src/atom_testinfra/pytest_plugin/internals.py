@@ -13,6 +13,8 @@ MACHINE = "_hypothesis_state_machine_class"
 EXPLICIT = "hypothesis_explicit_examples"
 GIVEN = "_given_kwargs"
 PROFILE = "_current_profile"
+PROFILES = "_profiles"
+FALLBACK = "_fallback"
 
 
 class Internals:
@@ -32,6 +34,16 @@ class Internals:
             "the number of examples and the seed are not set",
         )
         """A function's settings and seed."""
+        settings = hypothesis.settings
+        self.can_trace = self._has(
+            [
+                f"hypothesis.settings.{name}"
+                for name, owner in ((PROFILES, settings), (FALLBACK, settings.default))
+                if not hasattr(owner, name)
+            ],
+            "a number of examples is held against the profile that was loaded last, not the one of its test",
+        )
+        """The profile in force where settings were made."""
         is_timed = callable(getattr(getattr(sample, "hypothesis", None), "inner_test", None))
         self.can_time = self._has(
             [] if is_timed else ["hypothesis.inner_test"],

@@ -14,6 +14,7 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
+from atom_testinfra.pytest_plugin.pins import Pins
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
@@ -39,6 +40,7 @@ class Laboratory:
         self.plan = plan
         self.root = root
         self.sources = Sources()
+        self.pins = Pins(self.sources)
         self.calibrator = Calibrator()
         self.internals = Internals()
         self.shared_random = SharedRandom()
@@ -156,7 +158,12 @@ class PropertyProbe:
         laboratory.calibrator.start()
         if internals.can_steer:
             self._course = course = plan_course(
-                subject, self._item.nodeid, laboratory.plan, laboratory.sources, laboratory.root
+                subject,
+                self._item.nodeid,
+                laboratory.plan,
+                pins=laboratory.pins,
+                root=laboratory.root,
+                can_trace=internals.can_trace,
             )
             subject.install(course.settings, course.seed)
         if internals.can_time:

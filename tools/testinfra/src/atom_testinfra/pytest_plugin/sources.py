@@ -19,16 +19,6 @@ BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """The fields in which a statement holds other statements."""
 
 
-class PinnedNumber:
-    """Where `max_examples` is set, and whether it follows the profile."""
-
-    def __init__(self, path: str, value: ast.expr) -> None:
-        self.path = path
-        self.line = value.lineno
-        self.is_scaled = _follows(value)
-        """The number is computed from another settings object's `max_examples`."""
-
-
 class Source:
     """A parsed file."""
 
@@ -129,80 +119,6 @@ class Sources:
             node.name = name
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def pinned_number(self, subject: object) -> PinnedNumber | None:
-        """Return where a function or a state machine sets `max_examples`, if its file shows it."""
-        found = self.definition(subject)
-        if found is None:
-            return None
-        source, node = found
-        for decorator in node.decorator_list:
-            number = self._in_settings(source, decorator)
-            if number is not None:
-                return number
-        return self._assigned(source, node) if isinstance(node, ast.ClassDef) else None
-
-    def _in_settings(self, source: Source, node: ast.expr, depth: int = 0) -> PinnedNumber | None:
-        """Look for `max_examples=` in a settings expression, through the names it goes by."""
-        if depth > 4:
-            return None
-        if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                if keyword.arg == "max_examples":
-                    return PinnedNumber(source.path, keyword.value)
-            # settings(SHARED, ...) and settings(parent=SHARED, ...) take their number from SHARED.
-            parents = [*node.args[:1], *(k.value for k in node.keywords if k.arg in {"parent", None})]
-            for parent in parents:
-                number = self._in_settings(source, parent, depth + 1)
-                if number is not None:
-                    return number
-        elif isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "max_examples":
-                    return PinnedNumber(source.path, value)
-        elif isinstance(node, ast.Name):
-            return self._in_name(source, node.id, depth)
-        return None
-
-    def _in_name(self, source: Source, name: str, depth: int) -> PinnedNumber | None:
-        value = source.assignment(name)
-        if value is not None:
-            return self._in_settings(source, value, depth + 1)
-        origin = source.imported_from(name)
-        if origin is None:
-            return None
-        module_name, original = origin
-        for candidate in _modules(module_name):
-            path = getattr(candidate, "__file__", None)
-            value = self[path].assignment(original) if path else None
-            if path and value is not None:
-                return self._in_settings(self[path], value, depth + 1)
-        return None
-
-    def _assigned(self, source: Source, machine: ast.ClassDef) -> PinnedNumber | None:
-        """Look for `Machine.TestCase.settings = ...`, also through `TestMachine = Machine.TestCase`."""
-        assert source.tree is not None
-        aliases = {
-            target.id
-            for node in ast.walk(source.tree)
-            if isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{machine.name}.TestCase"
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
-        owners = {f"{machine.name}.TestCase", *aliases}
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    is_settings = isinstance(target, ast.Attribute) and target.attr == "settings"
-                    if is_settings and ast.unparse(target.value) in owners:  # type: ignore[attr-defined]
-                        return self._in_settings(source, node.value)
-            elif isinstance(node, ast.ClassDef) and any(ast.unparse(base) in owners for base in node.bases):
-                for inner in node.body:
-                    if isinstance(inner, ast.Assign) and any(
-                        isinstance(target, ast.Name) and target.id == "settings" for target in inner.targets
-                    ):
-                        return self._in_settings(source, inner.value)
-        return None
-
 
 def _definitions(tree: ast.Module) -> Iterator[Definition]:
     """Yield functions and classes at any depth; statements hold them all, so no expression is looked at."""
@@ -242,15 +158,3 @@ def relative_path(path: str, root: str) -> str:
     if path.startswith(folder):
         return path.removeprefix(folder).replace(os.sep, "/")
     return os.path.basename(path)  # noqa: PTH119 (nothing of this machine's folders in a record)
-
-
-def _follows(value: ast.expr) -> bool:
-    return any(isinstance(node, ast.Attribute) and node.attr == "max_examples" for node in ast.walk(value))
-
-
-def _modules(name: str) -> list[object]:
-    """Return the imported modules that `name` may mean; relative imports are matched by their end."""
-    exact = sys.modules.get(name)
-    if exact is not None:
-        return [exact]
-    return [module for full, module in list(sys.modules.items()) if name and full.endswith(f".{name}")]

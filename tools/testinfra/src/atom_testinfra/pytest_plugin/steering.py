@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
-from atom_testinfra.pytest_plugin.sources import PinnedNumber, Sources, relative_path
+from atom_testinfra.pytest_plugin.pins import PinnedNumber, Pins, profile_of
+from atom_testinfra.pytest_plugin.sources import relative_path
 
 if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.costs import Record
@@ -32,7 +33,9 @@ class Course:
         self.problems = problems
 
 
-def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, root: str) -> Course:
+def plan_course(
+    subject: Subject, nodeid: str, plan: Plan, *, pins: Pins, root: str, can_trace: bool
+) -> Course:
     """
     Decide how to run a property.
 
@@ -41,14 +44,15 @@ def plan_course(subject: Subject, nodeid: str, plan: Plan, sources: Sources, roo
     both fail without a counterexample. A seed from the node id makes every repeat the same work; a test's own
     `@seed` or `derandomize` stays.
     """
-    own, default = subject.settings, Settings.default
+    own = subject.settings
     assert own is not None
-    assert default is not None  # it is so only while Hypothesis is being imported
-    number = sources.pinned_number(subject.body)
-    pin = _find_pin(own, default, number, root)
+    profile = profile_of(own) if can_trace else Settings.default
+    assert profile is not None  # it is so only while Hypothesis is being imported
+    number = pins.find(subject.body)
+    pin = _find_pin(own, profile, number, root)
     is_steered = plan.steering == "tool"
-    configured = _examples(own, default, pin, number, plan) if is_steered else own.max_examples
-    seed, seed_text, scheme = _seed(subject, own, default, nodeid, plan.seed_set)
+    configured = _examples(own, profile, pin, number, plan) if is_steered else own.max_examples
+    seed, seed_text, scheme = _seed(subject, own, profile, nodeid, plan.seed_set)
     changes: dict[str, Any] = {"database": None}
     if scheme == "nodeid" and own.derandomize:
         changes["derandomize"] = False
@@ -75,25 +79,25 @@ def seed_of(nodeid: str, seed_set: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed_set}\n{nodeid}".encode()).digest()[:8])
 
 
-def _find_pin(own: Settings, default: Settings, number: PinnedNumber | None, root: str) -> Record | None:
+def _find_pin(own: Settings, profile: Settings, number: PinnedNumber | None, root: str) -> Record | None:
     """Return the number of examples that a test sets itself, and where."""
     if number is not None and number.is_scaled:
         return None
     if number is None:
-        # Nothing in the file says so, yet the number is not the profile's: a conftest, or another profile.
-        is_free = own.max_examples == default.max_examples
+        # Nothing in the files says so, yet the number is not the profile's: a conftest, or a function's.
+        is_free = own.max_examples == profile.max_examples
         return None if is_free else {"max_examples": own.max_examples, "path": None, "line": None}
     path = relative_path(number.path, root)
     return {"max_examples": own.max_examples, "path": path, "line": number.line}
 
 
 def _examples(
-    own: Settings, default: Settings, pin: Record | None, number: PinnedNumber | None, plan: Plan
+    own: Settings, profile: Settings, pin: Record | None, number: PinnedNumber | None, plan: Plan
 ) -> int:
     requested, pinned = plan.max_examples, own.max_examples
     if requested is None:
         return pinned
-    scaled = max(1, round(pinned * requested / default.max_examples))
+    scaled = max(1, round(pinned * requested / profile.max_examples))
     if pin is None:
         return scaled if number is not None else requested
     by_policy = {"respect": pinned, "scale": scaled, "cap": min(pinned, requested), "override": requested}
@@ -101,11 +105,11 @@ def _examples(
 
 
 def _seed(
-    subject: Subject, own: Settings, default: Settings, nodeid: str, seed_set: int
+    subject: Subject, own: Settings, profile: Settings, nodeid: str, seed_set: int
 ) -> tuple[int | None, str | None, str]:
     if subject.own_seed is not None:
         return None, repr(subject.own_seed), "own"
-    if own.derandomize and not default.derandomize:
+    if own.derandomize and not profile.derandomize:
         return None, None, "derandomized"
     seed = seed_of(nodeid, seed_set)
     return seed, str(seed), "nodeid"
