@@ -122,6 +122,13 @@ SUITE = """
     def test_find():
         assert find(st.integers(), lambda x: x > 10) == 11
 
+    @pytest.fixture
+    def found():
+        return find(st.integers(), lambda x: x > 10)
+
+    def test_fixture(found):
+        assert found == 11
+
     def test_machine_as_test():
         unhurried = settings(database=None, suppress_health_check=[HealthCheck.too_slow])
         run_state_machine_as_test(Machine, settings=settings(unhurried, max_examples=5))
@@ -287,6 +294,7 @@ TITLES = {
     "test_helper": "helper `@given` in a plain test",
     "test_unhealthy_helper": "helper `@given` that fails a health check",
     "test_find": "`find()` in a plain test",
+    "test_fixture": "`find()` in a fixture of a plain test",
     "test_machine_as_test": "`run_state_machine_as_test`",
     "test_data": "`data()`",
     "test_target": "`target()`",

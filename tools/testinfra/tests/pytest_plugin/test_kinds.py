@@ -154,7 +154,8 @@ def test_nested_properties_do_not_count_twice(records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "n_runs"), [("test_helper", 2), ("test_find", 1), ("test_machine_as_test", 1)]
+    ("name", "n_runs"),
+    [("test_helper", 2), ("test_find", 1), ("test_fixture", 1), ("test_machine_as_test", 1)],
 )
 def test_properties_inside_plain_tests_are_attributed(records: Records, name: str, n_runs: int) -> None:
     """They are measured with a fixed seed, and it is said that their number cannot be set."""

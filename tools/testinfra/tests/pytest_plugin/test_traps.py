@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Outcome, SeedScheme
+from atom_testinfra.core.session import without_hypothesis
+from atom_testinfra.core.summary import summarise_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -327,6 +330,32 @@ class TestHostileTests:
             assert {cost_of(record).seed_scheme for record in records.values()} == {SeedScheme.NODEID}
         first, second = (subject.path / "drawn.txt").read_text().splitlines()
         assert first == second
+
+    def test_the_first_to_import_hypothesis_is_no_plain_test(self, subject: Subject, by_name: ByName) -> None:
+        """What it ran cannot be seen any more: it says so, and is measured again with the others."""
+        text = """
+            def run():
+                from hypothesis import given, strategies as st
+
+                given(st.integers())(lambda x: None)()
+
+            def test_before():
+                pass
+
+            def test_first():
+                run()
+
+            def test_second():
+                run()
+        """
+        run = subject.record(test_x=text)
+        records = by_name(run)
+        kinds = {name: record.kind for name, record in records.items()}
+        assert kinds == {"test_before": Kind.PLAIN, "test_first": Kind.PLAIN, "test_second": Kind.HELPER}
+        assert "first to import Hypothesis" in records["test_first"].problems[0]
+        assert without_hypothesis([run]) == {records["test_before"].nodeid}
+        (unmeasured,) = summarise_session([run], Targets()).unmeasured
+        assert (unmeasured.nodeid, unmeasured.outcome) == (records["test_first"].nodeid, Outcome.PASSED)
 
     def test_machines_in_plain_tests_are_attributed(self, subject: Subject, by_name: ByName) -> None:
         """Their time is that of the test, split by phase, and it is said that they cannot be steered."""

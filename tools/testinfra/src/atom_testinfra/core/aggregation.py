@@ -120,7 +120,9 @@ class _Repeats:
 
 def _may_be_property(found: Measurement | None) -> bool:
     """Whether it is a property, or might have been seen to be one had it got to its end."""
-    return found is None or found.kind is not Kind.PLAIN or found.outcome is not Outcome.PASSED
+    if found is None or found.kind is not Kind.PLAIN or found.outcome is not Outcome.PASSED:
+        return True
+    return bool(found.problems)
 
 
 def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator[tuple[Outcome | None, str]]:

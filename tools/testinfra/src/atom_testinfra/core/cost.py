@@ -39,7 +39,7 @@ LONGEST_S = 1e9
 MICRO = 1e-6
 
 
-class _Parts(NamedTuple):
+class Parts(NamedTuple):
     """Where the wall time of a generated example goes, in seconds."""
 
     body_s: float = 0.0
@@ -77,7 +77,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
     n_examples = median_low([_n_valid(p) for p in properties])
     n_explicit = median_low([p.n_explicit for p in properties])
     evidence = _evidence(runs, properties)
-    parts = [_split(p) for p in properties]
+    parts = [split_example(p) for p in properties]
     duration_s = median_s(evidence.duration_s)
     return ProfileCost(
         max_examples=n_examples if bound is None else bound,
@@ -100,6 +100,30 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         requested=first.requested,
         is_exhausted=any(p.is_exhausted for p in properties),
         unpredictable=_why_unpredictable(properties, n_examples, bound),
+    )
+
+
+def split_example(subject: Property) -> Parts:
+    """
+    Return the parts of a generated example.
+
+    What a test case takes besides drawing is Hypothesis's own work too, 0.2 ms and more: as far as the time
+    in the test's function is known, the rest goes to the engine, the same for each test case.
+    """
+    cost = subject.generate
+    if cost is None or cost.n_valid == 0:
+        return Parts()
+    undrawn_s = max(0.0, cost.run_s - cost.draw_s)
+    body_s = undrawn_s if subject.body_s is None else min(subject.body_s, undrawn_s)
+    n_filtered = cost.n_invalid + cost.n_overrun
+    around_s = (undrawn_s - body_s) / (cost.n_valid + n_filtered + cost.n_interesting)
+    first_s = 0.0 if subject.run is None else max(0.0, subject.run.first_s - around_s)
+    return Parts(
+        body_s=body_s / cost.n_valid,
+        generate_s=cost.draw_s / cost.n_valid,
+        engine_s=max(0.0, cost.duration_s - cost.draw_s - body_s) / cost.n_valid,
+        filtered_s=max(0.0, cost.filtered_s - around_s * n_filtered) / cost.n_valid,
+        first_s=first_s,
     )
 
 
@@ -232,30 +256,6 @@ def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> Pr
         # A list with gaps could not be put beside the others, run by run.
         body_cpu_us=[round_micros(s / MICRO) for s in bodies] if len(bodies) == len(runs) else [],
         calibration_s=[round_seconds(s) for s in calibrations] if len(calibrations) == len(runs) else [],
-    )
-
-
-def _split(subject: Property) -> _Parts:
-    """
-    Return the parts of a generated example.
-
-    What a test case takes besides drawing is Hypothesis's own work too, 0.2 ms and more: as far as the time
-    in the test's function is known, the rest goes to the engine, the same for each test case.
-    """
-    cost = subject.generate
-    if cost is None or cost.n_valid == 0:
-        return _Parts()
-    undrawn_s = max(0.0, cost.run_s - cost.draw_s)
-    body_s = undrawn_s if subject.body_s is None else min(subject.body_s, undrawn_s)
-    n_filtered = cost.n_invalid + cost.n_overrun
-    around_s = (undrawn_s - body_s) / (cost.n_valid + n_filtered + cost.n_interesting)
-    first_s = 0.0 if subject.run is None else max(0.0, subject.run.first_s - around_s)
-    return _Parts(
-        body_s=body_s / cost.n_valid,
-        generate_s=cost.draw_s / cost.n_valid,
-        engine_s=max(0.0, cost.duration_s - cost.draw_s - body_s) / cost.n_valid,
-        filtered_s=max(0.0, cost.filtered_s - around_s * n_filtered) / cost.n_valid,
-        first_s=first_s,
     )
 
 

@@ -128,7 +128,7 @@ def without_hypothesis(runs: Iterable[Run]) -> set[str]:
     others: set[str] = set()
     for run in runs:
         for record in run.measurements:
-            is_plain = record.kind is Kind.PLAIN and record.outcome is Outcome.PASSED
+            is_plain = record.kind is Kind.PLAIN and record.outcome is Outcome.PASSED and not record.problems
             (plain if is_plain else others).add(record.nodeid)
     return plain - others
 

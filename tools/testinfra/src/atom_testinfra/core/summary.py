@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import TierName
+from atom_testinfra.core.cost import split_example
 from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from atom_testinfra.core.config import Targets, TierLimits
-    from atom_testinfra.core.measurement import PhaseCost, Property
+    from atom_testinfra.core.measurement import Property
 
 FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED, Outcome.XPASSED})
 
@@ -117,11 +118,13 @@ def _summarise(
         return without(records[-1].outcome, records[-1].reason or records[-1].outcome)
     properties = [record.hypothesis for record in passed if record.hypothesis is not None]
     if not properties:
-        return None
+        problem = next((problem for record in passed for problem in record.problems), None)
+        return None if problem is None else without(Outcome.PASSED, problem)
     if min(_n_valid(subject) for subject in properties) == 0:
         return without(Outcome.PASSED, "Hypothesis generated no valid example")
     duration_s = median(record.setup.wall_s + record.call.wall_s for record in passed)
     first = properties[0]
+    parts = [split_example(subject) for subject in properties]
     return MeasuredTest(
         nodeid=nodeid,
         profile=profile,
@@ -129,9 +132,9 @@ def _summarise(
         duration_s=duration_s,
         n_examples=median_low(_n_valid(subject) for subject in properties),
         max_examples=first.configured if first.effective is None else first.effective,
-        generate_s=_per_example(properties, lambda phase: phase.draw_s),
-        body_s=_per_example(properties, lambda phase: phase.run_s - phase.draw_s),
-        engine_s=_per_example(properties, lambda phase: phase.duration_s - phase.run_s),
+        generate_s=median(part.generate_s for part in parts),
+        body_s=median(part.body_s for part in parts),
+        engine_s=median(part.engine_s for part in parts),
         tier=_tier(duration_s, targets, is_ci=profile == targets.ci_profile),
         problems=list(dict.fromkeys(problem for record in passed for problem in record.problems)),
     )
@@ -139,11 +142,6 @@ def _summarise(
 
 def _n_valid(subject: Property) -> int:
     return subject.generate.n_valid if subject.generate is not None else 0
-
-
-def _per_example(properties: list[Property], part: Callable[[PhaseCost], float]) -> float:
-    phases = [subject.generate for subject in properties if subject.generate is not None]
-    return max(0.0, median(part(phase) / phase.n_valid for phase in phases))
 
 
 def _tier(duration_s: float, targets: Targets, *, is_ci: bool) -> TierName:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,21 +52,24 @@ class Laboratory:
         self._heap = Heap()
         self._referrers = Referrers()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Turn to the next test."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Turn to the next test, and follow what its fixtures run of Hypothesis."""
         if peek_kind(item) is None:
             self._heap.restore()
         else:
             self._heap.set_aside()
         self._item, self.steps = item, {}
-        self._probe = None
+        probe = self._probe = PropertyProbe(self, item)
         self._began = _now()
+        with probe.preparing():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
         """Steer what is to be steered, time the call, and put everything back."""
-        probe = self._probe = PropertyProbe(self, item)
+        probe = self._probe
+        assert probe is not None
         probe.start()
         began = _now()
         try:
@@ -84,7 +87,7 @@ class Laboratory:
             return (yield)
         from hypothesis.statistics import collector
 
-        listener: Any = probe.listener(collector.value)  # the variable is typed by its first value, None
+        listener: Any = probe.listener(collector.value)
         with collector.with_value(listener), probe.observing():
             return (yield)
 
@@ -110,7 +113,7 @@ class Laboratory:
         """Return the kind of the test that ended and further keys, or `None` for one without Hypothesis."""
         probe, item = self._probe, self._item
         self._probe = self._item = None
-        if probe is not None:
+        if probe is not None and probe.is_started:
             return probe.finding(outcome)
         kind = None if item is None else peek_kind(item)
         # It never got to its call: skipped, or its set-up failed.
@@ -132,7 +135,9 @@ class PropertyProbe:
     def __init__(self, laboratory: Laboratory, item: pytest.Item) -> None:
         self._laboratory = laboratory
         self._item = item
+        self.is_started = False
         self._runs: list[EngineRun] = []
+        self._fixture_runs: list[EngineRun] = []
         self._problems: list[str] = []
         self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall)
         self._subject: Subject | None = None
@@ -148,8 +153,25 @@ class PropertyProbe:
         """What can be reached in this version of Hypothesis."""
         return self._laboratory.internals
 
+    @contextmanager
+    def preparing(self) -> Generator[None]:
+        """Seed and note what fixtures run of Hypothesis."""
+        self._seed_helpers()
+        try:
+            if not self.internals.can_listen:
+                yield
+                return
+            from hypothesis.statistics import collector
+
+            listener: Any = self.listener(collector.value, self._fixture_runs)
+            with collector.with_value(listener):
+                yield
+        finally:
+            self._laboratory.shared_random.restore()
+
     def start(self) -> None:
         """Steer the property, and time its body."""
+        self.is_started = True
         laboratory, internals = self._laboratory, self.internals
         self._subject = subject = find_subject(self._item)
         if subject is None:
@@ -177,12 +199,15 @@ class PropertyProbe:
             self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.seed_set)
             shared.seed(self._helper_seed)
 
-    def listener(self, previous: Callable[[Any], object] | None) -> Callable[[Any], None]:
+    def listener(
+        self, previous: Callable[[Any], object] | None, runs: list[EngineRun] | None = None
+    ) -> Callable[[Any], None]:
         """Return a collector that notes an engine run and passes it on to the collector before it."""
+        noted = self._runs if runs is None else runs
 
         def note(statistics: Any) -> None:
             try:
-                self._runs.append(EngineRun(statistics))
+                noted.append(EngineRun(statistics))
             except (KeyError, TypeError, AttributeError) as exc:
                 self._problems.append(self.internals.describe_statistics(exc))
             if previous is not None:
@@ -201,11 +226,10 @@ class PropertyProbe:
 
     def stop(self) -> None:
         """Leave everything as it was found."""
-        if self._helper_seed is not None:
-            self._laboratory.shared_random.restore()
+        self._laboratory.shared_random.restore()
         if self._subject is not None:
             self._subject.restore()
-        if self._subject is not None or self._runs:
+        if self._subject is not None or self._runs or self._fixture_runs:
             self._calibration_s = self._laboratory.calibrator.stamp()
 
     def fail(self, exc: BaseException) -> None:
@@ -215,8 +239,10 @@ class PropertyProbe:
     def finding(self, outcome: str) -> tuple[str, Record] | None:
         """Return the kind and what there is to record, or `None` for a test without Hypothesis."""
         subject = self._subject
-        if subject is None and not self._runs and not self._is_refused:
-            return None
+        if subject is None:
+            self._runs = [*self._fixture_runs, *self._runs]
+            if not self._runs and not self._is_refused:
+                return None
         kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
         extra: Record = {"hypothesis": record}

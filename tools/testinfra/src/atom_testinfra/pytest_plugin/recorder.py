@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ATTRIBUTE = "testinfra_record"
 """On a worker's teardown report: outcome and line, for plain text passes through xdist unharmed."""
 
+LATE_PROBLEM = "it was the first to import Hypothesis: what it ran of it was not seen"
+
 REASON_LENGTH = 300
 
 
@@ -98,6 +100,8 @@ class Recorder:
             if finding is not None:
                 kind, figures = finding
                 extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in figures.items())
+        elif "hypothesis" in sys.modules:
+            extra = f',"problems":[{quote(LATE_PROBLEM)}]'
         text = f'{{"record":"test","nodeid":{quote(report.nodeid)},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'
