@@ -106,6 +106,7 @@ class Laboratory:
 
     def pytest_unconfigure(self) -> None:
         """Leave the process as it was found."""
+        self.shared_random.restore()
         self._referrers.restore()
         self._heap.restore()
 
@@ -157,17 +158,14 @@ class PropertyProbe:
     def preparing(self) -> Generator[None]:
         """Seed and note what fixtures run of Hypothesis."""
         self._seed_helpers()
-        try:
-            if not self.internals.can_listen:
-                yield
-                return
-            from hypothesis.statistics import collector
+        if not self.internals.can_listen:
+            yield
+            return
+        from hypothesis.statistics import collector
 
-            listener: Any = self.listener(collector.value, self._fixture_runs)
-            with collector.with_value(listener):
-                yield
-        finally:
-            self._laboratory.shared_random.restore()
+        listener: Any = self.listener(collector.value, self._fixture_runs)
+        with collector.with_value(listener):
+            yield
 
     def start(self) -> None:
         """Steer the property, and time its body."""
@@ -175,7 +173,6 @@ class PropertyProbe:
         laboratory, internals = self._laboratory, self.internals
         self._subject = subject = find_subject(self._item)
         if subject is None:
-            self._seed_helpers()
             return
         laboratory.calibrator.start()
         if internals.can_steer:
@@ -192,7 +189,7 @@ class PropertyProbe:
             subject.time(self._times)
 
     def _seed_helpers(self) -> None:
-        """Fix the seeds of whatever properties a plain test runs inside, unless the command line does."""
+        """Fix the seeds of what fixtures and plain tests run inside, unless the command line does."""
         shared = self._laboratory.shared_random
         forced: Any = core.global_force_seed  # typed by its first value, None
         if forced is None and shared.is_there:
@@ -226,7 +223,6 @@ class PropertyProbe:
 
     def stop(self) -> None:
         """Leave everything as it was found."""
-        self._laboratory.shared_random.restore()
         if self._subject is not None:
             self._subject.restore()
         if self._subject is not None or self._runs or self._fixture_runs:
