@@ -18,6 +18,8 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.cli import main
 from atom_testinfra.core.measurement import Outcome, Run
 from atom_testinfra.measuring import instructions
+from atom_testinfra.storage.project import load_project
+from atom_testinfra.storage.recordings import find_recording, save_runs
 from atom_testinfra.storage.runs import prepare_folder, save_run
 
 NAMES = [f"test_a.py::test_{i}" for i in range(6)]
@@ -190,7 +192,11 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "status", "message"),
         [
-            (["nosuch"], 3, "no file, no session"),
+            (["nosuch"], 3, "'nosuch' is no file, no session, no saved name and no revision"),
+            (["n" * 5000], 3, "no file, no session"),
+            (["HEAD:" + "n" * 5000], 3, "no file, no session"),
+            (["--baseline", "n" * 5000], 2, "cannot be saved as 'nnn"),
+            (["saved"], 3, "hint: compare with them: testinfra compare --baseline saved"),
             (["nosuch.json"], 3, "no file 'nosuch.json'"),
             (["--baseline", "nosuch"], 3, "no baseline was saved as 'nosuch'"),
             (["--baseline", "../x"], 2, "cannot be saved as '../x'"),
@@ -212,11 +218,23 @@ class TestRefusals:
         """It names the thing, and its status tells usage from nothing to compare."""
         write_session(project, "a", 5)
         write_session(project, "b", 3)
+        save_runs(load_project(project), "saved", find_recording(load_project(project), "a"))
         assert compare(*arguments) == status
         captured = capfd.readouterr()
         assert message in captured.err
         assert captured.out == ""
         assert "Traceback" not in captured.err
+
+    def test_what_git_does_not_have_is_said(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """That there is no such revision, or that it has no such file: not one for the other."""
+        write_session(project, "a", 5)
+        git(project, "init", "-q")
+        git(project, "commit", "-q", "--allow-empty", "-m", "one")
+        assert compare("nosuch") == 3
+        assert "git knows no revision 'nosuch'" in capsys.readouterr().err
+        assert compare("HEAD") == 3
+        error = "'HEAD' names no baseline: there is no 'performance_baseline.json' at 'HEAD'"
+        assert error in capsys.readouterr().err
 
     def test_nothing_in_common_is_status_3(self, project: Path) -> None:
         """Never green, with or without a gate."""

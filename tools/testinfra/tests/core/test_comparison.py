@@ -179,8 +179,12 @@ class TestRefusals:
         """Disjoint suites, and suites whose common tests were not measured."""
         with pytest.raises(NothingMeasuredError):
             compare_sides(side("a", t=STEADY), side("b", u=STEADY), QUARTER)
-        with pytest.raises(NothingMeasuredError):
-            compare_sides(side("a", t=STEADY), side("b", t=Series(values=[], problem="it failed")), QUARTER)
+        failed = Series(values=[], problem="it failed")
+        bare = Series(values=[], problem="its calibration is missing")
+        with pytest.raises(NothingMeasuredError, match=r"\(it failed in 'b': 1 of 1\)"):
+            compare_sides(side("a", t=STEADY), side("b", t=failed), QUARTER)
+        with pytest.raises(NothingMeasuredError, match=r"\(its calibration is missing in 'a': 2 of 2\)"):
+            compare_sides(side("a", t=bare, u=bare), side("b", t=failed, u=STEADY), QUARTER)
 
     def test_other_machines_and_versions_are_noted(self) -> None:
         """They can be compared when both are calibrated, and the reader is told."""

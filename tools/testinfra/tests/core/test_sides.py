@@ -54,10 +54,10 @@ def test_a_test_of_a_baseline_without_calibration_has_no_ratio() -> None:
     side = side_from_baseline("s", baseline, Statistic.BODY_CPU, "local", costs=costs)
     assert side.tests["a"].values == [2.0, 2.0, 2.0]
     assert side.tests["fewer"].values == [0.25]
-    assert side.tests["bare"].problem == "it was not calibrated"
+    assert side.tests["bare"].problem == "its calibration is missing"
     assert side.tests["bare"].values == []
     alone = side_from_baseline("s", baseline, Statistic.BODY_CPU, "local", costs=costs[1:2])
-    assert alone.tests["bare"].problem == "it was not calibrated"
+    assert alone.tests["bare"].problem == "its calibration is missing"
     uncalibrated = side_from_baseline(
         "s", baseline, Statistic.BODY_CPU, "local", costs=costs, is_calibrated=False
     )

@@ -78,7 +78,7 @@ def test_a_worktree_is_removed_after_an_error(project: Path) -> None:
 @pytest.mark.parametrize("revision", ["nosuch", "--help", "-1", "", "HEAD~99", "a b", "\x01", "HEAD\0"])
 def test_a_bad_revision_is_an_error_of_ours(project: Path, revision: str) -> None:
     """Whatever is typed, git takes it for a name, and we say that it knows none."""
-    with pytest.raises(GitError):
+    with pytest.raises(GitError, match="git knows no revision"):
         Repository(project).read(revision, Path("sub/file.txt"))
 
 

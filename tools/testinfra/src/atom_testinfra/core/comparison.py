@@ -172,10 +172,7 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     added = {nodeid: new.tests[nodeid] for nodeid in nodeids if nodeid not in both}
     renamed = _match_renamed(gone, added)
     if not renamed and not any(_is_fit(base.tests[n]) and _is_fit(new.tests[n]) for n in common):
-        raise NothingMeasuredError(
-            f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}",
-            hint="measure the same tests on both sides",
-        )
+        raise _nothing_to_compare(base, new, common)
     sample = _sample_of_measured(base, new, common)
     before, after = (RunEffects([side.tests[nodeid] for nodeid in sample]) for side in (base, new))
     measured: list[Measured] = []
@@ -308,6 +305,19 @@ def _note_differences(base: Side, new: Side) -> list[str]:
     if base.machine != new.machine:
         notes.append("Measured on different machines: ratios to the calibration, good to some 30 %.")
     return notes
+
+
+def _nothing_to_compare(base: Side, new: Side, common: Sequence[str]) -> NothingMeasuredError:
+    """Return the error that says which reason most of the tests in common have."""
+    sides = (base, new)
+    reasons = Counter(
+        f"{problem} in {side.label!r}" for n in common for side in sides if (problem := side.tests[n].problem)
+    )
+    told = "".join(f" ({reason}: {n} of {len(common)})" for reason, n in reasons.most_common(1))
+    return NothingMeasuredError(
+        f"nothing to compare: no test was measured in both {base.label!r} and {new.label!r}{told}",
+        hint="measure again, both sides" if common else "measure the same tests on both sides",
+    )
 
 
 def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None:

@@ -294,7 +294,7 @@ class Columns(Mapping[str, Series]):
             unit_us=self._unit_us,
             workload=self._workloads[row],
             digest=self._digests[row],
-            problem=None if is_calibrated else "it was not calibrated",
+            problem=None if is_calibrated else "its calibration is missing",
         )
 
     def __contains__(self, nodeid: object) -> bool:

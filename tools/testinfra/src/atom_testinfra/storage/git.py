@@ -51,8 +51,9 @@ class Repository:
     def read(self, revision: str, path: Path) -> bytes:
         """Return a file as it was at a revision; `path` is absolute, or relative to the folder."""
         inside = self._inside(path)
+        commit = self.resolve(revision)
         try:
-            return self._run("cat-file", "blob", f"{self.resolve(revision)}:{inside}")
+            return self._run("cat-file", "blob", f"{commit}:{inside}")
         except GitError as exc:
             raise GitError(f"there is no {inside!r} at {revision!r}") from exc
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from atom_testinfra.storage.project import Project
 
 LATEST = "latest"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +127,10 @@ def find_recording(project: Project, name: str) -> Recording:
         BaselineError, RunFileError, GitError: What it stands for cannot be read.
     """
     path = Path(name)
-    if path.is_dir():
+    # What is too long for the name of a file is an error to `Path`, and only no file to these.
+    if os.path.isdir(path):  # noqa: PTH112
         return _of_session(load_session(path), name)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113
         if path.suffix == SUFFIX:
             return _of_session([load_run(path)], name)
         return Recording(label=name, baseline=load_baseline(path))
@@ -195,13 +196,28 @@ def _at_revision(project: Project, name: str) -> Recording:
     revision, colon, path = name.partition(":")
     try:
         repository = Repository(project.root)
+        repository.resolve(revision)
+    except GitError as exc:
+        raise _stands_for_nothing(project, name, exc) from exc
+    try:
         data = repository.read(revision, Path(path) if colon else project.baseline)
     except GitError as exc:
         raise NothingMeasuredError(
-            f"{name!r} is no file, no session and no baseline in git: {exc}",
-            hint="name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
+            f"{name!r} names no baseline: {exc}", hint="name a revision that has the file: REV or REV:PATH"
         ) from exc
     return Recording(label=name, baseline=parse_baseline(data, name))
+
+
+def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMeasuredError:
+    if name in list_saved(project):
+        return NothingMeasuredError(
+            f"{name!r} is the name of saved runs",
+            hint=f"compare with them: testinfra compare --baseline {name}",
+        )
+    return NothingMeasuredError(
+        f"{name!r} is no file, no session, no saved name and no revision: {exc}",
+        hint="name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
+    )
 
 
 def _saved_folder(project: Project) -> Path:
@@ -211,6 +227,7 @@ def _saved_folder(project: Project) -> Path:
 def _folder_of(project: Project, name: str) -> Path:
     if NAME.fullmatch(name) is None:
         raise ComparisonError(
-            f"a baseline cannot be saved as {name!r}", hint="use letters, digits, dots, dashes, underscores"
+            f"a baseline cannot be saved as {name!r}",
+            hint="use up to 100 letters, digits, dots, dashes, underscores",
         )
     return _saved_folder(project) / name
