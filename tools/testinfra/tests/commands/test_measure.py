@@ -179,7 +179,9 @@ def test_workers_are_those_asked_for_whatever_the_suite_says(
     assert {record.worker for record in run.measurements} == ({"gw0"} if n_workers else {None})
 
 
-@pytest.mark.parametrize(("arguments", "n_reached"), [((), 3), (("--", "-x"), 1)])
+@pytest.mark.parametrize(
+    ("arguments", "n_reached"), [((), 3), (("--", "-rx"), 3), (("--", "-x"), 1), (("--", "-vx"), 1)]
+)
 def test_a_suite_that_stops_at_its_first_failure_is_measured_whole(
     project: Project, arguments: tuple[str, ...], n_reached: int
 ) -> None:
@@ -288,6 +290,7 @@ class TestCannotRun:
         _, err = project.measure("--profile", "p=10", status=status)
         assert message in err
         assert not list(project.root.rglob("*.jsonl"))
+        assert not list(project.root.rglob("*.session.json"))
 
     def test_a_suite_in_which_all_properties_fail_measures_nothing(self, project: Project) -> None:
         """Exit status 3: there is no figure."""

@@ -15,7 +15,6 @@ from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.session import Session
-from atom_testinfra.storage.runs import load_spec
 
 LASTS_S = {"local": 100.0, "ci": 30.0}
 
@@ -61,9 +60,10 @@ def test_the_command_line_s_workers_go_before_those_of_the_settings(
     """Also none at all."""
     (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\nworkers = 2\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Session, "run", lambda session: None)
+    asked: list[SessionSpec] = []
+    monkeypatch.setattr(Session, "run", lambda session: asked.append(session._spec))
     assert main(["measure", "--json", *arguments]) == ExitStatus.NOTHING
-    assert load_spec(tmp_path / ".testinfra" / "runs").n_workers == n_workers
+    assert [spec.n_workers for spec in asked] == [n_workers]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
+from atom_testinfra.core.arguments import find_option_without_tests, name_places
 from atom_testinfra.core.errors import ConfigError, InfraError
 from atom_testinfra.core.measurement import Outcome, PinPolicy
-from atom_testinfra.core.session import SessionSpec, choose_profiles
+from atom_testinfra.core.session import MOST_EXAMPLES, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
 from atom_testinfra.machine.fingerprint import read_provenance
@@ -28,6 +31,7 @@ from atom_testinfra.storage.runs import (
     load_run,
     load_spec,
     prepare_folder,
+    remove_spec_without_runs,
     save_spec,
     wait_for_writers,
 )
@@ -37,13 +41,20 @@ if TYPE_CHECKING:
 
 POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)
+OF_THE_REPORT = frozenset({"resume", "top", "as_json"})
+"""Options that say what is printed, not what is measured."""
 
 
 @click.command()
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME[=N]", help="Measure this one; repeatable."
 )
-@click.option("--max-examples", type=click.IntRange(min=1), metavar="N", help="Examples of each property.")
+@click.option(
+    "--max-examples",
+    type=click.IntRange(min=1, max=MOST_EXAMPLES),
+    metavar="N",
+    help="Examples of each property.",
+)
 @click.option(
     "--pins", type=click.Choice([p.value for p in PinPolicy]), help="For tests with their own number."
 )
@@ -60,8 +71,11 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--top", type=click.IntRange(min=0), default=20, metavar="N", help="Rows of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
-def command(**options: Any) -> int:
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
     """Run the properties under each profile, with fixed seeds, and record what each costs."""
+    if options["resume"]:
+        _refuse_changes(ctx)
     project = load_project(Path.cwd())
     if options["explained"] is not None:
         return _explain(options["explained"], _make_spec(project, options), project, options)
@@ -72,6 +86,25 @@ def command(**options: Any) -> int:
     else:
         spec = _make_spec(project, options)
         save_spec(spec, project.runs)
+    try:
+        return _measure(spec, project, options)
+    finally:
+        remove_spec_without_runs(spec.session_id, project.runs)
+
+
+def _refuse_changes(ctx: click.Context) -> None:
+    """Refuse, beside `--resume`, whatever would make another session of the one to go on with."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_given and name not in OF_THE_REPORT:
+            given = "pytest's arguments" if parameter.param_type_name == "argument" else parameter.opts[0]
+            raise click.UsageError(
+                f"--resume goes on as the session was begun: {given} cannot be given again", ctx
+            )
+
+
+def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:
     provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
     known = _known_from(project.baseline) | _known(earlier)
@@ -85,8 +118,10 @@ def command(**options: Any) -> int:
             session.run()
     except Stopped as stopped:
         progress.close()
-        n = sum(len(run.measurements) for run in _runs_of(project, spec.session_id))
-        click.echo(f"stopped; {n} records are kept. Go on with: testinfra measure --resume", err=True)
+        runs = _runs_of(project, spec.session_id)
+        n = sum(len(run.measurements) for run in runs)
+        kept = f"{n} records are kept. Go on with: testinfra measure --resume"
+        click.echo(f"stopped; {kept if runs else 'nothing was recorded'}", err=True)
         return 128 + stopped.signum
     finally:
         progress.close()
@@ -151,7 +186,12 @@ def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
     """Return pytest's arguments: the paths of the settings hold unless others are given."""
     if not project.rootdir.is_dir():
         raise ConfigError(f"rootdir {project.config.rootdir!r} is no folder", hint="correct [tool.testinfra]")
-    names_a_path = any((project.rootdir / text.partition("::")[0]).exists() for text in given if text)
+    without_tests = find_option_without_tests(given)
+    if without_tests is not None:
+        raise click.UsageError(f"with {without_tests} pytest runs no test, so there is nothing to measure")
+    files = [project.rootdir / place.partition("::")[0] for place in name_places(given)]
+    # A word that is too long for a name, or is none for another reason, is an error to `Path.exists`.
+    names_a_path = any(os.path.exists(file) for file in files)  # noqa: PTH110
     return given if names_a_path else [*project.config.paths, *given]
 
 

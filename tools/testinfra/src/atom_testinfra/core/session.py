@@ -15,7 +15,10 @@ from atom_testinfra.core.measurement import Kind, Outcome, PinPolicy, Run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*")
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,63}")
+"""Part of a file's name."""
+MOST_EXAMPLES = 999_999_999
+"""More than any test runs, and few enough for every file and process that the number goes through."""
 CUSTOM = "custom"
 """The profile of a bare `--max-examples N`."""
 
@@ -77,7 +80,7 @@ def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | N
 def _profile(config: Config, name: str, number: str | None, max_examples: int | None) -> Profile:
     if PROFILE_NAME.fullmatch(name) is None:
         raise ConfigError(
-            f"a profile cannot be named {name!r}", hint="use letters, digits, dots, underscores"
+            f"a profile cannot be named {name!r}", hint="use up to 64 letters, digits, dots, underscores"
         )
     known = config.profiles.get(name)
     if number is None:
@@ -88,12 +91,22 @@ def _profile(config: Config, name: str, number: str | None, max_examples: int | 
             )
         n = known.max_examples if max_examples is None else max_examples
     else:
-        if not (number.isascii() and number.isdigit() and int(number) > 0):
-            raise ConfigError(f"--profile {name}={number}: {number!r} is not a whole number above 0")
-        n = int(number)
+        n = _parse_examples(name, number)
     if known is not None:
         return replace(known, max_examples=n)
     return Profile(max_examples=n)
+
+
+def _parse_examples(profile: str, text: str) -> int:
+    is_number = text.isascii() and text.isdigit()
+    is_short = len(text) <= len(str(MOST_EXAMPLES))  # Python reads no number of thousands of digits
+    if is_number and is_short and int(text) > 0:
+        return int(text)
+    if is_number and not is_short:
+        raise ConfigError(
+            f"--profile {profile}={text[:9]}…: at most {MOST_EXAMPLES} examples can be asked for"
+        )
+    raise ConfigError(f"--profile {profile}={text}: {text!r} is not a whole number above 0")
 
 
 def recorded(parts: Iterable[Run]) -> set[str]:

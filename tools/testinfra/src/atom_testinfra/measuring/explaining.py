@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,13 +30,14 @@ def explain(
     """
     profile = next(iter(spec.profiles))
     file = nodeid.partition("::")[0]
+    is_there = os.path.isfile(rootdir / file)  # noqa: PTH113 (a name that is too long is an error to `Path`)
     spec = replace(
         spec,
         profiles={profile: replace(spec.profiles[profile], repeats=1)},
         n_workers=0,
         only=[nodeid],
         is_explained=True,
-        arguments=[*spec.arguments, *([file] if (rootdir / file).is_file() else [])],
+        arguments=[*spec.arguments, *([file] if is_there else [])],
     )
     with tempfile.TemporaryDirectory() as folder:
         session = Session(spec, folder=rootdir, runs=Path(folder), provenance=provenance, observer=observer)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atom_testinfra.core.arguments import stop_at_failure
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -27,8 +29,7 @@ def set_workers(config: pytest.Config, n_workers: int) -> None:
 
 def go_on_after_failures(config: pytest.Config) -> None:
     """Run all tests though the project says `-x`; whoever asks for it on the command line gets it."""
-    asked = ("-x", "--exitfirst", "--maxfail")
-    if not any(argument.startswith(asked) for argument in map(str, config.invocation_params.args)):
+    if not stop_at_failure(map(str, config.invocation_params.args)):
         config.option.maxfail = 0
 
 

@@ -29,7 +29,7 @@ def writing(path: Path) -> Iterator[Path]:
     Make others who write the same file wait; yields the file itself where `path` is a link to it.
 
     Raises:
-        BaselineError: Another process did not finish in time, or the folder cannot be written.
+        BaselineError: Another process did not finish in time, or the file or its folder cannot be written.
     """
     target = Path(os.path.realpath(path))
     folder = target.parent / LOCKS
@@ -49,35 +49,34 @@ def writing(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, exc) from exc
     try:
         yield target
+    except OSError as exc:
+        raise _cannot_write(path, exc) from exc
     finally:
         lock.release()
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """
-    Replace the file by the pieces; call it inside `writing(path)`.
+    Replace the file by the pieces; call it inside `writing(path)` where others may write the same file.
 
     Raises:
-        BaselineError: It cannot be written; it is as it was then.
+        OSError: It cannot be written; it is as it was then.
     """
+    _remove_unfinished(path)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
     try:
-        _remove_unfinished(path)
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_UNFINISHED, dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines(pieces)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(mode)
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(temporary).unlink()
-            raise
-        _sync_folder(path.parent)
-    except OSError as exc:
-        raise _cannot_write(path, exc) from exc
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(path.parent)
 
 
 def _remove_unfinished(path: Path) -> None:

@@ -23,6 +23,7 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.storage.atomic import replace_file
 from atom_testinfra.storage.run_writer import RunWriter
 
 if sys.platform != "win32":
@@ -229,35 +230,47 @@ def decode_line(line: bytes) -> RunLine:
 
 
 def save_plan(plan: RunPlan, path: Path) -> None:
-    """Write the plan of a run."""
-    try:
-        path.write_bytes(_encoder.encode(plan))
-    except OSError as exc:
-        raise cannot("write", path, exc) from exc
+    """Write the plan of a run, or leave no file behind."""
+    _save(plan, path)
 
 
 def save_spec(spec: SessionSpec, folder: Path) -> None:
-    """Write down what a session is to do, so that it can be resumed."""
-    path = folder / f"{spec.session_id}{SPEC_SUFFIX}"
-    try:
-        path.write_bytes(_encoder.encode(spec))
-    except OSError as exc:
-        raise cannot("write", path, exc) from exc
+    """Write down what a session is to do, so that it can be resumed, or leave no file behind."""
+    _save(spec, folder / f"{spec.session_id}{SPEC_SUFFIX}")
 
 
 def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
-    """Return what a session was asked for: the latest one by default."""
-    paths = sorted(folder.glob(f"{session_id or '*'}{SPEC_SUFFIX}"))
-    if not paths:
+    """Return what a session was asked for: by default the latest one that has recorded anything."""
+    if session_id is None:
+        session_id = max(list_sessions(folder).keys() & _saved_specs(folder), default=None)
+    path = folder / f"{session_id}{SPEC_SUFFIX}"
+    if session_id is None or not path.exists():
         raise NothingMeasuredError(
             f"no session to resume in {os.fspath(folder)!r}", hint="measure first: testinfra measure"
         )
     try:
-        return _spec_decoder.decode(paths[-1].read_bytes())
+        return _spec_decoder.decode(path.read_bytes())
     except OSError as exc:
-        raise cannot("read", paths[-1], exc) from exc
+        raise cannot("read", path, exc) from exc
     except msgspec.MsgspecError as exc:
-        raise RunFileError(f"{os.fspath(paths[-1])!r} does not say what to resume: {exc}") from exc
+        raise RunFileError(f"{os.fspath(path)!r} does not say what to resume: {exc}") from exc
+
+
+def remove_spec_without_runs(session_id: str, folder: Path) -> None:
+    """Forget what a session was to do if it has recorded nothing that could be resumed."""
+    if session_id not in list_sessions(folder):
+        (folder / f"{session_id}{SPEC_SUFFIX}").unlink(missing_ok=True)
+
+
+def _saved_specs(folder: Path) -> set[str]:
+    return {path.name.removesuffix(SPEC_SUFFIX) for path in folder.glob(f"*{SPEC_SUFFIX}")}
+
+
+def _save(document: RunPlan | SessionSpec, path: Path) -> None:
+    try:
+        replace_file(path, [_encoder.encode(document)])
+    except OSError as exc:
+        raise cannot("write", path, exc) from exc
 
 
 def _decode(line: bytes, path: Path, number: int) -> RunLine:

@@ -1,0 +1,74 @@
+"""What arguments of pytest say, as far as it has to be known before pytest reads them itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SHORT = frozenset("Wckmnopr")
+_LONG = frozenset(
+    """
+    --assert --basetemp --capture --code-highlight --color --confcutdir --config-file --deselect --dist
+    --doctest-glob --doctest-report --durations --durations-min --hypothesis-profile --hypothesis-seed
+    --hypothesis-verbosity --ignore --ignore-glob --import-mode --junit-prefix --junit-xml --junitprefix
+    --junitxml --last-failed-no-failures --lfnf --log-auto-indent --log-cli-date-format --log-cli-format
+    --log-cli-level --log-date-format --log-disable --log-file --log-file-date-format --log-file-format
+    --log-file-level --log-file-mode --log-format --log-level --max-warnings --max-worker-restart --maxfail
+    --maxprocesses --maxschedchunk --numprocesses --override-ini --pastebin --pdbcls --px --pythonwarnings
+    --report-chars --rootdir --rsyncdir --rsyncignore --show-capture --tb --testrunuid --tx --verbosity
+    """.split()  # noqa: SIM905 (a list would be sixty lines)
+)
+"""Options of pytest, of xdist and of Hypothesis that take the next word; a test asks them."""
+
+_WITHOUT_TESTS = frozenset(
+    """
+    --cache-show --co --collect-only --collectonly --fixtures --fixtures-per-test --funcargs --help --markers
+    --setup-only --setup-plan --setuponly --setupplan --version -V -h
+    """.split()  # noqa: SIM905 (the same)
+)
+_UNTIL_FAILURE = frozenset({"-x", "--exitfirst", "--maxfail"})
+
+
+def name_places(arguments: Iterable[str]) -> list[str]:
+    """
+    Return the words that name files, folders or tests.
+
+    The word after an option that nobody here knows is taken for one, whatever the option does with it.
+    """
+    return [word for option, word in _read(arguments) if not option and word]
+
+
+def find_option_without_tests(arguments: Iterable[str]) -> str | None:
+    """Return the option with which pytest runs no test, if there is one."""
+    return next((option for option, _ in _read(arguments) if option in _WITHOUT_TESTS), None)
+
+
+def stop_at_failure(arguments: Iterable[str]) -> bool:
+    """Return whether the run is to end at a failure, as `-x` says, also within `-vx`."""
+    return any(option in _UNTIL_FAILURE for option, _ in _read(arguments))
+
+
+def _read(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each option with its value, where it has one, and other words with no option."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            yield from (("", rest) for rest in words)
+        elif word.startswith("--"):
+            option, equals, value = word.partition("=")
+            yield option, next(words, "") if option in _LONG and not equals else value
+        elif word.startswith("-") and word != "-":
+            yield from _read_short(word[1:], words)
+        else:
+            yield "", word
+
+
+def _read_short(letters: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options of a word such as `-vxk`: the value of the last is the rest, or the next word."""
+    for position, letter in enumerate(letters, start=1):
+        if letter in _SHORT:
+            yield f"-{letter}", letters[position:] or next(words, "")
+            return
+        yield f"-{letter}", ""

@@ -1,0 +1,128 @@
+"""What `testinfra measure` makes of its command line, and which sessions it leaves to `--resume`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from tests.made_runs import make_record, make_run
+from tests.measuring.test_session import a_spec
+
+from atom_testinfra.cli import main
+from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.measuring.session import Session
+from atom_testinfra.storage.runs import SPEC_SUFFIX, load_spec, prepare_folder, save_run, save_spec
+
+LONG = "a or " * 1000 + "a"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[SessionSpec]:
+    """A project with a folder `tests`, whose sessions note what they were asked for and run nothing."""
+    (tmp_path / "pyproject.toml").write_text('[tool.testinfra]\npaths = ["suite"]\n', encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    monkeypatch.chdir(tmp_path)
+    specs: list[SessionSpec] = []
+    monkeypatch.setattr(Session, "run", lambda session: specs.append(session._spec))
+    return specs
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        (["tests"], ["tests"]),
+        (["tests/::x", "-v"], ["tests/::x", "-v"]),
+        (["-k", "tests"], ["suite", "-k", "tests"]),
+        (["-k", LONG], ["suite", "-k", LONG]),
+        ([LONG], ["suite", LONG]),
+    ],
+)
+def test_the_settings_paths_hold_unless_others_are_named(
+    asked: list[SessionSpec], given: list[str], used: list[str]
+) -> None:
+    """A folder's name as an option's value is no path, nor is what no file can be called."""
+    main(["measure", "--", *given])
+    assert [spec.arguments for spec in asked] == [used]
+
+
+@pytest.mark.parametrize(
+    "option", ["--co", "--collect-only", "--version", "-h", "--fixtures", "--setup-plan"]
+)
+def test_what_runs_no_test_is_refused(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """Before pytest is asked, with the option's name."""
+    assert main(["measure", "--", "-q", option]) == 2
+    assert asked == []
+    message = f"with {option} pytest runs no test, so there is nothing to measure"
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("--profile a=1", "--max-examples 5", "--pins cap", "--repeats 2", "--seed-set 0", "--values"),
+        *("--only-properties", "--time-budget 3", "-n 0", "--explain x", "-- -k x"),
+    ],
+)
+def test_nothing_can_be_changed_of_a_session_that_is_resumed(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    """Also by what would be the default: the error names what was given."""
+    assert main(["measure", "--resume", *given.split()]) == 2
+    option = "pytest's arguments" if given.startswith("-- ") else given.split()[0]
+    message = f"--resume goes on as the session was begun: {option} cannot be given again"
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("number", ["9" * 10, "9" * 5000])
+@pytest.mark.parametrize("option", ["--profile local={}", "--max-examples {}"])
+def test_a_number_beyond_all_measure_is_refused(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], option: str, number: str
+) -> None:
+    """One that Python itself would not read, too."""
+    assert main(["measure", *option.format(number).split()]) == 2
+    assert asked == []
+    assert "Traceback" not in capsys.readouterr().err
+
+
+class TestSpec:
+    """What a session is to do is on disk, whole, as long as there is something to go on with."""
+
+    def test_a_session_that_recorded_nothing_is_forgotten(self, asked: list[SessionSpec]) -> None:
+        """It would stand before the one that was stopped."""
+        runs = Path(".testinfra/runs")
+        main(["measure"])
+        assert len(asked) == 1
+        assert not list(runs.glob(f"*{SPEC_SUFFIX}"))
+        save_spec(a_spec(session_id="s"), runs)
+        save_run(make_run([make_record("a")]), runs / "s-local-r0.jsonl")
+        main(["measure", "--profile", "other=77"])
+        main(["measure", "--resume"])
+        assert [spec.session_id == "s" for spec in asked] == [False, False, True]
+
+    @pytest.mark.parametrize("left", [b"", b'{"session_id":"t","pro'])
+    def test_what_a_killed_start_left_hides_no_session(self, tmp_path: Path, left: bytes) -> None:
+        """Half a file, of a session that has no runs."""
+        save_spec(a_spec(session_id="s"), tmp_path)
+        save_run(make_run([make_record("a")]), tmp_path / "s-local-r0.jsonl")
+        (tmp_path / f"t{SPEC_SUFFIX}").write_bytes(left)
+        assert load_spec(tmp_path).session_id == "s"
+
+    def test_a_start_on_a_full_disk_leaves_nothing(
+        self, asked: list[SessionSpec], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The error says what to do."""
+        runs = Path(".testinfra/runs")
+        prepare_folder(runs)
+
+        def full(descriptor: int) -> NoReturn:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        assert main(["measure"]) == 2
+        assert [path.name for path in runs.iterdir()] == [".gitignore"]
+        assert "No space left on device" in capsys.readouterr().err
