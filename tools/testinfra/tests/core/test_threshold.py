@@ -34,7 +34,8 @@ def test_reads_percentages_and_times(text: str, statistic: Statistic, share: flo
     [
         "", "body_cpu", "body_cpu:", "25%", "mean:25%", "body_cpu:25", "body_cpu:-25%", "body_cpu:nan%",
         "body_cpu:inf%", "body_cpu:1e3%", "body_cpu:25%+", "body_cpu:25%+30%", "body_cpu:1s+2s",
-        "body_cpu:0%+0s", "body_cpu:" + "9" * 400 + "%", "body_cpu:1000000%", "body_cpu:٢٥%x",
+        "body_cpu:0%+0s", "body_cpu:" + "9" * 400 + "%", "body_cpu:1000000%", "body_cpu:\u0662\u0665%",
+        "body_cpu:2\u0665%", "body_cpu:1.\u0665%", "body_cpu:25%+\u0662us",
     ],
 )  # fmt: skip
 def test_refuses_what_it_does_not_understand(text: str) -> None:

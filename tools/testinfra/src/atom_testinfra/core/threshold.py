@@ -13,7 +13,7 @@ from atom_testinfra.core.errors import ComparisonError
 DEFAULT_FLOOR_US = 2.0
 """Below this, per example, nobody waits: two calls of a Python function."""
 
-_TERM = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>%|us|ms|s)")
+_TERM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(?P<unit>%|us|ms|s)")
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 _EXAMPLES = "'body_cpu:25%', 'cpu:7.5%+20us' or 'body_cpu:0.02s'"
 
