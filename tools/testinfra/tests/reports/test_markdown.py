@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +115,17 @@ def test_a_summary_never_passes_its_limit_and_says_what_was_cut(limit: int) -> N
     assert len(text.encode()) <= limit
     assert ("Cut to fit" in text) == (len(render_markdown(report).encode()) > limit)
     assert "3 of 5 targets" in text
+
+
+def test_a_warning_is_never_cut() -> None:
+    """However little room there is, nobody reads a verdict without it."""
+    report = build_report(make_baseline(60), "b.json")
+    changed = msgspec.structs.replace(report, differences=["a figure"])
+    assert changed.warning is not None
+
+    for limit in (SUMMARY_LIMIT, 6_000, 1_000):
+        lines = render_markdown(changed, limit=limit).splitlines()
+        assert lines[2].startswith("**1 figure of the file do"), limit
 
 
 def test_long_node_ids_do_not_break_the_limit() -> None:

@@ -92,15 +92,19 @@ def render_markdown(report: ReportData, *, limit: int = SUMMARY_LIMIT) -> str:
 
 def _shortest(report: ReportData) -> str:
     return (
-        f"### Property tests\n\n{prose(report.targets.summary)}\n\n"
+        f"{_head(report)}\n\n{prose(report.targets.summary)}\n\n"
         "**Cut to fit into the job summary:** everything else. `testinfra report` shows it.\n"
     )
 
 
+def _head(report: ReportData) -> str:
+    """Return the title, and what has to be known before the rest is believed: it is never cut."""
+    title = "### Property tests"
+    return title if report.warning is None else f"{title}\n\n**{prose(report.warning)}**"
+
+
 def _render(report: ReportData, max_rows: dict[str, int], cut: list[str]) -> str:
-    parts = ["### Property tests"]
-    if report.warning is not None:
-        parts.append(f"**{prose(report.warning)}**")
+    parts = [_head(report)]
     if cut:
         sections = "; ".join(escape(title) for title in cut)
         parts.append(f"**Cut to fit into the job summary:** {sections}. `testinfra report` shows all of it.")
