@@ -16,11 +16,15 @@ import pytest
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
+from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.core.verification import complete
 from atom_testinfra.measuring import instructions
+from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import find_recording, save_runs
-from atom_testinfra.storage.runs import prepare_folder, save_run
+from atom_testinfra.storage.runs import load_session, prepare_folder, save_run
 
 NAMES = [f"test_a.py::test_{i}" for i in range(6)]
 
@@ -104,6 +108,30 @@ class TestVerdicts:
         assert "Nothing can differ: before holds runs of b itself." in capsys.readouterr().out
         compare("--baseline", "before", "a")
         assert "Nothing can differ" not in capsys.readouterr().out
+
+    def test_a_part_of_the_same_runs_is_told(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Runs that were added to a session since may well differ."""
+        write_session(project, "a", 5)
+        compare("--save-baseline", "before")
+        write_run(project / ".testinfra" / "runs", session_run("a", 5))
+        capsys.readouterr()
+        assert compare("--baseline", "before", "a") == 0
+        captured = capsys.readouterr()
+        assert "5 runs are in before and in a: that hides what differs." in captured.out
+        assert "Nothing can differ" not in captured.out
+
+    @pytest.mark.parametrize("cost", [0.002, 0.0005], ids=["slower", "faster"])
+    def test_the_same_runs_have_the_same_costs(
+        self, project: Path, capsys: pytest.CaptureFixture[str], cost: float
+    ) -> None:
+        """Where they do not, a file was changed, and no verdict comes of it."""
+        write_session(project, "a", 5)
+        (project / ".testinfra" / "runs").rename(project / "before")
+        write_session(project, "a", 5, costs={NAMES[0]: cost})
+        assert compare("before", "a", "--gate", "--no-confirm") == 2
+        captured = capsys.readouterr()
+        assert "'before' and 'a' hold the same runs, but not the same costs" in captured.err
+        assert captured.out == ""
 
     def test_json_is_one_document(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Every test with its verdict, the suite's factor, and what a gate would say."""
@@ -258,6 +286,77 @@ class TestRefusals:
     def test_no_session_at_all_is_status_3(self, project: Path) -> None:
         """A project that was never measured."""
         assert compare("latest") == 3
+
+
+def write_baseline(project: Path, session: str, name: str = "performance_baseline.json") -> Path:
+    """Write the baseline of a session, as `verify` does."""
+    runs = load_session(project / ".testinfra" / "runs", session)
+    evidence = gather_evidence(runs, targets=Targets(), tiers={})
+    save_baseline(project / name, complete(evidence, "2026-01-01T00:00:00Z"))
+    return project / name
+
+
+def change_by_hand(path: Path, factor: float) -> None:
+    """Multiply what one test cost in every run; the file stays a baseline."""
+    document = json.loads(path.read_text())
+    runs = document["properties"][NAMES[0]]["profiles"]["local"]["runs"]
+    runs["body_cpu_us"] = [us * factor for us in runs["body_cpu_us"]]
+    path.write_text(json.dumps(document))
+
+
+class TestBaselineFiles:
+    """A baseline as a side, as it was written and as somebody wants it to be."""
+
+    @pytest.fixture
+    def baseline(self, project: Path) -> Path:
+        """Of five runs; three further ones, of a test that got slower, are the latest session."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        return write_baseline(project, "a")
+
+    def test_a_baseline_is_compared_however_it_is_laid_out(self, project: Path, baseline: Path) -> None:
+        """By itself it is BASE, and a formatter changes no figure."""
+        assert compare("--gate", "--no-confirm") == 1
+        baseline.write_text(json.dumps(json.loads(baseline.read_text()), indent=4))
+        assert compare("--gate", "--no-confirm") == 1
+
+    @pytest.mark.parametrize("factor", [0.01, 2.0])
+    def test_a_figure_changed_by_hand_is_refused(
+        self, project: Path, baseline: Path, capsys: pytest.CaptureFixture[str], factor: float
+    ) -> None:
+        """Neither does it find a test slower, nor does it let a slower one through."""
+        change_by_hand(baseline, factor)
+        assert compare("--gate", "--no-confirm") == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert f"was changed after it was written: the digest of '{NAMES[0]}' does not hold" in captured.err
+        assert f"hint: see which figures: testinfra verify --check {baseline}" in captured.err
+
+    def test_it_is_refused_on_either_side(self, project: Path, baseline: Path) -> None:
+        """Also against the file that it was made from."""
+        changed = write_baseline(project, "a", "changed.json")
+        change_by_hand(changed, 0.01)
+        assert compare("performance_baseline.json", "performance_baseline.json") == 0
+        assert compare("performance_baseline.json", "changed.json", "--gate", "--no-confirm") == 2
+        assert compare("changed.json", "performance_baseline.json", "--gate", "--no-confirm") == 2
+
+    def test_a_committed_one_is_refused_too(
+        self,
+        project: Path,
+        baseline: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """A revision of it is no better."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        git(project, "init", "-q")
+        for message in ("as written", "changed"):
+            git(project, "add", baseline.name)
+            git(project, "commit", "-q", "-m", message)
+            change_by_hand(baseline, 2.0)
+        assert compare("HEAD~1", "b", "--gate", "--no-confirm") == 1
+        assert compare("HEAD", "b", "--gate", "--no-confirm") == 2
+        assert "'HEAD' was changed after it was written" in capsys.readouterr().err
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -107,6 +107,31 @@ def test_the_baseline_that_is_not_committed_is_the_last_point(
     assert [point["name"] for point in points[12:]] == ["now"]
 
 
+def test_a_version_that_was_changed_by_hand_is_left_out(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says so; its runs are a point where they are themselves still there."""
+    evidence = gather_evidence(a_session(13, 0.002), targets=Targets(), tiers={})
+    save_baseline(project / FILE, complete(evidence, "2026-01-13T01:00:00Z"))
+    document = json.loads((project / FILE).read_text())
+    document["properties"][NAMES[1]]["profiles"]["local"]["runs"]["body_cpu_us"][0] *= 100
+    (project / FILE).write_text(json.dumps(document))
+    git(project, "commit", "-q", "-a", "-m", "wishful")
+    assert main(["history", "--json"]) == 0
+    captured = capsys.readouterr()
+    told = [line for line in captured.err.splitlines() if "was changed after it was written" in line]
+    assert len(told) == 2, "the commit, and the file as it is"
+    assert all(line.startswith("left out: ") and NAMES[1] in line for line in told)
+    points = json.loads(captured.out)["histories"][1]["points"]
+    assert [point["source"] for point in points] == ["baseline"] * 12
+
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    for run in a_session(13, 0.002):
+        save_run(run, folder / f"{run.header.run_id}.jsonl")
+    assert [point["source"] for point in history(capsys)[NAMES[1]]] == ["baseline"] * 12 + ["session"]
+
+
 def test_the_table_has_a_line_for_each_property(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sparkline, latest cost and change fit 80 columns; brackets stay brackets, and nothing steers."""
     assert main(["history"]) == 0

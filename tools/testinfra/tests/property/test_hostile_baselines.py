@@ -1,7 +1,7 @@
 """
 Baselines as nobody should write them: an error or a correct answer, never a traceback, never a false verdict.
 
-`make test-nightly` tries 40,000 of each of the three kinds.
+`make test-nightly` tries 40,000 of each kind.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import a_baseline
 
 from atom_testinfra.core.baseline import Baseline
+from atom_testinfra.core.comparison import Comparison, compare_sides
 from atom_testinfra.core.errors import BaselineError
+from atom_testinfra.core.threshold import Statistic, Threshold
 from atom_testinfra.core.verification import check
 from atom_testinfra.storage.baseline import parse_baseline, render_baseline
+from atom_testinfra.storage.recordings import of_baseline
 
 HOSTILE_NAME = "t.py::test_[\n\x1b]0;<script>|`'\"\\ \u202e]"
 TEXT = b"".join(
@@ -115,6 +119,69 @@ def rearranged(draw: st.DrawFn) -> bytes:
                 inner[key] = draw(values)
             break
     return json.dumps(document, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value that holds no others."""
+    if not isinstance(value, dict | list):
+        return [path]
+    steps = value if isinstance(value, dict) else range(len(value))
+    return [leaf for step in steps for leaf in leaves(value[step], (*path, step))]
+
+
+def compare(text: bytes, statistic: Statistic) -> list[Comparison]:
+    """Compare a text with the original, on either side of it."""
+    threshold = Threshold(statistic=statistic)
+    recordings = [of_baseline(parse_baseline(data, "b.json"), "b.json") for data in (text, TEXT)]
+    one, other = (recording.side(statistic, "local", is_calibrated=True) for recording in recordings)
+    return [compare_sides(one, other, threshold), compare_sides(other, one, threshold)]
+
+
+RESULTS = {statistic: compare(TEXT, statistic) for statistic in Statistic}
+
+
+@st.composite
+def measured_otherwise(draw: st.DrawFn) -> bytes:
+    """Draw the document with one other value below its properties, in any layout."""
+    document = deepcopy(DOCUMENT)
+    *path, last = draw(st.sampled_from(leaves(DOCUMENT["properties"])))
+    inner: Any = document["properties"]
+    for step in path:
+        inner = inner[step]
+    old = inner[last]
+    if isinstance(old, int | float) and draw(st.booleans()):
+        inner[last] = old * draw(st.sampled_from([0.01, 0.5, 1, 1.0001, 2, 100]) | st.floats(0, 1e6))
+    elif isinstance(inner, dict) and draw(st.booleans()):
+        del inner[last]
+    else:
+        inner[last] = draw(values)
+    indent = draw(st.sampled_from([None, 2]))
+    return json.dumps(document, indent=indent, sort_keys=draw(st.booleans())).encode(errors="surrogatepass")
+
+
+@given(measured_otherwise(), st.sampled_from(Statistic))
+def test_measured_otherwise(text: bytes, statistic: Statistic) -> None:
+    """A comparison refuses a figure that was changed, or says what it would have said without that."""
+    try:
+        found = compare(text, statistic)
+    except BaselineError:
+        return
+    assert found == RESULTS[statistic]
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.99, 1.01, 100])
+def test_every_run_counts(factor: float) -> None:
+    """There is no cost of one run that can be changed without a word."""
+    paths = [path for path in leaves(DOCUMENT["properties"]) if "runs" in path]
+    assert len(paths) > 50
+    for *path, last in paths:
+        document = deepcopy(DOCUMENT)
+        inner: Any = document["properties"]
+        for step in path:
+            inner = inner[step]
+        inner[last] *= factor
+        with pytest.raises(BaselineError, match="was changed after it was written"):
+            compare(json.dumps(document).encode(), Statistic.BODY_CPU)
 
 
 @given(cut_and_pasted())

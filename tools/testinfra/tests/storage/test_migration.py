@@ -12,7 +12,7 @@ import pytest
 
 from atom_testinfra.core.baseline import SCHEMA_VERSION
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.verification import check
+from atom_testinfra.core.verification import check, refuse_changed
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline, save_baseline
 
 VERSION_1 = Path(__file__).with_name("baseline_version_1.json").read_bytes()
@@ -26,6 +26,7 @@ def test_version_1_is_read() -> None:
     baseline = parse_baseline(VERSION_1, "b.json")
     assert baseline.schema_version == SCHEMA_VERSION
     assert check(baseline)[1] == []
+    refuse_changed(baseline, "b.json")
     assert [*baseline.properties] == [*DOCUMENT["properties"]]
     for nodeid, subject in baseline.properties.items():
         stored = DOCUMENT["properties"][nodeid]

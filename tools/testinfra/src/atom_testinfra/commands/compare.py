@@ -13,7 +13,14 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import MIN_BASE_RUNS, MIN_NEW_RUNS, Comparison, Side, compare_sides
+from atom_testinfra.core.comparison import (
+    MIN_BASE_RUNS,
+    MIN_NEW_RUNS,
+    ChangeVerdict,
+    Comparison,
+    Side,
+    compare_sides,
+)
 from atom_testinfra.core.confirmation import confirm_suspects
 from atom_testinfra.core.errors import (
     ComparisonError,
@@ -136,12 +143,8 @@ def _load_sides(
 
 def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict[str, Any]) -> ExitStatus:
     comparison = compare_sides(sides.base_side, sides.new_side, threshold)
-    if not set(sides.base.run_ids).isdisjoint(sides.new.run_ids):
-        comparison = _noted(
-            comparison,
-            f"Nothing can differ: {sides.base.label} holds runs of {sides.new.label} itself."
-            " For a comparison measure again: testinfra measure",
-        )
+    if common := set(sides.base.run_ids).intersection(sides.new.run_ids):
+        comparison = _tell_of_common_runs(comparison, sides, common)
     if comparison.suspects and (options["confirm"] or options["exact"]):
         comparison = _look_again(project, sides, comparison, options)
     elif comparison.suspects:
@@ -152,6 +155,30 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict
         _say(f"hint: {_hint_of(comparison)}")
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if options["gate"] and comparison.is_slower else ExitStatus.OK
+
+
+def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str]) -> Comparison:
+    """
+    Say that runs are on both sides, so that an `ok` means little.
+
+    Raises:
+        ComparisonError: All runs are, and still costs differ: somebody changed a file.
+    """
+    base, new = sides.base, sides.new
+    if not common.issuperset(base.run_ids) or not common.issuperset(new.run_ids):
+        n = "1 run is" if len(common) == 1 else f"{len(common)} runs are"
+        return _noted(comparison, f"{n} in {base.label} and in {new.label}: that hides what differs.")
+    is_faster = any(change.verdict is ChangeVerdict.FASTER for change in comparison.changes)
+    if comparison.suspects or comparison.is_suite_slower or is_faster:
+        raise ComparisonError(
+            f"{base.label!r} and {new.label!r} hold the same runs, but not the same costs",
+            hint="one of them was changed, or the threshold is finer than the four digits of a baseline",
+        )
+    return _noted(
+        comparison,
+        f"Nothing can differ: {base.label} holds runs of {new.label} itself."
+        " For a comparison measure again: testinfra measure",
+    )
 
 
 def _hint_of(comparison: Comparison) -> str:

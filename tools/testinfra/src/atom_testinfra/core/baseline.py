@@ -146,6 +146,11 @@ class PropertyCost(
 class EncodedProperties(Mapping[str, PropertyCost]):
     """Properties by node id that are kept as texts, and decoded when they are asked for."""
 
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """The digest of all of them, each by its own, whether or not that holds."""
+
     @abstractmethod
     def is_sealed(self, nodeid: str) -> bool:
         """Return whether a property's text is the very one that its digest was taken of."""

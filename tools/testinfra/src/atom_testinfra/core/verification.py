@@ -19,11 +19,12 @@ from atom_testinfra.core.cost import (
     seconds_per_example,
 )
 from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
+from atom_testinfra.core.errors import BaselineError
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
     from atom_testinfra.core.config import Targets
@@ -32,6 +33,10 @@ DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 """Of a property: what follows from its costs and the settings."""
 DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
 """Of a cost: what follows from its runs."""
+COMPARED_KEYS = ("excluded", "provenance")
+"""Beside the properties: what says how two sides are to be compared."""
+N_NAMED = 3
+"""Places that an error names."""
 
 _derived_tiers = attrgetter(*DERIVED_TIERS)
 _derived_costs = attrgetter(*DERIVED_COSTS)
@@ -51,24 +56,19 @@ class Difference(Struct, frozen=True):
 
 def complete(evidence: Evidence, verification_timestamp: str) -> Baseline:
     """Return the baseline that follows from the evidence."""
-    digest = PropertiesDigest()
     assessor = Assessor(evidence)
     for nodeid, subject in evidence.properties.items():
         assessor.add(nodeid, subject)
-        digest.add(nodeid, subject)
-    return _baseline(evidence, verification_timestamp, assessor.finish(), digest)
+    return _baseline(evidence, verification_timestamp, assessor.finish())
 
 
 def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     """Return what the evidence in a baseline says, and where the rest of the file says something else."""
-    digest = PropertiesDigest()
     assessor = Assessor(baseline)
     declared = DeclaredTiers(baseline.tiers)
     differences: list[Difference] = []
-    properties = baseline.properties
-    is_sealed = properties.is_sealed if isinstance(properties, EncodedProperties) else lambda _: False
-    for nodeid, stored in properties.items():
-        digest.add(nodeid, stored)
+    is_sealed = _seal_of(baseline.properties)
+    for nodeid, stored in baseline.properties.items():
         # Whatever else is computed starts from the recomputed figures: one that is wrong is told once.
         expected = _recompute(stored, declared.find(nodeid), baseline.targets)
         assessor.add(nodeid, expected)
@@ -76,13 +76,60 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
             sealed = update(expected, check=digest_property(expected))
             differences += _property_differences(nodeid, stored, sealed)
     assessment = assessor.finish()
-    complete_again = _baseline(baseline, baseline.verification_timestamp, assessment, digest)
+    complete_again = _baseline(baseline, baseline.verification_timestamp, assessment)
     return assessment, [*_top_differences(baseline, complete_again), *differences]
 
 
-def _baseline(
-    evidence: Evidence, timestamp: str, assessment: Assessment, properties: PropertiesDigest
-) -> Baseline:
+def refuse_changed(baseline: Baseline, name: str, file: str = "FILE") -> None:
+    """
+    Raise when a figure was changed after the file was written: no verdict may come from it.
+
+    This looks at the digests of what was measured and computes nothing again, as `check` does.
+
+    Raises:
+        BaselineError: A digest does not hold; `name` stands for the file in the message, `file` in the hint.
+    """
+    changed = _find_changed(baseline)
+    if not changed:
+        return
+    named = ", ".join(map(repr, changed[:N_NAMED])) + (" ..." if len(changed) > N_NAMED else "")
+    told = f"the digest of {named} does" if len(changed) == 1 else f"{len(changed)} digests, of {named}, do"
+    raise BaselineError(
+        f"{name!r} was changed after it was written: {told} not hold",
+        hint=f"see which figures: testinfra verify --check {file}",
+    )
+
+
+def _find_changed(baseline: Baseline) -> list[str]:
+    """Return the node ids, then the keys of the file, that are not what their digests were taken of."""
+    properties = baseline.properties
+    is_sealed = _seal_of(properties)
+    changed = [n for n in properties if not is_sealed(n) and not _holds(properties[n])]
+    expected = digest_sections(baseline, baseline.verification_timestamp)
+    expected["properties"] = _digest_of(properties)
+    keys = [key for key in ("properties", *COMPARED_KEYS) if baseline.digests.get(key) != expected[key]]
+    return changed + keys
+
+
+def _holds(subject: PropertyCost) -> bool:
+    return digest_property(subject) == subject.check
+
+
+def _seal_of(properties: Mapping[str, PropertyCost]) -> Callable[[str], bool]:
+    """Return what tells of a property that its digest holds, without computing it; False is not known."""
+    return properties.is_sealed if isinstance(properties, EncodedProperties) else lambda _: False
+
+
+def _digest_of(properties: Mapping[str, PropertyCost]) -> str:
+    if isinstance(properties, EncodedProperties):
+        return properties.digest
+    digest = PropertiesDigest()
+    for nodeid, subject in properties.items():
+        digest.add(nodeid, subject)
+    return digest.result()
+
+
+def _baseline(evidence: Evidence, timestamp: str, assessment: Assessment) -> Baseline:
     return Baseline(
         verification_timestamp=timestamp,
         targets_met=targets_met(assessment),
@@ -96,7 +143,7 @@ def _baseline(
         suite=evidence.suite,
         excluded=evidence.excluded,
         properties=evidence.properties,
-        digests={**digest_sections(evidence, timestamp), "properties": properties.result()},
+        digests={**digest_sections(evidence, timestamp), "properties": _digest_of(evidence.properties)},
     )
 
 

@@ -24,7 +24,7 @@ from atom_testinfra.core.baseline import (
     TargetsMet,
     TargetsVerified,
 )
-from atom_testinfra.core.digests import digest_text, encode_property
+from atom_testinfra.core.digests import PropertiesDigest, digest_text, encode_property
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
 from atom_testinfra.core.sides import ComparedCost
 from atom_testinfra.storage.atomic import replace_file, writing
@@ -98,6 +98,12 @@ class StoredProperties(EncodedProperties):
         self._values = dict(sorted(values.items())) if [*values] != sorted(values) else values
         self._name = name
         self._unsealed: set[str] = set()
+        self._digest = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of all of them, each by its own, whether or not that holds."""
+        return self._digest
 
     @property
     def is_canonical(self) -> bool:
@@ -118,6 +124,7 @@ class StoredProperties(EncodedProperties):
         Raises:
             BaselineError: One of them is not what a run can have produced.
         """
+        digest = PropertiesDigest()
         for nodeid, value in self._values.items():
             subject = self._decode(nodeid, value)
             for profile, cost in subject.profiles.items():
@@ -126,6 +133,8 @@ class StoredProperties(EncodedProperties):
                     raise BaselineError(f"{self._name!r}: {place}: {flaw}", hint=RESTORE)
             if digest_text(memoryview(value)) != subject.check:
                 self._unsealed.add(nodeid)
+            digest.add(nodeid, subject)
+        self._digest = digest.result()
 
     def _decode(self, nodeid: str, value: Raw) -> PropertyCost:
         try:

@@ -11,7 +11,7 @@ from atom_testinfra.core.errors import GitError, InfraError
 from atom_testinfra.core.history import Moment, Source
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
-from atom_testinfra.storage.recordings import Recording
+from atom_testinfra.storage.recordings import Recording, of_baseline
 from atom_testinfra.storage.runs import list_sessions, load_session
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def _candidates(
 
 
 def _committed(repository: Repository, commit: str, path: Path) -> Recording:
-    return Recording(label=commit, baseline=parse_baseline(repository.read(commit, path), commit))
+    return of_baseline(parse_baseline(repository.read(commit, path), commit), commit)
 
 
 def _current(path: Path) -> Recording:
-    return Recording(label=NOW, baseline=load_baseline(path))
+    return of_baseline(load_baseline(path), NOW)
 
 
 def _session(folder: Path, session_id: str) -> Recording:

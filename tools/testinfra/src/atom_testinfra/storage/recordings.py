@@ -27,6 +27,7 @@ from atom_testinfra.core.sides import (
     side_from_baseline,
     side_from_runs,
 )
+from atom_testinfra.core.verification import refuse_changed
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.runs import SUFFIX, list_sessions, load_run, load_session, prepare_folder
@@ -124,7 +125,7 @@ def find_recording(project: Project, name: str) -> Recording:
 
     Raises:
         NothingMeasuredError: It stands for nothing that was measured.
-        BaselineError, RunFileError, GitError: What it stands for cannot be read.
+        BaselineError, RunFileError, GitError: What it stands for cannot be read, or was changed by hand.
     """
     path = Path(name)
     # What is too long for the name of a file is an error to `Path`, and only no file to these.
@@ -133,7 +134,7 @@ def find_recording(project: Project, name: str) -> Recording:
     if os.path.isfile(path):  # noqa: PTH113
         if path.suffix == SUFFIX:
             return _of_session([load_run(path)], name)
-        return Recording(label=name, baseline=load_baseline(path))
+        return of_baseline(load_baseline(path), name, name)
     if name == LATEST:
         return _of_session(load_session(project.runs))
     if name in list_sessions(project.runs):
@@ -141,6 +142,17 @@ def find_recording(project: Project, name: str) -> Recording:
     if path.suffix in {".json", SUFFIX}:
         raise NothingMeasuredError(f"there is no file {name!r}", hint="measure first: testinfra measure")
     return _at_revision(project, name)
+
+
+def of_baseline(baseline: Baseline, label: str, file: str = "FILE") -> Recording:
+    """
+    Return the figures of a baseline; `file` stands for it in hints.
+
+    Raises:
+        BaselineError: They are not those that it was written with.
+    """
+    refuse_changed(baseline, label, file)
+    return Recording(label=label, baseline=baseline)
 
 
 def load_saved(project: Project, name: str) -> Recording:
@@ -205,7 +217,7 @@ def _at_revision(project: Project, name: str) -> Recording:
         raise NothingMeasuredError(
             f"{name!r} names no baseline: {exc}", hint="name a revision that has the file: REV or REV:PATH"
         ) from exc
-    return Recording(label=name, baseline=parse_baseline(data, name))
+    return of_baseline(parse_baseline(data, name), name)
 
 
 def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMeasuredError:
