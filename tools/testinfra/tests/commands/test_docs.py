@@ -113,6 +113,36 @@ def test_a_figure_that_changes_in_the_baseline_makes_the_document_stale(project:
     assert main(["docs", "--check"]) == 1
 
 
+def test_a_figure_changed_by_hand_gets_into_no_document(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A document has no place for a warning, so that there is an error."""
+    path = write_readme(project, block("table of=slowest"))
+    before = path.read_bytes()
+    baseline = json.loads((project / "perf.json").read_text(encoding="utf-8"))
+    nodeid, subject = next(iter(baseline["properties"].items()))
+    subject["profiles"]["local"]["runs"]["duration_s"][0] *= 100
+    (project / "perf.json").write_text(json.dumps(baseline), encoding="utf-8")
+
+    assert main(["docs"]) == 2
+    error = capsys.readouterr().err
+    assert f"'perf.json' was changed after it was written: the digest of {nodeid!r} does not hold" in error
+    assert "hint: see which figures: testinfra verify --check perf.json" in error
+    assert path.read_bytes() == before
+
+
+def test_a_verdict_changed_by_hand_gets_into_no_document(project: Path) -> None:
+    """Verdicts are made of the figures again."""
+    path = write_readme(project, block("value of=targets_verified.slow_tier_under_100s"))
+    baseline = json.loads((project / "perf.json").read_text(encoding="utf-8"))
+    assert baseline["targets_verified"]["slow_tier_under_100s"] is None
+    baseline["targets_verified"]["slow_tier_under_100s"] = True
+    (project / "perf.json").write_text(json.dumps(baseline), encoding="utf-8")
+
+    assert main(["docs"]) == 0
+    assert "not measured" in path.read_text(encoding="utf-8")
+
+
 def test_line_endings_are_kept_and_their_drift_is_shown(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
