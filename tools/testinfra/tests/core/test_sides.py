@@ -138,3 +138,12 @@ def test_one_run_without_calibration_leaves_all_without() -> None:
     runs = [make_run([make_record("a")]), make_run([make_record("a", calibration_s=None)], repeat=1)]
     assert have_calibration(runs[:1])
     assert not have_calibration(runs)
+
+
+def test_a_run_that_was_stopped_before_its_first_test_says_nothing() -> None:
+    """The others count; and alone it is no side."""
+    stopped = make_run([], repeat=1)
+    side = side_from_runs("s", [make_run([make_record("a", 0.001)]), stopped], Statistic.BODY_CPU, "local")
+    assert side.tests["a"].values == [2.0]
+    with pytest.raises(NothingMeasuredError, match="no runs of the profile 'local' with a test in them"):
+        side_from_runs("s", [stopped], Statistic.BODY_CPU, "local")

@@ -44,11 +44,12 @@ def side_from_runs(
     The calibration of a run is the median of those beside its tests: a single one is as noisy as what it is
     to correct. Repeats that were stopped and resumed count as one run.
     """
-    chosen = [run for run in runs if run.header.profile == profile]
+    chosen = [run for run in runs if run.header.profile == profile and run.measurements]
     if not chosen:
         profiles = ", ".join(sorted({run.header.profile for run in runs}))
         raise NothingMeasuredError(
-            f"{label!r} has no runs of the profile {profile!r}", hint=f"choose one with --profile: {profiles}"
+            f"{label!r} has no runs of the profile {profile!r} with a test in them",
+            hint=f"choose one with --profile: {profiles}",
         )
     by_test: dict[str, list[tuple[Measurement, float]]] = defaultdict(list)
     calibrations = []
