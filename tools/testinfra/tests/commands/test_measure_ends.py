@@ -73,10 +73,13 @@ def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None
 
 
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
-def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(project: Project) -> None:
+@pytest.mark.parametrize("end", ["raise KeyboardInterrupt", "pytest.exit('enough', returncode=0)"])
+def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(
+    project: Project, end: str
+) -> None:
     """The culprit is recorded as crashed, and each other test once as passed."""
     project.write(
-        test_a="""
+        test_a=f"""
         import pytest
         from hypothesis import given, strategies as st
 
@@ -84,7 +87,7 @@ def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(pro
         @given(x=st.integers())
         def test_x(i, x):
             if i == 3:
-                raise KeyboardInterrupt
+                {end}
         """
     )
     document = project.document("--profile", "p=5", "-n", "2", status=1)

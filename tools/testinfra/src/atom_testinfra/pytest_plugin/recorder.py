@@ -48,6 +48,7 @@ class Recorder:
         self._steps: dict[str, tuple[int, int]] = {}
         self._outcome = "passed"
         self._reason: str | None = None
+        self._is_interrupted = False
 
     def pytest_collection_finish(self) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
@@ -68,6 +69,16 @@ class Recorder:
             if self._laboratory is None:
                 self._look_for_hypothesis()
         self._cpu_began = cpu
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Remember that the run did not come to its end by itself."""
+        self._is_interrupted = True
+
+    def pytest_sessionfinish(self) -> None:
+        """Give a worker the exit status by which xdist knows that a test is lost, whatever the test chose."""
+        workeroutput: dict[str, Any] | None = getattr(self._config, "workeroutput", None)
+        if self._is_interrupted and workeroutput is not None:
+            workeroutput["exitstatus"] = int(pytest.ExitCode.INTERRUPTED)
 
     def _look_for_hypothesis(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
