@@ -13,7 +13,7 @@ from tests.strategies import A_SUITE, a_baseline
 
 from atom_testinfra.core.config import Targets, TierLimits
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.verification import check, refuse_changed
+from atom_testinfra.core.verification import check
 from atom_testinfra.storage.baseline import parse_baseline, render_baseline
 
 DOCUMENT: dict[str, Any] = json.loads(
@@ -233,66 +233,3 @@ def test_a_partial_verdict_names_who_misses_and_what_would_help() -> None:
     assert "t.py::test_a takes 1.054 s, 111 % over its 0.5 s: " in note
     assert "examples instead of 50 would meet it" in note
     assert "ci_fast_tier_under_3s is held against 0.5 s, as the settings say." in baseline.notes
-
-
-class TestRefuseChanged:
-    """What a comparison asks of a file: the digests alone, and only those of what it compares."""
-
-    def refuse(self, document: dict[str, Any], **layout: Any) -> None:
-        refuse_changed(parse_baseline(json.dumps(document, **layout).encode(), "b.json"), "b.json", "b.json")
-
-    @pytest.mark.parametrize("layout", [{}, {"indent": 3}, {"sort_keys": True}], ids=str)
-    def test_a_formatter_changes_no_figure(self, layout: dict[str, Any]) -> None:
-        """The digests are taken of the values."""
-        self.refuse(DOCUMENT, **layout)
-
-    def test_what_is_written_is_accepted(self) -> None:
-        """Without a look at its figures, and before it is on disk, too."""
-        baseline = a_baseline()
-        refuse_changed(baseline, "b.json")
-        refuse_changed(parse_baseline(b"".join(render_baseline(baseline)), "b.json"), "b.json")
-
-    @pytest.mark.parametrize("change", [lambda n: n + 1, lambda n: n / 2 if n else 0.5], ids=["more", "less"])
-    def test_no_number_behind_a_comparison_can_be_changed(self, change: Any) -> None:
-        """Of no property, nor of how they were measured."""
-        for path in numbers({key: DOCUMENT[key] for key in ("properties", "provenance")}):
-            with pytest.raises(BaselineError):
-                self.refuse(replace_at(path, change))
-
-    def test_the_first_tests_are_named_and_all_are_counted(self) -> None:
-        """With the command that shows the figures."""
-        document = deepcopy(DOCUMENT)
-        for subject in document["properties"].values():
-            subject["profiles"]["local"]["runs"]["body_cpu_us"][0] *= 100
-        with pytest.raises(BaselineError, match=r"'b\.json' was changed .*: 5 digests, of 'tests/") as caught:
-            self.refuse(document)
-        assert str(caught.value).count("'tests/") == 3
-        assert caught.value.hint == "see which figures: testinfra verify --check b.json"
-
-    def test_tests_cannot_change_places(self) -> None:
-        """Each of them is as it was written, but not under that name."""
-        document = deepcopy(DOCUMENT)
-        properties = document["properties"]
-        one, other = list(properties)[:2]
-        properties[one], properties[other] = properties[other], properties[one]
-        with pytest.raises(BaselineError, match="the digest of 'properties' does not hold"):
-            self.refuse(document)
-
-    def test_a_test_taken_out_is_missed(self) -> None:
-        """A slow one would be new otherwise."""
-        document = deepcopy(DOCUMENT)
-        del document["properties"]["tests/test_slow.py::test_over"]
-        with pytest.raises(BaselineError, match="the digest of 'properties' does not hold"):
-            self.refuse(document)
-
-    def test_a_test_cannot_be_excused(self) -> None:
-        """One that is said to have failed would not be compared."""
-        document = deepcopy(DOCUMENT)
-        one = {"nodeid": "tests/test_a.py::test_a", "profile": "local", "outcome": "failed", "reason": "x"}
-        document["excluded"].append(one)
-        with pytest.raises(BaselineError, match="the digest of 'excluded' does not hold"):
-            self.refuse(document)
-
-    def test_a_verdict_is_not_compared(self) -> None:
-        """What follows from the figures is for `verify --check`."""
-        self.refuse(replace_at(("targets_verified", "ci_slow_tier_under_25s"), lambda old: not old))

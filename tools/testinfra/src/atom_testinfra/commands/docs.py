@@ -104,7 +104,8 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
 
     @cache
     def baseline() -> Baseline:
-        from atom_testinfra.core.verification import complete, refuse_changed
+        from atom_testinfra.core.seal import refuse_changed
+        from atom_testinfra.core.verification import complete
         from atom_testinfra.storage.baseline import load_baseline
 
         name = _name(project.baseline, project.root)

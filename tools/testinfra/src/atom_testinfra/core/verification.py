@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from atom_testinfra.core.assessment import Assessment, Assessor
-from atom_testinfra.core.baseline import Baseline, EncodedProperties, update
+from atom_testinfra.core.baseline import Baseline, update
 from atom_testinfra.core.cost import (
     body_spread,
     median_s,
@@ -18,13 +18,13 @@ from atom_testinfra.core.cost import (
     predict_from_local,
     seconds_per_example,
 )
-from atom_testinfra.core.digests import PropertiesDigest, digest_property, digest_sections
-from atom_testinfra.core.errors import BaselineError
+from atom_testinfra.core.digests import digest_property, digest_sections
+from atom_testinfra.core.seal import digest_properties, seal_of
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
     from atom_testinfra.core.config import Targets
@@ -33,10 +33,6 @@ DERIVED_TIERS = ("tier", "measured_tier", "is_declared")
 """Of a property: what follows from its costs and the settings."""
 DERIVED_COSTS = ("repeats", "duration_s", "cpu_s", "seconds_per_example", "body_cpu_us", "body_cpu_spread")
 """Of a cost: what follows from its runs."""
-COMPARED_KEYS = ("excluded", "provenance")
-"""Beside the properties: what says how two sides are to be compared."""
-N_NAMED = 3
-"""Places that an error names."""
 
 _derived_tiers = attrgetter(*DERIVED_TIERS)
 _derived_costs = attrgetter(*DERIVED_COSTS)
@@ -67,7 +63,7 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     assessor = Assessor(baseline)
     declared = DeclaredTiers(baseline.tiers)
     differences: list[Difference] = []
-    is_sealed = _seal_of(baseline.properties)
+    is_sealed = seal_of(baseline.properties)
     for nodeid, stored in baseline.properties.items():
         # Whatever else is computed starts from the recomputed figures: one that is wrong is told once.
         expected = _recompute(stored, declared.find(nodeid), baseline.targets)
@@ -78,55 +74,6 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     assessment = assessor.finish()
     complete_again = _baseline(baseline, baseline.verification_timestamp, assessment)
     return assessment, [*_top_differences(baseline, complete_again), *differences]
-
-
-def refuse_changed(baseline: Baseline, name: str, file: str = "FILE") -> None:
-    """
-    Raise when a figure was changed after the file was written: no verdict may come from it.
-
-    This looks at the digests of what was measured and computes nothing again, as `check` does.
-
-    Raises:
-        BaselineError: A digest does not hold; `name` stands for the file in the message, `file` in the hint.
-    """
-    changed = _find_changed(baseline)
-    if not changed:
-        return
-    named = ", ".join(map(repr, changed[:N_NAMED])) + (" ..." if len(changed) > N_NAMED else "")
-    told = f"the digest of {named} does" if len(changed) == 1 else f"{len(changed)} digests, of {named}, do"
-    raise BaselineError(
-        f"{name!r} was changed after it was written: {told} not hold",
-        hint=f"see which figures: testinfra verify --check {file}",
-    )
-
-
-def _find_changed(baseline: Baseline) -> list[str]:
-    """Return the node ids, then the keys of the file, that are not what their digests were taken of."""
-    properties = baseline.properties
-    is_sealed = _seal_of(properties)
-    changed = [n for n in properties if not is_sealed(n) and not _holds(properties[n])]
-    expected = digest_sections(baseline, baseline.verification_timestamp)
-    expected["properties"] = _digest_of(properties)
-    keys = [key for key in ("properties", *COMPARED_KEYS) if baseline.digests.get(key) != expected[key]]
-    return changed + keys
-
-
-def _holds(subject: PropertyCost) -> bool:
-    return digest_property(subject) == subject.check
-
-
-def _seal_of(properties: Mapping[str, PropertyCost]) -> Callable[[str], bool]:
-    """Return what tells of a property that its digest holds, without computing it; False is not known."""
-    return properties.is_sealed if isinstance(properties, EncodedProperties) else lambda _: False
-
-
-def _digest_of(properties: Mapping[str, PropertyCost]) -> str:
-    if isinstance(properties, EncodedProperties):
-        return properties.digest
-    digest = PropertiesDigest()
-    for nodeid, subject in properties.items():
-        digest.add(nodeid, subject)
-    return digest.result()
 
 
 def _baseline(evidence: Evidence, timestamp: str, assessment: Assessment) -> Baseline:
@@ -143,7 +90,10 @@ def _baseline(evidence: Evidence, timestamp: str, assessment: Assessment) -> Bas
         suite=evidence.suite,
         excluded=evidence.excluded,
         properties=evidence.properties,
-        digests={**digest_sections(evidence, timestamp), "properties": _digest_of(evidence.properties)},
+        digests={
+            **digest_sections(evidence, timestamp),
+            "properties": digest_properties(evidence.properties),
+        },
     )
 
 

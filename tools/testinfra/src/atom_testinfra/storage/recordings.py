@@ -21,13 +21,13 @@ from atom_testinfra.core.errors import (
     RunFileError,
 )
 from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.seal import refuse_changed
 from atom_testinfra.core.sides import (
     baseline_has_calibration,
     have_calibration,
     side_from_baseline,
     side_from_runs,
 )
-from atom_testinfra.core.verification import refuse_changed
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.runs import SUFFIX, list_sessions, load_run, load_session, prepare_folder
