@@ -18,7 +18,14 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 BESIDE = ["pytest-asyncio", "anyio", "pytest-env", "jsonschema"]
 """What the tests need besides; the newest that goes with the rest."""
-TESTS = ["tests/pytest_plugin", "tests/commands/test_measure.py", "tests/commands/test_explain.py"]
+TESTS = [
+    "tests/pytest_plugin",
+    "tests/core/test_arguments.py",
+    *(
+        f"tests/commands/test_{name}.py"
+        for name in ("measure", "measure_arguments", "measure_ends", "explain")
+    ),
+]
 
 
 def main() -> int:

@@ -97,7 +97,8 @@ def _refuse_changes(ctx: click.Context) -> None:
     for parameter in ctx.command.params:
         name = parameter.name or ""
         is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if is_given and name not in OF_THE_REPORT:
+        is_empty = ctx.params[name] == ()  # click 8.1 says of arguments that they are given, also of none
+        if is_given and not is_empty and name not in OF_THE_REPORT:
             given = "pytest's arguments" if parameter.param_type_name == "argument" else parameter.opts[0]
             raise click.UsageError(
                 f"--resume goes on as the session was begun: {given} cannot be given again", ctx
