@@ -70,6 +70,29 @@ def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None
     assert outcomes(project) == [Outcome.PASSED, Outcome.CRASHED]
 
 
+def test_what_ends_every_test_ends_the_session(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixture that finds no database is told once, not with a process for each test."""
+    monkeypatch.setattr("atom_testinfra.measuring.session.MOST_ENDINGS", 3)
+    project.write(
+        test_a="""
+        import pytest
+
+        @pytest.fixture(autouse=True, scope="session")
+        def database():
+            pytest.exit("no database")
+
+        @pytest.mark.parametrize("i", range(9))
+        def test_x(i):
+            pass
+        """
+    )
+    _, error = project.measure("--profile", "p=5", status=2)
+    assert (
+        "3 tests in a row ended pytest before another one ran: it called pytest.exit(): no database" in error
+    )
+    assert len(project.runs()) == 3
+
+
 @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
 @pytest.mark.parametrize("end", ["raise KeyboardInterrupt", "pytest.exit('enough', returncode=0)"])
 def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(

@@ -146,6 +146,16 @@ def without_hypothesis(runs: Iterable[Run]) -> set[str]:
     return plain - others
 
 
+def common_ending(parts: Iterable[Run]) -> str | None:
+    """Return the reason by which the first test of each part ended it, if it is one and the same."""
+    endings = {
+        record.reason if record.outcome is Outcome.CRASHED and len(part.measurements) == 1 else None
+        for part in parts
+        for record in part.measurements[:1]
+    }
+    return endings.pop() if len(endings) == 1 else None
+
+
 def lost_test(part: Run) -> str | None:
     """Return the test during which a serial run died: the first one without a record."""
     if part.collected is None or part.end is not None or part.header.n_workers:

@@ -21,7 +21,14 @@ from atom_testinfra.core.measurement import (
     RunHeader,
     RunPlan,
 )
-from atom_testinfra.core.session import SessionSpec, is_complete, lost_test, recorded, without_hypothesis
+from atom_testinfra.core.session import (
+    SessionSpec,
+    common_ending,
+    is_complete,
+    lost_test,
+    recorded,
+    without_hypothesis,
+)
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.2
 """Between two looks at the run file."""
 LOG_LINES = 40
+MOST_ENDINGS = 20
+"""So many tests in a row, each of which ends pytest by the same cause, are not to blame one by one."""
 NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
 CANNOT_WRITE = 74
@@ -113,6 +122,12 @@ class Session:
                 raise SubjectError(
                     f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})",
                     hint=f"its output is in {os.fspath(self._log(part.header.run_id))!r}",
+                )
+            cause = common_ending(parts[-MOST_ENDINGS:]) if len(parts) >= MOST_ENDINGS else None
+            if cause is not None and not is_complete(parts):
+                raise SubjectError(
+                    f"{MOST_ENDINGS} tests in a row ended pytest before another one ran: {cause}",
+                    hint=f"put that right; what it prints is in {os.fspath(self._log(part.header.run_id))!r}",
                 )
 
     def _run_part(self, repeat: int, profile: str, number: int, skip: list[str]) -> Run | None:
