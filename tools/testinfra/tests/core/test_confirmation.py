@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import cycle
 
 import pytest
 from tests.made_runs import make_record, make_run
@@ -76,6 +78,31 @@ def test_the_further_runs_decide(
     assert change.verdict.value == verdict
     assert change.suspected is not None
     assert {c.verdict for c in result.changes if c.nodeid != "t0"} == {ChangeVerdict.OK}
+
+
+def test_what_is_not_decided_is_run_again_up_to_three_times(suspected: Comparison) -> None:
+    """Twelve runs of each side, always beside as many others as tell what a run does to all alike."""
+    log: list[list[str]] = []
+    noise = cycle([0.001, 0.003])
+
+    def run(nodeids: Sequence[str], *, is_new: bool) -> Run:
+        log.append(list(nodeids))
+        cost_s = next(noise) if is_new else 0.001
+        costs = dict.fromkeys(nodeids, 0.001) | {"t0": cost_s}
+        return make_run([make_record(n, c) for n, c in costs.items()], repeat=len(log))
+
+    result = confirm_suspects(
+        suspected,
+        base=side("base", 5),
+        run_base=partial(run, is_new=False),
+        run_new=partial(run, is_new=True),
+        profile="local",
+        n_runs=4,
+    )
+    (change,) = [change for change in result.changes if change.nodeid == "t0"]
+    assert (change.verdict, change.n_runs) == (ChangeVerdict.INCONCLUSIVE, (12, 12))
+    assert len(log) == 24
+    assert {len(nodeids) for nodeids in log} == {5}
 
 
 def test_companions_make_up_the_number(suspected: Comparison) -> None:

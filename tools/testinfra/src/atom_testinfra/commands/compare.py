@@ -64,7 +64,14 @@ if TYPE_CHECKING:
 )
 @click.option("--gate", is_flag=True, help="Exit with 1 when something is slower.")
 @click.option("--confirm/--no-confirm", default=True, show_default=True, help="Run suspects again.")
-@click.option("--reruns", type=click.IntRange(min=3), default=5, show_default=True, metavar="N")
+@click.option(
+    "--reruns",
+    type=click.IntRange(min=3),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Of each side; up to three times as many.",
+)
 @click.option("--exact", is_flag=True, help="Count the instructions of suspects under valgrind; slow.")
 @click.option("--all", "show_all", is_flag=True, help="List the tests that are ok, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
