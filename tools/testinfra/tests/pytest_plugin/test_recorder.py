@@ -137,7 +137,7 @@ def test_a_tests_own_code_is_told_from_what_hypothesis_does_around_it(
     }[kind]
     run = subject.record("--testinfra-max-examples", "30", test_x=text)
     empty, waits = (combine_runs([record]) for record in run.measurements)
-    assert 0 < empty.body_us < 0.5 * empty.engine_us
+    assert 0 < empty.body_us < empty.engine_us
     assert waits.body_us > 50_000
     assert waits.first_us > 25_000
     assert waits.body_us > 5 * waits.body_cpu_us
