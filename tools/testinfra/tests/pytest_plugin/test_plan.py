@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import core
 from tests.strategies import a_measurement, a_run
 
 from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
@@ -93,6 +94,16 @@ class TestInternals:
         assert internals.can_listen
         assert internals.can_steer
         assert internals.can_time
+        assert internals.can_seed
+        assert internals.can_trace
+
+    def test_a_source_of_seeds_that_moved_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Helpers then run unseeded, and nobody believes that they did not."""
+        monkeypatch.setattr(core, "threadlocal", object(), raising=False)
+        internals = Internals("9.0.0")
+        assert not internals.can_seed
+        (problem,) = internals.problems
+        assert problem.startswith("Hypothesis 9.0.0 has no hypothesis.core._hypothesis_global_random: ")
 
     def test_what_moved_is_named_with_the_version_and_the_loss(self) -> None:
         """A decorator whose functions carry nothing of what we read."""

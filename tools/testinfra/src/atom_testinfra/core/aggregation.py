@@ -9,7 +9,7 @@ from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, Sessi
 from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
-from atom_testinfra.core.measurement import Kind, Outcome
+from atom_testinfra.core.measurement import Outcome
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.session import is_complete
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
@@ -120,9 +120,7 @@ class _Repeats:
 
 def _may_be_property(found: Measurement | None) -> bool:
     """Whether it is a property, or might have been seen to be one had it got to its end."""
-    if found is None or found.kind is not Kind.PLAIN or found.outcome is not Outcome.PASSED:
-        return True
-    return bool(found.problems)
+    return found is None or not found.is_plain
 
 
 def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator[tuple[Outcome | None, str]]:

@@ -43,8 +43,8 @@ def confirm_suspects(
 
     With a way to run the base, both sides take turns, so that whatever disturbs the machine disturbs both;
     without one the further runs are held against the base's own. Where the interval still reaches over the
-    limit, the same number of runs is made once more, and a third time: on a machine that is noisy now five
-    runs of each side find one half of the tests that became half as slow again, fifteen nearly all.
+    limit, the same number of runs is made once more, and a third time: on a noisy machine five runs of each
+    side leave many a suspect undecided.
     """
     if not comparison.suspects:
         return comparison

@@ -156,6 +156,11 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     problems: list[str] = []
     """What makes this record unfit for a baseline or a comparison, in full sentences."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it came to its end, and no Hypothesis can have been in it."""
+        return self.kind is Kind.PLAIN and self.outcome is Outcome.PASSED and not self.problems
+
 
 class Machine(Struct, frozen=True, kw_only=True):
     """Where a run took place, without anything that names a person or a host."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.config import Config, Profile
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.measurement import Kind, Outcome, PinPolicy, Run
+from atom_testinfra.core.measurement import Outcome, PinPolicy, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -141,8 +141,7 @@ def without_hypothesis(runs: Iterable[Run]) -> set[str]:
     others: set[str] = set()
     for run in runs:
         for record in run.measurements:
-            is_plain = record.kind is Kind.PLAIN and record.outcome is Outcome.PASSED and not record.problems
-            (plain if is_plain else others).add(record.nodeid)
+            (plain if record.is_plain else others).add(record.nodeid)
     return plain - others
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import hypothesis
-from hypothesis import strategies
+from hypothesis import core, strategies
 
 SETTINGS = "_hypothesis_internal_use_settings"
 SEED = "_hypothesis_internal_use_seed"
@@ -15,6 +15,7 @@ GIVEN = "_given_kwargs"
 PROFILE = "_current_profile"
 PROFILES = "_profiles"
 FALLBACK = "_fallback"
+RANDOM = "_hypothesis_global_random"
 
 
 class Internals:
@@ -34,6 +35,11 @@ class Internals:
             "the number of examples and the seed are not set",
         )
         """A function's settings and seed."""
+        self.can_seed = self._has(
+            [] if hasattr(getattr(core, "threadlocal", core), RANDOM) else [f"hypothesis.core.{RANDOM}"],
+            "what fixtures and plain tests run inside has other seeds in each run",
+        )
+        """The source of seeds for properties that have none."""
         settings = hypothesis.settings
         self.can_trace = self._has(
             [

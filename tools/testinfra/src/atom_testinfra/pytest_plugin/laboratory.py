@@ -62,7 +62,8 @@ class Laboratory:
         self._item, self.steps = item, {}
         probe = self._probe = PropertyProbe(self, item)
         self._began = _now()
-        with probe.preparing():
+        probe.seed_helpers()
+        with probe.listening():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -83,12 +84,9 @@ class Laboratory:
     def pytest_testinfra_listen(self) -> Generator[None, object, object]:
         """Set a collector that passes on what it hears to the one it replaces."""
         probe = self._probe
-        if probe is None or not self.internals.can_listen:
+        if probe is None:
             return (yield)
-        from hypothesis.statistics import collector
-
-        listener: Any = probe.listener(collector.value)
-        with collector.with_value(listener), probe.observing():
+        with probe.listening(), probe.observing():
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -138,7 +136,6 @@ class PropertyProbe:
         self._item = item
         self.is_started = False
         self._runs: list[EngineRun] = []
-        self._fixture_runs: list[EngineRun] = []
         self._problems: list[str] = []
         self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall)
         self._subject: Subject | None = None
@@ -154,19 +151,6 @@ class PropertyProbe:
         """What can be reached in this version of Hypothesis."""
         return self._laboratory.internals
 
-    @contextmanager
-    def preparing(self) -> Generator[None]:
-        """Seed and note what fixtures run of Hypothesis."""
-        self._seed_helpers()
-        if not self.internals.can_listen:
-            yield
-            return
-        from hypothesis.statistics import collector
-
-        listener: Any = self.listener(collector.value, self._fixture_runs)
-        with collector.with_value(listener):
-            yield
-
     def start(self) -> None:
         """Steer the property, and time its body."""
         self.is_started = True
@@ -174,6 +158,7 @@ class PropertyProbe:
         self._subject = subject = find_subject(self._item)
         if subject is None:
             return
+        self._runs.clear()  # what its fixtures ran is part of its set-up
         laboratory.calibrator.start()
         if internals.can_steer:
             self._course = course = plan_course(
@@ -188,23 +173,32 @@ class PropertyProbe:
         if internals.can_time:
             subject.time(self._times)
 
-    def _seed_helpers(self) -> None:
+    def seed_helpers(self) -> None:
         """Fix the seeds of what fixtures and plain tests run inside, unless the command line does."""
         shared = self._laboratory.shared_random
         forced: Any = core.global_force_seed  # typed by its first value, None
-        if forced is None and shared.is_there:
+        if forced is None and self.internals.can_seed:
             self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.seed_set)
             shared.seed(self._helper_seed)
 
-    def listener(
-        self, previous: Callable[[Any], object] | None, runs: list[EngineRun] | None = None
-    ) -> Callable[[Any], None]:
+    @contextmanager
+    def listening(self) -> Generator[None]:
+        """Note what Hypothesis runs, as far as this version of it can be heard."""
+        if not self.internals.can_listen:
+            yield
+            return
+        from hypothesis.statistics import collector
+
+        listener: Any = self._listener(collector.value)  # the variable is typed by its first value, None
+        with collector.with_value(listener):
+            yield
+
+    def _listener(self, previous: Callable[[Any], object] | None) -> Callable[[Any], None]:
         """Return a collector that notes an engine run and passes it on to the collector before it."""
-        noted = self._runs if runs is None else runs
 
         def note(statistics: Any) -> None:
             try:
-                noted.append(EngineRun(statistics))
+                self._runs.append(EngineRun(statistics))
             except (KeyError, TypeError, AttributeError) as exc:
                 self._problems.append(self.internals.describe_statistics(exc))
             if previous is not None:
@@ -214,7 +208,7 @@ class PropertyProbe:
 
     def observing(self) -> AbstractContextManager[None]:
         """Let Hypothesis observe its test cases, if this run is to explain."""
-        if not self._laboratory.plan.is_explained:
+        if not (self._laboratory.plan.is_explained and self.internals.can_listen):
             return nullcontext()
         from atom_testinfra.pytest_plugin.observer import Observer
 
@@ -225,7 +219,7 @@ class PropertyProbe:
         """Leave everything as it was found."""
         if self._subject is not None:
             self._subject.restore()
-        if self._subject is not None or self._runs or self._fixture_runs:
+        if self._subject is not None or self._runs:
             self._calibration_s = self._laboratory.calibrator.stamp()
 
     def fail(self, exc: BaseException) -> None:
@@ -235,10 +229,8 @@ class PropertyProbe:
     def finding(self, outcome: str) -> tuple[str, Record] | None:
         """Return the kind and what there is to record, or `None` for a test without Hypothesis."""
         subject = self._subject
-        if subject is None:
-            self._runs = [*self._fixture_runs, *self._runs]
-            if not self._runs and not self._is_refused:
-                return None
+        if subject is None and not self._runs and not self._is_refused:
+            return None
         kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
         extra: Record = {"hypothesis": record}

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import core, register_random
 
-NAME = "_hypothesis_global_random"
+from atom_testinfra.pytest_plugin.internals import RANDOM
 
 
 class SharedRandom:
@@ -21,15 +21,14 @@ class SharedRandom:
     def __init__(self) -> None:
         # One for each thread; older versions have one for all.
         self._holder: Any = getattr(core, "threadlocal", core)
-        self.is_there = hasattr(self._holder, NAME)
         self._is_seeded = False
 
     def seed(self, seed: int) -> None:
         """Let the source begin with this seed."""
-        source: Random | None = getattr(self._holder, NAME)
+        source: Random | None = getattr(self._holder, RANDOM)
         if source is None:  # Hypothesis makes and registers it when it is first needed
             source = Random()  # noqa: S311 (it draws examples, not secrets)
-            setattr(self._holder, NAME, source)
+            setattr(self._holder, RANDOM, source)
             register_random(source)
         source.seed(seed)
         self._is_seeded = True
@@ -37,4 +36,4 @@ class SharedRandom:
     def restore(self) -> None:
         """Leave it as random as it was found."""
         if self._is_seeded:
-            getattr(self._holder, NAME).seed()
+            getattr(self._holder, RANDOM).seed()
