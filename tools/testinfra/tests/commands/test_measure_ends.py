@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 from tests.commands.test_measure import Project, outcomes, project
 
-from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.measurement import Kind, Outcome
 from atom_testinfra.core.session import is_complete
 
 __all__ = ["project"]
@@ -55,10 +55,12 @@ def test_whatever_ends_the_run_costs_one_test(project: Project, end: str, reason
         "test_a.py::test_crash": ("crashed", "the process ended while it ran (exit status 1)"),
         "test_a.py::test_ends": ("crashed", reason),
     }
-    assert is_complete(project.runs())
-    n_runs = len(project.runs())
+    runs = project.runs()
+    crashed = [record for run in runs for record in run.measurements if record.outcome is Outcome.CRASHED]
+    assert {record.kind for record in crashed} == {Kind.UNKNOWN}
+    assert is_complete(runs)
     project.measure("--resume", status=1)
-    assert len(project.runs()) == n_runs
+    assert len(project.runs()) == len(runs)
 
 
 def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None:

@@ -36,3 +36,5 @@ class Kind(StrEnum):
     """A plain test that runs properties inside: helper `@given`, `find()`, `run_state_machine_as_test`."""
     PLAIN = "plain"
     """No Hypothesis in it."""
+    UNKNOWN = "unknown"
+    """It crashed, or was interrupted, and what was seen of it went with its process."""

@@ -257,7 +257,7 @@ def _crashed(nodeid: str, status: int) -> Measurement:
     how = f"signal {-status}" if status < 0 else f"exit status {status}"
     return Measurement(
         nodeid=nodeid,
-        kind=Kind.PLAIN,
+        kind=Kind.UNKNOWN,
         outcome=Outcome.CRASHED,
         reason=f"the process ended while it ran ({how})",
     )

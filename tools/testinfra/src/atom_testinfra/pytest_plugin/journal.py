@@ -119,7 +119,7 @@ class Journal:
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
         self._write(
-            {"record": "test", "nodeid": nodeid, "kind": "plain", "outcome": outcome, "reason": reason}
+            {"record": "test", "nodeid": nodeid, "kind": "unknown", "outcome": outcome, "reason": reason}
         )
 
     def _write(self, record: dict[str, Any]) -> None:
