@@ -67,6 +67,15 @@ class TestVerdicts:
         assert verdicts(result) == {"t": "inconclusive"}
         assert [change.nodeid for change in result.suspects] == ["t"]
 
+    @pytest.mark.parametrize(
+        ("costs", "is_suspect"),
+        [([1.0, 1.2, 1.3], True), ([1.0, 1.1, 1.3], False), ([1.2, 1.2, 1.2], False)],
+    )
+    def test_a_suspect_may_lie_below_the_limit(self, costs: list[float], is_suspect: bool) -> None:
+        """More than half way to a limit that its interval reaches over: a steady test is none."""
+        result = compare_sides(side("a", t=STEADY), side("b", t=costs), QUARTER)
+        assert [change.nodeid for change in result.suspects] == ["t"] * is_suspect
+
     def test_the_floor_spares_the_cheapest(self) -> None:
         """Half a microsecond more on one is no slow-down, and 50 on a hundred are."""
         cheap = compare_sides(
