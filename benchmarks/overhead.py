@@ -152,7 +152,7 @@ def _count_suite(python: Path, folder: Path, suite: str) -> dict[str, list[int]]
         return _count(counted, tests, Path(f"{out}-cachegrind"), hash_seed)
 
     # Instructions are the same however busy the machine is.
-    with ThreadPoolExecutor(len(WAYS)) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         cells = [(way, hash_seed) for way in WAYS for hash_seed in HASH_SEEDS]
         found = dict(zip(cells, pool.map(count, *zip(*cells, strict=True)), strict=True))
     return {way: [found[way, hash_seed] for hash_seed in HASH_SEEDS] for way in WAYS}

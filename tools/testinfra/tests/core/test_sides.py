@@ -16,15 +16,15 @@ from atom_testinfra.core.verification import complete
 
 
 def test_a_value_is_the_body_over_the_calibration_of_its_run() -> None:
-    """The median of the run's calibrations, not the one beside the test, is the unit."""
+    """The mean of the run's calibrations, not the one beside the test, is the unit."""
     records = [
         make_record("a", 0.001, calibration_s=0.0005),
         make_record("b", 0.002, calibration_s=0.0005),
-        make_record("c", 0.003, calibration_s=0.004),
+        make_record("c", 0.003, calibration_s=0.002),
     ]
     side = side_from_runs("s", [make_run(records)], Statistic.BODY_CPU, "local")
-    assert {n: s.values for n, s in side.tests.items()} == {"a": [2.0], "b": [4.0], "c": [6.0]}
-    assert side.tests["a"].unit_us == 500
+    assert {n: s.values for n, s in side.tests.items()} == {"a": [1.0], "b": [2.0], "c": [3.0]}
+    assert side.tests["a"].unit_us == 1000
     assert side.interpreter == "CPython 3.11"
 
 

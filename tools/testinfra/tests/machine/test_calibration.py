@@ -25,14 +25,14 @@ class FakeMachine:
         self.now += self.cost_s
         return self.cost_s / 4
 
-    def calibrator(self, share: float) -> Calibrator:
-        return Calibrator(share=share, clock=self.clock, workload=self.workload)
+    def calibrator(self, share: float, first: int = 0) -> Calibrator:
+        return Calibrator(first=first, share=share, clock=self.clock, workload=self.workload)
 
 
 class TestCalibrate:
-    def test_takes_the_quickest_round(self) -> None:
-        """A round that was disturbed does not count."""
-        ticks = iter([0.0, 9.0, 10.0, 12.0, 20.0, 25.0])
+    def test_takes_the_time_of_its_work(self) -> None:
+        """What comes before, a connection and a first round, is not timed."""
+        ticks = iter([10.0, 12.0])
         assert calibrate(clock=lambda: next(ticks)) == 2.0
 
     def test_costs_time(self) -> None:
@@ -84,6 +84,18 @@ class TestCalibrator:
             calibrator.stamp()
         spent = (machine.n_calibrations - 1) * machine.cost_s
         assert 0.009 < spent / machine.now <= 0.01
+
+    def test_the_first_tests_have_each_their_own(self) -> None:
+        """A run of a few quick tests knows what the machine was like around each of them."""
+        machine = FakeMachine()
+        calibrator = machine.calibrator(share=0.001, first=3)
+        counts = []
+        for _ in range(5):
+            calibrator.start()
+            machine.now += 0.001
+            calibrator.stamp()
+            counts.append(machine.n_calibrations)
+        assert counts == [2, 3, 4, 4, 4]
 
     def test_a_long_test_gets_the_mean_of_before_and_after(self) -> None:
         """When the machine slowed down during a test, its stamp lies between."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from operator import truediv
-from statistics import median, mode
+from statistics import fmean, median, mode
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -41,8 +41,9 @@ def side_from_runs(
     """
     Return what each property cost in the runs of one profile.
 
-    The calibration of a run is the median of those beside its tests: a single one is as noisy as what it is
-    to correct. Repeats that were stopped and resumed count as one run.
+    The calibration of a run is the mean of those beside its tests: a single one is as noisy as what it is to
+    correct, and where a machine has two speeds the median is one of them. Repeats that were stopped and
+    resumed count as one run.
     """
     chosen = [run for run in runs if run.header.profile == profile and run.measurements]
     if not chosen:
@@ -147,7 +148,7 @@ def _by_repeat(runs: Iterable[Run]) -> list[list[Measurement]]:
 
 
 def _calibration_of(records: Iterable[Measurement]) -> float:
-    return median([record.calibration_s for record in records if record.calibration_s])
+    return fmean([record.calibration_s for record in records if record.calibration_s])
 
 
 def _series(
@@ -254,7 +255,7 @@ class Columns(Mapping[str, Series]):
         """
         Turn the costs into ratios to the calibration of their run.
 
-        That is the median over the tests that ran in all of the runs: a single one is as noisy as a cost.
+        That is the mean over the tests that ran in all of the runs: a single one is as noisy as a cost.
         """
         units = self._units_of_equal_rows() or self._units_of_rows()
         self._values_s = array("d", map(truediv, self._values_s, units))
@@ -264,7 +265,7 @@ class Columns(Mapping[str, Series]):
         calibrations_s, n_runs = self._calibrations_s, self._begins[1]
         if self._begins != array("L", range(0, len(calibrations_s) + 1, n_runs)) or min(calibrations_s) <= 0:
             return None
-        by_run = array("d", [median(calibrations_s[run::n_runs]) for run in range(n_runs)])
+        by_run = array("d", [fmean(calibrations_s[run::n_runs]) for run in range(n_runs)])
         self._unit_us = median(by_run) * 1e6
         return by_run * (len(calibrations_s) // n_runs)
 
@@ -277,7 +278,7 @@ class Columns(Mapping[str, Series]):
         n_runs = mode([j - i for i, j in calibrated or rows])
         whole = [i for i, j in calibrated if j - i == n_runs]
         if whole:
-            by_run = array("d", [median([units[i + run] for i in whole]) for run in range(n_runs)])
+            by_run = array("d", [fmean([units[i + run] for i in whole]) for run in range(n_runs)])
             self._unit_us = median(by_run) * 1e6
             for i in whole:
                 units[i : i + n_runs] = by_run

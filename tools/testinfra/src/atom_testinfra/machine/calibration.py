@@ -20,49 +20,54 @@ if TYPE_CHECKING:
     Clock = Callable[[], float]
     """Seconds, monotonic."""
 
-CALIBRATION_VERSION = 1
-"""Changes with the work: figures of different versions have no common unit."""
+FIRST = 5
+"""So many are made beside the first tests, however quick these are: one alone says little about a run."""
 
-ROUNDS = 3
-"""The quickest of these counts: the first one also pays for cold caches (1.3 times the others)."""
-
-SHARE = 0.001
-"""Part of a run's CPU time that may go into calibrating."""
+SHARE = 0.002
+"""Part of a run's CPU time that may go into calibrating after that."""
 
 
 def calibrate(clock: Clock = thread_time) -> float:
     """
-    Return the CPU seconds of the quickest of a few rounds of the fixed work, about 0.6 ms each.
+    Return the CPU seconds of the fixed work, 0.6 ms or more.
 
-    The garbage collector is off meanwhile: neither the size of the heap under test nor a collection of its
-    objects is timed. No pseudo-random state is touched.
+    A tenth of it is done before, untimed: with cold caches it costs 1.3 times as much. The garbage collector
+    is off meanwhile: neither the size of the heap under test nor a collection of its objects is timed. No
+    pseudo-random state is touched.
     """
     import sqlite3
 
     with _collector_off(), closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         database.execute("CREATE TABLE entry (id INTEGER PRIMARY KEY, account TEXT, amount INTEGER)")
-        return min(_time_round(clock, database) for _ in range(ROUNDS))
+        _work(database, 1)
+        began = clock()
+        _work(database, 10)
+        return clock() - began
 
 
 class Calibrator:
     """
-    Calibrates as often as a share of the CPU time allows, and stamps each test with what it found.
+    Calibrates beside the first tests, then as often as a share of the CPU time allows, and stamps each test.
 
-    One calibration is made before the first test. After a test another one is made if enough CPU time has
-    passed for it; that test then gets the mean of the two around it, any other test the latest.
+    Many short calibrations say more than a few long ones: a host that is shared slows a virtual machine down
+    1.7 times for a tenth of a second to two seconds, again and again. One is made before the first test. A
+    test after which another is made gets the mean of the two around it, any other test the latest.
     """
 
     def __init__(
         self,
         *,
+        first: int = FIRST,
         share: float = SHARE,
         clock: Clock = process_time,
         workload: Callable[[], float] = calibrate,
     ) -> None:
+        self._first = first
         self._share = share
         self._clock = clock
         self._workload = workload
         self._latest: float | None = None
+        self._n_made = 0
         self._due_at = 0.0
 
     def start(self) -> None:
@@ -75,7 +80,7 @@ class Calibrator:
         self.start()
         latest = self._latest
         assert latest is not None
-        if self._clock() < self._due_at:
+        if self._n_made > self._first and self._clock() < self._due_at:
             return latest
         self._latest = self._calibrate()
         return (latest + self._latest) / 2
@@ -84,6 +89,7 @@ class Calibrator:
         began = self._clock()
         seconds = self._workload()
         ended = self._clock()
+        self._n_made += 1
         self._due_at = ended + (ended - began) / self._share
         return seconds
 
@@ -99,12 +105,10 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _time_round(clock: Clock, database: sqlite3.Connection) -> float:
-    began = clock()
-    _interpret(3500)
-    _allocate(900)
-    _query(database, 120)
-    return clock() - began
+def _work(database: sqlite3.Connection, n: int) -> None:
+    _interpret(350 * n)
+    _allocate(90 * n)
+    _query(database, 12 * n)
 
 
 def _interpret(n: int) -> int:
