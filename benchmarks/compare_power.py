@@ -26,7 +26,7 @@ from evidence import save, table
 from power_runs import Subject, loaded
 
 from atom_testinfra.core.comparison import ChangeVerdict, Comparison, compare_sides
-from atom_testinfra.core.confirmation import confirm_suspects
+from atom_testinfra.core.confirmation import MOST_TURNS, confirm_suspects
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.statistics import deviation, quantile
 from atom_testinfra.core.threshold import Threshold, parse_threshold
@@ -255,7 +255,7 @@ def describe(experiment: Experiment, rows: list[tuple[str, str, str, str, bool]]
         table(("", "tests", "rate", "promised", ""), lines)
         + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW},"
         f" between {experiment.n_sessions} sessions;"
-        f" suspects run again {N_AGAIN} times on each side; threshold {experiment.threshold}."
+        f" suspects run again {N_AGAIN} to {N_AGAIN * MOST_TURNS} times on each side; threshold {experiment.threshold}."
         f" Busy processes beside it: {n_busy}; median load average {load:.1f},"
         f" median share of a core {share:.0%}."
     )
