@@ -255,9 +255,9 @@ def describe(experiment: Experiment, rows: list[tuple[str, str, str, str, bool]]
         table(("", "tests", "rate", "promised", ""), lines)
         + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW},"
         f" between {experiment.n_sessions} sessions;"
-        f" suspects run again {N_AGAIN} to {N_AGAIN * MOST_TURNS} times on each side; threshold {experiment.threshold}."
-        f" Busy processes beside it: {n_busy}; median load average {load:.1f},"
-        f" median share of a core {share:.0%}."
+        f" suspects run again {N_AGAIN} to {N_AGAIN * MOST_TURNS} times on each side;"
+        f" threshold {experiment.threshold}. Busy processes beside it: {n_busy};"
+        f" median load average {load:.1f}, median share of a core {share:.0%}."
     )
 
 
