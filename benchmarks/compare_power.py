@@ -52,6 +52,7 @@ class Tally:
 
     def __init__(self, factor: float) -> None:
         self.factor = factor
+        self.n_suites_slower = 0
         self.n_comparisons = self.n_tests = self.n_first = self.n_final = self.n_suspects = 0
         self.by_test: dict[str, Counter[str]] = {}
         self.ratios: list[float] = []
@@ -60,6 +61,7 @@ class Tally:
     def add(self, first: Comparison, final: Comparison, nodeids: set[str]) -> None:
         """Take one comparison into account, as far as these tests go."""
         self.n_comparisons += 1
+        self.n_suites_slower += final.is_suite_slower
         self.expected += first.expected_by_chance
         after = {change.nodeid: change.verdict for change in final.changes}
         for change in first.changes:
@@ -82,6 +84,7 @@ class Tally:
             "factor": self.factor,
             "comparisons": self.n_comparisons,
             "tests": self.n_tests,
+            "suites_slower_after_rerun": self.n_suites_slower,
             "suspects": self.n_suspects,
             "slower_before_rerun": self.n_first,
             "slower_after_rerun": self.n_final,
@@ -235,6 +238,7 @@ def judge(tallies: dict[float, Tally]) -> list[tuple[str, str, str, str, bool]]:
     promises = [
         ("false alarms before the rerun", same.n_first, same.n_tests, 0.02, False),
         ("false alarms after the rerun", same.n_final, same.n_tests, 0.003, False),
+        ("suites falsely called slower", same.n_suites_slower, same.n_comparisons, 0.02, False),
         ("1.5x slow-downs found", half.n_final, half.n_tests, 0.80, True),
         ("2x slow-downs found", twice.n_final, twice.n_tests, 0.95, True),
     ]
@@ -252,7 +256,7 @@ def describe(experiment: Experiment, rows: list[tuple[str, str, str, str, bool]]
     lines = [(*row[:4], "met" if row[4] else "MISSED") for row in rows]
     load, share = (quantile(values, 0.5) for values in (experiment.subject.loads(), experiment.shares))
     return (
-        table(("", "tests", "rate", "promised", ""), lines)
+        table(("", "tests or suites", "rate", "promised", ""), lines)
         + f"\n\n{experiment.tallies[1.0].n_comparisons} comparisons of {N_BASE} runs against {N_NEW},"
         f" between {experiment.n_sessions} sessions;"
         f" suspects run again {N_AGAIN} to {N_AGAIN * MOST_TURNS} times on each side;"

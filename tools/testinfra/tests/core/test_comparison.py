@@ -149,6 +149,24 @@ class TestSuiteFactor:
         assert result.is_suite_slower
         assert result.is_slower
 
+    def test_runs_that_are_far_apart_do_not_make_a_slower_suite(self) -> None:
+        """Two of the new runs were slow, and so was one of the base's: they may as well be alike."""
+        base = side("a", **{f"t{i}": [1.0, 1.0, 1.0, 1.0, 1.3] for i in range(10)})
+        new = side("b", **{f"t{i}": [1.35, 1.0, 1.33] for i in range(10)})
+        result = compare_sides(base, new, QUARTER)
+        assert result.suite is not None
+        assert result.suite.low < 1.25 < result.suite.value == result.suite_factor
+        assert result.is_suite_suspect
+        assert not result.is_suite_slower
+
+    def test_the_suite_goes_by_tests_that_ran_in_the_same_runs(self) -> None:
+        """One with more runs says nothing about which of the others' was slow."""
+        base = side("a", **{f"t{i}": STEADY for i in range(10)}, odd=[9.0] * 7)
+        new = side("b", **{f"t{i}": times(2) for i in range(10)}, odd=[1.0] * 7)
+        result = compare_sides(base, new, QUARTER)
+        assert result.suite is not None
+        assert result.suite.value == pytest.approx(2, rel=0.05)
+
     def test_one_slow_test_stands_out_of_a_slower_suite(self) -> None:
         """The factor is taken out of each test."""
         base = side("a", **{f"t{i}": STEADY for i in range(10)})

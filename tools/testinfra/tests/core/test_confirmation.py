@@ -105,6 +105,39 @@ def test_what_is_not_decided_is_run_again_up_to_three_times(suspected: Compariso
     assert {len(nodeids) for nodeids in log} == {5}
 
 
+@pytest.mark.parametrize(("factor", "is_slower"), [(2.0, True), (1.0, False)])
+def test_a_suspect_suite_is_judged_by_the_further_runs(factor: float, *, is_slower: bool) -> None:
+    """All of its tests looked twice as slow; none of them is a suspect, and all run again."""
+    slow = dict.fromkeys(NAMES, 0.002)
+    suspected = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
+    assert suspected.is_suite_slower
+    assert not suspected.suspects
+    log: list[str] = []
+    costs = dict.fromkeys(NAMES, 0.001)
+    result = confirm_suspects(
+        suspected,
+        base=side("base", 5),
+        run_base=Product(log, "base", costs).run,
+        run_new=Product(log, "new", {name: cost * factor for name, cost in costs.items()}).run,
+        profile="local",
+        n_runs=5,
+    )
+    assert len(log) == 10
+    assert result.is_suite_slower is is_slower
+    assert result.suite is not None
+    assert result.suite.value == pytest.approx(factor)
+    assert result.suite_factor == pytest.approx(2)
+
+
+def test_a_suspect_suite_keeps_its_verdict_without_a_base_that_runs() -> None:
+    """Held against stored figures, a machine that became slower would be slower again."""
+    slow = dict.fromkeys(NAMES, 0.002)
+    suspected = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
+    result, log = again(suspected, base_s=None, new_s=0.001)
+    assert result is suspected
+    assert log == []
+
+
 def test_companions_make_up_the_number(suspected: Comparison) -> None:
     """Four tests that did not change run beside one suspect; none beside five."""
     companions = choose_companions(suspected)

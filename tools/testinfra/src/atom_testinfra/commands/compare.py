@@ -152,9 +152,10 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict
     comparison = compare_sides(sides.base_side, sides.new_side, threshold)
     if common := set(sides.base.run_ids).intersection(sides.new.run_ids):
         comparison = _tell_of_common_runs(comparison, sides, common)
-    if comparison.suspects and (options["confirm"] or options["exact"]):
+    is_suspect = bool(comparison.suspects) or comparison.is_suite_suspect
+    if is_suspect and (options["confirm"] or options["exact"]):
         comparison = _look_again(project, sides, comparison, options)
-    elif comparison.suspects:
+    elif is_suspect:
         comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
     _print(comparison, sides.profile, options)
     if comparison.n_compared == 0:
@@ -176,7 +177,7 @@ def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str])
         n = "1 run is" if len(common) == 1 else f"{len(common)} runs are"
         return _noted(comparison, f"{n} in {base.label} and in {new.label}: that hides what differs.")
     is_faster = any(change.verdict is ChangeVerdict.FASTER for change in comparison.changes)
-    if comparison.suspects or comparison.is_suite_slower or is_faster:
+    if comparison.suspects or comparison.is_suite_suspect or is_faster:
         raise ComparisonError(
             f"{base.label!r} and {new.label!r} hold the same runs, but not the same costs",
             hint="one of them was changed, or the threshold is finer than the four digits of a baseline",
@@ -235,8 +236,9 @@ def _look_again(
         there: Tree | None = None
         try:
             there = _base_tree(stack, project, base, folder)
-            _say(f"checking that the base runs: {comparison.suspects[0].nodeid}")
-            rerunner.run(there, [comparison.suspects[0].nodeid])
+            first = (comparison.suspects or [change for change in comparison.changes if change.ratio])[0]
+            _say(f"checking that the base runs: {first.nodeid}")
+            rerunner.run(there, [first.nodeid])
         except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
             reason = str(exc).splitlines()[0].rstrip(".:")
             comparison = _noted(comparison, f"Only NEW is run again, against the stored BASE: {reason}.")

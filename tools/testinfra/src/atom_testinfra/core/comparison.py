@@ -117,9 +117,7 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         It need not lie above the limit: of 18 tests that had become half as slow again, eight runs on a noisy
         machine put five below a limit of 25 %, four of them more than half way to it.
         """
-        if self.ratio is None or self.limit is None:
-            return False
-        return self.ratio.high > self.limit and self.ratio.value > (1 + self.limit) / 2
+        return self.ratio is not None and self.limit is not None and _may_exceed(self.ratio, self.limit)
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -131,6 +129,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     changes: list[Change]
     suite_factor: float | None
     """Median ratio of all tests, taken out of each; `None` with fewer than five in common."""
+    suite: Interval | None
+    """The same from run to run, with an interval; from the further runs alone where the suite ran again."""
     n_compared: int
     """Tests that have a ratio."""
     expected_by_chance: float
@@ -140,7 +140,22 @@ class Comparison(Struct, frozen=True, kw_only=True):
     @property
     def is_suite_slower(self) -> bool:
         """Whether the whole suite moved beyond the threshold: the machine, a library, or shared code."""
-        return self.suite_factor is not None and self.suite_factor > 1 + self.threshold.share
+        return self.suite is not None and self.suite.low > self.suite_limit
+
+    @property
+    def is_suite_suspect(self) -> bool:
+        """Whether the suite should be run again, as a test should, before it is called slower."""
+        return self.suite is not None and _may_exceed(self.suite, self.suite_limit)
+
+    @property
+    def is_suite_open(self) -> bool:
+        """Whether its interval reaches over the limit."""
+        return self.suite is not None and self.suite.low <= self.suite_limit < self.suite.high
+
+    @property
+    def suite_limit(self) -> float:
+        """The ratio above which the suite is slower."""
+        return 1 + self.threshold.share
 
     @property
     def is_slower(self) -> bool:
@@ -194,9 +209,10 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
             verdict, reason = problem
             n_runs = (len(old.values), len(late.values))
             unjudged.append(Change(nodeid=nodeid, verdict=verdict, reason=reason, n_runs=n_runs))
-    factor = None
+    factor = suite = None
     if len(measured) >= MIN_TESTS_FOR_FACTOR:
         factor = median([one.ratio.value for one in measured])
+        suite = suite_ratio([(base.tests[nodeid].values, new.tests[nodeid].values) for nodeid in sample])
     judged = [judge(one, threshold, factor=factor or 1.0) for one in measured]
     unmatched = [*_list_gone(gone, renamed), *_list_new(added, renamed)]
     chances = [
@@ -209,6 +225,7 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         threshold=threshold,
         changes=sorted([*judged, *unjudged, *unmatched], key=_severity),
         suite_factor=factor,
+        suite=suite,
         n_compared=len(judged),
         expected_by_chance=fmean(chances) * len(measured) if chances else 0.0,
         notes=_note_differences(base, new),
@@ -229,6 +246,23 @@ class RunEffects:
         if self._effects is None or len(values) != self._n_runs:
             return values
         return list(map(truediv, values, self._effects))
+
+
+def suite_ratio(tests: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Interval:
+    """
+    Return the ratio of what the new runs cost all tests alike to what the base runs did, with an interval.
+
+    Args:
+        tests: costs of each test, base and new, run by run. Of those that ran in fewer runs than most did, it
+            is not known in which: they are left out.
+    """
+    shapes = Counter((len(base), len(new)) for base, new in tests)
+    ((shape, _),) = shapes.most_common(1)
+    whole = [(base, new) for base, new in tests if (len(base), len(new)) == shape]
+    levels = [middle(base) for base, _ in whole]
+    before = run_effects([base for base, _ in whole], levels)
+    after = run_effects([new for _, new in whole], levels)
+    return ratio_interval(before, after)
 
 
 def measure(nodeid: str, base: Sequence[float], new: Sequence[float], *, unit_us: float) -> Measured:
@@ -345,6 +379,10 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
         where = "base" if min(base.values) <= 0 else "new"
         return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
     return None
+
+
+def _may_exceed(ratio: Interval, limit: float) -> bool:
+    return ratio.high > limit and ratio.value > (1 + limit) / 2
 
 
 def _is_fit(series: Series) -> bool:

@@ -12,6 +12,7 @@ from atom_testinfra.core.comparison import (
     RunEffects,
     Series,
     confirm,
+    suite_ratio,
 )
 from atom_testinfra.core.sides import side_from_runs
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.comparison import Change, Comparison, Side
     from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.statistics import Interval
 
     Runner = Callable[[Sequence[str]], Run]
     """Runs these node ids once."""
 
+
+TESTS_FOR_SUITE = 10
+"""So many tests, if there are, run again where the whole suite is suspect."""
 
 MOST_TURNS = 3
 """Suspects of which nothing can be told yet are run again so many times `n_runs` times, at most."""
@@ -39,27 +44,35 @@ def confirm_suspects(
     n_runs: int,
 ) -> Comparison:
     """
-    Return the comparison with its suspects judged by further runs of them alone.
+    Return the comparison with its suspects, and the suite if it is one, judged by further runs alone.
 
     With a way to run the base, both sides take turns, so that whatever disturbs the machine disturbs both;
     without one the further runs are held against the base's own. Where the interval still reaches over the
     limit, the same number of runs is made once more, and a third time: on a noisy machine five runs of each
-    side leave many a suspect undecided.
+    side leave many a suspect undecided. The suite is judged so only where the base runs, too: held against
+    stored figures, a machine that became slower is slower again.
     """
-    if not comparison.suspects:
+    is_suite_open = run_base is not None and comparison.is_suite_suspect
+    undecided = [suspect.nodeid for suspect in comparison.suspects]
+    if not undecided and not is_suite_open:
         return comparison
     again = _FurtherRuns(comparison, base, run_base, run_new, profile)
-    undecided = [suspect.nodeid for suspect in comparison.suspects]
     decided: dict[str, Change] = {}
-    nodeids = undecided + choose_companions(comparison)
+    factor = 1.0 if run_base is not None else comparison.suite_factor or 1.0
+    n_tests = TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR
+    nodeids = undecided + choose_companions(comparison, n_tests)
     for _ in range(MOST_TURNS):
         again.make(nodeids, n_runs)
-        decided |= {change.nodeid: change for change in again.judge(undecided)}
+        if is_suite_open and (suite := again.judge_suite()) is not None:
+            comparison, factor = replace(comparison, suite=suite), suite.value
+        is_suite_open = is_suite_open and comparison.is_suite_open
+        decided |= {change.nodeid: change for change in again.judge(undecided, factor)}
         undecided = [n for n in undecided if decided[n].verdict is ChangeVerdict.INCONCLUSIVE]
-        if not undecided:
+        if not undecided and not is_suite_open:
             break
-        beside = [nodeid for nodeid in nodeids if nodeid not in undecided]
-        nodeids = undecided + beside[: MIN_TESTS_FOR_FACTOR - 1]
+        if not is_suite_open:
+            beside = [nodeid for nodeid in nodeids if nodeid not in undecided]
+            nodeids = undecided + beside[: MIN_TESTS_FOR_FACTOR - 1]
     return comparison.with_changes(decided.values())
 
 
@@ -85,19 +98,23 @@ class _FurtherRuns:
             elif self._run_base is not None:
                 self._of_base.append(self._run_base(nodeids))
 
-    def judge(self, nodeids: Sequence[str]) -> Iterator[Change]:
-        """Yield what all further runs say about suspects."""
-        factor = 1.0
+    def judge(self, nodeids: Sequence[str], factor: float) -> Iterator[Change]:
+        """Yield what all further runs say about suspects, with the suite's factor taken out."""
         new = self._side("new", self._of_new)
-        if self._run_base is None:
-            base, factor = self._base, self._comparison.suite_factor or 1.0
-        else:
-            base = self._side("base", self._of_base)
+        base = self._base if self._run_base is None else self._side("base", self._of_base)
         before, after = (_without_run_effects(side.tests) for side in (base, new))
         for suspect in self._comparison.suspects:
             if suspect.nodeid in nodeids:
                 costs = before.get(suspect.nodeid), after.get(suspect.nodeid)
                 yield confirm(suspect, *costs, self._comparison.threshold, factor=factor)
+
+    def judge_suite(self) -> Interval | None:
+        """Return what all further runs say about the suite; `None` if too few tests ran in them."""
+        base, new = self._side("base", self._of_base).tests, self._side("new", self._of_new).tests
+        n_runs = len(self._of_base), len(self._of_new)
+        costs = [(base[n].values, new[n].values) for n in base if n in new]
+        whole = [pair for pair in costs if (len(pair[0]), len(pair[1])) == n_runs]
+        return suite_ratio(whole) if len(whole) >= MIN_TESTS_FOR_FACTOR else None
 
     def _side(self, label: str, runs: Sequence[Run]) -> Side:
         statistic, is_calibrated = self._comparison.threshold.statistic, self._base.is_calibrated
@@ -109,13 +126,13 @@ def _without_run_effects(tests: Mapping[str, Series]) -> dict[str, Series]:
     return {nodeid: replace(series, values=effects.undo(series.values)) for nodeid, series in tests.items()}
 
 
-def choose_companions(comparison: Comparison) -> list[str]:
+def choose_companions(comparison: Comparison, n_tests: int = MIN_TESTS_FOR_FACTOR) -> list[str]:
     """
     Return tests to run beside the suspects, so that there are enough to tell what a run does to all alike.
 
     The quickest of those that did not change: they cost little, and lower the noise by a third.
     """
-    n_missing = MIN_TESTS_FOR_FACTOR - len(comparison.suspects)
+    n_missing = n_tests - len(comparison.suspects)
     steady = [change for change in comparison.changes if change.verdict is ChangeVerdict.OK]
     steady.sort(key=lambda change: change.base_us or 0.0)
     return [change.nodeid for change in steady if not change.is_suspect][: max(0, n_missing)]

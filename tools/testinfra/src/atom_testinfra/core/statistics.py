@@ -131,15 +131,17 @@ def false_alarm_rate(
     return alarms / n_splits
 
 
-def run_effects(tests: Sequence[Sequence[float]]) -> list[float]:
+def run_effects(tests: Sequence[Sequence[float]], levels: Sequence[float] | None = None) -> list[float]:
     """
     Return for each run by which factor it made all tests dearer alike, from one list per test, run by run.
+
+    Dearer than what each costs otherwise: its level, by default the median of its own costs.
 
     A busy neighbour empties caches and slows all tests of a run down, less steadily than it slows the
     calibration. What the tests share is told from what one of them does by the median: of a test's cost in
     the run over its median cost.
     """
-    levels = [median(values) for values in tests]
+    levels = levels or [median(values) for values in tests]
     return [
         median([cost / level for cost, level in zip(column, levels, strict=True)])
         for column in zip(*tests, strict=True)

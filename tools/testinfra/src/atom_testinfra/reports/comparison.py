@@ -83,11 +83,11 @@ def _conclude(comparison: Comparison) -> list[str]:
         f"{comparison.n_compared} compared; by chance {comparison.expected_by_chance:.2g} of them"
         " would be called slower before the rerun."
     )
-    if comparison.suite_factor is not None:
-        meaning = (
-            "beyond the threshold: machine, library or shared code"
-            if comparison.is_suite_slower
-            else "taken out"
+    if comparison.suite is not None:
+        suite = comparison.suite
+        meaning = ", which is slower: machine, library or shared code" if comparison.is_suite_slower else ""
+        lines.append(
+            f"The suite as a whole: {suite.value:.2f} times the base ({suite.low:.2f} to {suite.high:.2f})"
+            f"{meaning}; {comparison.suite_factor:.2f} is taken out of each test."
         )
-        lines.append(f"The suite as a whole: {comparison.suite_factor:.2f} times the base, {meaning}.")
     return [*lines, *comparison.notes]
