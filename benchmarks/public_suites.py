@@ -44,6 +44,8 @@ PHASE = re.compile(
     r"- during (\w+) phase \(([\d.]+) seconds\):\n.*\n +- (\d+) passing, (\d+) failing, and (\d+) invalid"
 )
 STATISTICS = "hypothesis-statistics-"
+COUNTED = ("reuse", "generate")
+"""The phases whose examples count towards `max_examples`."""
 CI_NAMES = {"CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS"}
 
 
@@ -253,14 +255,19 @@ def compare_statistics(records: dict[str, Measurement], statistics: dict[str, st
 
 
 def compare_bare(records: dict[str, Measurement], statistics: dict[str, str]) -> dict[str, Any]:
-    """Compare the valid examples of the tests that passed with those of a run without the tool."""
+    """
+    Compare the valid examples of the tests that passed with those of a run without the tool.
+
+    That run replays what a helper has saved in the example database, and such examples count towards the
+    number that is asked for.
+    """
     valid = Agreement()
     for nodeid, text in statistics.items():
         record = records.get(nodeid)
         if record is not None and record.outcome == "passed" and record.hypothesis is not None:
-            generate = record.hypothesis.generate
-            reported = {phase: int(n_valid) for phase, _, n_valid, *_ in PHASE.findall(text)}
-            valid.add(0 if generate is None else generate.n_valid, reported.get("generate", 0))
+            recorded = (cost.n_valid for name, cost in record.hypothesis.phases.items() if name in COUNTED)
+            reported = (int(n_valid) for phase, _, n_valid, *_ in PHASE.findall(text) if phase in COUNTED)
+            valid.add(sum(recorded), sum(reported))
     return {"valid_bare": vars(valid)}
 
 
