@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
-	typecheck invariants schemas docs report serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
+	typecheck invariants schemas docs report picture serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
 help: ## show the targets
@@ -74,6 +74,10 @@ check: install ## every verdict, figure and table follows from the measurements 
 	$(BIN)/testinfra verify --check
 	$(BIN)/testinfra docs --check
 	cd backend && $(BIN)/python -m tests.invariants --check
+
+picture: report ## take the picture in the tool's README again (needs Chromium)
+	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
+		--screenshot=tools/testinfra/docs/report.png .testinfra/report.html
 
 docs: install ## write figures, help and tables into the documents
 	$(BIN)/testinfra docs
