@@ -139,13 +139,45 @@ def test_a_suspect_suite_keeps_its_verdict_without_a_base_that_runs() -> None:
 
 
 def test_companions_make_up_the_number(suspected: Comparison) -> None:
-    """Four tests that did not change run beside one suspect; none beside five."""
-    companions = choose_companions(suspected)
-    assert len(companions) == 4
-    assert "t0" not in companions
+    """They are no suspects, and not more than there are."""
+    assert len(choose_companions(suspected, 4)) == 4
+    assert sorted(choose_companions(suspected, 10)) == NAMES[1:]
+    assert choose_companions(suspected, -1) == []
+
+
+def test_few_run_beside_many_suspects() -> None:
+    """Five in all."""
     slow = {f"t{i}": 0.002 for i in range(3)}
     crowd = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
-    assert len(choose_companions(crowd)) == 2
+    ran: set[str] = set()
+
+    def run(nodeids: Sequence[str]) -> Run:
+        ran.update(nodeids)
+        return make_run([make_record(n, 0.001) for n in nodeids])
+
+    confirm_suspects(crowd, base=side("base", 5), run_base=run, run_new=run, profile="local", n_runs=1)
+    assert len(ran) == 5
+    assert set(slow) < ran
+
+
+def test_suspects_have_no_say_about_the_suite() -> None:
+    """Three of eight are much slower, all of them by a third: the factor is the others'."""
+    looks = {name: 0.004 if name in {"t0", "t1", "t2"} else 0.00133 for name in NAMES}
+    suspected = compare_sides(side("base", 5), side("new", 3, **looks), Threshold())
+    assert suspected.is_suite_suspect
+    log: list[str] = []
+    result = confirm_suspects(
+        suspected,
+        base=side("base", 5),
+        run_base=Product(log, "base", dict.fromkeys(NAMES, 0.001)).run,
+        run_new=Product(log, "new", looks).run,
+        profile="local",
+        n_runs=5,
+    )
+    assert result.suite is not None
+    assert result.suite.value == pytest.approx(1.33)
+    ratios = {c.nodeid: c.ratio.value for c in result.changes if c.ratio is not None}
+    assert ratios["t0"] == pytest.approx(4 / 1.33)
 
 
 def test_without_suspects_nothing_runs() -> None:

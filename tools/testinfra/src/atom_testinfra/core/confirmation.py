@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 TESTS_FOR_SUITE = 10
-"""So many tests, if there are, run again where the whole suite is suspect."""
+"""So many tests that are no suspects, if there are, run again where the whole suite is one."""
 
 MOST_TURNS = 3
 """Suspects of which nothing can be told yet are run again so many times `n_runs` times, at most."""
@@ -59,11 +59,12 @@ def confirm_suspects(
     again = _FurtherRuns(comparison, base, run_base, run_new, profile)
     decided: dict[str, Change] = {}
     factor = 1.0 if run_base is not None else comparison.suite_factor or 1.0
-    n_tests = TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR
-    nodeids = undecided + choose_companions(comparison, n_tests)
+    n_missing = TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR - len(undecided)
+    companions = choose_companions(comparison, n_missing)
+    nodeids = undecided + companions
     for _ in range(MOST_TURNS):
         again.make(nodeids, n_runs)
-        if is_suite_open and (suite := again.judge_suite()) is not None:
+        if is_suite_open and (suite := again.judge_suite(companions)) is not None:
             comparison, factor = replace(comparison, suite=suite), suite.value
         is_suite_open = is_suite_open and comparison.is_suite_open
         decided |= {change.nodeid: change for change in again.judge(undecided, factor)}
@@ -108,11 +109,11 @@ class _FurtherRuns:
                 costs = before.get(suspect.nodeid), after.get(suspect.nodeid)
                 yield confirm(suspect, *costs, self._comparison.threshold, factor=factor)
 
-    def judge_suite(self) -> Interval | None:
-        """Return what all further runs say about the suite; `None` if too few tests ran in them."""
+    def judge_suite(self, nodeids: Sequence[str]) -> Interval | None:
+        """Return what all further runs say about the suite, by these; `None` if too few of them ran."""
         base, new = self._side("base", self._of_base).tests, self._side("new", self._of_new).tests
         n_runs = len(self._of_base), len(self._of_new)
-        costs = [(base[n].values, new[n].values) for n in base if n in new]
+        costs = [(base[n].values, new[n].values) for n in nodeids if n in base and n in new]
         whole = [pair for pair in costs if (len(pair[0]), len(pair[1])) == n_runs]
         return suite_ratio(whole) if len(whole) >= MIN_TESTS_FOR_FACTOR else None
 
@@ -126,16 +127,16 @@ def _without_run_effects(tests: Mapping[str, Series]) -> dict[str, Series]:
     return {nodeid: replace(series, values=effects.undo(series.values)) for nodeid, series in tests.items()}
 
 
-def choose_companions(comparison: Comparison, n_tests: int = MIN_TESTS_FOR_FACTOR) -> list[str]:
+def choose_companions(comparison: Comparison, n: int) -> list[str]:
     """
-    Return tests to run beside the suspects, so that there are enough to tell what a run does to all alike.
+    Return up to `n` tests to run beside the suspects, so that it can be told what a run does to all alike.
 
-    The quickest of those that did not change: they cost little, and lower the noise by a third.
+    The quickest of those that did not change, for they cost little; then those of which that is not known.
     """
-    n_missing = n_tests - len(comparison.suspects)
-    steady = [change for change in comparison.changes if change.verdict is ChangeVerdict.OK]
-    steady.sort(key=lambda change: change.base_us or 0.0)
-    return [change.nodeid for change in steady if not change.is_suspect][: max(0, n_missing)]
+    others = [change for change in comparison.changes if change.ratio is not None and not change.is_suspect]
+    others = [change for change in others if change.verdict is not ChangeVerdict.FASTER]
+    others.sort(key=lambda change: (change.verdict is not ChangeVerdict.OK, change.base_us or 0.0))
+    return [change.nodeid for change in others[: max(0, n)]]
 
 
 def take_turns(n_runs: int) -> Iterator[str]:
