@@ -123,7 +123,6 @@ class Experiment:
         while self.tallies[1.0].n_comparisons < n_comparisons:
             name = f"session{number:03d}"
             self._sessions.append([self.subject.run(name, i, {}) for i in range(N_BASE)])
-            self.subject.close()
             for lag in LAGS:
                 if number >= lag:
                     base, new = self._sessions[number - lag], self._sessions[number][:N_NEW]
@@ -138,7 +137,6 @@ class Experiment:
             known = [run for session in self._sessions for run in session]
             extra = choose_extra(known, factor, turn=turn)
             new = [self.subject.run(f"{name}{factor:g}", i, extra) for i in range(N_NEW)]
-            self.subject.close()
             self._compare(f"{name}{factor:g}", factor, base, new, extra)
 
     def to_json(self) -> dict[str, Any]:
@@ -175,7 +173,6 @@ class Experiment:
             profile=PROFILE,
             n_runs=N_AGAIN,
         )
-        self.subject.close()
         slowed = {nodeid for nodeid in base_side.tests if nodeid.partition("::")[2] in extra}
         self.tallies[factor].add(first, final, slowed or set(base_side.tests))
         if slowed:  # the other tests of the run are equal code
@@ -280,10 +277,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, loaded(options.load):
         subject = Subject((options.runs or Path(folder)).resolve())
         experiment = Experiment(subject, parse_threshold(options.threshold))
-        try:
-            experiment.run(options.comparisons, options.slow_every, say)
-        finally:
-            subject.close()
+        experiment.run(options.comparisons, options.slow_every, say)
         report = describe(experiment, rows := judge(experiment.tallies), options.load)
         figures = experiment.to_json()
     if options.keep:

@@ -1,9 +1,9 @@
 """
 The runs behind `compare_power.py`: made once, kept, and read again, however often they are judged.
 
-A process that has imported pytest and Hypothesis forks for each run, which is half the work of a process
-from scratch. Each session gets such a process of its own. Its runs share how it lies in memory, which a
-session in use, of five processes, averages out: what that does to the costs weighs fully here.
+Each is a process of its own, as in use. Runs that were forked from one process, in half the time, had in
+common how it lay in memory: a test of unchanged code cost 23 to 36 us in five runs of one such group, and 49
+to 53 us in five of another, taken in turns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from atom_testinfra.storage.runs import load_run
 
@@ -30,18 +30,6 @@ N_EXAMPLES = 50
 PLUGIN = "atom_testinfra.pytest_plugin.plugin"
 LOADS = "loads.jsonl"
 
-SERVER = rf"""
-import json, os, sys
-import hypothesis, pytest, _hypothesis_pytestplugin, _pytest.terminal, {PLUGIN}
-for line in sys.stdin:
-    arguments, extra = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.environ["POWER_EXTRA"] = json.dumps(extra)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os._exit(pytest.main(arguments))
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 LOAD = r"""
 import os
 parent = os.getppid()
@@ -59,7 +47,6 @@ class Subject:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._servers: dict[str, subprocess.Popen[str]] = {}
         self.n_made = 0
 
     def run(self, side: str, number: int, extra: Extra, nodeids: Sequence[str] = WHOLE) -> Run:
@@ -67,7 +54,7 @@ class Subject:
         Return the run with this number of one side of a comparison.
 
         Args:
-            side: names the session; the runs of one come from the same server.
+            side: names the session.
             number: of the run in its session.
             extra: the work that slows properties down.
             nodeids: what to run.
@@ -79,7 +66,7 @@ class Subject:
             if path.stat().st_size and (run := load_run(path)).end is not None:
                 return run
             path.unlink()  # its writer was stopped
-        self._make(side, path, extra, nodeids)
+        self._make(path, extra, nodeids)
         with (self._folder / LOADS).open("a") as file:
             file.write(json.dumps([path.name, os.getloadavg()[0]]) + "\n")
         return load_run(path)
@@ -89,45 +76,23 @@ class Subject:
         with (self._folder / LOADS).open() as file:
             return [json.loads(line)[1] for line in file]
 
-    def close(self, *sides: str) -> None:
-        """End the servers of these sides, or all."""
-        for side in sides or [*self._servers]:
-            if side in self._servers:
-                self._servers.pop(side).communicate()
-
-    def _make(self, side: str, path: Path, extra: Extra, nodeids: Sequence[str]) -> None:
-        if side not in self._servers:
-            self._servers[side] = _start_server()
-        arguments = ["-q", "-c", os.devnull, "--rootdir=.", "-p", "_hypothesis_pytestplugin", "-p", PLUGIN]
-        arguments += ["-p", "no:cacheprovider", "--testinfra-record", os.fspath(path)]
-        arguments += ["--testinfra-max-examples", str(N_EXAMPLES), *nodeids]
-        to_server, from_server = _pipes(self._servers[side])
-        to_server.write(json.dumps([arguments, extra]) + "\n")
-        to_server.flush()
-        status = from_server.readline().strip()
-        if status != "0":
-            how = status or "the death of its server"
-            raise SystemExit(f"a run of {', '.join(nodeids)} ended with {how}")
+    def _make(self, path: Path, extra: Extra, nodeids: Sequence[str]) -> None:
+        command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=."]
+        command += ["-p", "_hypothesis_pytestplugin", "-p", PLUGIN, "-p", "no:cacheprovider"]
+        command += [
+            "--testinfra-record",
+            os.fspath(path),
+            "--testinfra-max-examples",
+            str(N_EXAMPLES),
+            *nodeids,
+        ]
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        environment["POWER_EXTRA"] = json.dumps(extra)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        done = subprocess.run(command, cwd=SUBJECT, env=environment, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            raise SystemExit(f"a run of {', '.join(nodeids)} ended with {done.returncode}")
         self.n_made += 1
-
-
-def _start_server() -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=SUBJECT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _pipes(server: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
-    assert server.stdin is not None
-    assert server.stdout is not None
-    return server.stdin, server.stdout
 
 
 @contextlib.contextmanager
