@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Clock = Callable[[], float]
     """Seconds, monotonic."""
 
-FIRST = 5
+FIRST = 3
 """So many are made beside the first tests, however quick these are: one alone says little about a run."""
 
 SHARE = 0.001
