@@ -94,6 +94,18 @@ SUBJECTS = {
         n_examples=300,
         about="numpy arrays, asyncio, its own profiles",
     ),
+    "natsort": Subject(
+        version="8.4.0",
+        needs=["hypothesis", "pytest-mock", "semver"],
+        arguments=["tests"],
+        about="pure functions, parametrised",
+    ),
+    "isort": Subject(
+        version="9.0.2",
+        needs=["hypothesis", "hypothesmith", "pytest", "colorama", "black", "libcst", "tomli_w"],
+        arguments=["tests/unit"],
+        about="generated source code, many plain tests",
+    ),
     "pytest-trio": Subject(
         version="0.8.0",
         # The last trio with `trio.tests`, which the tests import.
