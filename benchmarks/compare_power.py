@@ -59,9 +59,7 @@ class Tally:
         self.expected = 0.0
 
     def add(self, first: Comparison, final: Comparison, nodeids: set[str]) -> None:
-        """Take one comparison into account, as far as these tests go."""
-        self.n_comparisons += 1
-        self.n_suites_slower += final.is_suite_slower
+        """Take these tests of a comparison into account."""
         self.expected += first.expected_by_chance
         after = {change.nodeid: change.verdict for change in final.changes}
         for change in first.changes:
@@ -173,12 +171,12 @@ class Experiment:
             profile=PROFILE,
             n_runs=N_AGAIN,
         )
+        self.tallies[factor].n_comparisons += 1
+        self.tallies[factor].n_suites_slower += final.is_suite_slower
         slowed = {nodeid for nodeid in base_side.tests if nodeid.partition("::")[2] in extra}
         self.tallies[factor].add(first, final, slowed or set(base_side.tests))
         if slowed:  # the other tests of the run are equal code
-            untouched = set(base_side.tests) - slowed
-            self.tallies[1.0].add(first, final, untouched)
-            self.tallies[1.0].n_comparisons -= 1
+            self.tallies[1.0].add(first, final, set(base_side.tests) - slowed)
 
 
 class Turns:

@@ -79,13 +79,8 @@ class Subject:
     def _make(self, path: Path, extra: Extra, nodeids: Sequence[str]) -> None:
         command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=."]
         command += ["-p", "_hypothesis_pytestplugin", "-p", PLUGIN, "-p", "no:cacheprovider"]
-        command += [
-            "--testinfra-record",
-            os.fspath(path),
-            "--testinfra-max-examples",
-            str(N_EXAMPLES),
-            *nodeids,
-        ]
+        command += ["--testinfra-record", os.fspath(path)]
+        command += ["--testinfra-max-examples", str(N_EXAMPLES), *nodeids]
         environment = os.environ | {"PYTHONHASHSEED": "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         environment["POWER_EXTRA"] = json.dumps(extra)
         environment.pop("PYTHONDONTWRITEBYTECODE", None)

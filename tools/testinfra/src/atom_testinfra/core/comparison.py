@@ -140,22 +140,17 @@ class Comparison(Struct, frozen=True, kw_only=True):
     @property
     def is_suite_slower(self) -> bool:
         """Whether the whole suite moved beyond the threshold: the machine, a library, or shared code."""
-        return self.suite is not None and self.suite.low > self.suite_limit
+        return self.suite_verdict is ChangeVerdict.SLOWER
 
     @property
     def is_suite_suspect(self) -> bool:
         """Whether the suite should be run again, as a test should, before it is called slower."""
-        return self.suite is not None and _may_exceed(self.suite, self.suite_limit)
+        return self.suite is not None and _may_exceed(self.suite, 1 + self.threshold.share)
 
     @property
-    def is_suite_open(self) -> bool:
-        """Whether its interval reaches over the limit."""
-        return self.suite is not None and self.suite.low <= self.suite_limit < self.suite.high
-
-    @property
-    def suite_limit(self) -> float:
-        """The ratio above which the suite is slower."""
-        return 1 + self.threshold.share
+    def suite_verdict(self) -> ChangeVerdict | None:
+        """The verdict on the suite, by the threshold's share alone; `None` with too few tests."""
+        return None if self.suite is None else _verdict_of(self.suite, 1 + self.threshold.share)
 
     @property
     def is_slower(self) -> bool:
@@ -196,7 +191,8 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     if not renamed and not any(_is_fit(base.tests[n]) and _is_fit(new.tests[n]) for n in common):
         raise _nothing_to_compare(base, new, common)
     sample = _sample_of_measured(base, new, common)
-    before, after = (RunEffects([side.tests[nodeid] for nodeid in sample]) for side in (base, new))
+    pairs = [(base.tests[nodeid], new.tests[nodeid]) for nodeid in sample]
+    before, after = RunEffects([old for old, _ in pairs]), RunEffects([late for _, late in pairs])
     measured: list[Measured] = []
     unjudged: list[Change] = []
     for nodeid in common:  # one by one: of 100,000 tests not all series fit at once
@@ -212,12 +208,12 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     factor = suite = None
     if len(measured) >= MIN_TESTS_FOR_FACTOR:
         factor = median([one.ratio.value for one in measured])
-        suite = suite_ratio([(base.tests[nodeid].values, new.tests[nodeid].values) for nodeid in sample])
+        suite = suite_ratio([(old.values, late.values) for old, late in pairs])
     judged = [judge(one, threshold, factor=factor or 1.0) for one in measured]
     unmatched = [*_list_gone(gone, renamed), *_list_new(added, renamed)]
     chances = [
-        _chance(before.undo(old.values), after.undo(new.tests[nodeid].values), threshold, old.unit_us)
-        for nodeid, old in ((nodeid, base.tests[nodeid]) for nodeid in sample)
+        _chance(before.undo(old.values), after.undo(late.values), threshold, old.unit_us)
+        for old, late in pairs
     ]
     return Comparison(
         base=base.label,
@@ -275,14 +271,7 @@ def judge(measured: Measured, threshold: Threshold, *, factor: float) -> Change:
     ratio = measured.ratio.scaled(1 / factor)
     base_us = measured.base_us
     limit = threshold.limit(base_us)
-    if ratio.low > limit:
-        verdict = ChangeVerdict.SLOWER
-    elif ratio.high < 1 / limit:
-        verdict = ChangeVerdict.FASTER
-    elif ratio.high <= limit:
-        verdict = ChangeVerdict.OK
-    else:
-        verdict = ChangeVerdict.INCONCLUSIVE
+    verdict = _verdict_of(ratio, limit)
     return Change(
         nodeid=measured.nodeid,
         verdict=verdict,
@@ -379,6 +368,14 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
         where = "base" if min(base.values) <= 0 else "new"
         return ChangeVerdict.INCONCLUSIVE, f"too quick for the clock in {where}"
     return None
+
+
+def _verdict_of(ratio: Interval, limit: float) -> ChangeVerdict:
+    if ratio.low > limit:
+        return ChangeVerdict.SLOWER
+    if ratio.high < 1 / limit:
+        return ChangeVerdict.FASTER
+    return ChangeVerdict.OK if ratio.high <= limit else ChangeVerdict.INCONCLUSIVE
 
 
 def _may_exceed(ratio: Interval, limit: float) -> bool:

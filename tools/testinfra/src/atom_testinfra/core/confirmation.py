@@ -66,7 +66,7 @@ def confirm_suspects(
         again.make(nodeids, n_runs)
         if is_suite_open and (suite := again.judge_suite(companions)) is not None:
             comparison, factor = replace(comparison, suite=suite), suite.value
-        is_suite_open = is_suite_open and comparison.is_suite_open
+        is_suite_open = is_suite_open and comparison.suite_verdict is ChangeVerdict.INCONCLUSIVE
         decided |= {change.nodeid: change for change in again.judge(undecided, factor)}
         undecided = [n for n in undecided if decided[n].verdict is ChangeVerdict.INCONCLUSIVE]
         if not undecided and not is_suite_open:
@@ -90,6 +90,8 @@ class _FurtherRuns:
         self._profile = profile
         self._of_base: list[Run] = []
         self._of_new: list[Run] = []
+        self._tests: tuple[Mapping[str, Series], Mapping[str, Series]] = {}, {}
+        """What each test cost in them, base and new."""
 
     def make(self, nodeids: Sequence[str], n_runs: int) -> None:
         """Run these so many times on each side."""
@@ -98,12 +100,12 @@ class _FurtherRuns:
                 self._of_new.append(self._run_new(nodeids))
             elif self._run_base is not None:
                 self._of_base.append(self._run_base(nodeids))
+        base = self._base if self._run_base is None else self._side("base", self._of_base)
+        self._tests = base.tests, self._side("new", self._of_new).tests
 
     def judge(self, nodeids: Sequence[str], factor: float) -> Iterator[Change]:
         """Yield what all further runs say about suspects, with the suite's factor taken out."""
-        new = self._side("new", self._of_new)
-        base = self._base if self._run_base is None else self._side("base", self._of_base)
-        before, after = (_without_run_effects(side.tests) for side in (base, new))
+        before, after = map(_without_run_effects, self._tests)
         for suspect in self._comparison.suspects:
             if suspect.nodeid in nodeids:
                 costs = before.get(suspect.nodeid), after.get(suspect.nodeid)
@@ -111,7 +113,7 @@ class _FurtherRuns:
 
     def judge_suite(self, nodeids: Sequence[str]) -> Interval | None:
         """Return what all further runs say about the suite, by these; `None` if too few of them ran."""
-        base, new = self._side("base", self._of_base).tests, self._side("new", self._of_new).tests
+        base, new = self._tests
         n_runs = len(self._of_base), len(self._of_new)
         costs = [(base[n].values, new[n].values) for n in nodeids if n in base and n in new]
         whole = [pair for pair in costs if (len(pair[0]), len(pair[1])) == n_runs]
@@ -133,8 +135,11 @@ def choose_companions(comparison: Comparison, n: int) -> list[str]:
 
     The quickest of those that did not change, for they cost little; then those of which that is not known.
     """
-    others = [change for change in comparison.changes if change.ratio is not None and not change.is_suspect]
-    others = [change for change in others if change.verdict is not ChangeVerdict.FASTER]
+    others = [
+        change
+        for change in comparison.changes
+        if change.ratio is not None and change.verdict is not ChangeVerdict.FASTER and not change.is_suspect
+    ]
     others.sort(key=lambda change: (change.verdict is not ChangeVerdict.OK, change.base_us or 0.0))
     return [change.nodeid for change in others[: max(0, n)]]
 

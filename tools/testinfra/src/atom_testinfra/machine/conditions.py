@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 N_CALIBRATIONS = 1000
-"""About 0.2 s of CPU: long enough to meet what else is running."""
+"""Most of a second of CPU: a host that is busy is not busy all the time."""
 
 TRACER_VARIABLES = (
     "COVERAGE_PROCESS_START",
@@ -42,7 +42,7 @@ class Noise(Struct, frozen=True, kw_only=True):
 
 
 def measure_noise(n_calibrations: int = N_CALIBRATIONS) -> Noise:
-    """Calibrate many times in a row, for most of a second: a busy host is not busy all the time."""
+    """Calibrate many times in a row."""
     calibrate()
     ticks = _read_ticks()
     wall_s, cpu_s = Clocks.wall(), Clocks.process_cpu()

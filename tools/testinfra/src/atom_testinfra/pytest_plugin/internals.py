@@ -36,7 +36,7 @@ class Internals:
         )
         """A function's settings and seed."""
         self.can_seed = self._has(
-            [] if hasattr(getattr(core, "threadlocal", core), RANDOM) else [f"hypothesis.core.{RANDOM}"],
+            [] if hasattr(random_holder(), RANDOM) else [f"hypothesis.core.{RANDOM}"],
             "what fixtures and plain tests run inside has other seeds in each run",
         )
         """The source of seeds for properties that have none."""
@@ -67,6 +67,11 @@ class Internals:
         return (
             f"Hypothesis {self.version} reports other statistics than we read ({exc!r}): no split of the time"
         )
+
+
+def random_holder() -> Any:
+    """Return what holds the source of seeds: there is one for each thread, in older versions one for all."""
+    return getattr(core, "threadlocal", core)
 
 
 def current_profile() -> str | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
-from hypothesis import core, register_random
+from hypothesis import register_random
 
-from atom_testinfra.pytest_plugin.internals import RANDOM
+from atom_testinfra.pytest_plugin.internals import RANDOM, random_holder
 
 
 class SharedRandom:
@@ -19,8 +18,7 @@ class SharedRandom:
     """
 
     def __init__(self) -> None:
-        # One for each thread; older versions have one for all.
-        self._holder: Any = getattr(core, "threadlocal", core)
+        self._holder = random_holder()
         self._is_seeded = False
 
     def seed(self, seed: int) -> None:
