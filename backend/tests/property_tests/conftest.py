@@ -24,7 +24,10 @@ def is_ci(value: str) -> bool:
     return value.strip().lower() not in NOT_CI
 
 
-asked_for = settings.get_current_profile_name()
+class ProfileCount(int):
+    """A number of examples that follows the profile; settings made from such settings keep it."""
+
+
 from_ini = settings.get_profile(INI)
 settings.register_profile(
     "local", parent=from_ini, max_examples=int(os.environ["HYPOTHESIS_MAX_EXAMPLES_LOCAL"])
@@ -38,22 +41,33 @@ settings.register_profile(
     print_blob=True,
     derandomize=False,
 )
-if asked_for == INI:
+if settings.get_current_profile_name() == INI:
     settings.load_profile("ci" if is_ci(os.environ.get("CI", "")) else "local")
-else:
-    settings.load_profile(asked_for)
 
-DEFAULT_PROFILE = settings()
-"""The profile in force: `@settings(DEFAULT_PROFILE)` asks for it by name."""
 
-_counts = {DEFAULT_PROFILE.max_examples}
+def profile_in_force() -> settings:
+    """Return the profile that is loaded; from now on its number of examples is known as a profile's."""
+    name, current = settings.get_current_profile_name(), settings()
+    settings.register_profile(name, current, max_examples=ProfileCount(current.max_examples))
+    settings.load_profile(name)
+    return settings()
+
+
+DEFAULT_PROFILE = profile_in_force()
+"""`@settings(DEFAULT_PROFILE)` asks for the profile by name."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Follow `--hypothesis-profile`, which is loaded after a conftest that is named by the command line."""
+    global DEFAULT_PROFILE
+    DEFAULT_PROFILE = profile_in_force()
 
 
 def scaled(factor: float) -> settings:
     """Return the profile with `factor` times its examples, at least one."""
     count = max(1, round(DEFAULT_PROFILE.max_examples * factor))
-    _counts.add(count)
-    return settings(DEFAULT_PROFILE, max_examples=count)
+    return settings(DEFAULT_PROFILE, max_examples=ProfileCount(count))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     pinned = [
         f"{item.nodeid} ({found.max_examples} examples)"
         for item in items
-        if (found := _settings_of(item)) is not None and found.max_examples not in _counts
+        if (found := _settings_of(item)) is not None and not isinstance(found.max_examples, ProfileCount)
     ]
     if pinned:
         msg = f"out of the profile's reach; use scaled() of property_tests/conftest.py: {', '.join(pinned)}"
