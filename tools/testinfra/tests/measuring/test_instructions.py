@@ -6,20 +6,26 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.made_runs import make_run
+from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
 
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import SubjectError
-from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.measurement import PinPolicy, Steering
 from atom_testinfra.core.session import SessionSpec
 from atom_testinfra.measuring.instructions import InstructionCounter
 from atom_testinfra.measuring.rerun import Tree
+from atom_testinfra.storage.runs import save_run
 
 VALGRIND = """#!{python}
 import json, os, sys
 plan = json.load(open(sys.argv[sys.argv.index("--testinfra-plan") + 1]))
 assert plan["only"] == ["test_a.py::test_one"]
-n = plan["header"]["max_examples"]
+header = plan["header"]
+assert (header["pins"], header["steering"]) == ("override", "tool")
+n = min(header["max_examples"], int(os.environ["MOST"]))
+with open({run!r}) as run, open(plan["path"], "w") as copy:
+    copy.write(run.read().replace('"n_valid":200', f'"n_valid":{{n}}'))
 print(f"==7== I   refs:      {{1_000_000 + n * int(os.environ['EACH']):,}}", file=sys.stderr)
 sys.exit(int(os.environ["STATUS"]))
 """
@@ -29,29 +35,46 @@ sys.exit(int(os.environ["STATUS"]))
 def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstructionCounter:
     """A counter whose valgrind says how many instructions an example has, and how it ended."""
     program = tmp_path / "valgrind"
-    program.write_text(VALGRIND.format(python=sys.executable))
+    run = make_run([make_record("test_a.py::test_one")])
+    save_run(run, tmp_path / "run.jsonl")
+    program.write_text(VALGRIND.format(python=sys.executable, run=str(tmp_path / "run.jsonl")))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     spec = SessionSpec(
         session_id="s",
-        profiles={"local": Profile(max_examples=200)},
+        profiles={"local": Profile(max_examples=200, steering=Steering.SUITE)},
         repeats=1,
         pins=PinPolicy.RESPECT,
         seed_set=0,
         n_workers=0,
         arguments=[],
     )
-    return InstructionCounter(spec, make_run([]).header, tmp_path)
+    return InstructionCounter(spec, replace(run.header, steering=Steering.SUITE), tmp_path)
+
+
+def tree(folder: Path, *, each: int = 700, most: int = 1000, status: int = 0) -> Tree:
+    """A tree in which an example has so many instructions, and only so many examples exist."""
+    return Tree(folder, {"EACH": str(each), "MOST": str(most), "STATUS": str(status)})
 
 
 def test_start_up_cancels_out(counter: InstructionCounter, tmp_path: Path) -> None:
     """What remains is the instructions of an example, in each tree in the order of the trees."""
-    trees = [Tree(tmp_path, {"EACH": each, "STATUS": "0"}) for each in ("700", "900")]
+    trees = [tree(tmp_path, each=700), tree(tmp_path, each=900)]
     assert counter.count(trees, "test_a.py::test_one") == [700.0, 900.0]
+
+
+def test_it_counts_the_examples_that_ran(counter: InstructionCounter, tmp_path: Path) -> None:
+    """A space of seven examples ends before the 25 that were asked for."""
+    assert counter.count([tree(tmp_path, most=7)], "test_a.py::test_one") == [700.0]
+
+
+def test_a_number_that_does_not_change_has_no_count(counter: InstructionCounter, tmp_path: Path) -> None:
+    """The difference of two runs of the same three examples is start-up."""
+    with pytest.raises(SubjectError, match="runs 3 examples when asked for 5, 3 for 25"):
+        counter.count([tree(tmp_path, most=3)], "test_a.py::test_one")
 
 
 def test_a_run_that_fails_has_no_count(counter: InstructionCounter, tmp_path: Path) -> None:
     """A wrapper that swallows the exit status would compare failures."""
-    trees = [Tree(tmp_path, {"EACH": "700", "STATUS": status}) for status in ("0", "1")]
     with pytest.raises(SubjectError, match="did not run under valgrind"):
-        counter.count(trees, "test_a.py::test_one")
+        counter.count([tree(tmp_path), tree(tmp_path, status=1)], "test_a.py::test_one")

@@ -305,8 +305,12 @@ def _count_instructions(
     counted = []
     for number, suspect in enumerate(comparison.suspects, 1):
         _say(f"counting instructions, {number} of {len(comparison.suspects)}: {suspect.nodeid}")
-        before, after = counter.count((there, here), suspect.nodeid)
-        counted.append(replace(suspect, instructions=(before, after)))
+        try:
+            before, after = counter.count((there, here), suspect.nodeid)
+        except SubjectError as exc:
+            comparison = _noted(comparison, f"Not counted: {str(exc).splitlines()[0]}.")
+        else:
+            counted.append(replace(suspect, instructions=(before, after)))
     return comparison.with_changes(counted)
 
 

@@ -9,26 +9,26 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from atom_testinfra.core.errors import ComparisonError, SubjectError
-from atom_testinfra.core.measurement import PinPolicy, RunPlan
+from atom_testinfra.core.measurement import PinPolicy, RunPlan, Steering
 from atom_testinfra.measuring.child import PLUGIN
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import save_plan
+from atom_testinfra.storage.runs import load_run, save_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from atom_testinfra.core.measurement import RunHeader
     from atom_testinfra.core.session import SessionSpec
     from atom_testinfra.measuring.rerun import Tree
 
 FEW, MANY = 5, 25
-"""Examples of the two runs: what they differ by is the cost of 20 examples, and no start-up."""
+"""Examples that the runs are asked for: they differ by the cost of the further ones, and by no start-up."""
 
 _COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
 
@@ -39,6 +39,13 @@ def find_valgrind() -> str:
     if valgrind is None:
         raise ComparisonError("--exact needs valgrind, which is not installed", hint="apt install valgrind")
     return valgrind
+
+
+class _Count(NamedTuple):
+    """What a run executed, and for how many examples."""
+
+    instructions: int
+    n_examples: int
 
 
 class InstructionCounter:
@@ -57,6 +64,9 @@ class InstructionCounter:
         Return the instructions of one more example in each tree, generating and Hypothesis's own included.
 
         The runs are made side by side, one on each core: instructions are no fewer on a quiet machine.
+
+        Raises:
+            SubjectError: the test did not run, or it runs as many examples whatever it is asked for.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
@@ -64,19 +74,25 @@ class InstructionCounter:
                     pool.map(self._count, trees, repeat(nodeid), repeat(n_examples))
                     for n_examples in (FEW, MANY)
                 )
-                return [(n_many - n_few) / (MANY - FEW) for n_few, n_many in zip(few, many, strict=True)]
+                return [_each(nodeid, *counts) for counts in zip(few, many, strict=True)]
             except BaseException:  # whatever ends this ends the runs, which are of no more use
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in self._running.copy():
                     process.kill()
                 raise
 
-    def _count(self, tree: Tree, nodeid: str, n_examples: int) -> int:
+    def _count(self, tree: Tree, nodeid: str, n_examples: int) -> _Count:
         number = next(self._numbers)
         plan_path = self._folder / f"counted-{number}.plan"
         plan = RunPlan(
             path=os.fspath(self._folder / f"counted-{number}.jsonl"),
-            header=replace(self._header, max_examples=n_examples, pins=PinPolicy.OVERRIDE, n_workers=0),
+            header=replace(
+                self._header,
+                max_examples=n_examples,
+                pins=PinPolicy.OVERRIDE,
+                steering=Steering.TOOL,
+                n_workers=0,
+            ),
             only=[nodeid],
             parent_pid=os.getpid(),
         )
@@ -101,4 +117,19 @@ class InstructionCounter:
         if process.returncode or match is None:
             lines = (stdout + stderr).strip().splitlines() or ["it printed nothing"]
             raise SubjectError(f"{nodeid!r} did not run under valgrind: {lines[-1]}")
-        return int(match[1].replace(",", ""))
+        return _Count(int(match[1].replace(",", "")), _examples_in(Path(plan.path)))
+
+
+def _examples_in(path: Path) -> int:
+    """Return how many valid examples were generated, as the run itself has recorded it."""
+    subjects = (record.hypothesis for record in load_run(path).measurements)
+    return sum(subject.generate.n_valid for subject in subjects if subject and subject.generate)
+
+
+def _each(nodeid: str, few: _Count, many: _Count) -> float:
+    n_more = many.n_examples - few.n_examples
+    if n_more <= 0:
+        raise SubjectError(
+            f"{nodeid!r} runs {few.n_examples} examples when asked for {FEW}, {many.n_examples} for {MANY}"
+        )
+    return (many.instructions - few.instructions) / n_more
