@@ -18,8 +18,9 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.cli import main
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.core.measurement import Outcome, Provenance, Run
 from atom_testinfra.core.verification import complete
+from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring import instructions
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.project import load_project
@@ -56,11 +57,16 @@ def session_run(
     outcome: Outcome = Outcome.PASSED,
     profile: str = "local",
     is_traced: bool = False,
+    provenance: Provenance | None = None,
 ) -> Run:
     records = [make_record(name, (costs or {}).get(name, 0.001), outcome=outcome) for name in names or NAMES]
     run = make_run(records, repeat=repeat, profile=profile)
     header = msgspec.structs.replace(
-        run.header, session_id=session, run_id=f"{session}-{profile}-r{repeat}", is_traced=is_traced
+        run.header,
+        session_id=session,
+        run_id=f"{session}-{profile}-r{repeat}",
+        is_traced=is_traced,
+        provenance=provenance or run.header.provenance,
     )
     return msgspec.structs.replace(run, header=header)
 
@@ -454,6 +460,28 @@ class TestRerun:
         write_session(project, "b", 3, costs={NAMES[0]: 0.002})
         compare("a", "b")
         assert "no longer what 'b' measured" in " ".join(capsys.readouterr().out.split())
+
+    @pytest.mark.parametrize(
+        ("name", "is_refused"), [("product.py", True), ("performance_baseline.json", False)]
+    )
+    def test_an_edit_on_top_of_an_edit_is_noticed(
+        self, project: Path, capsys: pytest.CaptureFixture[str], name: str, is_refused: bool
+    ) -> None:
+        """The tree is dirty before and after, and another one; what `verify` writes does not make it one."""
+        git(project, "init", "-q")
+        for file in ("product.py", "performance_baseline.json"):
+            (project / file).write_text("{}\n")
+        git(project, "add", "-A")
+        git(project, "commit", "-q", "-m", "first")
+        (project / "product.py").write_text("1\n")
+        made = read_provenance(project, [], outputs=load_project(project).outputs)
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002}, provenance=made)
+        (project / name).write_text("2\n")
+        compare("a", "b")
+        output = " ".join(capsys.readouterr().out.split())
+        assert ("no longer what 'b' measured" in output) is is_refused
+        assert "Suspects were not run again" in output
 
 
 def test_exact_needs_valgrind(

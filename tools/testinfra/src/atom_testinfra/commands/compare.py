@@ -231,7 +231,8 @@ def _look_again(
     with ExitStack() as stack:
         stack.enter_context(_ended_by_sigterm())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
-        rerunner = Rerunner(spec, profile, folder, read_provenance(project.root, sys.argv))
+        made = read_provenance(project.root, sys.argv, outputs=project.outputs)
+        rerunner = Rerunner(spec, profile, folder, made)
         here = Tree(project.rootdir, {})
         there: Tree | None = None
         try:
@@ -261,9 +262,9 @@ def _spec_of(project: Project, new: Recording) -> SessionSpec:
     """Return how NEW was measured, if the working tree is still what was measured."""
     if new.session_id is None:
         raise ComparisonError(f"{new.label!r} is no session of this working tree")
-    now = read_provenance(project.root, [])
+    now = read_provenance(project.root, [], outputs=project.outputs)
     made = new.runs[0].header.provenance
-    if (made.commit, made.is_dirty) != (now.commit, now.is_dirty):
+    if (made.commit, made.is_dirty, made.changes) != (now.commit, now.is_dirty, now.changes):
         raise ComparisonError(f"the working tree is no longer what {new.label!r} measured")
     return load_spec(project.runs, new.session_id)
 

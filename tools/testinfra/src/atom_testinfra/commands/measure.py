@@ -134,7 +134,7 @@ def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> in
 
 
 def _provenance(project: Project) -> Provenance:
-    return read_provenance(project.root, ["testinfra", *sys.argv[1:]])
+    return read_provenance(project.root, ["testinfra", *sys.argv[1:]], outputs=project.outputs)
 
 
 def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:

@@ -177,11 +177,14 @@ class Provenance(Struct, frozen=True, kw_only=True):
 
     commit: str | None
     is_dirty: bool | None
+    """Whether files differed from the commit, but for those that this tool writes."""
     command: list[str]
     python: str
     versions: dict[str, str]
     """Distribution name to version: hypothesis, pytest, pytest-xdist, atom-testinfra."""
     machine: Machine
+    changes: str | None = None
+    """A digest of how they differed."""
 
 
 class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"):

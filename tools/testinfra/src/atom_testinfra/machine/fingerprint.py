@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from atom_testinfra.core.measurement import Machine, Provenance
 
 DISTRIBUTIONS = ("atom-testinfra", "hypothesis", "pytest", "pytest-xdist")
@@ -18,13 +21,14 @@ GIT_TIMEOUT_S = 10.0
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
-def read_provenance(folder: Path, command: list[str]) -> Provenance:
-    """Return where the figures of a run of `command` in `folder` come from."""
+def read_provenance(folder: Path, command: list[str], *, outputs: Iterable[str] = ()) -> Provenance:
+    """Return where the figures of a run of `command` in `folder` come from; see `describe_provenance`."""
     import msgspec
 
     from atom_testinfra.core.measurement import Provenance
 
-    return msgspec.convert(describe_provenance(folder, command, versions=read_versions()), Provenance)
+    made = describe_provenance(folder, command, versions=read_versions(), outputs=outputs)
+    return msgspec.convert(made, Provenance)
 
 
 def read_machine() -> Machine:
@@ -34,19 +38,38 @@ def read_machine() -> Machine:
     return Machine(**describe_machine())
 
 
-def describe_provenance(folder: Path, command: list[str], *, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the same as plain data, for a process under measurement that imports no more than it has to."""
+def describe_provenance(
+    folder: Path, command: list[str], *, versions: dict[str, str], outputs: Iterable[str] = ()
+) -> dict[str, Any]:
+    """
+    Return the same as plain data, for a process under measurement that imports no more than it has to.
+
+    Args:
+        folder: where git is asked for the commit.
+        command: that measures.
+        versions: of what takes part, by distribution.
+        outputs: globs, relative to the folder, of files whose changes are no change of what is measured.
+    """
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = None if commit is None else _git(folder, "status", "--porcelain", "--untracked-files=no")
+    changes = None if commit is None else _read_changes(folder, outputs)
     version = ".".join(str(part) for part in sys.version_info[:3])
     return {
         "commit": commit,
         "is_dirty": None if changes is None else bool(changes),
+        "changes": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None,
         "command": command,
         "python": f"{IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name)} {version}",
         "versions": versions,
         "machine": describe_machine(),
     }
+
+
+def _read_changes(folder: Path, outputs: Iterable[str]) -> str | None:
+    """Return what differs from the commit in files that git knows, as text."""
+    places = [":/", *(f":(exclude,glob){pattern}" for pattern in outputs)]
+    return _git(
+        folder, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD", "--", *places
+    )
 
 
 def describe_machine() -> dict[str, Any]:

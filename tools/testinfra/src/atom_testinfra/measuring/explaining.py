@@ -46,7 +46,7 @@ def explain(
         except NothingMeasuredError as exc:
             hint = "name it as `testinfra measure` does: path/of/file.py::Class::test[parameters]"
             raise NothingMeasuredError(f"pytest collected no test {nodeid!r}", hint=hint) from exc
-        (record,) = session.runs[-1].measurements
+        record = session.runs[-1].measurements[-1]
     if record.explanation is None:
         reasons = [*([record.reason] if record.reason else []), *record.problems]
         raise SubjectError(

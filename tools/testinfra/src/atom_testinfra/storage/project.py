@@ -38,6 +38,12 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         """The HTML report."""
         return self.root / self.config.report
 
+    @property
+    def outputs(self) -> list[str]:
+        """What verbs write below the root, as globs: a change of it is none of what is measured."""
+        written = [self.config.baseline, self.config.report, *self.config.docs]
+        return [glob for glob in written if not Path(glob).is_absolute() and ".." not in Path(glob).parts]
+
 
 def load_project(start: Path) -> Project:
     """

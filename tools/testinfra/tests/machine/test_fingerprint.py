@@ -1,0 +1,72 @@
+"""Where a figure comes from: the commit, and what differed from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from atom_testinfra.core.measurement import Provenance
+from atom_testinfra.machine.fingerprint import read_provenance
+
+
+def git(folder: Path, *arguments: str) -> None:
+    names = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in a folder of a repository, committed."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    git(tmp_path, "init", "-q")
+    folder = tmp_path / "project"
+    (folder / "docs" / "deep").mkdir(parents=True)
+    for name in ("code.py", "baseline.json", "docs/deep/a.md"):
+        (folder / name).write_text("0\n")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return folder
+
+
+def read(project: Path) -> Provenance:
+    return read_provenance(project, [], outputs=["baseline.json", "docs/**/*.md"])
+
+
+def test_a_clean_tree_has_no_changes(project: Path) -> None:
+    """What git does not know of is none."""
+    (project / "new.py").write_text("1\n")
+    made = read(project)
+    assert (made.is_dirty, made.changes) == (False, None)
+    assert made.commit is not None
+
+
+def test_what_the_tool_writes_is_no_change(project: Path) -> None:
+    """Else nothing could be run again once a baseline and the documents were written."""
+    for name in ("baseline.json", "docs/deep/a.md"):
+        (project / name).write_text("1\n")
+    assert read(project).is_dirty is False
+
+
+@pytest.mark.parametrize("name", ["project/code.py", "beside.py"])
+def test_two_different_edits_are_told_apart(project: Path, name: str) -> None:
+    """Both are dirty; in a monorepo the product may lie beside the project."""
+    path = project.parent / name
+    path.write_text("1\n")
+    git(project, "add", "--intent-to-add", str(path))
+    first = read(project)
+    path.write_text("2\n")
+    second = read(project)
+    assert first.is_dirty is second.is_dirty is True
+    assert None not in {first.changes, second.changes}
+    assert first.changes != second.changes
+    path.write_text("1\n")
+    assert read(project).changes == first.changes
+
+
+def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown is not clean."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    made = read(tmp_path)
+    assert (made.commit, made.is_dirty, made.changes) == (None, None, None)
