@@ -145,12 +145,12 @@ class Comparison(Struct, frozen=True, kw_only=True):
     @property
     def is_suite_suspect(self) -> bool:
         """Whether the suite should be run again, as a test should, before it is called slower."""
-        return self.suite is not None and _may_exceed(self.suite, 1 + self.threshold.share)
+        return self.suite is not None and _may_exceed(self.suite, self.threshold.suite_limit)
 
     @property
     def suite_verdict(self) -> ChangeVerdict | None:
         """The verdict on the suite, by the threshold's share alone; `None` with too few tests."""
-        return None if self.suite is None else _verdict_of(self.suite, 1 + self.threshold.share)
+        return None if self.suite is None else _verdict_of(self.suite, self.threshold.suite_limit)
 
     @property
     def is_slower(self) -> bool:

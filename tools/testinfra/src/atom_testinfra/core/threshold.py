@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from atom_testinfra.core.errors import ComparisonError
 
+DEFAULT_SHARE = 0.25
 DEFAULT_FLOOR_US = 2.0
 """Below this, per example, nobody waits: two calls of a Python function."""
 
@@ -33,8 +34,13 @@ class Threshold(Struct, frozen=True, kw_only=True):
     """A cost and how far it may rise: by a share, and at least by an absolute floor."""
 
     statistic: Statistic = Statistic.BODY_CPU
-    share: float = 0.25
+    share: float = DEFAULT_SHARE
     floor_us: float = DEFAULT_FLOOR_US
+
+    @property
+    def suite_limit(self) -> float:
+        """The ratio above which the whole suite is slower; a time per example alone says nothing about it."""
+        return 1 + (self.share or DEFAULT_SHARE)
 
     def limit(self, base_us: float) -> float:
         """Return the ratio to the base cost above which a test is slower."""
