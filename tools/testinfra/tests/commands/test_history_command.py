@@ -16,7 +16,7 @@ from atom_testinfra.cli import main
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.history import History, Point, Source
-from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Run
 from atom_testinfra.core.verification import complete
 from atom_testinfra.reports.history import render_histories, sparkline
 from atom_testinfra.storage.baseline import save_baseline
@@ -193,3 +193,35 @@ def test_a_long_node_id_is_one_line_and_keeps_the_name() -> None:
     _, line = capture.get().splitlines()
     assert "::test_alert_fires_once " in line
     assert len(line) <= 80
+
+
+@pytest.mark.parametrize("is_interrupted", [True, False])
+def test_a_session_without_figures_moves_no_other_point(
+    project: Path, capsys: pytest.CaptureFixture[str], is_interrupted: bool
+) -> None:
+    """The newest one was stopped in its first test, or holds plain tests only: it is left out, and told."""
+    before = history(capsys)[NAMES[0]]
+    lost = Measurement(nodeid=NAMES[0], kind=Kind.UNKNOWN, outcome=Outcome.INTERRUPTED)
+    plain = Measurement(nodeid="test_a.py::test_plain", kind=Kind.PLAIN, outcome=Outcome.PASSED)
+    run = make_run([lost if is_interrupted else plain])
+    header = replace(run.header, session_id="s20", run_id="s20", started_at="2026-01-20T00:00:00Z")
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    save_run(replace(run, header=header), folder / "s20.jsonl")
+    assert main(["history", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["histories"][0]["points"] == before
+    assert "left out: s20: no property in its runs of the profile 'local'" in captured.err
+
+
+def test_seconds_are_no_point_among_ratios(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A session without calibration cannot be put on the same scale."""
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    run = make_run([make_record(NAMES[0], calibration_s=None)])
+    header = replace(run.header, session_id="s20", run_id="s20", started_at="2026-01-20T00:00:00Z")
+    save_run(replace(run, header=header), folder / "s20.jsonl")
+    assert main(["history", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)["histories"][0]["points"]) == 12
+    assert "left out: s20: not calibrated" in captured.err

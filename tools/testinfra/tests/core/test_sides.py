@@ -136,8 +136,24 @@ def test_an_unknown_profile_is_named_with_those_there_are() -> None:
 def test_one_run_without_calibration_leaves_all_without() -> None:
     """Units are not mixed within a side."""
     runs = [make_run([make_record("a")]), make_run([make_record("a", calibration_s=None)], repeat=1)]
-    assert have_calibration(runs[:1])
-    assert not have_calibration(runs)
+    assert have_calibration(runs[:1], "local")
+    assert not have_calibration(runs, "local")
+
+
+def test_what_has_no_property_needs_no_calibration() -> None:
+    """A run that was stopped in its first test, or another profile's, says nothing about this one's."""
+    lost = Measurement(nodeid="a", kind=Kind.UNKNOWN, outcome=Outcome.INTERRUPTED)
+    bare = make_run([make_record("a", calibration_s=None)], profile="ci")
+    runs = [make_run([make_record("a")]), make_run([lost], repeat=1), bare]
+    assert have_calibration(runs, "local")
+    assert not have_calibration(runs, "ci")
+
+
+def test_a_run_without_any_calibration_gives_no_ratio() -> None:
+    """Its tests failed in their set-up, say; seconds do not pass for ratios."""
+    runs = [make_run([make_record("a")]), make_run([make_record("a", calibration_s=None)], repeat=1)]
+    series = side_from_runs("s", runs, Statistic.BODY_CPU, "local").tests["a"]
+    assert (series.values, series.problem) == ([2.0], "its calibration is missing")
 
 
 def test_a_run_that_was_stopped_before_its_first_test_says_nothing() -> None:

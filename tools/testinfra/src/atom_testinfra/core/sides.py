@@ -35,6 +35,9 @@ _ENDED = {
 }
 
 
+UNCALIBRATED = "its calibration is missing"
+
+
 def side_from_runs(
     label: str, runs: Sequence[Run], statistic: Statistic, profile: str, *, is_calibrated: bool = True
 ) -> Side:
@@ -43,7 +46,7 @@ def side_from_runs(
 
     The calibration of a run is the mean of those beside its tests: a single one is as noisy as what it is to
     correct, and where a machine has two speeds the median is one of them. Repeats that were stopped and
-    resumed count as one run.
+    resumed count as one run. Of a run without any calibration there are no costs, if they are to be ratios.
     """
     chosen = [run for run in runs if run.header.profile == profile and run.measurements]
     if not chosen:
@@ -52,16 +55,17 @@ def side_from_runs(
             f"{label!r} has no runs of the profile {profile!r} with a test in them",
             hint=f"choose one with --profile: {profiles}",
         )
-    by_test: dict[str, list[tuple[Measurement, float]]] = defaultdict(list)
+    by_test: dict[str, list[tuple[Measurement, float | None]]] = defaultdict(list)
     calibrations = []
     for records in _by_repeat(chosen):
         calibration_s = _calibration_of(records) if is_calibrated else 1.0
-        calibrations.append(calibration_s)
+        if calibration_s is not None:
+            calibrations.append(calibration_s)
         for record in records:
             if record.hypothesis is not None or record.outcome is not Outcome.PASSED:
                 by_test[record.nodeid].append((record, calibration_s))
     header = chosen[0].header
-    unit_us = median(calibrations) * 1e6
+    unit_us = median(calibrations or [1.0]) * 1e6
     return Side(
         label=label,
         tests={
@@ -127,9 +131,13 @@ def side_from_baseline(
     )
 
 
-def have_calibration(runs: Iterable[Run]) -> bool:
-    """Return whether a calibration stands beside some test of each run that has tests."""
-    return all(any(record.calibration_s for record in records) for records in _by_repeat(runs) if records)
+def have_calibration(runs: Iterable[Run], profile: str) -> bool:
+    """Return whether a calibration stands beside some test of each run of a profile that has a property."""
+    return all(
+        _calibration_of(records) is not None
+        for records in _by_repeat(run for run in runs if run.header.profile == profile)
+        if any(record.hypothesis is not None for record in records)
+    )
 
 
 def baseline_has_calibration(baseline: Baseline) -> bool:
@@ -147,34 +155,37 @@ def _by_repeat(runs: Iterable[Run]) -> list[list[Measurement]]:
     return [list(repeat.values()) for repeat in repeats.values()]
 
 
-def _calibration_of(records: Iterable[Measurement]) -> float:
-    return fmean([record.calibration_s for record in records if record.calibration_s])
+def _calibration_of(records: Iterable[Measurement]) -> float | None:
+    found = [record.calibration_s for record in records if record.calibration_s]
+    return fmean(found) if found else None
 
 
 def _series(
-    records: Sequence[tuple[Measurement, float]], statistic: Statistic, unit_us: float, seed_set: int
+    records: Sequence[tuple[Measurement, float | None]], statistic: Statistic, unit_us: float, seed_set: int
 ) -> Series:
     subjects = [record.hypothesis for record, _ in records if record.hypothesis is not None]
     values = []
     for record, calibration_s in records:
         cost_s = _cost_of(record, statistic)
-        if cost_s is not None:
+        if cost_s is not None and calibration_s is not None:
             values.append(cost_s / calibration_s)
     return Series(
         values=values,
         unit_us=unit_us,
         workload=_workload(subjects[0].configured, seed_set),
         digest=subjects[0].digest,
-        problem=_problem_of([record for record, _ in records]),
+        problem=_problem_of(records),
     )
 
 
-def _problem_of(records: Sequence[Measurement]) -> str | None:
-    for record in records:
+def _problem_of(records: Sequence[tuple[Measurement, float | None]]) -> str | None:
+    for record, calibration_s in records:
         if record.outcome is not Outcome.PASSED:
             return _ENDED[record.outcome]
         if record.problems:
             return record.problems[0].rstrip(".")
+        if calibration_s is None:
+            return UNCALIBRATED
     return None
 
 
@@ -296,7 +307,7 @@ class Columns(Mapping[str, Series]):
             unit_us=self._unit_us,
             workload=self._workloads[row],
             digest=self._digests[row],
-            problem=None if is_calibrated else "its calibration is missing",
+            problem=None if is_calibrated else UNCALIBRATED,
         )
 
     def __contains__(self, nodeid: object) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.errors import GitError, InfraError
+from atom_testinfra.core.errors import GitError, InfraError, NothingMeasuredError
 from atom_testinfra.core.history import Moment, Source
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
@@ -48,10 +48,16 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
             if seen.intersection(recording.run_ids):
                 continue
             seen.update(recording.run_ids)
-            side = recording.side(statistic, profile, is_calibrated=recording.is_calibrated)
+            side = recording.side(statistic, profile, is_calibrated=recording.is_calibrated(profile))
+            if not side.tests:
+                raise NothingMeasuredError(f"no property in its runs of the profile {profile!r}")
             found.append(Moment(at=recording.started_at, source=source, name=name, side=side))
         except InfraError as exc:
             left_out.append(f"{name}: {exc}")
+    if any(moment.side.is_calibrated for moment in found):
+        # Seconds cannot stand beside ratios to the calibration.
+        left_out += [f"{moment.name}: not calibrated" for moment in found if not moment.side.is_calibrated]
+        found = [moment for moment in found if moment.side.is_calibrated]
     return Moments(found=found, left_out=left_out)
 
 

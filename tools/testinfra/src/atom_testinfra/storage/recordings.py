@@ -63,12 +63,11 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         headers = (run.header for run in self.runs if run.header.profile == profile)
         return len({(header.session_id, header.seed_set, header.repeat) for header in headers})
 
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether the calibration stands beside every run."""
+    def is_calibrated(self, profile: str) -> bool:
+        """Return whether the calibration stands beside every run of a profile that has a property."""
         if self.baseline is not None:
             return baseline_has_calibration(self.baseline)
-        return have_calibration(self.runs)
+        return have_calibration(self.runs, profile)
 
     @property
     def commit(self) -> str | None:
