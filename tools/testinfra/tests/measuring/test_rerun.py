@@ -28,6 +28,23 @@ def test_two(x):
     pass
 """
 
+ENDING = """
+import os
+from hypothesis import given, strategies as st
+
+@given(st.integers())
+def test_a(x):
+    pass
+
+@given(st.integers())
+def test_b(x):
+    os._exit(3)
+
+@given(st.integers())
+def test_c(x):
+    pass
+"""
+
 
 def git(folder: Path, *arguments: str) -> str:
     settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
@@ -93,3 +110,22 @@ def test_a_product_from_the_other_tree_is_refused(
         pytest.raises(SubjectError, match="'product' was imported from the working tree"),
     ):
         again.run(there, ["test_it.py::test_one"])
+
+
+def test_a_base_whose_tests_fail_there_is_refused(project: Path, tmp_path: Path) -> None:
+    """The base commit's test finds another product on its path: its further runs would say nothing."""
+    again = rerunner(project, tmp_path)
+    nodeids = ["test_it.py::test_two", "test_it.py::test_one"]
+    with (
+        base_tree(load_project(project), git(project, "rev-parse", "HEAD~1"), tmp_path) as there,
+        pytest.raises(SubjectError, match=r"'test_it\.py::test_one' does not pass there \(failed: "),
+    ):
+        again.refuse_failing(Tree(there.rootdir, {"PYTHONPATH": str(project / "src")}), nodeids)
+
+
+def test_a_test_that_ends_pytest_takes_no_other_along(project: Path, tmp_path: Path) -> None:
+    """What ran before it is in an earlier part of the same run."""
+    (project / "test_it.py").write_text(ENDING)
+    run = rerunner(project, tmp_path).run(Tree(project, {}), [f"test_it.py::test_{n}" for n in "abc"])
+    outcomes = {record.nodeid[-1]: record.outcome for record in run.measurements}
+    assert outcomes == {"a": Outcome.PASSED, "b": Outcome.CRASHED, "c": Outcome.PASSED}

@@ -141,7 +141,7 @@ def _load_sides(
         else load_saved(project, options["baseline"])
     )
     profile = _choose_profile(project, base_recording, new_recording, options["profile"])
-    is_calibrated = base_recording.is_calibrated and new_recording.is_calibrated
+    is_calibrated = base_recording.is_calibrated(profile) and new_recording.is_calibrated(profile)
     base_side = base_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
     base_recording = base_recording.without_figures()  # before the other side is made
     new_side = new_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
@@ -237,9 +237,10 @@ def _look_again(
         there: Tree | None = None
         try:
             there = _base_tree(stack, project, base, folder)
-            first = (comparison.suspects or [change for change in comparison.changes if change.ratio])[0]
-            _say(f"checking that the base runs: {first.nodeid}")
-            rerunner.run(there, [first.nodeid])
+            first = next(change for change in comparison.changes if change.ratio)
+            probed = [change.nodeid for change in comparison.suspects or [first]]
+            _say(f"checking that the base runs: {_count_tests(probed)}")
+            rerunner.refuse_failing(there, probed)
         except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
             reason = str(exc).splitlines()[0].rstrip(".:")
             comparison = _noted(comparison, f"Only NEW is run again, against the stored BASE: {reason}.")
@@ -286,8 +287,7 @@ class _Turns:
 
     def __call__(self, nodeids: Sequence[str]) -> Run:
         self._n += 1
-        n = "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
-        _say(f"running {n} again: {self._side}, run {self._n}")
+        _say(f"running {_count_tests(nodeids)} again: {self._side}, run {self._n}")
         return self._rerunner.run(self._tree, nodeids)
 
 
@@ -331,6 +331,10 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _count_tests(nodeids: Sequence[str]) -> str:
+    return "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
 
 
 def _say(message: str) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 import atom_testinfra
 from atom_testinfra.core.errors import SubjectError
+from atom_testinfra.core.measurement import Outcome
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.git import Repository
 
@@ -60,7 +61,7 @@ class Rerunner:
         self._n_runs = 0
 
     def run(self, tree: Tree, nodeids: Sequence[str]) -> Run:
-        """Run these tests in a tree and return what was recorded."""
+        """Run these tests in a tree and return all records, also of a run that a test has cut in two."""
         self._n_runs += 1
         profile = self._spec.profiles[self._profile]
         arguments = self._spec.arguments
@@ -83,7 +84,19 @@ class Rerunner:
         )
         session.run()
         tree.refuse_strangers()
-        return session.runs[-1]
+        parts = session.runs
+        return replace(parts[-1], measurements=[record for part in parts for record in part.measurements])
+
+    def refuse_failing(self, tree: Tree, nodeids: Sequence[str]) -> None:
+        """
+        Raise unless these tests pass in a tree.
+
+        A new checkout has no files that git does not know of: settings, data, compiled extensions.
+        """
+        for record in self.run(tree, nodeids).measurements:
+            if record.outcome is not Outcome.PASSED:
+                reason = f": {record.reason}" if record.reason else ""
+                raise SubjectError(f"{record.nodeid!r} does not pass there ({record.outcome}{reason})")
 
 
 @contextmanager
