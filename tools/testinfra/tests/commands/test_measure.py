@@ -292,6 +292,25 @@ class TestCannotRun:
         assert not list(project.root.rglob("*.jsonl"))
         assert not list(project.root.rglob("*.session.json"))
 
+    @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+    @pytest.mark.parametrize(
+        ("source", "message"),
+        [
+            ("import no_such_module", "No module named 'no_such_module'"),
+            (
+                "import os\ndef test_x(): pass\nexec('def test_' + str(os.getpid()) + '(): pass')",
+                "Different tests",
+            ),
+        ],
+    )
+    def test_workers_do_not_go_on_without_a_file(self, project: Project, source: str, message: str) -> None:
+        """What cannot be collected is no smaller suite, with `-n` as without."""
+        project.write(test_a=MIXED, test_b=source)
+        _, err = project.measure("--profile", "p=10", "-n", "2", status=2)
+        assert message in err
+        project.write(test_b="def test_x(): pass")
+        assert len(project.document("--profile", "p=10", "-n", "2")["measured"]) == 2
+
     def test_a_suite_in_which_all_properties_fail_measures_nothing(self, project: Project) -> None:
         """Exit status 3: there is no figure."""
         project.write(

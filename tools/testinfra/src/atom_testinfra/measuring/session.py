@@ -119,10 +119,8 @@ class Session:
                 break
             parts.append(part)
             if not recorded(parts) - done and not is_complete(parts):
-                raise SubjectError(
-                    f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})",
-                    hint=f"its output is in {os.fspath(self._log(part.header.run_id))!r}",
-                )
+                what = f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})"
+                raise _with_log(what, self._log(part.header.run_id))
             cause = common_ending(parts[-MOST_ENDINGS:]) if len(parts) >= MOST_ENDINGS else None
             if cause is not None and not is_complete(parts):
                 raise SubjectError(
@@ -203,12 +201,7 @@ class Session:
                 f"pytest collected no tests in {os.fspath(self._folder)!r}",
                 hint="name them after --, as for pytest: testinfra measure -- tests/ -m property",
             )
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        shown = "\n".join(lines[-LOG_LINES:])
-        return SubjectError(
-            f"pytest could not run here (exit status {status}):\n{shown}",
-            hint=f"all of its output is in {os.fspath(log)!r}",
-        )
+        return _with_log(f"pytest could not run here (exit status {status})", log)
 
     def _header(self, repeat: int, profile: str, part: int) -> RunHeader:
         spec = self._spec
@@ -232,6 +225,13 @@ class Session:
 
     def _log(self, run_id: str) -> Path:
         return self._runs / f"{run_id}.log"
+
+
+def _with_log(message: str, log: Path) -> SubjectError:
+    """Return an error that ends with what pytest has printed last."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    shown = "\n".join(lines[-LOG_LINES:])
+    return SubjectError(f"{message}:\n{shown}", hint=f"all of its output is in {os.fspath(log)!r}")
 
 
 def _why_it_could_not_write(path: Path, log: Path) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -140,6 +140,7 @@ class WorkersJournal(Journal):
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
         super().__init__(plan, config)
         self._running: dict[str, None] = {}
+        self._is_broken = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Leave it to the workers: nothing is collected here."""
@@ -147,8 +148,18 @@ class WorkersJournal(Journal):
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
         """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
+        if self._is_broken:
+            self._stop_broken()
         if self._writer.n_lines == 0:
             self._begin(list(ids))
+
+    @pytest.hookimpl(trylast=True)  # the terminal is to show it first
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Stop where a file could not be collected, as pytest does by itself; xdist would run the others."""
+        if report.failed and not self._config.option.continue_on_collection_errors:
+            self._is_broken = True
+            if self._writer.n_lines:  # workers that collected different tests
+                self._stop_broken()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Remember what runs."""
@@ -166,6 +177,9 @@ class WorkersJournal(Journal):
         """Record the test during which a worker died."""
         self._running.pop(crashitem, None)
         self._write_lost(crashitem, "crashed", "the worker died while it ran")
+
+    def _stop_broken(self) -> NoReturn:
+        pytest.exit("testinfra: errors during collection", returncode=pytest.ExitCode.INTERRUPTED)
 
     def _end_running(self, cause: BaseException) -> None:  # noqa: ARG002
         for nodeid in self._running:
