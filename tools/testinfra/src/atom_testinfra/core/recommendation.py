@@ -42,7 +42,7 @@ def describe_lever(cost: ProfileCost) -> str:
     generate, body = without_filtered(share.generate, share.body, share.filtered)
     largest = max(share.setup, body, generate, share.engine, share.other)
     if largest == share.setup:
-        return f"{percent(largest)} is set-up: share the fixture between tests"
+        return f"{percent(largest)} is set-up: share the fixture, unless this test was the first to need it"
     if largest == body:
         return f"{percent(largest)} is the test's own code, {_ms_per_example(cost, body)} an example"
     if largest == generate:
