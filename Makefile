@@ -38,7 +38,7 @@ test: install ## both packages' tests; 200 examples for each property of the bac
 test-ci: export CI = true
 test-ci: test ## the same with the CI profile: 50 examples
 
-test-nightly: install ## minutes long: 100,000 hostile baselines of each kind, 500 killed writers
+test-nightly: install ## what takes minutes: 40,000 hostile baselines of each of four kinds, 500 killed writers
 	cd tools/testinfra && $(BIN)/python -m pytest tests/property/test_hostile_baselines.py --hypothesis-profile nightly -n auto
 	cd tools/testinfra && $(BIN)/python -m pytest -m nightly -n auto
 

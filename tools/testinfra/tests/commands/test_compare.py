@@ -421,7 +421,7 @@ def save(folder: Path, name: str) -> None:
 
 
 class TestRerun:
-    @pytest.mark.nightly
+    @pytest.mark.integration
     def test_a_suspect_runs_again_beside_its_base_commit(self, repository: Path) -> None:
         """Both sides ran again, in turns, the slow-down is confirmed, and no tree is left behind."""
         done = run_testinfra(
@@ -437,7 +437,7 @@ class TestRerun:
         trees = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True)
         assert len(trees.stdout.splitlines()) == 1
 
-    @pytest.mark.nightly
+    @pytest.mark.integration
     def test_the_base_must_not_be_the_working_tree(self, repository: Path) -> None:
         """A product that is imported from the working tree on both sides is noticed, and said."""
         (repository / "tests" / "conftest.py").write_text(

@@ -91,6 +91,14 @@ def test_the_machine_is_looked_at(
     assert found["versions"]["message"] == "pytest is not installed here"
 
 
+def test_the_workers_of_the_settings_are_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`workers` of the table, which `testinfra measure` takes."""
+    (project / "pyproject.toml").write_text("[tool.testinfra]\nworkers = 2\n")
+    (project / "pytest.ini").write_text("[pytest]\naddopts = -n auto\n")
+    main(["doctor", "--json"])
+    assert "takes the 2 workers of [tool.testinfra]" in findings(capsys)["xdist"]["advice"]
+
+
 def test_coverage_turned_off_again_is_no_tracer(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--no-cov` beside `--cov`."""
     (project / "pytest.ini").write_text("[pytest]\naddopts = --cov=package --no-cov\n")

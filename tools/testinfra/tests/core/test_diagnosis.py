@@ -18,6 +18,7 @@ WELL = Observation(
     tracers=[],
     debug_variables=[],
     option_sources={"pytest.ini": ["-ra", "--strict-markers"]},
+    n_workers=0,
     pins=[],
     profile_loads=[],
     unreadable=[],
@@ -87,6 +88,22 @@ def test_what_the_machine_does_not_tell_is_not_judged() -> None:
     """No /proc, no cpufreq: no finding, neither good nor bad."""
     seen = replace(WELL, steal=None, load=None, governors=[])
     assert not {"steal", "governor"} & set(levels(seen))
+
+
+@pytest.mark.parametrize("options", [["-ra"], ["-n", "auto"]], ids=["serial", "parallel"])
+@pytest.mark.parametrize(
+    ("n_workers", "said"),
+    [
+        (0, "`testinfra measure` runs serially"),
+        (1, "`testinfra measure` takes the 1 worker of [tool.testinfra]"),
+        (2, "`testinfra measure` takes the 2 workers of [tool.testinfra]"),
+    ],
+)
+def test_measure_has_the_workers_of_the_settings(options: list[str], n_workers: int, said: str) -> None:
+    """Whatever pytest's options say, a measured run has the workers of the settings, or none."""
+    seen = replace(WELL, option_sources={"pytest.ini": options}, n_workers=n_workers)
+    (finding,) = [f for f in diagnose(seen).findings if f.check == "xdist"]
+    assert said in (finding.advice or finding.message)
 
 
 def test_many_places_are_counted() -> None:

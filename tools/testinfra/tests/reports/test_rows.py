@@ -68,6 +68,13 @@ def test_what_no_part_explains_is_shown_as_other() -> None:
     assert split_cost(cost).other_s == pytest.approx(2.0 - 0.5 - 0.0003)
 
 
+def test_examples_are_all_that_ran() -> None:
+    """The time is that of generated and explicit examples, and so is their number."""
+    cost = make_cost(random.Random(1), 2.0, 100, n_explicit=3)
+
+    assert split_cost(cost).n_examples == 103
+
+
 def test_rows_are_in_the_order_of_node_ids_and_say_where_a_pin_is() -> None:
     """The same baseline gives the same rows, and a pinned test says where it is pinned."""
     rng = random.Random(1)

@@ -95,6 +95,17 @@ class TestTimeAndWork:
         )
         assert report.time.slowest_table().n_left_out == 80
 
+    def test_a_time_stands_beside_its_number_of_examples(self) -> None:
+        """3 s say one thing of 200 examples, and another of two."""
+        report = build_report(make_baseline(100), "b.json")
+        table = report.time.slowest_table()
+        place = [column.title for column in table.columns].index("Examples")
+
+        assert table.columns[place - 1].title == "Time"
+        assert [row[place] for row in table.rows] == [
+            report.time.cost(row).n_examples for row in report.time.slowest
+        ]
+
     def test_a_baseline_of_ci_alone_is_ranked_by_ci(self) -> None:
         """Somebody who measured one profile gets a report on that one."""
         entry = make_property(random.Random(1), local_s=1.0, ci_s=0.5)

@@ -26,7 +26,7 @@ def command(*, as_json: bool) -> ExitStatus:
     """
     Say what would spoil a measurement on this machine, and what to do.
 
-    Times the same work a hundred times, and looks at the environment, at pytest's settings and at the test
+    Times the same work a thousand times, and looks at the environment, at pytest's settings and at the test
     files; runs no test. Exits with 1 when figures measured now would not be fit for use.
     """
     seen = observe(load_project(Path.cwd()), os.environ)
@@ -40,7 +40,7 @@ def command(*, as_json: bool) -> ExitStatus:
 
 
 def observe(project: Project, environ: Mapping[str, str]) -> Observation:
-    """Look at the machine, the environment and the project; takes about 0.2 s of CPU."""
+    """Look at the machine, the environment and the project; takes about a second of CPU."""
     from atom_testinfra.machine import conditions
     from atom_testinfra.machine.fingerprint import read_versions
     from atom_testinfra.measuring.environment import CI_VARIABLES
@@ -62,6 +62,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observation:
         tracers=tracers,
         debug_variables=conditions.find_debug_modes(environ),
         option_sources=options,
+        n_workers=project.config.workers,
         pins=sources.pins,
         profile_loads=sources.profile_loads,
         unreadable=sources.unreadable,

@@ -163,7 +163,7 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
             )
     if len({_circumstances(run) for run in runs}) > 1:
         raise RunFileError(
-            "the runs were made with different commits, versions, machines or numbers of workers",
+            "the runs were made with different commits, versions, machines, numbers of workers or --pins",
             hint="measure again: testinfra measure",
         )
 

@@ -74,6 +74,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     """Interpreter modes that make everything slower."""
     option_sources: dict[str, list[str]]
     """Where options are given to every pytest run here, and the options."""
+    n_workers: int
+    """xdist workers that the settings give a measured run; none is 0."""
     pins: list[Pinned]
     profile_loads: list[str]
     """Places outside of a conftest that load a Hypothesis profile: `path:line`."""
@@ -197,13 +199,15 @@ def _check_options(seen: Observation) -> Iterator[Finding]:
         for place, options in seen.option_sources.items()
         if (found := _find_parallel(options))
     ]
+    workers = f"{seen.n_workers} worker{'' if seen.n_workers == 1 else 's'}"
+    measured = f"takes the {workers} of [tool.testinfra]" if seen.n_workers else "runs serially"
     yield Finding(
         check="xdist",
         level=Level.NOTICE if parallel else Level.OK,
         message=f"every pytest run here is parallel: {'; '.join(parallel)}"
         if parallel
-        else "pytest runs serially here unless it is told otherwise",
-        advice="`testinfra measure` runs serially all the same; workers disturb each other's times"
+        else f"pytest runs serially here unless it is told otherwise; `testinfra measure` {measured}",
+        advice=f"`testinfra measure` {measured} all the same; workers disturb each other's times"
         if parallel
         else None,
     )

@@ -48,6 +48,7 @@ class CostSplit(Struct, frozen=True, kw_only=True, gc=False):
     other_s: float
     cpu_s: float
     n_examples: int
+    """Examples that ran, generated ones and those of `@example`."""
     max_examples: int
     calls_per_valid: float
     seconds_per_example: float
@@ -121,7 +122,7 @@ def split_cost(cost: ProfileCost) -> CostSplit:
         **{f"{name}_s": round(value, PLACES) for name, value in parts.items()},
         other_s=round(max(0.0, cost.duration_s - total), PLACES),
         cpu_s=cost.cpu_s,
-        n_examples=cost.n_examples,
+        n_examples=cost.n_examples + cost.n_explicit,
         max_examples=cost.max_examples,
         calls_per_valid=cost.calls_per_valid,
         seconds_per_example=cost.seconds_per_example,

@@ -109,6 +109,7 @@ class TimeSection(Struct, frozen=True, kw_only=True):
                 Column("Test", CellKind.TEST),
                 Column("Tier", rank=4),
                 Column("Time", CellKind.SECONDS),
+                Column("Examples", CellKind.COUNT),
                 *part_columns(),
             ],
             rows=[
@@ -116,6 +117,7 @@ class TimeSection(Struct, frozen=True, kw_only=True):
                     row.nodeid,
                     row.tier,
                     self.cost(row).duration_s,
+                    self.cost(row).n_examples,
                     *[share_of(self.cost(row).part(part), self.cost(row).duration_s) for part in PARTS],
                 ]
                 for row in self.slowest
