@@ -89,6 +89,18 @@ def test_a_number_beyond_all_measure_is_refused(
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("number", "status"), [("-1", 2), (str(2**63), 2), ("9" * 5000, 2), (str(2**63 - 1), 3)]
+)
+def test_a_set_of_seeds_is_one_that_a_record_can_name(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], number: str, status: int
+) -> None:
+    """Otherwise the first line of every run file would be one that nothing reads."""
+    assert main(["measure", "--seed-set", number]) == status
+    assert [spec.seed_set for spec in asked] == ([int(number)] if status == 3 else [])
+    assert ("--seed-set" in capsys.readouterr().err) is (status == 2)
+
+
 class TestSpec:
     """What a session is to do is on disk, whole, as long as there is something to go on with."""
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import core
+from tests.pytest_plugin.conftest import Subject
 from tests.strategies import a_measurement, a_run
 
 from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
+from atom_testinfra.core.session import MOST_SEED_SET
 from atom_testinfra.measuring import session
-from atom_testinfra.pytest_plugin import journal
+from atom_testinfra.pytest_plugin import journal, options
 from atom_testinfra.pytest_plugin.internals import Internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
 from atom_testinfra.storage.runs import save_plan
@@ -25,6 +27,20 @@ def test_the_plugin_writes_the_current_schema() -> None:
 def test_both_sides_know_the_status_of_a_run_that_could_not_write() -> None:
     """It too is there twice."""
     assert journal.CANNOT_WRITE == session.CANNOT_WRITE
+
+
+def test_both_sides_know_the_largest_set_of_seeds() -> None:
+    """And this one."""
+    assert options.MOST_SEED_SET == MOST_SEED_SET
+
+
+@pytest.mark.parametrize("number", ["-1", "٣", str(2**63)])
+def test_a_set_of_seeds_that_no_record_can_name_is_a_usage_error(subject: Subject, number: str) -> None:
+    """Nothing is recorded, for nothing could read it."""
+    result = subject.run(f"--testinfra-seed-set={number}", test_x="def test_a():\n    pass\n")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--testinfra-seed-set: '*' is not a whole number from 0 to *"])
+    assert not list(subject.path.glob("*.jsonl"))
 
 
 def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:

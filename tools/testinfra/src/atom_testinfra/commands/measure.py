@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from atom_testinfra.core.arguments import find_option_without_tests, name_places
 from atom_testinfra.core.errors import ConfigError, InfraError
 from atom_testinfra.core.measurement import Outcome, PinPolicy
-from atom_testinfra.core.session import MOST_EXAMPLES, SessionSpec, choose_profiles
+from atom_testinfra.core.session import MOST_EXAMPLES, MOST_SEED_SET, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
 from atom_testinfra.machine.fingerprint import read_provenance
@@ -59,7 +59,13 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json"})
     "--pins", type=click.Choice([p.value for p in PinPolicy]), help="For tests with their own number."
 )
 @click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile.")
-@click.option("--seed-set", type=int, default=0, metavar="K", help="Another set of fixed seeds.")
+@click.option(
+    "--seed-set",
+    type=click.IntRange(min=0, max=MOST_SEED_SET),
+    default=0,
+    metavar="K",
+    help="Another set of fixed seeds.",
+)
 @click.option("--time-budget", type=SECONDS, metavar="S", help="Make no repeat that would pass S seconds.")
 @click.option("-n", "n_workers", type=click.IntRange(min=0), metavar="N", help="xdist workers.")
 @click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")

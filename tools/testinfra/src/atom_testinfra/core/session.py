@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.config import Config, Profile
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.measurement import Outcome, PinPolicy, Run
+from atom_testinfra.core.measurement import Count, Outcome, PinPolicy, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +19,8 @@ PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,63}")
 """Part of a file's name."""
 MOST_EXAMPLES = 999_999_999
 """More than any test runs, and few enough for every file and process that the number goes through."""
+MOST_SEED_SET = 2**63 - 1
+"""What a whole number can be wherever a record may be read."""
 CUSTOM = "custom"
 """The profile of a bare `--max-examples N`."""
 
@@ -34,7 +36,7 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     repeats: int
     """Runs of each profile that does not say itself how many."""
     pins: PinPolicy
-    seed_set: int
+    seed_set: Count
     n_workers: int
     arguments: list[str]
     """pytest's."""

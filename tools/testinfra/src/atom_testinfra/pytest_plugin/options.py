@@ -21,6 +21,9 @@ DATABASE = "hypothesis_database"
 DEADLINE = "hypothesis_deadline"
 SUPPRESS = "hypothesis_suppress_health_check"
 
+MOST_SEED_SET = 2**63 - 1
+"""`core.session.MOST_SEED_SET`, without its import; a test holds them together."""
+
 INI_HELP = {
     MAX_EXAMPLES: "examples of a property that names no number; also $HYPOTHESIS_MAX_EXAMPLES",
     MAX_EXAMPLES_CI: "the same where $CI is true; also $HYPOTHESIS_MAX_EXAMPLES_CI",
@@ -64,7 +67,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--testinfra-seed-set",
         dest="testinfra_seed_set",
         metavar="K",
-        type=int,
+        type=_seed_set,
         default=0,
         help="each set gives every property another fixed seed (default: 0)",
     )
@@ -117,4 +120,11 @@ def count_workers(config: pytest.Config) -> int:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(text)
+    return int(text)
+
+
+def _seed_set(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SEED_SET))
+    if not (is_number and int(text) <= MOST_SEED_SET):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {MOST_SEED_SET}")
     return int(text)
