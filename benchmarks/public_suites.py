@@ -285,7 +285,7 @@ def compare_bare(records: dict[str, Measurement], statistics: dict[str, str]) ->
 
 def kill_and_resume(project: Project, whole: Run) -> dict[str, Any]:
     """Kill a session at about its half, resume it, and compare what is recorded with the whole run."""
-    known = set(list_sessions(project.runs))
+    known = set(list_sessions(project.runs).files)
     process = project.measure()
     n_half, limit = len(whole.measurements) // 2, time.monotonic() + LIMIT_S
     while (n := _count_records(project, known)) < n_half and process.poll() is None:
@@ -307,7 +307,8 @@ def kill_and_resume(project: Project, whole: Run) -> dict[str, Any]:
 
 
 def _count_records(project: Project, known: set[str]) -> int:
-    new = [path for key, paths in list_sessions(project.runs).items() if key not in known for path in paths]
+    sessions = list_sessions(project.runs).files
+    new = [path for key, paths in sessions.items() if key not in known for path in paths]
     return sum(len(load_run(path).measurements) for path in new)
 
 

@@ -26,6 +26,7 @@ from atom_testinfra.core.measurement import (
 )
 from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.runs import (
+    SPEC_SUFFIX,
     append,
     cannot,
     encode,
@@ -34,6 +35,7 @@ from atom_testinfra.storage.runs import (
     load_run,
     load_session,
     prepare_folder,
+    remove_spec_without_runs,
     run_schema,
     wait_for_writers,
 )
@@ -79,6 +81,15 @@ RECORDS = [
     measurement("test_a.py::test_y[ü \"'/]"),
     RunEnd(exit_status=0, wall_s=1.0, cpu_s=0.5, outcomes={"passed": 2}),
 ]
+
+
+UNREADABLE = {
+    "another schema": encode(header(schema_version=RUN_SCHEMA_VERSION + 1)).encode() + b"\n",
+    "foreign": b'{"title": "notes"}\n',
+    "by hand": encode(header()).replace('"seed_set":0', '"seed_set":-1').encode() + b"\n",
+    "no header": encode(measurement()).encode() + b"\n",
+}
+"""First lines that say nothing about a run."""
 
 
 def write(path: Path, records: list[object]) -> Path:
@@ -250,7 +261,7 @@ class TestSessions:
         write(tmp_path / "a.jsonl", [header()])
         (tmp_path / "b.jsonl").write_bytes(b"")
         (tmp_path / "c.jsonl").write_bytes(b'{"record":"ru')
-        assert list_sessions(tmp_path) == {"s1": [tmp_path / "a.jsonl"]}
+        assert list_sessions(tmp_path).files == {"s1": [tmp_path / "a.jsonl"]}
         assert load_session(tmp_path) == []
 
     def test_an_unknown_session_is_named(self, tmp_path: Path) -> None:
@@ -259,6 +270,48 @@ class TestSessions:
         with pytest.raises(NothingMeasuredError, match="no session 'x'") as caught:
             load_session(tmp_path, "x")
         assert caught.value.hint == "there are: s1"
+
+    @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+    def test_a_file_that_cannot_be_read_hides_no_other(self, tmp_path: Path, content: bytes) -> None:
+        """Which one it is, is told; the latest session is the latest that can be read."""
+        write(tmp_path / "s1-local-s0-r0.jsonl", RECORDS)
+        (tmp_path / "s2-local-s0-r0.jsonl").write_bytes(content)
+        sessions = list_sessions(tmp_path)
+        assert [run.header.session_id for run in sessions.load(sessions.latest())] == ["s1"]
+        assert sessions.left_out is not None
+        assert sessions.left_out.startswith(
+            f"a run file that cannot be read: '{tmp_path}/s2-local-s0-r0.jsonl'"
+        )
+        (tmp_path / "s3-local-s0-r0.jsonl").write_bytes(content)
+        left_out = list_sessions(tmp_path).left_out or ""
+        assert left_out.startswith("2 run files that cannot be read, the first of them: ")
+
+    @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+    def test_a_session_with_a_file_that_cannot_be_read_is_refused(
+        self, tmp_path: Path, content: bytes
+    ) -> None:
+        """The other files are not all of it, be it the latest or asked for; nor is such a folder."""
+        write(tmp_path / "s1-local-s0-r0.jsonl", RECORDS)
+        bad = tmp_path / "s1-local-s0-r1.jsonl"
+        bad.write_bytes(content)
+        sessions = list_sessions(tmp_path)
+        assert "s1" in sessions
+        for load in (lambda: sessions.load(sessions.latest()), lambda: load_session(tmp_path)):
+            with pytest.raises(RunFileError, match="s1-local-s0-r1") as caught:
+                load()
+            assert f"remove '{bad}'" in (caught.value.hint or "")
+
+    def test_a_session_of_which_no_file_can_be_read_is_not_unknown(self, tmp_path: Path) -> None:
+        """Nor is what it was to do forgotten."""
+        (tmp_path / "s1-local-s0-r0.jsonl").write_bytes(UNREADABLE["foreign"])
+        (tmp_path / f"s1{SPEC_SUFFIX}").write_bytes(b"{}")
+        assert "s1" in list_sessions(tmp_path)
+        with pytest.raises(RunFileError, match="not a record"):
+            load_session(tmp_path, "s1")
+        with pytest.raises(NothingMeasuredError, match="besides a run file that cannot be read"):
+            list_sessions(tmp_path).latest()
+        remove_spec_without_runs("s1", tmp_path)
+        assert (tmp_path / f"s1{SPEC_SUFFIX}").exists()
 
     def test_no_runs_at_all_is_told_with_the_next_step(self, tmp_path: Path) -> None:
         """An empty or missing folder is the same."""

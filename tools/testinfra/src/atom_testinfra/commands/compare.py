@@ -95,7 +95,7 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
     is_save_only = options["save_baseline"] is not None and base is None and options["baseline"] is None
     if is_save_only:
         status = ExitStatus.OK
-        new_recording = find_recording(project, new or LATEST)
+        new_recording = _find(project, new or LATEST)
     else:
         sides = _load_sides(project, base, new, threshold, options)
         new_recording = sides.new
@@ -110,6 +110,14 @@ def _only_one(first: str | None, second: str | None) -> str | None:
     if second is not None:
         raise click.UsageError("with --baseline there is only NEW to name")
     return first
+
+
+def _find(project: Project, name: str) -> Recording:
+    """Return what a name stands for, and say what could not be read on the way to it."""
+    recording = find_recording(project, name)
+    if recording.left_out is not None:
+        _say(f"note: passed over {recording.left_out}")
+    return recording
 
 
 def _baseline_of(project: Project) -> str:
@@ -134,9 +142,9 @@ class Sides(NamedTuple):
 def _load_sides(
     project: Project, base: str | None, new: str | None, threshold: Threshold, options: dict[str, Any]
 ) -> Sides:
-    new_recording = find_recording(project, new or LATEST)
+    new_recording = _find(project, new or LATEST)
     base_recording = (
-        find_recording(project, base or _baseline_of(project))
+        _find(project, base or _baseline_of(project))
         if options["baseline"] is None
         else load_saved(project, options["baseline"])
     )

@@ -86,9 +86,12 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["explained"] is not None:
         return _explain(options["explained"], _make_spec(project, options), project, options)
     prepare_folder(project.runs)
+    sessions = list_sessions(project.runs)
+    if sessions.left_out is not None:
+        click.echo(f"note: passed over {sessions.left_out}", err=True)
     if options["resume"]:
         spec = load_spec(project.runs)
-        wait_for_writers(list_sessions(project.runs).get(spec.session_id, []), patience_s=GRACE_S)
+        wait_for_writers(sessions.files_of(spec.session_id), patience_s=GRACE_S)
     else:
         spec = _make_spec(project, options)
         save_spec(spec, project.runs)
@@ -203,7 +206,7 @@ def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
 
 
 def _runs_of(project: Project, session_id: str) -> list[Run]:
-    paths = list_sessions(project.runs).get(session_id, [])
+    paths = list_sessions(project.runs).files_of(session_id)
     return [run for path in paths if (run := load_run(path)).collected is not None]
 
 

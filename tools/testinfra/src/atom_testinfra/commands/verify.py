@@ -21,11 +21,12 @@ from atom_testinfra.measuring.suite import time_suite
 from atom_testinfra.reports.suite_progress import suite_progress
 from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, save_baseline
 from atom_testinfra.storage.project import Project, load_project
-from atom_testinfra.storage.runs import load_session, prepare_folder
+from atom_testinfra.storage.runs import list_sessions, load_session, prepare_folder
 
 if TYPE_CHECKING:
     from atom_testinfra.core.assessment import Assessment
     from atom_testinfra.core.baseline import Baseline, Suite
+    from atom_testinfra.core.measurement import Run
     from atom_testinfra.core.verification import Difference
 
 SUITE_LOG = "suite.log"
@@ -89,7 +90,7 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
 def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
     config = project.config
-    runs = load_session(options["runs"] or project.runs, options["session"])
+    runs = _load_runs(project, options["runs"], options["session"])
     evidence = gather_evidence(runs, targets=config.targets, tiers=config.tiers)
     if not options["no_suite"]:
         try:
@@ -110,6 +111,17 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
         print_assessment(assessment, Console())
     click.echo(f"written: {os.fspath(path)}", err=True)
     return ExitStatus.FAILED if assessment.problems else ExitStatus.OK
+
+
+def _load_runs(project: Project, folder: Path | None, session_id: str | None) -> list[Run]:
+    """Return the runs to verify; only of a folder that was named has every file to be readable."""
+    if folder is not None and session_id is None:
+        return load_session(folder)
+    sessions = list_sessions(folder or project.runs)
+    runs = sessions.load(session_id or sessions.latest())
+    if sessions.left_out is not None:
+        click.echo(f"note: passed over {sessions.left_out}", err=True)
+    return runs
 
 
 def _time_suite(path: Path, project: Project) -> Suite:

@@ -12,7 +12,7 @@ from atom_testinfra.core.history import Moment, Source
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.recordings import Recording, of_baseline
-from atom_testinfra.storage.runs import list_sessions, load_session
+from atom_testinfra.storage.runs import Sessions, list_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,8 +76,11 @@ def _candidates(
         yield name, Source.BASELINE, partial(_committed, repository, name, project.baseline)
     if project.baseline.exists():
         yield NOW, Source.BASELINE, partial(_current, project.baseline)
-    for session_id in sorted(list_sessions(project.runs))[-limit:]:
-        yield session_id, Source.SESSION, partial(_session, project.runs, session_id)
+    sessions = list_sessions(project.runs)
+    if sessions.left_out is not None:
+        left_out.append(sessions.left_out)
+    for session_id in sorted(sessions.files)[-limit:]:
+        yield session_id, Source.SESSION, partial(_session, sessions, session_id)
 
 
 def _committed(repository: Repository, commit: str, path: Path) -> Recording:
@@ -88,5 +91,5 @@ def _current(path: Path) -> Recording:
     return of_baseline(load_baseline(path), NOW)
 
 
-def _session(folder: Path, session_id: str) -> Recording:
-    return Recording(label=session_id, runs=load_session(folder, session_id))
+def _session(sessions: Sessions, session_id: str) -> Recording:
+    return Recording(label=session_id, runs=sessions.load(session_id))

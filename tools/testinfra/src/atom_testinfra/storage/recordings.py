@@ -47,6 +47,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     baseline: Baseline | None = None
     runs: list[Run] = []
+    left_out: str | None = None
+    """What could not be read where it was looked for, in words."""
 
     @property
     def profiles(self) -> list[str]:
@@ -134,10 +136,12 @@ def find_recording(project: Project, name: str) -> Recording:
         if path.suffix == SUFFIX:
             return _of_session([load_run(path)], name)
         return of_baseline(load_baseline(path), name, name)
+    sessions = list_sessions(project.runs)
     if name == LATEST:
-        return _of_session(load_session(project.runs))
-    if name in list_sessions(project.runs):
-        return _of_session(load_session(project.runs, name))
+        latest = _of_session(sessions.load(sessions.latest()))
+        return msgspec.structs.replace(latest, left_out=sessions.left_out)
+    if name in sessions:
+        return _of_session(sessions.load(name))
     if path.suffix in {".json", SUFFIX}:
         raise NothingMeasuredError(f"there is no file {name!r}", hint="measure first: testinfra measure")
     return _at_revision(project, name)
@@ -170,7 +174,7 @@ def save_runs(project: Project, name: str, recording: Recording) -> Path:
     """Keep a session's run files under a name, in place of what was kept under it."""
     folder = _folder_of(project, name)
     session_id = recording.session_id
-    paths = list_sessions(project.runs).get(session_id or "", [])
+    paths = [] if session_id is None else list_sessions(project.runs).files_of(session_id)
     if not paths:
         raise ComparisonError(
             f"{recording.label!r} is no session of this project, so it cannot be saved as {name!r}",

@@ -7,9 +7,11 @@ import os
 import sys
 import time
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import (
@@ -31,7 +33,6 @@ if sys.platform != "win32":
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 SUFFIX = ".jsonl"
 SPEC_SUFFIX = ".session.json"
@@ -101,7 +102,7 @@ def load_run(path: Path) -> Run:
     for number, line in enumerate(lines[:-1], start=1):
         record = _decode(line, path, number)
         if header is None and not isinstance(record, RunHeader):
-            raise RunFileError(f"{os.fspath(path)!r}:{number}: the first line of a run file is its header")
+            raise _headless(path)
         match record:
             case RunHeader():
                 header = record
@@ -116,39 +117,103 @@ def load_run(path: Path) -> Run:
     return Run(header=header, collected=collected, measurements=measurements, end=end)
 
 
+class Sessions(Struct, frozen=True, kw_only=True):
+    """The run files in a folder by the session they belong to, as their first lines say."""
+
+    folder: Path
+    files: dict[str, list[Path]]
+    unreadable: dict[Path, RunFileError]
+    """The files of which the first line says nothing that can be read, with the reason."""
+
+    @property
+    def left_out(self) -> str | None:
+        """The files that cannot be read, in words; `None` when there are none."""
+        reasons = list(self.unreadable.values())
+        if not reasons:
+            return None
+        if len(reasons) == 1:
+            return f"a run file that cannot be read: {reasons[0]}"
+        return f"{len(reasons)} run files that cannot be read, the first of them: {reasons[0]}"
+
+    def __contains__(self, session_id: str) -> bool:
+        """Whether a session has files here, be they readable or not."""
+        return session_id in self.files or self._find_unreadable(session_id) is not None
+
+    def latest(self) -> str:
+        """Return the latest session of which something can be read."""
+        if not self.files:
+            besides = f", besides {self.left_out}" if self.left_out else ""
+            raise NothingMeasuredError(
+                f"no runs in {os.fspath(self.folder)!r}{besides}", hint="measure first: testinfra measure"
+            )
+        return max(self.files)
+
+    def files_of(self, session_id: str) -> list[Path]:
+        """
+        Return the files of a session, none if it has none.
+
+        Raises:
+            RunFileError: One of them cannot be read, so that the others may not be all.
+        """
+        error = self._find_unreadable(session_id)
+        if error is not None:
+            raise error
+        return self.files.get(session_id, [])
+
+    def load(self, session_id: str) -> list[Run]:
+        """
+        Return the runs of a session in the order they were made.
+
+        Files in which nothing was collected are no results and are passed over.
+        """
+        paths = self.files_of(session_id)
+        if not paths:
+            known = ", ".join(sorted(self.files, reverse=True)[:5]) or "none"
+            raise NothingMeasuredError(
+                f"no session {session_id!r} in {os.fspath(self.folder)!r}", hint=f"there are: {known}"
+            )
+        runs = [load_run(path) for path in paths]
+        return sorted(
+            (run for run in runs if run.collected is not None),
+            key=lambda run: (run.header.started_at, run.header.run_id),
+        )
+
+    def _find_unreadable(self, session_id: str) -> RunFileError | None:
+        """Return what is wrong with a file of the session: by its name, for no more is known of it."""
+        for path, error in self.unreadable.items():
+            if path.name.startswith(f"{session_id}-"):
+                return error
+        return None
+
+
+def list_sessions(folder: Path) -> Sessions:
+    """Return which run files a folder holds of which session; one that cannot be read hides no other."""
+    files: dict[str, list[Path]] = {}
+    unreadable: dict[Path, RunFileError] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            header = load_header(path)
+        except RunFileError as exc:
+            unreadable[path] = exc
+            continue
+        if header is not None:
+            files.setdefault(header.session_id, []).append(path)
+    return Sessions(folder=folder, files=files, unreadable=unreadable)
+
+
 def load_session(folder: Path, session_id: str | None = None) -> list[Run]:
     """
-    Return the runs of one measuring session in the order they were made: the latest session by default.
+    Return the runs of one session of a folder, by default of the latest.
 
-    Files in which nothing was collected are no results and are passed over.
+    Raises:
+        RunFileError: A file of the session cannot be read; without an id, any file of the folder, for then
+            nobody knows which session is the latest.
     """
     sessions = list_sessions(folder)
     if session_id is None:
-        if not sessions:
-            raise NothingMeasuredError(
-                f"no runs in {os.fspath(folder)!r}", hint="measure first: testinfra measure"
-            )
-        session_id = max(sessions)
-    if session_id not in sessions:
-        known = ", ".join(sorted(sessions, reverse=True)[:5]) or "none"
-        raise NothingMeasuredError(
-            f"no session {session_id!r} in {os.fspath(folder)!r}", hint=f"there are: {known}"
-        )
-    runs = [load_run(path) for path in sessions[session_id]]
-    return sorted(
-        (run for run in runs if run.collected is not None),
-        key=lambda run: (run.header.started_at, run.header.run_id),
-    )
-
-
-def list_sessions(folder: Path) -> dict[str, list[Path]]:
-    """Return the run files in a folder by the session they belong to, as their first lines say."""
-    sessions: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        header = load_header(path)
-        if header is not None:
-            sessions.setdefault(header.session_id, []).append(path)
-    return sessions
+        for error in sessions.unreadable.values():
+            raise error
+    return sessions.load(session_id or sessions.latest())
 
 
 def load_header(path: Path) -> RunHeader | None:
@@ -162,7 +227,7 @@ def load_header(path: Path) -> RunHeader | None:
         return None
     record = _decode(line, path, 1)
     if not isinstance(record, RunHeader):
-        raise RunFileError(f"{os.fspath(path)!r}:1: the first line of a run file is its header")
+        raise _headless(path)
     return record
 
 
@@ -242,7 +307,7 @@ def save_spec(spec: SessionSpec, folder: Path) -> None:
 def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
     """Return what a session was asked for: by default the latest one that has recorded anything."""
     if session_id is None:
-        session_id = max(list_sessions(folder).keys() & _saved_specs(folder), default=None)
+        session_id = max(list_sessions(folder).files.keys() & _saved_specs(folder), default=None)
     path = folder / f"{session_id}{SPEC_SUFFIX}"
     if session_id is None or not path.exists():
         raise NothingMeasuredError(
@@ -277,13 +342,25 @@ def _decode(line: bytes, path: Path, number: int) -> RunLine:
     try:
         record = _line_decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise RunFileError(f"{os.fspath(path)!r}:{number}: not a record of a run: {exc}") from exc
+        raise RunFileError(
+            f"{os.fspath(path)!r}:{number}: not a record of a run: {exc}", hint=_remove(path)
+        ) from exc
     if isinstance(record, RunHeader) and record.schema_version != RUN_SCHEMA_VERSION:
         raise RunFileError(
             f"{os.fspath(path)!r} has schema version {record.schema_version}, this is {RUN_SCHEMA_VERSION}",
-            hint="measure again, or use the version of atom-testinfra that wrote it",
+            hint=f"{_remove(path)}, or use the version of atom-testinfra that wrote it",
         )
     return record
+
+
+def _headless(path: Path) -> RunFileError:
+    return RunFileError(
+        f"{os.fspath(path)!r}:1: the first line of a run file is its header", hint=_remove(path)
+    )
+
+
+def _remove(path: Path) -> str:
+    return f"remove {os.fspath(path)!r} or move it elsewhere"
 
 
 def cannot(verb: str, path: Path, exc: OSError) -> RunFileError:
