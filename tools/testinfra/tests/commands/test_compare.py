@@ -40,12 +40,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_session(project: Path, session: str, n_runs: int, **changes: Any) -> None:
+def write_session(
+    project: Path, session: str, n_runs: int, folder: str = ".testinfra/runs", **changes: Any
+) -> None:
     """Write the run files of a session: ten properties of 1 ms, but for the changes."""
-    folder = project / ".testinfra" / "runs"
-    prepare_folder(folder)
+    prepare_folder(project / folder)
     for repeat in range(n_runs):
-        write_run(folder, session_run(session, repeat, **changes))
+        write_run(project / folder, session_run(session, repeat, **changes))
 
 
 def session_run(
@@ -182,6 +183,51 @@ class TestSides:
         assert compare("--baseline", "before", "--save-baseline", "before") == 0
         write_session(project, "c", 3, costs={NAMES[0]: 0.002})
         assert compare("--baseline", "before", "--gate") == 0
+
+    def test_saved_runs_keep_themselves_out_of_version_control(self, project: Path) -> None:
+        """Where they stand beside a person's own baselines, these are seen as before."""
+        mine = project / "baselines" / "mine"
+        mine.mkdir(parents=True)
+        (project / "pyproject.toml").write_text('[tool.testinfra]\nruns = "runs"\n')
+        write_session(project, "a", 5, folder="runs")
+        for _ in range(2):
+            assert compare("--save-baseline", "before") == 0
+        assert sorted(path.name for path in (project / "baselines").iterdir()) == ["before", "mine"]
+        assert (project / "baselines" / "before" / ".gitignore").read_text() == "*\n"
+        assert len(load_session(project / "baselines" / "before")) == 5
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [("notes.txt", "mine"), ("rows.jsonl", '{"mine": 1}\n'), (".gitignore", "*.csv\n")],
+    )
+    def test_a_folder_of_somebody_else_is_never_replaced(
+        self, project: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+    ) -> None:
+        """Not even one with run files in it: the error names what stands there, and what to do."""
+        write_session(project, "a", 5)
+        assert compare("--save-baseline", "before") == 0
+        folder = project / ".testinfra" / "baselines" / "before"
+        (folder / name).write_text(content)
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert compare("--save-baseline", "before") == 2
+        captured = capsys.readouterr()
+        assert f"before' holds {name!r}, which is no run file, so it is not replaced" in captured.err
+        assert "hint: save under another name, or move the folder elsewhere" in captured.err
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+        assert not list(folder.parent.glob(".saving-*"))
+
+    def test_a_link_to_a_folder_is_never_replaced(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What it leads to is elsewhere, and not the tool's."""
+        write_session(project, "a", 5)
+        assert compare("--save-baseline", "before") == 0
+        folder = project / ".testinfra" / "baselines" / "before"
+        kept = folder.rename(project / "kept")
+        folder.symlink_to(kept, target_is_directory=True)
+        assert compare("--save-baseline", "before") == 2
+        assert "is a link" in capsys.readouterr().err
+        assert len(load_session(kept)) == 5
 
     def test_a_folder_of_run_files_is_a_side(self, project: Path) -> None:
         """As an artifact of another job would be."""

@@ -54,6 +54,15 @@ def test_the_page_goes_to_the_file_of_the_settings(project: Path, capsys: pytest
     assert (project / ".testinfra" / ".gitignore").read_text(encoding="utf-8") == "*\n"
 
 
+def test_a_page_among_documents_hides_none_of_them(project: Path) -> None:
+    """A folder that was there is the person's, whatever the page is called."""
+    (project / "docs").mkdir()
+    with (project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('report = "docs/report.html"\n')
+    assert main(["report", "--format", "html"]) == 0
+    assert [path.name for path in (project / "docs").iterdir()] == ["report.html"]
+
+
 @pytest.mark.parametrize(
     ("name", "beginning"),
     [("r.html", "<!doctype html>"), ("r.md", "### Property tests"), ("r.json", "{"), ("r.txt", "perf.json")],

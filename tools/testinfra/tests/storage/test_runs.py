@@ -320,10 +320,21 @@ class TestSessions:
         assert caught.value.hint == "measure first: testinfra measure"
 
 
-def test_the_folder_of_run_files_ignores_itself(tmp_path: Path) -> None:
-    """Run files do not end up in version control."""
-    prepare_folder(tmp_path / "runs")
-    assert (tmp_path / "runs" / ".gitignore").read_text() == "*\n"
+class TestFolder:
+    """What the tool writes does not end up in version control; what others write does."""
+
+    def test_a_folder_that_was_not_there_ignores_itself(self, tmp_path: Path) -> None:
+        """And so does the tool's own folder around it, in which it puts more; no other folder does."""
+        prepare_folder(tmp_path / "build" / ".testinfra" / "runs")
+        assert (tmp_path / "build" / ".testinfra" / "runs" / ".gitignore").read_text() == "*\n"
+        assert (tmp_path / "build" / ".testinfra" / ".gitignore").read_text() == "*\n"
+        assert not (tmp_path / "build" / ".gitignore").exists()
+
+    def test_a_folder_that_was_there_is_left_as_it_is(self, tmp_path: Path) -> None:
+        """Git would not see the next document in it."""
+        (tmp_path / "docs").mkdir()
+        prepare_folder(tmp_path / "docs")
+        assert not list((tmp_path / "docs").iterdir())
 
 
 class TestSchema:

@@ -30,7 +30,17 @@ from atom_testinfra.core.sides import (
 )
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
-from atom_testinfra.storage.runs import SUFFIX, list_sessions, load_run, load_session, prepare_folder
+from atom_testinfra.storage.runs import (
+    IGNORE,
+    IGNORE_ALL,
+    SUFFIX,
+    ignore_folder,
+    list_sessions,
+    load_header,
+    load_run,
+    load_session,
+    prepare_folder,
+)
 
 if TYPE_CHECKING:
     from atom_testinfra.core.comparison import Side
@@ -171,7 +181,13 @@ def load_saved(project: Project, name: str) -> Recording:
 
 
 def save_runs(project: Project, name: str, recording: Recording) -> Path:
-    """Keep a session's run files under a name, in place of what was kept under it."""
+    """
+    Keep a session's run files under a name, in place of what was kept under it.
+
+    Raises:
+        ComparisonError: It is no session of the project.
+        RunFileError: There is something else under that name, or it cannot be written.
+    """
     folder = _folder_of(project, name)
     session_id = recording.session_id
     paths = [] if session_id is None else list_sessions(project.runs).files_of(session_id)
@@ -180,17 +196,58 @@ def save_runs(project: Project, name: str, recording: Recording) -> Path:
             f"{recording.label!r} is no session of this project, so it cannot be saved as {name!r}",
             hint="only the runs of `testinfra measure` can be saved",
         )
-    prepare_folder(folder.parent)
     try:
+        saved_before = _list_saved_files(folder)
+        prepare_folder(folder.parent)
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".saving-"))
+        ignore_folder(unfinished)
         for path in paths:
             shutil.copy2(path, unfinished)
+        for path in saved_before:
+            path.unlink()
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rmdir()
         unfinished.rename(folder)
     except OSError as exc:
         raise RunFileError(f"cannot write {os.fspath(folder)!r}: {exc.strerror or exc}") from exc
     return folder
+
+
+def _list_saved_files(folder: Path) -> list[Path]:
+    """
+    Return the files that were saved in a folder; none if there is no such folder.
+
+    Raises:
+        RunFileError: It holds something else, which only the person to whom it belongs may remove.
+    """
+    if not folder.exists():
+        return []
+    if folder.is_symlink():
+        raise _not_replaced(folder, "is a link")
+    files = sorted(folder.iterdir())
+    for path in files:
+        if not _was_saved(path):
+            raise _not_replaced(folder, f"holds {path.name!r}, which is no run file")
+    return files
+
+
+def _was_saved(path: Path) -> bool:
+    """Return whether a file is one that `save_runs` writes: a run, or what hides its folder from git."""
+    if path.is_symlink():
+        return False
+    if path.name == IGNORE:
+        return path.read_bytes() == IGNORE_ALL.encode()
+    try:
+        return path.suffix == SUFFIX and load_header(path) is not None
+    except RunFileError:
+        return False
+
+
+def _not_replaced(folder: Path, reason: str) -> RunFileError:
+    return RunFileError(
+        f"{os.fspath(folder)!r} {reason}, so it is not replaced",
+        hint="save under another name, or move the folder elsewhere",
+    )
 
 
 def list_saved(project: Project) -> list[str]:

@@ -25,7 +25,7 @@ from atom_testinfra.core.measurement import (
     RunPlan,
 )
 from atom_testinfra.core.session import SessionSpec
-from atom_testinfra.storage.atomic import replace_file
+from atom_testinfra.storage.atomic import LOCKS, replace_file
 from atom_testinfra.storage.run_writer import RunWriter
 
 if sys.platform != "win32":
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".jsonl"
 SPEC_SUFFIX = ".session.json"
+IGNORE = ".gitignore"
+IGNORE_ALL = "*\n"
 RUN_SCHEMA_FILE = "run.schema.json"
 
 _encoder = msgspec.json.Encoder()
@@ -276,14 +278,24 @@ def _is_locked(path: Path) -> bool:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder of run files, which keeps itself out of version control."""
+    """
+    Make a folder for what the tool writes, which keeps itself out of version control.
+
+    One that is there is left as it is: git has to go on seeing what else somebody keeps in it.
+    """
     try:
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        for place in made:
+            if place == folder or place.name == LOCKS:
+                ignore_folder(place)
     except OSError as exc:
         raise cannot("write", folder, exc) from exc
+
+
+def ignore_folder(folder: Path) -> None:
+    """Keep a folder that the tool has made out of version control."""
+    (folder / IGNORE).write_text(IGNORE_ALL, encoding="utf-8")
 
 
 def decode_line(line: bytes) -> RunLine:
