@@ -65,6 +65,24 @@ def test_two_different_edits_are_told_apart(project: Path, name: str) -> None:
     assert read(project).changes == first.changes
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("diff.relative", "true"), ("diff.external", "true"), ("color.ui", "always")],
+)
+def test_a_persons_settings_hide_no_change_and_make_none(project: Path, name: str, value: str) -> None:
+    """What lies beside the project is a change; what git does not know of is none."""
+    (project / "new.py").write_text("1\n")
+    git(project, "config", name, value)
+    assert read(project).is_dirty is False
+    path = project.parent / "beside.py"
+    path.write_text("1\n")
+    git(project, "add", "--intent-to-add", str(path))
+    changed = read(project)
+    assert changed.is_dirty is True
+    git(project, "config", "--unset", name)
+    assert read(project).changes == changed.changes
+
+
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown is not clean."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atom_testinfra.core.errors import GitError
-from atom_testinfra.storage.git import Repository
+from atom_testinfra.storage.git import Repository, Revision
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,36 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@example.org")
 
 
-def git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+def git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
+    command = ["git", "-C", folder, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, input=given).stdout
+
+
+def sign(folder: Path) -> None:
+    """Sign the last commit, in a way that nobody can check."""
+    head, blank, message = git(folder, "cat-file", "commit", "HEAD").partition(b"\n\n")
+    signature = b"\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n bm9uZQ==\n -----END PGP SIGNATURE-----"
+    signed = git(
+        folder, "hash-object", "-t", "commit", "-w", "--stdin", given=head + signature + blank + message
+    )
+    git(folder, "update-ref", "HEAD", signed.decode().strip())
+
+
+SETTINGS = {
+    "color.ui": "always",
+    "core.pager": "false",
+    "core.quotePath": "true",
+    "diff.external": "false",
+    "format.pretty": "fuller",
+    "gpg.program": "false",
+    "i18n.logOutputEncoding": "ISO-8859-1",
+    "log.date": "relative",
+    "log.decorate": "full",
+    "log.follow": "true",
+    "log.mailmap": "true",
+    "log.showSignature": "true",
+}
+"""What a person can have in their own settings."""
 
 
 @pytest.fixture
@@ -50,6 +78,41 @@ def test_lists_the_commits_of_a_file_oldest_first(project: Path) -> None:
     repository = Repository(project / "sub")
     assert [r.subject for r in repository.list_revisions(Path("file.txt"), 10)] == ["commit 0", "commit 2"]
     assert [r.subject for r in repository.list_revisions(Path("file.txt"), 1)] == ["commit 2"]
+
+
+def test_a_persons_settings_change_no_answer(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log with signatures, in colours, in another encoding or with what a file was called before."""
+    git(project, "mv", "sub/file.txt", "sub/ü.txt")
+    git(project, "commit", "-q", "-m", "äöü")
+    sign(project)
+
+    def answer() -> tuple[Path, list[Revision], bytes]:
+        repository = Repository(project)
+        path = Path("sub/ü.txt")
+        return repository.root, repository.list_revisions(path, 10), repository.read("HEAD", path)
+
+    expected = answer()
+    assert [revision.subject for revision in expected[1]] == ["äöü"]
+    for name, value in SETTINGS.items():
+        git(project, "config", "--file", str(tmp_path / "settings"), name, value)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+    assert answer() == expected
+
+
+def test_a_subject_may_hold_what_ends_a_line_elsewhere(project: Path) -> None:
+    """Form feed, next line and the line separator are characters of it."""
+    subject = "a\x0cb\x85c\u2028d\u2029e"
+    (project / "sub" / "file.txt").write_text("version 3\n")
+    git(project, "commit", "-q", "-a", "-m", subject)
+    subjects = [revision.subject for revision in Repository(project).list_revisions(Path("sub/file.txt"), 2)]
+    assert subjects == ["commit 2", subject]
+
+
+def test_a_file_without_commits_has_no_revisions(project: Path) -> None:
+    """That is none, and no error."""
+    assert Repository(project).list_revisions(Path("nosuch.txt"), 5) == []
 
 
 def test_a_worktree_lasts_as_long_as_its_context(project: Path) -> None:

@@ -67,9 +67,9 @@ def describe_provenance(
 def _read_changes(folder: Path, outputs: Iterable[str]) -> str | None:
     """Return what differs from the commit in files that git knows, as text."""
     places = [":/", *(f":(exclude,glob){pattern}" for pattern in outputs)]
-    return _git(
-        folder, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary", "HEAD", "--", *places
-    )
+    # None of a person's settings may add to it, or leave out what lies beside the folder.
+    plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--binary")
+    return _git(folder, "diff", *plain, "HEAD", "--", *places)
 
 
 def describe_machine() -> dict[str, Any]:

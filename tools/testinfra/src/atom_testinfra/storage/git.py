@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120.0
 
+REVISION = "%H%x00%cI%x00%s"
+AS_WRITTEN = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8")
+"""A NUL after each entry of a log, and nothing that a person's settings would add to it."""
+
 _PLACES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 """Set by git while a hook runs; they would lead another command to the wrong tree."""
 
@@ -59,16 +63,14 @@ class Repository:
 
     def list_revisions(self, path: Path, limit: int) -> list[Revision]:
         """Return the commits that changed a file, oldest first, the last `limit` of them."""
-        output = self._run(
-            "log", f"--max-count={limit}", "--format=%H%x00%cI%x00%s", "--", self._inside(path), root=True
-        )
-        revisions = []
-        for line in reversed(output.decode("utf-8", "replace").splitlines()):
-            commit, date, subject = line.split("\0", 2)
-            revisions.append(
-                Revision(commit=commit, committed_at=datetime.fromisoformat(date), subject=subject)
-            )
-        return revisions
+        wanted = (f"--max-count={limit}", f"--format={REVISION}", "--", self._inside(path))
+        output = self._run("log", *AS_WRITTEN, *wanted, root=True)
+        fields = iter(output.decode("utf-8", "replace").split("\0"))
+        entries = zip(fields, fields, fields, strict=False)  # nothing follows the last NUL
+        return [
+            Revision(commit=commit, committed_at=datetime.fromisoformat(date), subject=subject)
+            for commit, date, subject in entries
+        ][::-1]
 
     @contextmanager
     def worktree(self, commit: str) -> Iterator[Path]:
