@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,28 @@ def test_a_persons_settings_hide_no_change_and_make_none(project: Path, name: st
     assert changed.is_dirty is True
     git(project, "config", "--unset", name)
     assert read(project).changes == changed.changes
+
+
+def test_in_a_hook_of_another_repository_the_commit_is_the_folders_own(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git tells a hook where its repository and index are, and would take that for every folder."""
+    expected = read(project)
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "-q")
+    git(other, "commit", "-q", "--allow-empty", "-m", "elsewhere")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    assert read(project) == expected
+
+
+def test_the_measured_process_imports_little_for_it() -> None:
+    """What a suite would pay for is imported where it is needed."""
+    code = "import sys, atom_testinfra.machine.fingerprint; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    ours = {name for name in done.stdout.split() if name.startswith(("atom_testinfra.core", "msgspec"))}
+    assert ours == {"atom_testinfra.core", "atom_testinfra.core.git_environment"}
 
 
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

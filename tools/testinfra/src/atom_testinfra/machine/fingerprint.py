@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atom_testinfra.core.git_environment import without_places
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -135,6 +137,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
             encoding="utf-8",
             errors="replace",
             timeout=GIT_TIMEOUT_S,
+            env=without_places(os.environ),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

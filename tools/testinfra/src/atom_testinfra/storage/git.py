@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atom_testinfra.core.errors import GitError
+from atom_testinfra.core.git_environment import without_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +24,6 @@ TIMEOUT_S = 120.0
 REVISION = "%H%x00%cI%x00%s"
 AS_WRITTEN = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8")
 """A NUL after each entry of a log, and nothing that a person's settings would add to it."""
-
-_PLACES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
-"""Set by git while a hook runs; they would lead another command to the wrong tree."""
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +101,7 @@ class Repository:
                 capture_output=True,
                 check=False,
                 timeout=TIMEOUT_S,
-                env={name: value for name, value in os.environ.items() if name not in _PLACES},
+                env=without_places(os.environ),
             )
         except FileNotFoundError as exc:
             raise GitError("git is not installed") from exc
