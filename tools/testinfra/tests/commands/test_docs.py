@@ -131,6 +131,34 @@ def test_a_figure_changed_by_hand_gets_into_no_document(
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("block_text", "path", "value"),
+    [
+        ("value of=suite.wall_s", ("suite", "wall_s"), 4.0),
+        ("table of=verdicts", ("targets", "suite_s"), 9000.0),
+        ("value of=verification_timestamp", ("verification_timestamp",), "2030-01-01T00:00:00Z"),
+    ],
+)
+def test_nothing_else_that_was_changed_by_hand_does_either(
+    project: Path, capsys: pytest.CaptureFixture[str], block_text: str, path: tuple[str, ...], value: object
+) -> None:
+    """Not the suite's time, not the limits that it is held against, not the date."""
+    readme = write_readme(project, block(block_text))
+    before = readme.read_bytes()
+    baseline = json.loads((project / "perf.json").read_text(encoding="utf-8"))
+    place = baseline
+    for key in path[:-1]:
+        place = place[key]
+    assert place[path[-1]] != value
+    place[path[-1]] = value
+    (project / "perf.json").write_text(json.dumps(baseline), encoding="utf-8")
+
+    assert main(["docs"]) == 2
+    told = f"'perf.json' was changed after it was written: the digest of {path[0]!r} does not hold"
+    assert told in capsys.readouterr().err
+    assert readme.read_bytes() == before
+
+
 def test_a_verdict_changed_by_hand_gets_into_no_document(project: Path) -> None:
     """Verdicts are made of the figures again."""
     path = write_readme(project, block("value of=targets_verified.slow_tier_under_100s"))

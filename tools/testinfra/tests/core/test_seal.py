@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
 import pytest
 from tests.strategies import a_baseline
 
+from atom_testinfra.core.digests import digest_sections
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.seal import refuse_changed
+from atom_testinfra.core.seal import COMPARED_KEYS, PUBLISHED_KEYS, refuse_changed
 from atom_testinfra.storage.baseline import parse_baseline, render_baseline
 
 DOCUMENT: dict[str, Any] = json.loads(b"".join(render_baseline(a_baseline())))
 
 
-def refuse(document: dict[str, Any], **layout: Any) -> None:
-    refuse_changed(parse_baseline(json.dumps(document, **layout).encode(), "b.json"), "b.json", "b.json")
+def refuse(document: dict[str, Any], *, keys: Sequence[str] = COMPARED_KEYS, **layout: Any) -> None:
+    baseline = parse_baseline(json.dumps(document, **layout).encode(), "b.json")
+    refuse_changed(baseline, "b.json", "b.json", keys=keys)
 
 
 def n_changed(value: Any, change: Callable[[Any], Any], then: Callable[[], None]) -> int:
@@ -60,6 +62,37 @@ def test_no_number_behind_a_comparison_can_be_changed(change: Any) -> None:
 
     assert n_changed(document["properties"], change, is_refused) > 300
     assert n_changed(document["provenance"], change, is_refused) > 3
+
+
+@pytest.mark.parametrize("change", [lambda n: n + 1, lambda n: n / 2 if n else 0.5], ids=["more", "less"])
+def test_no_number_in_a_document_can_be_changed(change: Any) -> None:
+    """Neither the suite's time nor a limit that it is held against."""
+    document = deepcopy(DOCUMENT)
+
+    def is_refused() -> None:
+        with pytest.raises(BaselineError):
+            refuse(document, keys=PUBLISHED_KEYS)
+
+    assert n_changed(document["suite"], change, is_refused) == 3
+    assert n_changed(document["targets"], change, is_refused) > 5
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("tiers", {"*": "slow"}), ("verification_timestamp", "2030-01-01T00:00:00Z")]
+)
+def test_nor_can_another_setting_or_date(key: str, value: Any) -> None:
+    """It is the same for what a comparison does not look at."""
+    refuse(DOCUMENT | {key: value})
+    with pytest.raises(BaselineError, match=f"the digest of '{key}' does not hold"):
+        refuse(DOCUMENT | {key: value}, keys=PUBLISHED_KEYS)
+
+
+def test_all_that_is_sealed_is_published() -> None:
+    """A key that is new in the file is not forgotten there."""
+    baseline = a_baseline()
+    sections = digest_sections(baseline, baseline.verification_timestamp)
+    assert sorted(PUBLISHED_KEYS) == sorted(sections)
+    refuse(DOCUMENT, keys=PUBLISHED_KEYS)
 
 
 def test_the_first_tests_are_named_and_all_are_counted() -> None:

@@ -104,13 +104,13 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
 
     @cache
     def baseline() -> Baseline:
-        from atom_testinfra.core.seal import refuse_changed
+        from atom_testinfra.core.seal import PUBLISHED_KEYS, refuse_changed
         from atom_testinfra.core.verification import complete
         from atom_testinfra.storage.baseline import load_baseline
 
         name = _name(project.baseline, project.root)
         loaded = load_baseline(project.baseline)
-        refuse_changed(loaded, name, name)
+        refuse_changed(loaded, name, name, keys=PUBLISHED_KEYS)
         # A verdict is none of the measured figures, which the digests are taken of: it is made again.
         return complete(loaded, loaded.verification_timestamp)
 

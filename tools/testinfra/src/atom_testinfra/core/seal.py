@@ -9,26 +9,36 @@ from atom_testinfra.core.digests import PropertiesDigest, digest_property, diges
 from atom_testinfra.core.errors import BaselineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from atom_testinfra.core.baseline import Baseline, PropertyCost
 
 COMPARED_KEYS = ("excluded", "provenance")
 """Beside the properties: what says how two sides are to be compared."""
+PUBLISHED_KEYS = (*COMPARED_KEYS, "suite", "targets", "tiers", "verification_timestamp")
+"""Beside the properties: all that is measured or set, for any of it can be quoted."""
 N_NAMED = 3
 """Places that an error names."""
 
 
-def refuse_changed(baseline: Baseline, name: str, file: str = "FILE") -> None:
+def refuse_changed(
+    baseline: Baseline, name: str, file: str = "FILE", *, keys: Sequence[str] = COMPARED_KEYS
+) -> None:
     """
-    Raise when a figure was changed after the file was written: no verdict may come from it.
+    Raise when a figure was changed after the file was written: nothing may be concluded from it.
 
     This looks at the digests of what was measured; `verification.check` computes again what follows from it.
 
+    Args:
+        baseline: the file, read.
+        name: stands for it in the message.
+        file: stands for it in the hint.
+        keys: what is to hold beside the properties.
+
     Raises:
-        BaselineError: A digest does not hold; `name` stands for the file in the message, `file` in the hint.
+        BaselineError: A digest does not hold.
     """
-    changed = _find_changed(baseline)
+    changed = _find_changed(baseline, keys)
     if not changed:
         return
     named = ", ".join(map(repr, changed[:N_NAMED])) + (" ..." if len(changed) > N_NAMED else "")
@@ -39,15 +49,14 @@ def refuse_changed(baseline: Baseline, name: str, file: str = "FILE") -> None:
     )
 
 
-def _find_changed(baseline: Baseline) -> list[str]:
+def _find_changed(baseline: Baseline, keys: Sequence[str]) -> list[str]:
     """Return the node ids, then the keys of the file, that are not what their digests were taken of."""
     properties = baseline.properties
     is_sealed = seal_of(properties)
     changed = [n for n in properties if not is_sealed(n) and not _holds(properties[n])]
     expected = digest_sections(baseline, baseline.verification_timestamp)
     expected["properties"] = digest_properties(properties)
-    keys = [key for key in ("properties", *COMPARED_KEYS) if baseline.digests.get(key) != expected[key]]
-    return changed + keys
+    return changed + [key for key in ("properties", *keys) if baseline.digests.get(key) != expected[key]]
 
 
 def _holds(subject: PropertyCost) -> bool:
