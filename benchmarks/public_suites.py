@@ -22,7 +22,7 @@ import tarfile
 import tempfile
 import time
 import venv
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,15 +64,17 @@ SUBJECTS = {
     "attrs": Subject(
         version="26.1.0",
         needs=["cloudpickle", "pympler", "pytest-xdist[psutil]"],
-        about="methods, pinned numbers, many plain tests",
+        about="methods, its own profile, pinned numbers, many plain tests",
     ),
-    "hyperlink": Subject(version="21.0.0", needs=["idna"], about="unittest classes, doctests"),
+    "hyperlink": Subject(
+        version="21.0.0", needs=["idna"], about="unittest classes, health checks that fail with some seeds"
+    ),
     "bidict": Subject(
         version="0.21.4",
         needs=["py", "pytest-benchmark", "sortedcollections", "sortedcontainers"],
         arguments=["tests", "-W", "ignore::DeprecationWarning"],
         n_examples=200,
-        about="own profiles, warnings as errors, benchmarks beside properties",
+        about="its own profile, warnings as errors, benchmarks beside properties",
     ),
     "packaging": Subject(
         version="26.4",
@@ -226,7 +228,7 @@ def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
         raise SystemExit(f"{name}: testinfra measure ended with {process.returncode}:\n{output}")
     (run,) = load_session(project.runs)
     records = {record.nodeid: record for record in run.measurements}
-    figures = {"version": subject.version, "about": subject.about, "arguments": subject.arguments}
+    figures = asdict(subject)
     figures |= compare_statistics(records, _statistics(project.junit("measured")))
     _say(f"{name}: running it without the tool")
     project.run_bare()
@@ -334,7 +336,11 @@ def _kept() -> dict[str, Any]:
     """Return what is in the results already: a suite takes minutes, and each stands for itself."""
     path = RESULTS / "public_suites.json"
     kept: dict[str, Any] = json.loads(path.read_text())["figures"] if path.exists() else {}
-    return {name: found for name, found in kept.items() if name in SUBJECTS}
+    return {
+        name: found
+        for name, found in kept.items()
+        if name in SUBJECTS and found.items() >= asdict(SUBJECTS[name]).items()
+    }
 
 
 def _report(figures: dict[str, Any]) -> list[str]:
@@ -384,10 +390,26 @@ def _report(figures: dict[str, Any]) -> list[str]:
         "then the valid examples of the tests that passed against a run without the tool; then how many "
         "tests were recorded when the session was killed, and whether each test of the whole run has one "
         "record after `--resume`.\n\n"
-        f"{table(columns, rows)}\n\n{'All agree.' if not missed else 'Apart: ' + '; '.join(missed) + '.'}"
+        f"{table(columns, rows)}\n\n{'All agree.' if not missed else 'Apart: ' + '; '.join(missed) + '.'}\n\n"
+        "What each was tried for, how many examples its own profile asks for, what its tests need besides, "
+        f"and what pytest was told:\n\n{_describe_suites(figures)}"
     )
     save("public_suites", "make bench-public", figures, report)
     return missed
+
+
+def _describe_suites(figures: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            found["about"],
+            str(found["n_examples"]),
+            " ".join(found["needs"]) or "-",
+            f"`{' '.join(found['arguments'])}`" if found["arguments"] else "-",
+        ]
+        for name, found in figures.items()
+    ]
+    return table(["suite", "tried for", "examples", "needs", "arguments"], rows)
 
 
 def _build_wheel(folder: Path) -> Path:
