@@ -372,6 +372,29 @@ class TestBaselineFiles:
         baseline.write_text(json.dumps(json.loads(baseline.read_text()), indent=4))
         assert compare("--gate", "--no-confirm") == 1
 
+    @pytest.mark.parametrize("profile", ["nosuch", 'a"b', "a\\b", "\n", ""])
+    def test_a_profile_that_it_does_not_have_is_one_line(
+        self, project: Path, baseline: Path, capsys: pytest.CaptureFixture[str], profile: str
+    ) -> None:
+        """Whatever it is called: the file's own ones are told."""
+        assert compare("--profile", profile) == 3
+        captured = capsys.readouterr()
+        assert f"'performance_baseline.json' has no runs of the profile {profile!r}" in captured.err.replace(
+            str(project) + os.sep, ""
+        )
+        assert "hint: choose one with --profile: local\n" in captured.err
+        assert captured.out == ""
+
+    def test_a_profile_of_any_name_is_compared(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """`--testinfra-profile` of pytest takes every text."""
+        write_session(project, "a", 5, profile='a"b')
+        write_session(project, "b", 3, profile='a"b', costs={NAMES[0]: 0.002})
+        write_baseline(project, "a")
+        assert compare("--gate", "--no-confirm") == 1
+        assert 'profile a"b' in capsys.readouterr().out
+
     @pytest.mark.parametrize("factor", [0.01, 2.0])
     def test_a_figure_changed_by_hand_is_refused(
         self, project: Path, baseline: Path, capsys: pytest.CaptureFixture[str], factor: float

@@ -165,6 +165,18 @@ def test_nothing_to_show_is_status_3(
     assert "'nosuch'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("profile", ["nosuch", 'a"b', "a\\b"])
+def test_an_unknown_profile_is_told_which_there_are(
+    project: Path, capsys: pytest.CaptureFixture[str], profile: str
+) -> None:
+    """Once, and not for each version of the file."""
+    assert main(["history", "--profile", profile]) == 3
+    assert capsys.readouterr().err == (
+        f"error: no history: no baseline and no session has the profile {profile!r}\n"
+        "hint: choose one with --profile: local\n"
+    )
+
+
 def test_without_git_sessions_alone_make_a_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,6 +131,21 @@ def test_every_profile_is_measured_with_its_own_number(project: Project) -> None
     assert pinned.hypothesis.pin.line == 9
 
 
+def test_a_profile_with_a_dash_is_measured_by_its_name(project: Project) -> None:
+    """Chosen like any other, and found again in the session's files."""
+    project.write(test_a=MIXED)
+    (project.root / "pyproject.toml").write_text(
+        "[tool.testinfra]\nrepeats = 2\n[tool.testinfra.profiles.ci-fast]\nmax_examples = 7\n"
+    )
+    document = project.document("--profile", "ci-fast")
+    assert numbers(document) == {("test_free", "ci-fast"): 7, ("test_pinned", "ci-fast"): 33}
+    assert [(run.header.profile, run.header.repeat) for run in project.runs()] == [
+        ("ci-fast", 0),
+        ("ci-fast", 1),
+    ]
+    assert all(run.header.run_id.endswith(f"-ci-fast-s0-r{run.header.repeat}") for run in project.runs())
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"), [("respect", 33), ("cap", 10), ("override", 10), ("scale", 3)]
 )

@@ -43,13 +43,12 @@ def command(
     project = load_project(Path.cwd())
     profile = profile or project.config.targets.local_profile
     moments = load_moments(project, Statistic(statistic), profile, limit=last)
+    if moments.profiles and profile not in moments.profiles:
+        raise _no_history(profile, f"choose one with --profile: {', '.join(moments.profiles)}")
     for reason in moments.left_out:
         click.echo(f"left out: {reason}", err=True)
     if not moments.found:
-        raise NothingMeasuredError(
-            f"no history: no baseline and no session has the profile {profile!r}",
-            hint="measure, then verify: testinfra measure && testinfra verify",
-        )
+        raise _no_history(profile, "measure, then verify: testinfra measure && testinfra verify")
     histories = _choose(build_histories(moments.found), nodeid)
     if as_json:
         document = {"profile": profile, "statistic": statistic, "histories": histories}
@@ -57,6 +56,12 @@ def command(
     else:
         _print(histories)
     return ExitStatus.OK
+
+
+def _no_history(profile: str, hint: str) -> NothingMeasuredError:
+    return NothingMeasuredError(
+        f"no history: no baseline and no session has the profile {profile!r}", hint=hint
+    )
 
 
 def _choose(histories: Sequence[History], nodeid: str | None) -> list[History]:

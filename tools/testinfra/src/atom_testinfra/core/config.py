@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.measurement import PinPolicy, Steering
+
+PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Part of a run's id, which is a file's name."""
 
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -91,3 +96,28 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """xdist workers of a measured run. None is the steadiest; a comparison needs as many on both sides."""
     time_budget_s: PositiveSeconds | None = None
     """Make no further repeat that would pass this; the first of each profile is always made."""
+
+    def __post_init__(self) -> None:
+        if not self.profiles:
+            raise ConfigError(
+                "profiles: the table is empty, so there is nothing to measure under",
+                hint="add one, such as local = { max_examples = 200 }, or leave the table out",
+            )
+        for name in self.profiles:
+            refuse_unfit_name("profiles", name)
+        refuse_unfit_name("targets.local_profile", self.targets.local_profile)
+        refuse_unfit_name("targets.ci_profile", self.targets.ci_profile)
+
+
+def refuse_unfit_name(key: str, name: str) -> None:
+    """
+    Refuse what cannot be the name of a profile; `key` says where it stands.
+
+    Raises:
+        ConfigError: It could be no part of a file's name, or would not be the same on every system.
+    """
+    if PROFILE_NAME.fullmatch(name) is None:
+        raise ConfigError(
+            f"{key}: a profile cannot be named {name!r}",
+            hint="use up to 64 letters, digits, dots, dashes, underscores; a letter or a digit first",
+        )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from atom_testinfra.core.config import Config, Profile
+from atom_testinfra.core.config import Config, Profile, refuse_unfit_name
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.measurement import Count, Outcome, PinPolicy, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,63}")
-"""Part of a file's name."""
 MOST_EXAMPLES = 999_999_999
 """More than any test runs, and few enough for every file and process that the number goes through."""
 MOST_SEED_SET = 2**63 - 1
@@ -80,10 +77,7 @@ def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | N
 
 
 def _profile(config: Config, name: str, number: str | None, max_examples: int | None) -> Profile:
-    if PROFILE_NAME.fullmatch(name) is None:
-        raise ConfigError(
-            f"a profile cannot be named {name!r}", hint="use up to 64 letters, digits, dots, underscores"
-        )
+    refuse_unfit_name("--profile", name)
     known = config.profiles.get(name)
     if number is None:
         if known is None:

@@ -31,6 +31,8 @@ class Moments(Struct, frozen=True, kw_only=True):
     found: list[Moment]
     left_out: list[str]
     """A sentence for each version or session without figures, with the reason."""
+    profiles: list[str]
+    """Those that some version or session has runs of."""
 
 
 def load_moments(project: Project, statistic: Statistic, profile: str, *, limit: int) -> Moments:
@@ -41,6 +43,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
     """
     found: list[Moment] = []
     left_out: list[str] = []
+    profiles: set[str] = set()
     seen: set[str] = set()
     for name, source, load in _candidates(project, limit, left_out):
         try:
@@ -48,6 +51,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
             if seen.intersection(recording.run_ids):
                 continue
             seen.update(recording.run_ids)
+            profiles.update(recording.profiles)
             side = recording.side(statistic, profile, is_calibrated=recording.is_calibrated(profile))
             if not side.tests:
                 raise NothingMeasuredError(f"no property in its runs of the profile {profile!r}")
@@ -58,7 +62,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
         # Seconds cannot stand beside ratios to the calibration.
         left_out += [f"{moment.name}: not calibrated" for moment in found if not moment.side.is_calibrated]
         found = [moment for moment in found if moment.side.is_calibrated]
-    return Moments(found=found, left_out=left_out)
+    return Moments(found=found, left_out=left_out, profiles=sorted(profiles))
 
 
 def _candidates(

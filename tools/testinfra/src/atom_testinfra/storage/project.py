@@ -80,3 +80,5 @@ def _parse_config(table: dict[str, object], path: Path) -> Config:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as exc:
         raise ConfigError(f"{os.fspath(path)!r}: [tool.testinfra]: {exc}") from exc
+    except ConfigError as exc:
+        raise ConfigError(f"{os.fspath(path)!r}: [tool.testinfra]: {exc}", hint=exc.hint) from exc

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from atom_testinfra.core.baseline import Baseline
+from atom_testinfra.core.config import PROFILE_NAME
 from atom_testinfra.core.errors import (
     BaselineError,
     ComparisonError,
@@ -110,16 +111,24 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     def side(self, statistic: Statistic, profile: str, *, is_calibrated: bool) -> Side:
-        """Return the figures of one profile as a side of a comparison."""
+        """
+        Return the figures of one profile as a side of a comparison.
+
+        Raises:
+            NothingMeasuredError: There are none.
+        """
+        if profile not in self.profiles:
+            raise NothingMeasuredError(
+                f"{self.label!r} has no runs of the profile {profile!r}",
+                hint=f"choose one with --profile: {', '.join(self.profiles)}",
+            )
         if self.baseline is not None:
-            stored = self.baseline.properties
+            stored, costs = self.baseline.properties, None
+            # Any text can be the key of a profile in a file; not every one can be the name of a field.
+            if isinstance(stored, StoredProperties) and PROFILE_NAME.fullmatch(profile):
+                costs = stored.costs(profile)
             return side_from_baseline(
-                self.label,
-                self.baseline,
-                statistic,
-                profile,
-                costs=stored.costs(profile) if isinstance(stored, StoredProperties) else None,
-                is_calibrated=is_calibrated,
+                self.label, self.baseline, statistic, profile, costs=costs, is_calibrated=is_calibrated
             )
         return side_from_runs(self.label, self.runs, statistic, profile, is_calibrated=is_calibrated)
 
