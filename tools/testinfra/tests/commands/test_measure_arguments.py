@@ -116,6 +116,22 @@ class TestSpec:
         main(["measure", "--resume"])
         assert [spec.session_id == "s" for spec in asked] == [False, False, True]
 
+    def test_a_session_of_another_commit_is_not_gone_on_with(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Exit status 2 before pytest is started, with what differs and the next step; its files stay."""
+        monkeypatch.chdir(tmp_path)
+        runs = tmp_path / ".testinfra" / "runs"
+        prepare_folder(runs)
+        save_spec(a_spec(session_id="s"), runs)
+        save_run(make_run([make_record("a")]), runs / "s-local-r0.jsonl")
+        before = sorted(runs.iterdir())
+        assert main(["measure", "--resume"]) == 2
+        error, hint = capsys.readouterr().err.splitlines()
+        assert error.startswith("error: session 's' was begun with commit c0ffee, now ")
+        assert hint.endswith("measure anew: testinfra measure")
+        assert sorted(runs.iterdir()) == before
+
     @pytest.mark.parametrize("left", [b"", b'{"session_id":"t","pro'])
     def test_what_a_killed_start_left_hides_no_session(self, tmp_path: Path, left: bytes) -> None:
         """Half a file, of a session that has no runs."""

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import Config, Profile
-from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.errors import RunFileError
+from atom_testinfra.core.measurement import PinPolicy, Provenance, Run
 from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.clocks import Clocks
@@ -97,3 +100,70 @@ def test_a_repeat_that_passes_the_budget_is_left_out_and_quicker_ones_are_made(
     session.run()
     assert n_made == made
     assert session.left_out == {profile: 3 - n for profile, n in made.items() if n < 3}
+
+
+class Noting(Session):
+    """Notes what it would run."""
+
+    def _run_cell(self, repeat: int, profile: str, parts: object) -> None:
+        self.ran = [*getattr(self, "ran", []), (repeat, profile)]
+
+
+class TestResumed:
+    """A session is gone on with where its runs can be put together with new ones."""
+
+    MADE = make_run([make_record("a")])
+    SPEC = a_spec(profiles={"local": Profile(max_examples=200)}, repeats=2)
+
+    def resume(self, tmp_path: Path, now: Provenance, recorded: list[Run], **changes: Any) -> Noting:
+        spec = replace(self.SPEC, **changes)
+        session = Noting(spec, folder=tmp_path, runs=tmp_path, provenance=now, observer=None)  # type: ignore[arg-type]
+        session.adopt(recorded)
+        return session
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"commit": "beef"}, "commit c0ffee, now beef"),
+            ({"commit": None}, "commit c0ffee, now none"),
+            ({"python": "CPython 3.12.1"}, "Python CPython 3.11.7, now CPython 3.12.1"),
+            ({"versions": {"hypothesis": "7"}}, "hypothesis 6.170.15, now 7"),
+            (
+                {"versions": {"hypothesis": "6.170.15", "pytest-xdist": "3"}},
+                "pytest-xdist none, now 3",
+            ),
+            (
+                {"machine": replace(MADE.header.provenance.machine, n_cpus=4)},
+                "machine (Linux x86_64, one, 2 CPUs, 4096 MB), now (Linux x86_64, one, 4 CPUs, 4096 MB)",
+            ),
+            (
+                {"commit": "beef", "python": "PyPy 3.11.1"},
+                "commit c0ffee, now beef; Python CPython 3.11.7, now PyPy 3.11.1",
+            ),
+        ],
+    )
+    def test_under_other_circumstances_nothing_is_run(
+        self, tmp_path: Path, change: dict[str, Any], message: str
+    ) -> None:
+        """`verify` would refuse all of it afterwards; the error names what differs."""
+        session = self.resume(tmp_path, replace(self.MADE.header.provenance, **change), [self.MADE])
+        with pytest.raises(RunFileError) as caught:
+            session.run()
+        assert str(caught.value) == f"session 's' was begun with {message}"
+        assert caught.value.hint is not None
+        assert caught.value.hint.endswith("testinfra measure")
+        assert not hasattr(session, "ran")
+
+    @pytest.mark.parametrize("change", [{}, {"is_dirty": True}, {"command": ["testinfra", "measure"]}])
+    def test_what_verify_takes_together_is_gone_on_with(self, tmp_path: Path, change: dict[str, Any]) -> None:
+        """A change that is not committed is told beside the figures, and refuses none."""
+        session = self.resume(tmp_path, replace(self.MADE.header.provenance, **change), [self.MADE])
+        session.run()
+        assert session.ran == [(1, "local")]
+
+    def test_a_finished_session_is_told_again_whatever_has_changed(self, tmp_path: Path) -> None:
+        """Nothing is run, so nothing is mixed."""
+        now = replace(self.MADE.header.provenance, commit="beef")
+        session = self.resume(tmp_path, now, [self.MADE], repeats=1)
+        session.run()
+        assert not hasattr(session, "ran")

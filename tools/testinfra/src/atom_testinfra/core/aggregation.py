@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
+from atom_testinfra.core.circumstances import circumstances
 from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
@@ -161,7 +162,7 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
                 f"run {parts[-1].header.run_id!r} is not finished",
                 hint="finish it: testinfra measure --resume",
             )
-    if len({_circumstances(run) for run in runs}) > 1:
+    if any(_way_of(run) != _way_of(runs[0]) for run in runs):
         raise RunFileError(
             "the runs were made with different commits, versions, machines, numbers of workers or --pins",
             hint="measure again: testinfra measure",
@@ -177,10 +178,8 @@ def _by_repeat(runs: Iterable[Run]) -> dict[tuple[str, int, int], list[Run]]:
     return parts
 
 
-def _circumstances(run: Run) -> tuple[object, ...]:
-    made = run.header.provenance
-    versions = tuple(sorted(made.versions.items()))
-    return made.commit, made.python, versions, made.machine, run.header.pins, run.header.n_workers
+def _way_of(run: Run) -> tuple[object, ...]:
+    return circumstances(run.header.provenance), run.header.pins, run.header.n_workers
 
 
 def _provenance(runs: Sequence[Run]) -> SessionProvenance:

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from atom_testinfra.core.circumstances import list_differences
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
 from atom_testinfra.core.measurement import (
     RUN_SCHEMA_VERSION,
@@ -92,7 +93,13 @@ class Session:
         return [part for parts in self._parts.values() for part in parts]
 
     def run(self) -> None:
-        """Run what is still missing; repeats that the time budget has no room for are left out."""
+        """
+        Run what is still missing; repeats that the time budget has no room for are left out.
+
+        Raises:
+            RunFileError: What is there was made under other circumstances, or nothing can be written.
+            SubjectError, NothingMeasuredError: pytest cannot run, or has nothing to run.
+        """
         began = Clocks.wall()
         lasted: dict[str, float] = {}
         self.left_out.clear()
@@ -105,8 +112,18 @@ class Session:
             if repeat and budget is not None and elapsed + lasted.get(profile, 0.0) > budget:
                 self.left_out[profile] += 1
                 continue  # a repeat of a quicker profile may still fit
+            self._refuse_other_circumstances()
             self._run_cell(repeat, profile, parts)
             lasted[profile] = Clocks.wall() - began - elapsed
+
+    def _refuse_other_circumstances(self) -> None:
+        """Refuse to add a run to others with which no figure can be made of it."""
+        for run in self.runs:
+            if found := list_differences(run.header.provenance, self._provenance):
+                raise RunFileError(
+                    f"session {self._spec.session_id!r} was begun with {'; '.join(found)}",
+                    hint="no figure can be made of runs of both; measure anew: testinfra measure",
+                )
 
     def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> None:
         self._observer.begin(repeat, profile)

@@ -1,0 +1,37 @@
+"""What has to be the same for all runs of a session, for their figures are put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atom_testinfra.core.measurement import Machine
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.measurement import Provenance
+
+
+def circumstances(made: Provenance) -> dict[str, object]:
+    """
+    Return under what a run was made, by name.
+
+    Whether the working tree had changes is not part of it: that is told beside the figures.
+    """
+    versions = dict(sorted(made.versions.items()))
+    return {"commit": made.commit, "Python": made.python, **versions, "machine": made.machine}
+
+
+def list_differences(before: Provenance, now: Provenance) -> list[str]:
+    """Return what of the circumstances is another now, each with both values."""
+    old, new = circumstances(before), circumstances(now)
+    return [
+        f"{name} {_show(old.get(name))}, now {_show(new.get(name))}"
+        for name in old | new
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _show(value: object) -> str:
+    if isinstance(value, Machine):
+        kind = f"{value.system} {value.arch}, {value.cpu}"
+        return f"({kind}, {value.n_cpus} CPUs, {value.memory_mb} MB)"
+    return "none" if value is None else str(value)
