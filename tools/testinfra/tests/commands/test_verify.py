@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from tests.measuring.test_session import a_spec
 from tests.strategies import a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.measurement import Collected, Outcome, Pin, Run
-from atom_testinfra.storage.runs import save_run
+from atom_testinfra.core.config import Profile
+from atom_testinfra.core.measurement import Collected, Kind, Outcome, Pin, Run
+from atom_testinfra.storage.runs import SPEC_SUFFIX, save_run, save_spec
 
 BODIES = {"tests/test_a.py::test_a": 100.0, "tests/test_a.py::test_b": 900.0}
 CUT_OFF = replace(a_run([a_measurement()], end=None), collected=Collected(nodeids=["tests/t.py::test_late"]))
@@ -240,6 +242,65 @@ class TestRefuse:
         assert main(["verify", "--no-suite"]) == 2
         assert message in capsys.readouterr().err
         assert not project.baseline.exists()
+
+
+class TestMissingRuns:
+    """What a session was asked for lies beside its runs; a run that left no file is missed by it."""
+
+    SESSION = "20261122T171500Z"
+    PROFILES = {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
+
+    def write(self, project: Project, runs: list[Run], **changes: Any) -> None:
+        spec = a_spec(session_id=self.SESSION, **({"profiles": self.PROFILES} | changes))
+        project.record(runs)
+        save_spec(spec, project.root / ".testinfra" / "runs")
+
+    def test_a_profile_without_a_run_is_refused(self, project: Project, capsys: Any) -> None:
+        """Stopped while the second profile collected: no baseline of the first alone."""
+        self.write(project, [a_run([a_measurement()])], repeats=1)
+        assert main(["verify", "--no-suite"]) == 2
+        error, hint = capsys.readouterr().err.splitlines()
+        assert error == f"error: session '{self.SESSION}' is not finished: profile 'ci' has no run"
+        assert hint == "hint: finish it: testinfra measure --resume"
+        assert not project.baseline.exists()
+
+    def test_not_even_the_time_budget_leaves_a_profile_out(self, project: Project) -> None:
+        """The first run of each is always made."""
+        self.write(project, [a_run([a_measurement()])], repeats=1, time_budget_s=1.0)
+        assert main(["verify", "--no-suite"]) == 2
+
+    @pytest.mark.parametrize(("budget_s", "status"), [(None, 2), (100.0, 0)])
+    def test_fewer_repeats_than_asked_for_need_a_time_budget(
+        self, project: Project, capsys: Any, budget_s: float | None, status: int
+    ) -> None:
+        """It has left out what it had no room for; without one the session was stopped."""
+        self.write(project, a_session(BODIES, n_repeats=3), repeats=5, time_budget_s=budget_s)
+        assert main(["verify", "--no-suite"]) == status
+        said = "is not finished: profile 'local' has 3 of 5 runs" in capsys.readouterr().err
+        assert said is (status == 2)
+
+    def test_a_finished_session_is_verified(self, project: Project) -> None:
+        """As many runs of each profile as it asks for, whatever the others do."""
+        profiles = {"local": Profile(max_examples=200, repeats=1), "ci": Profile(max_examples=50)}
+        runs = [
+            run for run in a_session(BODIES) if (run.header.profile, run.header.repeat > 0) != ("local", True)
+        ]
+        self.write(project, runs, profiles=profiles, repeats=5)
+        assert main(["verify", "--no-suite"]) == 0
+
+    def test_a_profile_in_which_nothing_runs_again_has_one_run(self, project: Project) -> None:
+        """Tests without Hypothesis are recorded once, and a run that records nothing leaves no file."""
+        plain = a_measurement("tests/t.py::test_plain", kind=Kind.PLAIN, hypothesis=None)
+        local = [a_run([a_measurement()], repeat=repeat) for repeat in range(5)]
+        self.write(project, [*local, a_run([plain], profile="ci")], repeats=5)
+        assert main(["verify", "--no-suite"]) == 0
+
+    def test_runs_from_elsewhere_need_not_say_what_was_asked_for(self, project: Project) -> None:
+        """A folder of run files, such as another job's artifact."""
+        self.write(project, [a_run([a_measurement()])], repeats=1)
+        folder = project.root / ".testinfra" / "runs"
+        (folder / f"{self.SESSION}{SPEC_SUFFIX}").unlink()
+        assert main(["verify", "--no-suite", "--runs", str(folder)]) == 0
 
 
 class TestCheck:

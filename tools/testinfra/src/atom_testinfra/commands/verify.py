@@ -21,11 +21,11 @@ from atom_testinfra.measuring.suite import time_suite
 from atom_testinfra.reports.suite_progress import suite_progress
 from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, save_baseline
 from atom_testinfra.storage.project import Project, load_project
-from atom_testinfra.storage.runs import list_sessions, load_session, prepare_folder
+from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, prepare_folder
 
 if TYPE_CHECKING:
     from atom_testinfra.core.assessment import Assessment
-    from atom_testinfra.core.baseline import Baseline, Suite
+    from atom_testinfra.core.baseline import Baseline, Evidence, Suite
     from atom_testinfra.core.measurement import Run
     from atom_testinfra.core.verification import Difference
 
@@ -89,9 +89,7 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
 
 def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
-    config = project.config
-    runs = _load_runs(project, options["runs"], options["session"])
-    evidence = gather_evidence(runs, targets=config.targets, tiers=config.tiers)
+    evidence = _gather(project, options["runs"], options["session"])
     if not options["no_suite"]:
         try:
             evidence = msgspec.structs.replace(evidence, suite=_time_suite(path, project))
@@ -111,6 +109,13 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
         print_assessment(assessment, Console())
     click.echo(f"written: {os.fspath(path)}", err=True)
     return ExitStatus.FAILED if assessment.problems else ExitStatus.OK
+
+
+def _gather(project: Project, folder: Path | None, session_id: str | None) -> Evidence:
+    config = project.config
+    runs = _load_runs(project, folder, session_id)
+    spec = find_spec(folder or project.runs, runs[0].header.session_id) if runs else None
+    return gather_evidence(runs, targets=config.targets, tiers=config.tiers, spec=spec)
 
 
 def _load_runs(project: Project, folder: Path | None, session_id: str | None) -> list[Run]:

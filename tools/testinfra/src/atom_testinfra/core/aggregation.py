@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from atom_testinfra.core.baseline import BudgetTier, Suite
     from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.session import SessionSpec
 
 
 def gather_evidence(
-    runs: Sequence[Run], *, targets: Targets, tiers: Mapping[str, BudgetTier], suite: Suite | None = None
+    runs: Sequence[Run],
+    *,
+    targets: Targets,
+    tiers: Mapping[str, BudgetTier],
+    suite: Suite | None = None,
+    spec: SessionSpec | None = None,
 ) -> Evidence:
     """
     Return what the runs of one session measured, and what they could not.
+
+    Where it is known what the session was asked for, none of its runs may be missing.
 
     Raises:
         RunFileError: The runs do not belong together, are not finished, or were not made for timing.
@@ -35,6 +43,8 @@ def gather_evidence(
     """
     _refuse_unfit(runs)
     profiles = {profile: _Repeats(profile, runs) for profile in sorted({run.header.profile for run in runs})}
+    if spec is not None:
+        _refuse_missing_runs(profiles, spec)
     nodeids = sorted(set().union(*(repeats.properties for repeats in profiles.values())))
     declared = DeclaredTiers(tiers)
     properties: dict[str, PropertyCost] = {}
@@ -105,6 +115,11 @@ class _Repeats:
         self._repeats.append(repeat)
         self.properties.update(nodeid for nodeid, found in repeat.items() if _may_be_property(found))
 
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return len(self._repeats)
+
     def of(self, nodeid: str) -> list[Measurement]:
         """Return the property's measurements in the order of the repeats."""
         found = (repeat.get(nodeid) for repeat in self._repeats)
@@ -113,7 +128,7 @@ class _Repeats:
     def reason_to_exclude(self, nodeid: str) -> Excluded | None:
         """Return why the property has no figures under this profile, or `None` when it has."""
         measurements = self.of(nodeid)
-        outcome, reason = next(_objections(measurements, len(self._repeats)), (None, None))
+        outcome, reason = next(_objections(measurements, self.n), (None, None))
         if reason is None:
             return None
         return Excluded(nodeid=nodeid, profile=self.profile, outcome=outcome, reason=reason)
@@ -166,6 +181,22 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
         raise RunFileError(
             "the runs were made with different commits, versions, machines, numbers of workers or --pins",
             hint="measure again: testinfra measure",
+        )
+
+
+def _refuse_missing_runs(profiles: Mapping[str, _Repeats], spec: SessionSpec) -> None:
+    for profile in spec.profiles:
+        repeats, n_asked = profiles.get(profile), spec.repeats_of(profile)
+        if repeats is None:
+            what = "no run"
+        # Where no test runs again there is no further file, and a time budget may have left repeats out.
+        elif repeats.n < n_asked and repeats.properties and spec.time_budget_s is None:
+            what = f"{repeats.n} of {n_asked} runs"
+        else:
+            continue
+        raise RunFileError(
+            f"session {spec.session_id!r} is not finished: profile {profile!r} has {what}",
+            hint="finish it: testinfra measure --resume",
         )
 
 

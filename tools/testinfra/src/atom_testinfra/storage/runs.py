@@ -320,17 +320,25 @@ def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
     """Return what a session was asked for: by default the latest one that has recorded anything."""
     if session_id is None:
         session_id = max(list_sessions(folder).files.keys() & _saved_specs(folder), default=None)
-    path = folder / f"{session_id}{SPEC_SUFFIX}"
-    if session_id is None or not path.exists():
+    spec = None if session_id is None else find_spec(folder, session_id)
+    if spec is None:
         raise NothingMeasuredError(
             f"no session to resume in {os.fspath(folder)!r}", hint="measure first: testinfra measure"
         )
+    return spec
+
+
+def find_spec(folder: Path, session_id: str) -> SessionSpec | None:
+    """Return what a session was asked for; `None` where that does not lie beside its runs."""
+    path = folder / f"{session_id}{SPEC_SUFFIX}"
+    if not os.path.isfile(path):  # noqa: PTH113 (what no file can be called is an error to `Path`)
+        return None
     try:
         return _spec_decoder.decode(path.read_bytes())
     except OSError as exc:
         raise cannot("read", path, exc) from exc
     except msgspec.MsgspecError as exc:
-        raise RunFileError(f"{os.fspath(path)!r} does not say what to resume: {exc}") from exc
+        raise RunFileError(f"{os.fspath(path)!r} does not say what its session is to do: {exc}") from exc
 
 
 def remove_spec_without_runs(session_id: str, folder: Path) -> None:
