@@ -181,6 +181,62 @@ class TestVerify:
         assert not project.baseline.exists()
 
 
+class TestLostProperties:
+    """What the old file had figures of, and the new one has not, is told; it is written all the same."""
+
+    NAMES = [f"tests/test_a.py::test_{letter}" for letter in "abcde"]
+
+    @pytest.fixture
+    def measured(self, project: Project) -> Project:
+        """A baseline of five properties; what is recorded from here on is another session."""
+        project.record(a_session(dict.fromkeys(self.NAMES, 100.0)))
+        assert main(["verify", "--no-suite"]) == 0
+        return project
+
+    def record_only(self, project: Project, names: list[str]) -> None:
+        runs = a_session(dict.fromkeys(names, 100.0))
+        project.record(
+            [
+                replace(run, header=replace(run.header, session_id="20261123T", run_id=f"new-{index}"))
+                for index, run in enumerate(runs)
+            ]
+        )
+
+    @pytest.mark.parametrize(
+        ("n_left", "what"),
+        [
+            (1, f"4 properties of the old file are not in the new one: {', '.join(NAMES[1:4])}, and 1 more"),
+            (2, f"3 properties of the old file are not in the new one: {', '.join(NAMES[2:])}"),
+            (4, f"1 property of the old file is not in the new one: {NAMES[4]}"),
+        ],
+    )
+    def test_up_to_three_are_named(self, measured: Project, capsys: Any, n_left: int, what: str) -> None:
+        """`measure -- one/test.py::t` and then `verify` leave a file of one property."""
+        capsys.readouterr()
+        self.record_only(measured, self.NAMES[:n_left])
+        assert main(["verify", "--no-suite"]) == 0
+        assert f"note: {what}\n" in capsys.readouterr().err
+        assert len(measured.read()["properties"]) == n_left
+
+    def test_nothing_is_said_where_none_is_lost(self, measured: Project, capsys: Any) -> None:
+        """Neither of the same properties, nor of more."""
+        capsys.readouterr()
+        self.record_only(measured, [*self.NAMES, "tests/test_a.py::test_new"])
+        assert main(["verify", "--no-suite"]) == 0
+        assert "note:" not in capsys.readouterr().err
+
+    def test_it_does_nothing_to_a_terminal(self, project: Project, capsys: Any) -> None:
+        """A name's control characters are shown as escapes, and stdout stays one document."""
+        project.record(a_session({"tests/t.py::test_x[\x1b[31m]": 100.0}))
+        assert main(["verify", "--no-suite"]) == 0
+        self.record_only(project, self.NAMES)
+        capsys.readouterr()
+        assert main(["verify", "--no-suite", "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["is_verified"] is True
+        assert r"is not in the new one: tests/t.py::test_x[\x1b[31m]" in err
+
+
 class TestNothing:
     """Where there is nothing to verify, the status says so and the file is untouched."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -19,6 +19,7 @@ from atom_testinfra.measuring.session import now
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.measuring.suite import time_suite
 from atom_testinfra.reports.suite_progress import suite_progress
+from atom_testinfra.reports.tables import visible
 from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, save_baseline
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, prepare_folder
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from atom_testinfra.core.verification import Difference
 
 SUITE_LOG = "suite.log"
+N_NAMED = 3
+"""Of the properties that the new file no longer has."""
 
 
 @click.command()
@@ -90,9 +93,10 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
 def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
     evidence = _gather(project, options["runs"], options["session"])
+    before = _load_previous(path)
     if not options["no_suite"]:
         try:
-            evidence = msgspec.structs.replace(evidence, suite=_time_suite(path, project))
+            evidence = msgspec.structs.replace(evidence, suite=_time_suite(project, before.suite_s))
         except Stopped as stopped:
             click.echo("stopped; the baseline is as it was", err=True)
             return 128 + stopped.signum
@@ -108,6 +112,7 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
 
         print_assessment(assessment, Console())
     click.echo(f"written: {os.fspath(path)}", err=True)
+    _tell_of_lost_properties(sorted(before.nodeids - baseline.properties.keys()))
     return ExitStatus.FAILED if assessment.problems else ExitStatus.OK
 
 
@@ -129,11 +134,37 @@ def _load_runs(project: Project, folder: Path | None, session_id: str | None) ->
     return runs
 
 
-def _time_suite(path: Path, project: Project) -> Suite:
+class _Previous(NamedTuple):
+    """What is still needed of the file that is replaced; all of it would be held for nothing."""
+
+    suite_s: float | None = None
+    nodeids: frozenset[str] = frozenset()
+
+
+def _load_previous(path: Path) -> _Previous:
+    try:
+        baseline = load_baseline(path)
+    except InfraError:
+        return _Previous()  # a file without figures is no hindrance to taking some
+    suite = baseline.suite
+    return _Previous(None if suite is None else suite.wall_s, frozenset(baseline.properties))
+
+
+def _tell_of_lost_properties(nodeids: list[str]) -> None:
+    """Say that a part of the suite was measured, or that tests are gone: the file is written either way."""
+    if not nodeids:
+        return
+    n, n_more = len(nodeids), len(nodeids) - N_NAMED
+    what = "1 property of the old file is" if n == 1 else f"{n} properties of the old file are"
+    names = [*map(visible, nodeids[:N_NAMED]), *([f"and {n_more} more"] if n_more > 0 else [])]
+    click.echo(f"note: {what} not in the new one: {', '.join(names)}", err=True)
+
+
+def _time_suite(project: Project, last_s: float | None) -> Suite:
     config = project.config
     prepare_folder(project.runs)
     local = config.profiles.get(config.targets.local_profile, Profile(max_examples=100))
-    with signals_raise(), suite_progress(_last_time(path)) as progress:
+    with signals_raise(), suite_progress(last_s) as progress:
         return time_suite(
             config.suite,
             folder=project.rootdir,
@@ -141,14 +172,6 @@ def _time_suite(path: Path, project: Project) -> Suite:
             log=project.runs / SUITE_LOG,
             observer=progress,
         )
-
-
-def _last_time(path: Path) -> float | None:
-    try:
-        suite = load_baseline(path).suite
-    except InfraError:
-        return None  # a file without a time is no hindrance to taking one
-    return None if suite is None else suite.wall_s
 
 
 def _echo_json(path: Path, assessment: Assessment, differences: list[Difference]) -> None:
