@@ -52,8 +52,8 @@ def test_whatever_ends_the_run_costs_one_test(project: Project, end: str, reason
     measured = {test["nodeid"] for test in document["measured"]}
     assert measured == {"test_a.py::test_before", "test_a.py::test_after"}
     assert {test["nodeid"]: (test["outcome"], test["reason"]) for test in document["failed"]} == {
-        "test_a.py::test_crash": ("crashed", "the process ended while it ran (exit status 1)"),
-        "test_a.py::test_ends": ("crashed", reason),
+        "test_a.py::test_crash": ("crashed", "crashed: the process ended while it ran (exit status 1)"),
+        "test_a.py::test_ends": ("crashed", f"crashed: {reason}"),
     }
     runs = project.runs()
     crashed = [record for run in runs for record in run.measurements if record.outcome is Outcome.CRASHED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from made_runs import make_record, make_run
+from msgspec.structs import replace
 from rich.console import Console
 
 from atom_testinfra.core.config import Targets
@@ -16,12 +17,12 @@ from atom_testinfra.reports.measured import print_summary
 def test_a_test_that_fails_alike_under_two_profiles_is_listed_once() -> None:
     """The reason stands once, with the profiles it holds for; markup in a node id stays text."""
     nodeid = "t.py::test_a[[bold]x]"
-    failed = [make_record(nodeid, outcome=Outcome.FAILED)]
+    failed = [replace(make_record(nodeid, outcome=Outcome.FAILED), reason="why")]
     runs = [make_run(failed, profile=profile) for profile in ("local", "ci")]
     stream = io.StringIO()
     print_summary(summarise_session(runs, Targets()), Console(file=stream, width=80))
 
-    assert f"  {nodeid} (local, ci): failed: failed" in stream.getvalue().splitlines()
+    assert f"  {nodeid} (local, ci): failed: why" in stream.getvalue().splitlines()
     assert stream.getvalue().count(nodeid) == 1
 
 

@@ -249,6 +249,6 @@ def _status(summary: Summary, runs: list[Run]) -> ExitStatus:
         n = max((run.collected.n_deselected for run in runs if run.collected is not None), default=0)
         options = "does the project's own -m or -k leave the properties out?"
         hint = f"; {n} tests were deselected: {options}" if n else ""
-        click.echo(f"nothing was measured: no property passed{hint}", err=True)
+        click.echo(f"nothing was measured: no property has figures{hint}", err=True)
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if summary.failed else ExitStatus.OK

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
 from atom_testinfra.core.circumstances import circumstances
-from atom_testinfra.core.cost import LONGEST_S, combine_runs, predict_from_local
+from atom_testinfra.core.cost import combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
-from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.repeats import Repeats, parts_by_repeat
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.session import is_complete
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from atom_testinfra.core.baseline import BudgetTier, Suite
     from atom_testinfra.core.config import Targets
@@ -42,7 +42,7 @@ def gather_evidence(
         NothingMeasuredError: No property has a figure.
     """
     _refuse_unfit(runs)
-    profiles = {profile: _Repeats(profile, runs) for profile in sorted({run.header.profile for run in runs})}
+    profiles = {profile: Repeats(profile, runs) for profile in sorted({run.header.profile for run in runs})}
     if spec is not None:
         _refuse_missing_runs(profiles, spec)
     nodeids = sorted(set().union(*(repeats.properties for repeats in profiles.values())))
@@ -52,11 +52,12 @@ def gather_evidence(
     for nodeid in nodeids:
         fit: dict[str, list[Measurement]] = {}
         for profile, repeats in profiles.items():
-            entry = repeats.reason_to_exclude(nodeid)
-            if entry is None:
+            objection = next(repeats.objections(nodeid), None)
+            if objection is None:
                 fit[profile] = repeats.of(nodeid)
             else:
-                excluded.append(entry)
+                outcome, reason, _ = objection
+                excluded.append(Excluded(nodeid=nodeid, profile=profile, outcome=outcome, reason=reason))
         if fit:
             properties[nodeid] = property_cost(nodeid, fit, targets, declared)
     if not properties:
@@ -95,75 +96,6 @@ def property_cost(
     return update(subject, check=digest_property(subject))
 
 
-class _Repeats:
-    """The runs of one profile, one measurement per property and repeat."""
-
-    def __init__(self, profile: str, runs: Iterable[Run]) -> None:
-        self.profile = profile
-        self.properties: set[str] = set()
-        self._repeats: list[dict[str, Measurement | None]] = []
-        for (of_profile, _, _), parts in sorted(_by_repeat(runs).items()):
-            if of_profile == profile:
-                self._add(parts)
-
-    def _add(self, parts: Iterable[Run]) -> None:
-        """Take in a repeat; where it was stopped and continued, the later record of a test holds."""
-        repeat: dict[str, Measurement | None] = {}
-        for part in parts:
-            repeat = dict.fromkeys(part.collected.nodeids if part.collected else ()) | repeat
-            repeat |= {measurement.nodeid: measurement for measurement in part.measurements}
-        self._repeats.append(repeat)
-        self.properties.update(nodeid for nodeid, found in repeat.items() if _may_be_property(found))
-
-    @property
-    def n(self) -> int:
-        """How many there are."""
-        return len(self._repeats)
-
-    def of(self, nodeid: str) -> list[Measurement]:
-        """Return the property's measurements in the order of the repeats."""
-        found = (repeat.get(nodeid) for repeat in self._repeats)
-        return [measurement for measurement in found if measurement is not None]
-
-    def reason_to_exclude(self, nodeid: str) -> Excluded | None:
-        """Return why the property has no figures under this profile, or `None` when it has."""
-        measurements = self.of(nodeid)
-        outcome, reason = next(_objections(measurements, self.n), (None, None))
-        if reason is None:
-            return None
-        return Excluded(nodeid=nodeid, profile=self.profile, outcome=outcome, reason=reason)
-
-
-def _may_be_property(found: Measurement | None) -> bool:
-    """Whether it is a property, or might have been seen to be one had it got to its end."""
-    return found is None or not found.is_plain
-
-
-def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator[tuple[Outcome | None, str]]:
-    """Yield what makes measurements of one property unfit for a baseline, the gravest first."""
-    unfit = [found for found in measurements if found.outcome is not Outcome.PASSED]
-    if unfit:
-        worst = unfit[0]
-        times = "" if len(unfit) == n_repeats else f" in {len(unfit)} of {n_repeats} runs"
-        yield worst.outcome, f"{worst.outcome.value}{times}" + (f": {worst.reason}" if worst.reason else "")
-    if len(measurements) < n_repeats:
-        yield None, f"reached by {len(measurements)} of {n_repeats} runs"
-    for found in measurements:
-        for problem in found.problems:
-            yield found.outcome, problem
-        if found.hypothesis is None:
-            yield found.outcome, "Hypothesis reported nothing about it"
-        elif found.hypothesis.n_explicit + (g.n_valid if (g := found.hypothesis.generate) else 0) == 0:
-            yield found.outcome, "no example was run"
-        if max(found.setup.wall_s + found.call.wall_s, found.setup.cpu_s + found.call.cpu_s) > LONGEST_S:
-            yield found.outcome, "its times are those of a broken clock"
-    properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
-    if len({p.digest for p in properties}) > 1:
-        yield Outcome.PASSED, "its source changed between the runs"
-    if len({p.configured if p.effective is None else p.effective for p in properties}) > 1:
-        yield Outcome.PASSED, "max_examples changed between the runs"
-
-
 def _refuse_unfit(runs: Sequence[Run]) -> None:
     for run in runs:
         if run.header.is_traced:
@@ -171,7 +103,7 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
                 f"run {run.header.run_id!r} was made under coverage, a profiler or a debugger",
                 hint="its times mean nothing: measure again without it",
             )
-    for parts in _by_repeat(runs).values():
+    for parts in parts_by_repeat(runs).values():
         if not is_complete(parts):
             raise RunFileError(
                 f"run {parts[-1].header.run_id!r} is not finished",
@@ -184,7 +116,7 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
         )
 
 
-def _refuse_missing_runs(profiles: Mapping[str, _Repeats], spec: SessionSpec) -> None:
+def _refuse_missing_runs(profiles: Mapping[str, Repeats], spec: SessionSpec) -> None:
     for profile in spec.profiles:
         repeats, n_asked = profiles.get(profile), spec.repeats_of(profile)
         if repeats is None:
@@ -198,15 +130,6 @@ def _refuse_missing_runs(profiles: Mapping[str, _Repeats], spec: SessionSpec) ->
             f"session {spec.session_id!r} is not finished: profile {profile!r} has {what}",
             hint="finish it: testinfra measure --resume",
         )
-
-
-def _by_repeat(runs: Iterable[Run]) -> dict[tuple[str, int, int], list[Run]]:
-    """Return the parts of each repeat of each profile, in the order in which they were made."""
-    parts: dict[tuple[str, int, int], list[Run]] = {}
-    for run in sorted(runs, key=lambda run: run.header.part):
-        header = run.header
-        parts.setdefault((header.profile, header.seed_set, header.repeat), []).append(run)
-    return parts
 
 
 def _way_of(run: Run) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from atom_testinfra.core.baseline import Excluded, SlowTest
 from atom_testinfra.core.measurement import Pin
 from atom_testinfra.core.recommendation import describe_lever, describe_standing, percent, recommend
-from atom_testinfra.core.summary import FAILURES
+from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import (
     MISSES_TOLD,
     TIER_KEYS,

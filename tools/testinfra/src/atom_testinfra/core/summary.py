@@ -9,15 +9,15 @@ from msgspec import Struct
 
 from atom_testinfra.core.baseline import TierName
 from atom_testinfra.core.cost import split_example
-from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Run
+from atom_testinfra.core.measurement import Kind, Outcome, Run
+from atom_testinfra.core.repeats import FAILURES, Repeats
+from atom_testinfra.core.tiers import tier_of_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atom_testinfra.core.config import Targets, TierLimits
+    from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Property
-
-FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED, Outcome.XPASSED})
 
 
 class MeasuredTest(Struct, frozen=True, kw_only=True):
@@ -29,6 +29,7 @@ class MeasuredTest(Struct, frozen=True, kw_only=True):
     duration_s: float
     """Wall seconds of set-up and call, as all times the median over the runs."""
     n_examples: int
+    """Valid examples that were generated; `@example` cases are not among them."""
     max_examples: int | None
     """The bound in force."""
     generate_s: float
@@ -40,6 +41,7 @@ class MeasuredTest(Struct, frozen=True, kw_only=True):
     tier: TierName
     """Where its duration puts it, by the profile's targets."""
     problems: list[str] = []
+    """What its own records say of it: a baseline has no figures of such a test."""
 
 
 class UnmeasuredTest(Struct, frozen=True, kw_only=True):
@@ -48,8 +50,9 @@ class UnmeasuredTest(Struct, frozen=True, kw_only=True):
     nodeid: str
     profile: str
     outcome: Outcome | None
-    """`None` when no run reached it."""
+    """`None` when some run did not reach it."""
     reason: str
+    """In the words that a baseline has for it."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -67,31 +70,30 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
-    """Return what the runs of a session found."""
+    """
+    Return what the runs of a session found.
+
+    What has figures is decided by the rule that a baseline goes by, except that a test of which only its own
+    records say that they are none to keep is shown with what they say.
+    """
     runs = list(runs)
-    records: dict[tuple[str, str], list[Measurement]] = {}
-    collected: dict[tuple[str, str], None] = {}
-    for run in runs:
-        profile = run.header.profile
-        for nodeid in run.collected.nodeids if run.collected is not None else []:
-            collected[nodeid, profile] = None
-        for record in run.measurements:
-            records.setdefault((record.nodeid, profile), []).append(record)
     measured: list[MeasuredTest] = []
     failed: list[UnmeasuredTest] = []
     unmeasured: list[UnmeasuredTest] = []
     plain: set[str] = set()
-    for nodeid, profile in collected | dict.fromkeys(records):
-        found = _summarise(nodeid, profile, records.get((nodeid, profile), []), targets)
-        match found:
-            case MeasuredTest():
-                measured.append(found)
-            case UnmeasuredTest() if found.outcome in FAILURES:
-                failed.append(found)
-            case UnmeasuredTest():
-                unmeasured.append(found)
-            case None:
+    for profile in dict.fromkeys(run.header.profile for run in runs):
+        repeats = Repeats(profile, runs)
+        for nodeid in repeats.nodeids:
+            if nodeid not in repeats.properties:
                 plain.add(nodeid)
+                continue
+            match _summarise(nodeid, profile, repeats, targets):
+                case MeasuredTest() as found:
+                    measured.append(found)
+                case UnmeasuredTest() as found if found.outcome in FAILURES:
+                    failed.append(found)
+                case found:
+                    unmeasured.append(found)
     return Summary(
         measured=sorted(measured, key=lambda test: (-test.duration_s, test.nodeid, test.profile)),
         failed=failed,
@@ -103,54 +105,31 @@ def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
 
 
 def _summarise(
-    nodeid: str, profile: str, records: list[Measurement], targets: Targets
-) -> MeasuredTest | UnmeasuredTest | None:
-    def without(outcome: Outcome | None, reason: str) -> UnmeasuredTest:
+    nodeid: str, profile: str, repeats: Repeats, targets: Targets
+) -> MeasuredTest | UnmeasuredTest:
+    objections = [*repeats.objections(nodeid)]
+    if not all(objection.is_remark for objection in objections):
+        outcome, reason, _ = objections[0]
         return UnmeasuredTest(nodeid=nodeid, profile=profile, outcome=outcome, reason=reason)
-
-    for record in records:
-        if record.outcome in FAILURES:
-            return without(record.outcome, record.reason or record.outcome)
-    passed = [record for record in records if record.outcome is Outcome.PASSED]
-    if not passed:
-        if not records:
-            return without(None, "no run reached it")
-        return without(records[-1].outcome, records[-1].reason or records[-1].outcome)
-    properties = [record.hypothesis for record in passed if record.hypothesis is not None]
-    if not properties:
-        problem = next((problem for record in passed for problem in record.problems), None)
-        return None if problem is None else without(Outcome.PASSED, problem)
-    if min(_n_valid(subject) for subject in properties) == 0:
-        return without(Outcome.PASSED, "Hypothesis generated no valid example")
-    duration_s = median(record.setup.wall_s + record.call.wall_s for record in passed)
+    measurements = repeats.of(nodeid)
+    properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
+    duration_s = median(found.setup.wall_s + found.call.wall_s for found in measurements)
     first = properties[0]
     parts = [split_example(subject) for subject in properties]
     return MeasuredTest(
         nodeid=nodeid,
         profile=profile,
-        kind=passed[0].kind,
+        kind=measurements[0].kind,
         duration_s=duration_s,
         n_examples=median_low(_n_valid(subject) for subject in properties),
         max_examples=first.configured if first.effective is None else first.effective,
         generate_s=median(part.generate_s for part in parts),
         body_s=median(part.body_s for part in parts),
         engine_s=median(part.engine_s for part in parts),
-        tier=_tier(duration_s, targets, is_ci=profile == targets.ci_profile),
-        problems=list(dict.fromkeys(problem for record in passed for problem in record.problems)),
+        tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
+        problems=list(dict.fromkeys(objection.reason for objection in objections)),
     )
 
 
 def _n_valid(subject: Property) -> int:
     return subject.generate.n_valid if subject.generate is not None else 0
-
-
-def _tier(duration_s: float, targets: Targets, *, is_ci: bool) -> TierName:
-    tiers: tuple[tuple[TierName, TierLimits], ...] = (
-        ("fast", targets.fast),
-        ("medium", targets.medium),
-        ("slow", targets.slow),
-    )
-    for name, limits in tiers:
-        if duration_s < (limits.ci_s if is_ci else limits.local_s):
-            return name
-    return "over"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import PlanTargets, TargetsMet, TargetsVerified
 from atom_testinfra.core.comparison import MIN_BASE_RUNS
-from atom_testinfra.core.summary import FAILURES
+from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import NAMED_LIMITS_S, SUITE_KEY
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -
     _print_list("not measured", summary.unmeasured, console)
     noted = [test for test in summary.measured if test.problems]
     if noted:
-        console.print("measured, but:")
+        console.print("measured, but with no figures for a baseline:")
         for test in noted:
             for problem in test.problems:
                 line = visible(f"  {test.nodeid} ({test.profile}): {problem}")
@@ -86,10 +86,9 @@ def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> No
     console.print(f"{title}:")
     profiles: dict[tuple[str, str], list[str]] = {}
     for test in tests:
-        outcome = "not run" if test.outcome is None else str(test.outcome)
-        profiles.setdefault((test.nodeid, f"{outcome}: {test.reason}"), []).append(test.profile)
-    for (nodeid, what), names in profiles.items():
-        line = visible(f"  {nodeid} ({', '.join(names)}): {what}")
+        profiles.setdefault((test.nodeid, test.reason), []).append(test.profile)
+    for (nodeid, reason), names in profiles.items():
+        line = visible(f"  {nodeid} ({', '.join(names)}): {reason}")
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
