@@ -267,6 +267,41 @@ class TestSides:
         assert compare("a", "b") == 0
         assert "profile local" in capsys.readouterr().out
 
+    @pytest.mark.parametrize(
+        ("base", "new", "expected"),
+        [
+            ({"local": 1, "nightly": 5, "ci": 5}, {"local": 1, "nightly": 3, "ci": 3}, "ci"),
+            ({"local": 5, "nightly": 5, "ci": 5}, {"local": 2, "nightly": 3, "ci": 2}, "nightly"),
+            ({"nightly": 5, "ci": 5}, {"nightly": 3, "ci": 3}, "ci"),
+            ({"local": 4, "ci": 4}, {"local": 3, "ci": 3}, "local"),
+            ({"nightly": 5, "ci": 4}, {"ci": 3}, "ci"),
+        ],
+    )
+    def test_the_first_by_name_of_those_that_have_enough_runs_is_taken(
+        self,
+        project: Path,
+        capsys: pytest.CaptureFixture[str],
+        base: dict[str, int],
+        new: dict[str, int],
+        expected: str,
+    ) -> None:
+        """However many do; where none has, the local one is taken, or the only one in common."""
+        for session, profiles in {"a": base, "b": new}.items():
+            for profile, n_runs in profiles.items():
+                write_session(project, session, n_runs, profile=profile)
+        compare("a", "b", "--json")
+        assert json.loads(capsys.readouterr().out)["profile"] == expected
+
+    def test_with_neither_the_choice_is_the_person_s(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Two that both sides have, of which none has enough runs and none is the local one."""
+        for session in ("a", "b"):
+            for profile in ("ci", "nightly"):
+                write_session(project, session, 2, profile=profile)
+        assert compare("a", "b") == 3
+        assert "hint: choose one that both have with --profile" in capsys.readouterr().err
+
 
 class TestRefusals:
     @pytest.mark.parametrize(

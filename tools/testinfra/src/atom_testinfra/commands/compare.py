@@ -208,16 +208,22 @@ def _hint_of(comparison: Comparison) -> str:
 
 
 def _choose_profile(project: Project, base: Recording, new: Recording, chosen: str | None) -> str:
-    """Return the profile asked for, else one with enough runs on both sides: the local one before others."""
+    """
+    Return the profile asked for, else one with enough runs on both sides, else one that both sides have.
+
+    The local one goes before the others, and of those with enough runs the first by name before the rest.
+    """
     if chosen is not None:
         return chosen
+    local = project.config.targets.local_profile
     common = [profile for profile in new.profiles if profile in base.profiles]
     fit = [p for p in common if base.n_runs(p) >= MIN_BASE_RUNS and new.n_runs(p) >= MIN_NEW_RUNS]
-    for profiles in (fit, common):
-        if (local := project.config.targets.local_profile) in profiles:
-            return local
-        if len(profiles) == 1:
-            return profiles[0]
+    if fit:
+        return local if local in fit else fit[0]
+    if local in common:
+        return local
+    if len(common) == 1:
+        return common[0]
     raise NothingMeasuredError(
         f"{base.label!r} has the profiles {', '.join(base.profiles)};"
         f" {new.label!r} has {', '.join(new.profiles)}",
