@@ -156,8 +156,8 @@ def test_pins_follow_the_policy(project: Project, policy: str, expected: int) ->
     assert numbers(document) == {("test_free", "p"): 10, ("test_pinned", "p"): expected}
 
 
-def test_repeats_are_the_same_work_and_plain_tests_run_once(project: Project) -> None:
-    """Seeds come from the node ids; a test without Hypothesis is recorded in the first run only."""
+def test_repeats_are_the_same_work_and_plain_tests_run_once_a_profile(project: Project) -> None:
+    """Seeds come from the node ids; a test without Hypothesis is in the first run of each profile only."""
     project.write(
         test_a="""
         from hypothesis import given, strategies as st
@@ -172,11 +172,11 @@ def test_repeats_are_the_same_work_and_plain_tests_run_once(project: Project) ->
                 print("ran", file=file)
         """
     )
-    project.measure("--profile", "p=20", "--repeats", "3")
+    project.measure("--profile", "p=20", "--profile", "q=20", "--repeats", "2")
     drawn = (project.root / "drawn.txt").read_text().splitlines()
-    size = len(drawn) // 3
-    assert drawn[:size] == drawn[size : 2 * size] == drawn[2 * size :]
-    assert (project.root / "plain.txt").read_text() == "ran\n"
+    size = len(drawn) // 4
+    assert drawn == drawn[:size] * 4
+    assert (project.root / "plain.txt").read_text() == "ran\nran\n"
 
 
 @pytest.mark.integration
