@@ -156,6 +156,38 @@ def test_pins_follow_the_policy(project: Project, policy: str, expected: int) ->
     assert numbers(document) == {("test_free", "p"): 10, ("test_pinned", "p"): expected}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "free", "pinned"),
+    [
+        (("--profile", "local"), 20, 33),
+        (("--profile", "local=7"), 7, 33),
+        (("--profile", "local", "--max-examples", "7"), 7, 33),
+        (("--pins", "cap"), 20, 20),
+    ],
+)
+def test_a_suite_that_steers_itself_follows_the_command_line(
+    project: Project, arguments: tuple[str, ...], free: int, pinned: int
+) -> None:
+    """Its conftest loads a profile by the environment, which is that of the settings either way."""
+    (project.root / "pyproject.toml").write_text(
+        "[tool.testinfra]\nrepeats = 1\n[tool.testinfra.profiles]\n"
+        'local = { max_examples = 20, env = { EXAMPLES = "20" }, steering = "suite" }\n'
+    )
+    project.write(
+        test_a=MIXED,
+        conftest="""
+        import os
+        from hypothesis import settings
+
+        settings.register_profile("own", max_examples=int(os.environ["EXAMPLES"]))
+        settings.load_profile("own")
+        """,
+    )
+    document = project.document(*arguments)
+    assert numbers(document) == {("test_free", "local"): free, ("test_pinned", "local"): pinned}
+    assert not any(test["problems"] for test in document["measured"])
+
+
 def test_repeats_are_the_same_work_and_plain_tests_run_once_a_profile(project: Project) -> None:
     """Seeds come from the node ids; a test without Hypothesis is in the first run of each profile only."""
     project.write(

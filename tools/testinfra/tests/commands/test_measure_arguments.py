@@ -12,6 +12,7 @@ from tests.made_runs import make_record, make_run
 from tests.measuring.test_session import a_spec
 
 from atom_testinfra.cli import main
+from atom_testinfra.core.measurement import PinPolicy
 from atom_testinfra.core.session import SessionSpec
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.runs import SPEC_SUFFIX, load_spec, prepare_folder, save_run, save_spec
@@ -76,6 +77,31 @@ def test_nothing_can_be_changed_of_a_session_that_is_resumed(
     option = "pytest's arguments" if given.startswith("-- ") else given.split()[0]
     message = f"--resume goes on as the session was begun: {option} cannot be given again"
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steering"),
+    [
+        ("", ["suite", "tool"]),
+        ("--repeats 2 --seed-set 1 -n 0", ["suite", "tool"]),
+        *((f"--pins {policy}", ["tool", "tool"]) for policy in PinPolicy),
+        ("--profile own", ["suite"]),
+        ("--profile own --pins cap", ["tool"]),
+        ("--profile own --max-examples 9", ["tool"]),
+    ],
+)
+def test_a_policy_for_pins_reaches_a_suite_that_steers_itself(
+    asked: list[SessionSpec], arguments: str, steering: list[str]
+) -> None:
+    """Given on the command line it is the tool that sets it; the settings' own leaves the suite alone."""
+    with Path("pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('pins = "cap"\n[tool.testinfra.profiles]\n')
+        file.write('own = { max_examples = 5, env = { A = "b" }, steering = "suite" }\n')
+        file.write('other = { max_examples = 5, env = { A = "b" } }\n')
+    main(["measure", *arguments.split()])
+    (spec,) = asked
+    assert [profile.steering for profile in spec.profiles.values()] == steering
+    assert {profile.env["A"] for profile in spec.profiles.values()} == {"b"}
 
 
 @pytest.mark.parametrize("number", ["9" * 10, "9" * 5000])

@@ -12,7 +12,7 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import Config, Profile
 from atom_testinfra.core.errors import RunFileError
-from atom_testinfra.core.measurement import PinPolicy, Provenance, Run
+from atom_testinfra.core.measurement import PinPolicy, Provenance, Run, Steering
 from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.clocks import Clocks
@@ -54,6 +54,27 @@ def test_a_number_on_the_command_line_keeps_the_profile_s_repeats() -> None:
     assert choose_profiles(config, ["ci=30"], None) == {
         "ci": Profile(max_examples=30, repeats=4, env={"CI": "true"})
     }
+
+
+SUITE = Profile(max_examples=200, repeats=1, env={"CI": "false"}, steering=Steering.SUITE)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "max_examples", "expected"),
+    [
+        ([], None, SUITE),
+        (["local"], None, SUITE),
+        (["local=50"], None, replace(SUITE, max_examples=50, steering=Steering.TOOL)),
+        (["local=200"], None, replace(SUITE, steering=Steering.TOOL)),
+        (["local"], 50, replace(SUITE, max_examples=50, steering=Steering.TOOL)),
+    ],
+)
+def test_a_number_on_the_command_line_reaches_a_suite_that_steers_itself(
+    chosen: list[str], max_examples: int | None, expected: Profile
+) -> None:
+    """The tool sets it, in the environment of the profile."""
+    config = Config(profiles={"local": SUITE})
+    assert choose_profiles(config, chosen, max_examples) == {"local": expected}
 
 
 @pytest.mark.parametrize(("arguments", "n_workers"), [([], 2), (["-n", "0"], 0), (["-n", "3"], 3)])

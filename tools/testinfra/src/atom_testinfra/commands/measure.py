@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from atom_testinfra.core.arguments import find_option_without_tests, name_places
 from atom_testinfra.core.errors import ConfigError, InfraError
-from atom_testinfra.core.measurement import Outcome, PinPolicy
+from atom_testinfra.core.measurement import Outcome, PinPolicy, Steering
 from atom_testinfra.core.session import MOST_EXAMPLES, MOST_SEED_SET, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
@@ -172,11 +172,12 @@ def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str
 def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
     config = project.config
     profiles = choose_profiles(config, options["profiles"], options["max_examples"])
+    changes: dict[str, Any] = {}
     if options["repeats"]:
-        profiles = {
-            name: msgspec.structs.replace(profile, repeats=options["repeats"])
-            for name, profile in profiles.items()
-        }
+        changes["repeats"] = options["repeats"]
+    if options["pins"]:
+        changes["steering"] = Steering.TOOL  # a suite that steers itself would not hear of the policy
+    profiles = {name: msgspec.structs.replace(profile, **changes) for name, profile in profiles.items()}
     return SessionSpec(
         session_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
         profiles=profiles,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.config import Config, Profile, refuse_unfit_name
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.measurement import Count, Outcome, PinPolicy, Run
+from atom_testinfra.core.measurement import Count, Outcome, PinPolicy, Run, Steering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,6 +63,7 @@ def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | N
     Return the profiles to measure: `NAME` is one of the settings, `NAME=N` may be any.
 
     Without a choice all of the settings' profiles are measured, or, with `max_examples`, one of its own.
+    A number that is given here is set by the tool, whoever steers the profile by the settings.
     """
     chosen = list(chosen)
     if not chosen:
@@ -88,9 +89,11 @@ def _profile(config: Config, name: str, number: str | None, max_examples: int | 
         n = known.max_examples if max_examples is None else max_examples
     else:
         n = _parse_examples(name, number)
-    if known is not None:
-        return replace(known, max_examples=n)
-    return Profile(max_examples=n)
+    if known is None:
+        return Profile(max_examples=n)
+    if number is None and max_examples is None:
+        return known
+    return replace(known, max_examples=n, steering=Steering.TOOL)
 
 
 def _parse_examples(profile: str, text: str) -> int:
