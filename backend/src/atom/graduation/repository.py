@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, func, select, tuple_
 from atom.agents.models import Agent
 from atom.episodes.models import Episode, EpisodeStatus
 from atom.graduation.models import Promotion, SupervisionSession, SupervisionStatus, TrainingSession
-from atom.graduation.readiness import Record
+from atom.graduation.readiness import MEAN_PLACES, Record
 from atom.graduation.supervision import SupervisedSession
 from atom.kit.pagination import Cursor, Page, PageRequest
 
@@ -45,9 +45,11 @@ COMPLETED_SUPERVISIONS: Final = (
 def episode_record(session: Session, *, agent_id: str, maturity: AgentStatus) -> Record:
     """Return what the agent completed while it was of this maturity, summed up by the database."""
     parameters = {"agent": agent_id, "maturity": maturity}
-    n_episodes, n_interventions, constitutional_mean = session.execute(EPISODE_RECORD, parameters).one()
+    n_episodes, n_interventions, mean = session.execute(EPISODE_RECORD, parameters).one()
     return Record(
-        n_episodes=n_episodes, n_interventions=n_interventions, constitutional_mean=constitutional_mean
+        n_episodes=n_episodes,
+        n_interventions=n_interventions,
+        constitutional_mean=None if mean is None else round(mean, MEAN_PLACES),
     )
 
 
