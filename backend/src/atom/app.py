@@ -22,6 +22,7 @@ from atom.episodes.embedding import HashingEmbedder
 from atom.governance import routes as governance
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
+from atom.graduation.training_sessions import has_training
 from atom.identity import routes as identity
 from atom.identity.access import Gateway
 from atom.kit.clock import Clock, SystemClock
@@ -89,6 +90,7 @@ def _provide(app: FastAPI, engine: Engine, clock: Clock) -> None:
         writers=WritersQueue(engine),
     )
     app.state.decisions = decisions
+    app.state.has_training = has_training
     app.state.gatekeeper = MaturityGate()
     app.state.embedder = HashingEmbedder()
     app.state.reports = CachedReports(clock)

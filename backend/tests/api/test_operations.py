@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from atom.graduation import training_sessions
 from atom.identity.models import ApiKeyScope
 from tests import factories
 from tests.http import Api, Caller, Workspace
@@ -203,6 +204,19 @@ def decide_proposals(tour: Tour, agent: str) -> None:
     assert tour("POST", f"/v1/proposals/{wanted['id']}/execution")["status"] == "executed"
     assert tour("POST", f"/v1/proposals/{unwanted['id']}/cancellation")["status"] == "cancelled"
     assert len(tour("GET", "/v1/proposals")["items"]) == 2
+    trained = tour("POST", f"{agent}/proposals", {"type": "training"})["id"]
+    assert tour("POST", f"/v1/proposals/{trained}/decision", answer)["status"] == "approved"
+    with tour.api.sessions.begin() as session:
+        training_sessions.approve_training(
+            session,
+            tour.api.clock,
+            workspace_id=tour.workspace.id,
+            proposal_id=trained,
+            supervisor_id=user_id,
+        )
+    for step in ("cancellation", "execution"):
+        problem = tour.admin.refused(409, "POST", f"/v1/proposals/{trained}/{step}")
+        assert "has a training" in problem["detail"]
 
 
 def run_queue(tour: Tour, agent: str) -> None:

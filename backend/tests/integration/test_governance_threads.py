@@ -15,6 +15,7 @@ from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import ProposalType, SupervisedQueueEntry
 from atom.graduation import supervision_sessions, training_sessions
+from atom.graduation.training_sessions import has_training
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError
 from tests import factories
@@ -65,7 +66,7 @@ def approval(session: Session, tenant: Tenant) -> Use:
 def proposal(session: Session, tenant: Tenant) -> Use:
     proposed = proposals.propose(session, CLOCK, **tenant.agent, type=ProposalType.ACTION)
     where = {"workspace_id": tenant.workspace_id, "proposal_id": proposed.id}
-    return lambda session: proposals.cancel_proposal(session, CLOCK, **where)
+    return lambda session: proposals.cancel_proposal(session, CLOCK, has_training, **where)
 
 
 def training(session: Session, tenant: Tenant) -> Use:

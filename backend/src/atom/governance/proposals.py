@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from atom.agents.service import require_agent
 from atom.governance import repository
@@ -26,6 +26,13 @@ NEXT = {
     ProposalStatus.APPROVED: (ProposalStatus.EXECUTED, ProposalStatus.CANCELLED),
 }
 """Where a proposal can go; what is not listed is final."""
+
+
+class TrainingLookup(Protocol):
+    """Knows the trainings, which stand above governance."""
+
+    def __call__(self, session: Session, *, proposal_id: str) -> bool:
+        """Whether a training was made from the proposal."""
 
 
 def propose(
@@ -66,18 +73,22 @@ def decide_proposal(
     return proposal
 
 
-def cancel_proposal(session: Session, clock: Clock, *, workspace_id: str, proposal_id: str) -> AgentProposal:
-    """Take a proposal back that was not carried out."""
+def cancel_proposal(
+    session: Session, clock: Clock, has_training: TrainingLookup, *, workspace_id: str, proposal_id: str
+) -> AgentProposal:
+    """Take a proposal back that was not carried out; a training is called off, and its proposal with it."""
     proposal = hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
+    _require_no_training(session, has_training, proposal)
     return move(session, clock, proposal, ProposalStatus.CANCELLED)
 
 
-def execute_proposal(session: Session, clock: Clock, *, workspace_id: str, proposal_id: str) -> AgentProposal:
-    """Note that an approved proposal was carried out; what was blocked for it is resolved."""
+def execute_proposal(
+    session: Session, clock: Clock, has_training: TrainingLookup, *, workspace_id: str, proposal_id: str
+) -> AgentProposal:
+    """Note that an approved proposal was carried out; a training is completed, and its proposal with it."""
     proposal = hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
-    move(session, clock, proposal, ProposalStatus.EXECUTED)
-    repository.resolve_triggers(session, proposal_id=proposal_id)
-    return proposal
+    _require_no_training(session, has_training, proposal)
+    return carry_out(session, clock, proposal)
 
 
 def list_proposals(
@@ -97,6 +108,13 @@ def hold_proposal(session: Session, *, workspace_id: str, proposal_id: str) -> A
     return proposal
 
 
+def carry_out(session: Session, clock: Clock, proposal: AgentProposal) -> AgentProposal:
+    """Move a held proposal to executed; what was blocked for it is resolved."""
+    move(session, clock, proposal, ProposalStatus.EXECUTED)
+    repository.resolve_triggers(session, proposal_id=proposal.id)
+    return proposal
+
+
 def move(session: Session, clock: Clock, proposal: AgentProposal, to: ProposalStatus) -> AgentProposal:
     """Move a held proposal to a status that follows its present one."""
     if to not in NEXT.get(proposal.status, ()):
@@ -107,3 +125,11 @@ def move(session: Session, clock: Clock, proposal: AgentProposal, to: ProposalSt
     proposal.changed_at = clock.now()
     session.flush()
     return proposal
+
+
+def _require_no_training(session: Session, has_training: TrainingLookup, proposal: AgentProposal) -> None:
+    """Raise for a proposal that its training moves: the two would contradict each other."""
+    if proposal.type is ProposalType.TRAINING and has_training(session, proposal_id=proposal.id):
+        raise ConflictError(
+            f"proposal {proposal.id!r} has a training: complete that or call it off, and the proposal follows"
+        )

@@ -15,6 +15,7 @@ from fastapi import Depends, Query, Request, status
 from atom.governance import approvals, feedback, proposals, service, supervised_queue, triggers
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.feedback import Reaction
+from atom.governance.proposals import TrainingLookup
 from atom.governance.schemas import (
     AccessResponse,
     AgentPageQuery,
@@ -52,7 +53,13 @@ async def _decisions(request: Request) -> DecisionCache:
     return decisions
 
 
+async def _has_training(request: Request) -> TrainingLookup:
+    has_training: TrainingLookup = request.app.state.has_training
+    return has_training
+
+
 Decisions = Annotated[DecisionCache, Depends(_decisions)]
+HasTraining = Annotated[TrainingLookup, Depends(_has_training)]
 
 
 @router.get("/agents/{agent_id}/decision")
@@ -209,19 +216,19 @@ def decide_proposal(proposal_id: Id, request: AnswerRequest, unit: Administering
 
 
 @router.post("/proposals/{proposal_id}/cancellation", responses=problem_responses(404, 409))
-def cancel_proposal(proposal_id: Id, unit: Administering) -> ProposalResponse:
-    """Take a proposal back that was not carried out."""
+def cancel_proposal(proposal_id: Id, unit: Administering, has_training: HasTraining) -> ProposalResponse:
+    """Take a proposal back that was not carried out; one with a training follows that."""
     proposal = proposals.cancel_proposal(
-        unit.session, unit.clock, workspace_id=unit.workspace_id, proposal_id=proposal_id
+        unit.session, unit.clock, has_training, workspace_id=unit.workspace_id, proposal_id=proposal_id
     )
     return ProposalResponse.model_validate(proposal)
 
 
 @router.post("/proposals/{proposal_id}/execution", responses=problem_responses(404, 409))
-def execute_proposal(proposal_id: Id, unit: Administering) -> ProposalResponse:
-    """Note that an approved proposal was carried out; what was blocked for it is resolved."""
+def execute_proposal(proposal_id: Id, unit: Administering, has_training: HasTraining) -> ProposalResponse:
+    """Note that an approved proposal was carried out, which resolves what was blocked for it."""
     proposal = proposals.execute_proposal(
-        unit.session, unit.clock, workspace_id=unit.workspace_id, proposal_id=proposal_id
+        unit.session, unit.clock, has_training, workspace_id=unit.workspace_id, proposal_id=proposal_id
     )
     return ProposalResponse.model_validate(proposal)
 

@@ -81,6 +81,12 @@ def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Pa
     return Page(items=shown, next=Cursor(at=shown[-1].promoted_at, id=shown[-1].id) if has_more else None)
 
 
+def has_training(session: Session, *, proposal_id: str) -> bool:
+    """Whether a training was made from the proposal."""
+    query = select(TrainingSession.id).where(TrainingSession.proposal_id == proposal_id)
+    return session.scalar(query) is not None
+
+
 def hold(session: Session, model: type[Owned], *, workspace_id: str, row_id: str) -> Owned | None:
     """Return a row as it is committed now, held against other writers; None for another workspace's."""
     query: Select[Owned] = _hold(model)

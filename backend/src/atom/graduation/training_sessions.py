@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from atom.agents.maturity import AgentStatus
 from atom.agents.service import AgentWatcher, hold_agent, set_standing
 from atom.governance import proposals
-from atom.governance.models import ProposalType
+from atom.governance.models import ProposalStatus, ProposalType
 from atom.graduation import repository
 from atom.graduation.models import TrainingSession, TrainingStatus
 from atom.graduation.training import standing_after_training, training_boost
+from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 
@@ -33,18 +34,20 @@ NEXT = {
 def approve_training(
     session: Session, clock: Clock, *, workspace_id: str, proposal_id: str, supervisor_id: str
 ) -> TrainingSession:
-    """Approve a training proposal, and schedule the training under the person who approves it."""
+    """
+    Schedule the training that was proposed, once, under the supervisor.
+
+    A proposal that nobody has decided is approved by the supervisor with it; one that was approved stays so.
+    """
+    require_user(session, workspace_id=workspace_id, user_id=supervisor_id)
     proposal = proposals.hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
     if proposal.type is not ProposalType.TRAINING:
         raise ConflictError(f"proposal {proposal_id!r} is for {proposal.type.value!r}, not for a training")
-    proposals.decide_proposal(
-        session,
-        clock,
-        workspace_id=workspace_id,
-        proposal_id=proposal_id,
-        user_id=supervisor_id,
-        is_approved=True,
-    )
+    if has_training(session, proposal_id=proposal_id):
+        raise ConflictError(f"proposal {proposal_id!r} is {proposal.status.value!r} and has its training")
+    if proposal.status is not ProposalStatus.APPROVED:
+        proposals.move(session, clock, proposal, ProposalStatus.APPROVED)
+        proposal.approved_by = supervisor_id
     training = TrainingSession(
         id=new_id(),
         proposal_id=proposal_id,
@@ -57,6 +60,11 @@ def approve_training(
     session.add(training)
     session.flush()
     return training
+
+
+def has_training(session: Session, *, proposal_id: str) -> bool:
+    """Whether a training was made from the proposal."""
+    return repository.has_training(session, proposal_id=proposal_id)
 
 
 def start_training(session: Session, *, workspace_id: str, training_id: str) -> TrainingSession:
@@ -93,7 +101,8 @@ def complete_training(
     training.promoted_to_intern = status is AgentStatus.INTERN and before is AgentStatus.STUDENT
     _end(session, clock, training, TrainingStatus.COMPLETED)
     set_standing(session, watcher, agent, status=status, confidence=confidence)
-    proposals.execute_proposal(session, clock, workspace_id=workspace_id, proposal_id=training.proposal_id)
+    proposal = proposals.hold_proposal(session, workspace_id=workspace_id, proposal_id=training.proposal_id)
+    proposals.carry_out(session, clock, proposal)
     return training
 
 
@@ -115,7 +124,8 @@ def _give_up(
     training = _hold(session, workspace_id=workspace_id, training_id=training_id)
     _check_move(training, to)
     _end(session, clock, training, to)
-    proposals.cancel_proposal(session, clock, workspace_id=workspace_id, proposal_id=training.proposal_id)
+    proposal = proposals.hold_proposal(session, workspace_id=workspace_id, proposal_id=training.proposal_id)
+    proposals.move(session, clock, proposal, ProposalStatus.CANCELLED)
     return training
 
 

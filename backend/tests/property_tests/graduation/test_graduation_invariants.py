@@ -16,15 +16,16 @@ from atom.agents import service as registry
 from atom.agents.maturity import AgentStatus
 from atom.agents.models import Agent
 from atom.episodes.models import EpisodeStatus
+from atom.governance import proposals
 from atom.governance import service as governance
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
-from atom.governance.models import AgentProposal, BlockedTrigger, ProposalStatus
+from atom.governance.models import AgentProposal, BlockedTrigger, ProposalStatus, ProposalType
 from atom.governance.routing import TriggerSource
 from atom.governance.triggers import Trigger, route_trigger
 from atom.graduation import service, supervision_sessions, training_sessions
 from atom.graduation.exam import CaseResult, Severity, grade_compliance
-from atom.graduation.models import Promotion, SupervisionSession
+from atom.graduation.models import Promotion, SupervisionSession, TrainingSession
 from atom.graduation.readiness import Advice, Criterion, Record, assess
 from atom.graduation.supervision import (
     SupervisedSession,
@@ -393,6 +394,100 @@ def test_a_training_pays_once(
         assert training.ended_at == NOW + timedelta(hours=3)
         assert session.get_one(AgentProposal, routed.proposal_id).status is ProposalStatus.EXECUTED
         assert session.get_one(BlockedTrigger, routed.blocked_trigger_id).is_resolved
+
+
+TRAINING_STEPS: dict[tuple[str, str | None], dict[str, tuple[str, str | None]]] = {
+    ("proposed", None): {
+        "approve": ("approved", None),
+        "reject": ("rejected", None),
+        "cancel": ("cancelled", None),
+        "schedule": ("approved", "scheduled"),
+    },
+    ("approved", None): {
+        "execute": ("executed", None),
+        "cancel": ("cancelled", None),
+        "schedule": ("approved", "scheduled"),
+    },
+    ("approved", "scheduled"): {
+        "start": ("approved", "in_progress"),
+        "call off": ("cancelled", "cancelled"),
+    },
+    ("approved", "in_progress"): {
+        "complete": ("executed", "completed"),
+        "call off": ("cancelled", "cancelled"),
+        "fail": ("cancelled", "failed"),
+    },
+}
+"""Where a training proposal and its training stand, and where each step takes the two; other steps fail."""
+
+
+@pytest.mark.invariant(50)
+@given(
+    steps=st.lists(
+        st.sampled_from(
+            ("approve", "reject", "cancel", "execute", "schedule", "start", "complete", "call off", "fail")
+        ),
+        max_size=6,
+    )
+)
+@example(steps=["approve", "schedule", "execute", "cancel", "start", "execute", "cancel", "complete"])
+@example(
+    steps=["schedule", "cancel", "schedule", "approve", "start", "cancel", "execute", "fail", "schedule"]
+)
+@example(steps=["schedule", "execute", "call off"])
+@example(steps=["approve", "execute", "schedule"])
+def test_a_training_and_its_proposal_end_together(database: Database, steps: list[str]) -> None:
+    """Invariant 50: an illegal step leaves both as they are, and from each open state one leads on."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        decisions = new_decisions(session)
+        tenant = people.tenant
+        where = {"workspace_id": tenant.workspace_id}
+        proposal = proposals.propose(session, clock, **tenant.agent, type=ProposalType.TRAINING)
+        of_proposal = {**where, "proposal_id": proposal.id}
+
+        def training() -> TrainingSession | None:
+            return session.scalars(select(TrainingSession)).one_or_none()
+
+        def take(step: str) -> None:
+            found = training()
+            of_training = {**where, "training_id": "none" if found is None else found.id}
+            match step:
+                case "approve" | "reject":
+                    proposals.decide_proposal(
+                        session, clock, **of_proposal, user_id=tenant.user_id, is_approved=step == "approve"
+                    )
+                case "cancel":
+                    proposals.cancel_proposal(session, clock, training_sessions.has_training, **of_proposal)
+                case "execute":
+                    proposals.execute_proposal(session, clock, training_sessions.has_training, **of_proposal)
+                case "schedule":
+                    training_sessions.approve_training(
+                        session, clock, **of_proposal, supervisor_id=tenant.user_id
+                    )
+                case "start":
+                    training_sessions.start_training(session, **of_training)
+                case "complete":
+                    training_sessions.complete_training(
+                        session, clock, decisions, **of_training, performance_score=0.5
+                    )
+                case "call off":
+                    training_sessions.cancel_training(session, clock, **of_training)
+                case "fail":
+                    training_sessions.fail_training(session, clock, **of_training)
+
+        state: tuple[str, str | None] = ("proposed", None)
+        for step in steps:
+            following = TRAINING_STEPS.get(state, {}).get(step)
+            if following is None:
+                with pytest.raises((ConflictError, NotFoundError)):
+                    take(step)
+            else:
+                take(step)
+                state = following
+            session.expire_all()
+            found = training()
+            assert (proposal.status, None if found is None else found.status) == state
 
 
 @pytest.mark.invariant(50)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from atom.governance import proposals, triggers
 from atom.governance.models import AgentProposal, BlockedTrigger, ProposalStatus, ProposalType
 from atom.governance.routing import TriggerSource
+from atom.graduation.training_sessions import has_training
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.pagination import PageRequest
@@ -26,9 +27,9 @@ def take(step: str, session: Session, clock: ManualClock, office: Tenant, propos
                 session, clock, **where, user_id=office.user_id, is_approved=step == "approve"
             )
         case "cancel":
-            return proposals.cancel_proposal(session, clock, **where)
+            return proposals.cancel_proposal(session, clock, has_training, **where)
         case _:
-            return proposals.execute_proposal(session, clock, **where)
+            return proposals.execute_proposal(session, clock, has_training, **where)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,23 @@ def test_only_an_open_training_proposal_becomes_a_training(database: Database) -
         assert session.query(TrainingSession).count() == 1
 
 
+def test_who_approved_a_proposal_stays_who_approved_it(database: Database) -> None:
+    """One decides on the proposal, another one of the workspace holds the training; a stranger may not."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant, stranger = factories.tenant(session), factories.tenant(session)
+        trainer = factories.user(session, workspace_id=tenant.workspace_id)
+        proposal = proposals.propose(session, clock, **tenant.agent, type=ProposalType.TRAINING)
+        where = {"workspace_id": tenant.workspace_id, "proposal_id": proposal.id}
+        proposals.decide_proposal(session, clock, **where, user_id=tenant.user_id, is_approved=True)
+        with pytest.raises(NotFoundError, match=stranger.user_id):
+            training_sessions.approve_training(session, clock, **where, supervisor_id=stranger.user_id)
+        training = training_sessions.approve_training(session, clock, **where, supervisor_id=trainer.id)
+        session.expire_all()
+        assert (proposal.status, proposal.approved_by) == ("approved", tenant.user_id)
+        assert (training.status, training.supervisor_id) == ("scheduled", trainer.id)
+
+
 def test_a_performance_out_of_range_ends_nothing(database: Database) -> None:
     """The training is still in progress."""
     clock = ManualClock(NOW)
