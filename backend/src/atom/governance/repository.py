@@ -17,6 +17,7 @@ from atom.governance.models import (
     QueueStatus,
     SupervisedQueueEntry,
 )
+from atom.governance.routing import SUPERVISABLE
 from atom.kit.pagination import Cursor, Page, PageRequest
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ NEXT_ENTRIES: Final = (
         SupervisedQueueEntry.status == QueueStatus.PENDING,
         SupervisedQueueEntry.attempt_count < SupervisedQueueEntry.max_attempts,
         SupervisedQueueEntry.expires_at > bindparam("at"),
+        Agent.status.in_(SUPERVISABLE),
     )
     .order_by(
         SupervisedQueueEntry.priority.desc(),

@@ -72,3 +72,11 @@ def route(status: AgentStatus, source: TriggerSource, *, is_supervisor_available
             return Routing(route=Route.RUN, reason=f"{name!r} runs by itself")
         case _:
             return Routing(route=Route.REFUSED, reason=f"{name!r} is outside the ladder")
+
+
+SUPERVISABLE = tuple(
+    status
+    for status in AgentStatus
+    if route(status, TriggerSource.WORKFLOW_ENGINE, is_supervisor_available=True).executes
+)
+"""The agents that run, though no person asked for it, once a supervisor is there."""

@@ -70,7 +70,8 @@ def claim_batch(
     """
     Start the next entries, the highest priority first, then the oldest; each start is an attempt.
 
-    An entry whose time is over, or whose attempts are used up, never starts.
+    An entry whose time is over, or whose attempts are used up, never starts. One whose agent was paused,
+    deprecated or demoted since waits on: it starts when the agent may run again, or lapses as others do.
     """
     if not 1 <= limit <= BATCH_SIZE:
         raise InvalidError(f"limit is {limit}, expected 1 to {BATCH_SIZE}", field="limit")

@@ -14,8 +14,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
+from atom.agents import service as registry
+from atom.agents.maturity import AgentStatus
 from atom.db.session import unit_of_work
 from atom.governance import supervised_queue as queue
+from atom.governance.cache import GovernanceCache
+from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import QueueStatus, SupervisedQueueEntry
 from atom.governance.routing import TriggerSource
 from atom.kit.clock import Clock, ManualClock
@@ -26,22 +30,26 @@ from tests.factories import NOW, Tenant
 from tests.property_tests.conftest import DEFAULT_PROFILE
 
 LIFETIME = timedelta(hours=24)
+MAY_RUN = (AgentStatus.SUPERVISED, AgentStatus.AUTONOMOUS)
 ENTRIES = select(SupervisedQueueEntry.__table__)
 
 
-def two_offices(sessions: sessionmaker[Session]) -> tuple[Tenant, Tenant, str]:
-    """The office whose queue is worked on, and another one with the most urgent entry."""
+def two_offices(sessions: sessionmaker[Session]) -> tuple[Tenant, str, Tenant, str]:
+    """The office whose queue is worked on, its second agent, and an office with the most urgent entry."""
     with unit_of_work(sessions) as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
-        return office, stranger, add(session, ManualClock(NOW), stranger, 1000).id
+        second = factories.extra_agent(session, office.workspace_id)
+        foreign = add(session, ManualClock(NOW), stranger, stranger.agent_id, 1000)
+        return office, second, stranger, foreign.id
 
 
-def add(session: Session, clock: Clock, office: Tenant, priority: int) -> SupervisedQueueEntry:
-    """Let a run of the office's agent wait."""
+def add(session: Session, clock: Clock, office: Tenant, agent_id: str, priority: int) -> SupervisedQueueEntry:
+    """Let a run of an agent of the office wait."""
     return queue.enqueue(
         session,
         clock,
-        **office.agent,
+        workspace_id=office.workspace_id,
+        agent_id=agent_id,
         user_id=office.user_id,
         source=TriggerSource.DATA_SYNC,
         context={},
@@ -51,6 +59,7 @@ def add(session: Session, clock: Clock, office: Tenant, priority: int) -> Superv
 
 @dataclass
 class Entry:
+    agent_id: str
     priority: int
     created_at: datetime
     status: QueueStatus = QueueStatus.PENDING
@@ -61,7 +70,8 @@ class QueueMachine(RuleBasedStateMachine):
     """
     Invariant 44: priority first, then age; expired or exhausted entries never run.
 
-    Runs of one workspace are queued, started, ended and called off, while another workspace's wait.
+    Runs of one workspace are queued, started, ended and called off, while another workspace's wait; those
+    of an agent that is no longer supervised or autonomous wait until it is again.
     """
 
     database: ClassVar[Database]
@@ -71,7 +81,8 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.undo = ExitStack()
         sessions, known = self.undo.enter_context(self.database.prepared(two_offices))
-        self.office, self.stranger, self.foreign_id = known
+        self.office, second, self.stranger, self.foreign_id = known
+        self.statuses = dict.fromkeys([self.office.agent_id, second], AgentStatus.AUTONOMOUS)
         self.session = self.undo.enter_context(sessions())
         self.clock = ManualClock(NOW)
         self.model: dict[str, Entry] = {}
@@ -79,12 +90,21 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.undo.close()
 
-    @rule(target=entries, priority=st.sampled_from([-1, 0, 0, 5]))
-    def enqueue(self, priority: int) -> str:
-        entry = add(self.session, self.clock, self.office, priority)
+    @rule(target=entries, which=st.sampled_from([0, 1]), priority=st.sampled_from([-1, 0, 0, 5]))
+    def enqueue(self, which: int, priority: int) -> str:
+        agent_id = list(self.statuses)[which]
+        entry = add(self.session, self.clock, self.office, agent_id, priority)
         assert entry.expires_at == self.clock.now() + LIFETIME
-        self.model[entry.id] = Entry(priority, self.clock.now())
+        self.model[entry.id] = Entry(agent_id, priority, self.clock.now())
         return entry.id
+
+    @rule(which=st.sampled_from([0, 1]), status=st.sampled_from([*MAY_RUN, *AgentStatus]))
+    def change_agent(self, which: int, status: AgentStatus) -> None:
+        agent_id = list(self.statuses)[which]
+        agent = registry.hold_agent(self.session, workspace_id=self.office.workspace_id, agent_id=agent_id)
+        watcher = DecisionCache(GovernanceCache(self.clock))
+        registry.set_standing(self.session, watcher, agent, status=status, confidence=agent.confidence)
+        self.statuses[agent_id] = status
 
     @rule(by=st.sampled_from([timedelta(seconds=1), timedelta(hours=12), LIFETIME - timedelta(seconds=1)]))
     def wait(self, by: timedelta) -> None:
@@ -92,6 +112,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     def is_live(self, entry: Entry) -> bool:
         return self.clock.now() - entry.created_at < LIFETIME
+
+    def may_start(self, entry: Entry) -> bool:
+        may_run = self.statuses[entry.agent_id] in MAY_RUN
+        return entry.status is QueueStatus.PENDING and self.is_live(entry) and entry.attempts < 3 and may_run
 
     @rule(limit=st.sampled_from([1, 2, 10]))
     def claim(self, limit: int) -> None:
@@ -101,7 +125,7 @@ class QueueMachine(RuleBasedStateMachine):
         ready = [
             (-entry.priority, entry.created_at, id_)
             for id_, entry in self.model.items()
-            if entry.status is QueueStatus.PENDING and self.is_live(entry) and entry.attempts < 3
+            if self.may_start(entry)
         ]
         expected = [id_ for *_, id_ in sorted(ready)[:limit]]
         assert [entry.id for entry in claimed] == expected
