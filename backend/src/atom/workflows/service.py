@@ -278,7 +278,7 @@ def _report(
         retry_count=after.retry_count,
         not_before=after.not_before,
         output=after.output,
-        duration_ms=(now - step.started_at) // MILLISECOND,
+        duration_ms=max(0, (now - step.started_at) // MILLISECOND),  # clocks are set back now and then
         error=error,
     )
     if is_final(written.status):

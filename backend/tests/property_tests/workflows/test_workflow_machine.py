@@ -35,6 +35,13 @@ class StepModel:
     output: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     started_at: datetime | None = None
+    duration_ms: int | None = None
+
+    def report(self, status: str, at: datetime) -> None:
+        """It ran until then, for no time if the clock was set back meanwhile."""
+        assert self.started_at is not None
+        self.status = status
+        self.duration_ms = max(0, int(1000 * (at - self.started_at).total_seconds()))
 
 
 class WorkflowExecutionMachine(RuleBasedStateMachine):
@@ -131,7 +138,8 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
         is_fit = step.status == "running"
         self.command(is_fit, service.complete_step, step_id=step_id, output=output)
         if is_fit:
-            step.status, step.output, step.error = "completed", output, None
+            step.report("completed", self.clock.now())
+            step.output, step.error = output, None
             self.after_report()
 
     @rule(place=st.integers(0, 7), n_times=st.sampled_from((1, 1, 4)))
@@ -144,19 +152,17 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
             if not is_fit:
                 return
             step.error = "broken"
-            if step.n_retries == 3:
-                step.status = "failed"
-            else:
+            step.report("failed" if step.n_retries == 3 else "pending", self.clock.now())
+            if step.status == "pending":
                 step.due = self.clock.now() + timedelta(seconds=(1, 2, 4)[step.n_retries])
                 step.n_retries += 1
-                step.status = "pending"
             self.after_report()
             if n_times > 1 and self.status == "running" and step.status == "pending":
                 assert step.due is not None
                 self.clock.set(step.due)
                 self.advance()
 
-    @rule(seconds=st.sampled_from((0.999999, 1, 2, 4)))
+    @rule(seconds=st.sampled_from((0.999999, 1, 2, 4, -0.000001, -1)))
     def wait(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))
 
@@ -174,7 +180,11 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
                 step.output,
                 step.error,
             )
-            assert (record.not_before, record.started_at) == (step.due, step.started_at)
+            assert (record.not_before, record.started_at, record.duration_ms) == (
+                step.due,
+                step.started_at,
+                step.duration_ms,
+            )
         assert sum(step.status == "running" for step in stored.values()) <= 5
 
     def command(self, is_fit: bool, action: Callable[..., Any], **values: Any) -> Any:
