@@ -37,7 +37,11 @@ class Runner:
     """
     What running needs: a database, a handler of steps, an executor to run them on, a clock, a way to wait.
 
-    Each plan and each report is a transaction of its own: a runner that dies loses the steps it ran, no more.
+    Each plan and each report is a transaction of its own: a runner that dies loses what its steps did not
+    report. They stay running and keep their places among the concurrent ones, and the execution does not end:
+    nothing written tells a dead runner from a slow one, so no other runner takes its steps. Who knows that it
+    is dead fails those steps with `service.fail_step`, which has them tried again, and runs the execution
+    anew; or cancels it.
     """
 
     sessions: sessionmaker[Session]
@@ -47,7 +51,11 @@ class Runner:
     sleep_until: Callable[[datetime], None]
 
     def run(self, *, workspace_id: str, execution_id: str) -> service.Execution:
-        """Run an execution, begun or not, and return it as it is when none of its steps is left to run."""
+        """
+        Run an execution, begun or not, and return it as it is when none of its steps is left to run here.
+
+        It is then still running if another runner has started steps that have not reported.
+        """
         self._write(lambda session: self._begin(session, workspace_id, execution_id))
         running: dict[Future[Mapping[str, Any]], str] = {}
         while True:

@@ -129,6 +129,36 @@ def test_duration_is_that_of_the_last_try(database: Database, clock: ManualClock
     assert step.started_at == tries[1]
 
 
+def test_steps_of_a_dead_runner_wait_to_be_failed(database: Database, clock: ManualClock) -> None:
+    """Another runner leaves them, and the execution running; once they are failed, it tries them again."""
+    both = Workflow(steps=(*ONE.steps, Step(id="b", action="work")))
+    asked = []
+
+    def work(assignment: Assignment) -> Mapping[str, Any]:
+        asked.append(assignment.step_id)
+        if len(asked) == 1:
+            raise SystemExit  # no report is written
+        return {}
+
+    with database.sessions() as sessions:
+        with pytest.raises(SystemExit):
+            run(sessions, clock, work, both)
+        with sessions() as session:
+            (found,) = service.list_executions(session, workspace_id=owner(session)).items
+            scope = {"workspace_id": owner(session), "execution_id": found.id}
+        runner = Runner(
+            sessions=sessions, clock=clock, handler=work, executor=AtOnce(), sleep_until=clock.set
+        )
+        assert runner.run(**scope).status is ExecutionStatus.RUNNING
+        assert asked == ["a"]
+        with sessions.begin() as session:
+            for step in service.get_steps(session, **scope):
+                assert step.status is StepStatus.RUNNING
+                service.fail_step(session, clock, **scope, step_id=step.step_id, error="its runner died")
+        assert runner.run(**scope).status is ExecutionStatus.COMPLETED
+        assert asked == ["a", "a", "b"]
+
+
 def test_conflicts_are_tried_again_a_bounded_number_of_times(database: Database, clock: ManualClock) -> None:
     """Somebody else's changes delay a runner; without end they stop it."""
     with database.sessions() as sessions:
