@@ -365,6 +365,11 @@ def settle_drafts(tour: Tour, lines: list[dict[str, Any]]) -> None:
     )
     assert tour("POST", f"{path}/{dropped}/cancellation")["status"] == "cancelled"
     assert tour("POST", f"{path}/{kept}/posting")["status"] == "posted"
+    draft = {"postings": lines, "is_draft": True, "external_id": "bank-1"}
+    waiting = tour("POST", path, draft)["transaction_id"]
+    problem = tour.admin.refused(409, "POST", path, {**draft, "is_draft": False})
+    assert (problem["title"], waiting in problem["detail"]) == ("External id of a draft", True)
+    tour("POST", f"{path}/{waiting}/cancellation")
     undone = tour("POST", f"{path}/{kept}/reversal", {"on": "2027-01-31"})
     reversal = tour("GET", f"{path}/{undone['transaction_id']}")
     assert (reversal["reverses_id"], reversal["transaction_date"]) == (kept, "2027-01-31")

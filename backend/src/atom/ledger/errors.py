@@ -45,6 +45,12 @@ class ExternalIdReusedError(ConflictError):
     title = "External id used for another transaction"
 
 
+class DraftedBeforeError(ConflictError):
+    """The external id belongs to a draft that was not posted: what becomes of it is decided on the draft."""
+
+    title = "External id of a draft"
+
+
 class NotReversibleError(ConflictError):
     """Only a posted transaction can be reversed, and only once."""
 

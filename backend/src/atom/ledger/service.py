@@ -21,6 +21,7 @@ from atom.kit.pagination import Cursor, Page
 from atom.kit.text import checked_text
 from atom.ledger import repository
 from atom.ledger.errors import (
+    DraftedBeforeError,
     DuplicateCodeError,
     ExternalIdReusedError,
     InactiveAccountError,
@@ -164,13 +165,18 @@ def post(session: Session, clock: Clock, new: NewTransaction) -> Receipt:
     Post a transaction: write it and change the balances.
 
     With an external id that the workspace has seen, nothing is written and the receipt is the earlier one's;
-    if that one says something else, it is an `ExternalIdReusedError`.
+    if that one says something else, its details included, it is an `ExternalIdReusedError`. If it is a draft,
+    pending or cancelled, it is a `DraftedBeforeError`: a receipt would read as if the transaction was posted.
     """
     return _write_once(session, clock, new, to=TransactionStatus.POSTED)
 
 
 def draft(session: Session, clock: Clock, new: NewTransaction) -> Receipt:
-    """Write a transaction that waits to be posted or cancelled; until then balances stay as they are."""
+    """
+    Write a transaction that waits to be posted or cancelled; until then balances stay as they are.
+
+    With an external id that the workspace has seen, the receipt tells what has become of that draft.
+    """
     return _write_once(session, clock, new, to=TransactionStatus.PENDING)
 
 
@@ -308,7 +314,7 @@ def close_period(
 
 
 def _write_once(session: Session, clock: Clock, new: NewTransaction, *, to: TransactionStatus) -> Receipt:
-    earlier = _find_earlier(session, new)
+    earlier = _find_earlier(session, new, to=to)
     if earlier is not None:
         return earlier
     try:
@@ -316,26 +322,34 @@ def _write_once(session: Session, clock: Clock, new: NewTransaction, *, to: Tran
     except IntegrityError as exc:
         # Another transaction used the external id after we looked, and has committed it by now.
         taken = violates(exc, Transaction.UNIQUE_EXTERNAL_ID)
-        earlier = _find_earlier(session, new) if taken else None
+        earlier = _find_earlier(session, new, to=to) if taken else None
         if earlier is None:
             raise
         return earlier
 
 
-def _find_earlier(session: Session, new: NewTransaction) -> Receipt | None:
+def _find_earlier(session: Session, new: NewTransaction, *, to: TransactionStatus) -> Receipt | None:
     if new.external_id is None:
         return None
     found = repository.get_transaction_by_external_id(session, new.workspace_id, new.external_id)
     if found is None:
         return None
-    is_same = (
-        found.currency == new.currency
-        and new.on in (None, found.transaction_date)
+    if not _says_the_same(session, found, new):
+        raise ExternalIdReusedError(f"external id {new.external_id!r} belongs to another transaction")
+    if to is TransactionStatus.POSTED and found.status is not TransactionStatus.POSTED:
+        raise DraftedBeforeError(
+            f"external id {new.external_id!r} belongs to draft {found.id!r}, which is {found.status}"
+        )
+    return Receipt(transaction_id=found.id, status=found.status, is_new=False)
+
+
+def _says_the_same(session: Session, found: Row[Any], new: NewTransaction) -> bool:
+    return (
+        new.on in (None, found.transaction_date)
+        and (found.currency, found.source) == (new.currency, new.source)
+        and (found.description, found.project_id) == (new.description, new.project_id)
         and _postings_of(session, found.id) == new.postings
     )
-    if not is_same:
-        raise ExternalIdReusedError(f"external id {new.external_id!r} belongs to another transaction")
-    return Receipt(transaction_id=found.id, status=found.status, is_new=False)
 
 
 def _write(

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import chain, product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -314,27 +314,35 @@ def balances_by_type(session: Session, workspace_id: str) -> dict[AccountType, i
     return {account.type: account.balance_minor for account in accounts}
 
 
+DETAILS = ({}, {"project_id": "p-1"}, {"source": "import"}, {"description": "three lines"})
+"""What a transaction may say besides what it moves."""
+
+
 @pytest.mark.invariant(16)
-@given(requests=st.lists(st.sampled_from([*product("abc", (1, 2, 3))]), min_size=1, max_size=5))
-def test_an_external_id_is_posted_once(database: Database, requests: list[tuple[str, int]]) -> None:
+@given(requests=st.lists(st.sampled_from([*product("ab", (1, 2), DETAILS)]), min_size=1, max_size=5))
+@example(requests=[("a", 1, DETAILS[0]), *(("a", 1, details) for details in DETAILS)])
+def test_an_external_id_is_posted_once(
+    database: Database, requests: list[tuple[str, int, dict[str, str]]]
+) -> None:
     """Invariant 16: asking again with an external id writes nothing; asking for something else is refused."""
     with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
-        posted: dict[str, tuple[str, int]] = {}
-        for external_id, amount_minor in requests:
+        posted: dict[str, tuple[str, int, dict[str, str]]] = {}
+        for external_id, amount_minor, details in requests:
             new = NewTransaction(
                 workspace_id=books.workspace_id,
                 postings=(debit(books.asset_ids[0], amount_minor), credit(books.asset_ids[1], amount_minor)),
                 external_id=external_id,
+                **details,
             )
             try:
                 receipt = service.post(session, CLOCK, new)
             except ExternalIdReusedError:
-                assert posted[external_id][1] != amount_minor
+                assert posted[external_id][1:] != (amount_minor, details)
             else:
                 assert receipt.is_new == (external_id not in posted)
-                expected = posted.setdefault(external_id, (receipt.transaction_id, amount_minor))
-                assert (receipt.transaction_id, amount_minor) == expected
-        moved = sum(amount_minor for _, amount_minor in posted.values())
+                asked = (receipt.transaction_id, amount_minor, details)
+                assert asked == posted.setdefault(external_id, asked)
+        moved = sum(amount_minor for _, amount_minor, _ in posted.values())
         assert balances_of(session, books) == (1000 + moved, 1000 - moved)
 
 

@@ -19,6 +19,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import AtomError
 from atom.ledger import service
 from atom.ledger.errors import (
+    DraftedBeforeError,
     NotPendingError,
     NotReversibleError,
     OverdraftError,
@@ -66,6 +67,7 @@ class Known:
     effect: dict[AccountType, int]
     on: date
     status: TransactionStatus
+    new: NewTransaction | None = None
     is_reversed: bool = False
 
 
@@ -105,12 +107,26 @@ class LedgerMachine(RuleBasedStateMachine):
         if receipt is None:
             return multiple()
         assert receipt.is_new
-        if has_id:
-            again = self.expect(None, lambda session: service.post(session, self.clock, new))
-            assert again is not None
-            assert (again.transaction_id, again.is_new) == (receipt.transaction_id, False)
         status = TransactionStatus.PENDING if is_draft else TransactionStatus.POSTED
-        return self.remember(receipt, effect, on, status)
+        known = self.remember(receipt, effect, on, status)
+        if has_id:
+            known.new = new
+            for repeats_draft in (True, False):
+                self.write_again(known, repeats_draft)
+        return known
+
+    @rule(known=transactions, is_draft=st.booleans())
+    def write_again(self, known: Known, is_draft: bool) -> None:
+        """The same external id writes nothing; what was not posted is not said to be."""
+        new = known.new
+        if new is None:
+            return
+        is_posted = known.status is TransactionStatus.POSTED
+        error = None if is_draft or is_posted else DraftedBeforeError
+        operation = service.draft if is_draft else service.post
+        receipt = self.expect(error, lambda session: operation(session, self.clock, new))
+        if error is None:
+            assert receipt == service.Receipt(transaction_id=known.id, status=known.status, is_new=False)
 
     @rule(known=transactions)
     def post_draft(self, known: Known) -> None:
