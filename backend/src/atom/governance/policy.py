@@ -106,7 +106,7 @@ def complexity_of(action: str) -> int:
 
     A known name counts as itself. Any other is read as words, and the highest known name among them counts:
     `search_and_delete` deletes. An irreversible one counts also inside a longer word, so that calling it
-    `deleteAll` or `undelete` never makes it harmless.
+    `deleteAll` or `undelete` never makes it harmless (decision 0008).
     """
     text = _plain(canonical_action(action))
     words = _WORD.findall(text)
