@@ -72,7 +72,7 @@ class GovernanceCache(Generic[Value]):
         key = (agent_id, action.lower())
         with self._lock:
             entry = self._entries.get(key)
-            if entry is not None and self._clock.now() - entry.stored_at > self._ttl:
+            if entry is not None and not self._is_fresh(entry):
                 del self._entries[key]
                 entry = None
             if entry is None:
@@ -123,3 +123,7 @@ class GovernanceCache(Generic[Value]):
                 invalidations=self._invalidations,
                 size=len(self._entries),
             )
+
+    def _is_fresh(self, entry: _Entry[Value]) -> bool:
+        # An entry from the future was kept before the clock was set back: its age is unknown.
+        return timedelta(0) <= self._clock.now() - entry.stored_at <= self._ttl

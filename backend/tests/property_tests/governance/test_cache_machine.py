@@ -24,7 +24,11 @@ agents = st.sampled_from(AGENTS)
 keys = st.sampled_from(KEYS)
 entries = st.sampled_from([*product(AGENTS, ACTIONS, range(3))])
 """Keys with a number to remember."""
-waits = st.sampled_from([timedelta(0), timedelta(seconds=30), TTL, TTL + timedelta(microseconds=1)])
+MOMENT = timedelta(microseconds=1)
+waits = st.sampled_from(
+    [timedelta(0), timedelta(seconds=30), TTL, TTL + MOMENT, -MOMENT, timedelta(hours=-1)]
+)
+"""How far the clock moves; now and then it is set back."""
 
 
 @dataclass
@@ -88,7 +92,7 @@ class CacheMachine(RuleBasedStateMachine):
         found = self.known(agent, action)
         if found is not None:
             self.entries.remove(found)
-            if self.clock.now() - found.stored_at > TTL:
+            if not timedelta(0) <= self.clock.now() - found.stored_at <= TTL:
                 found = None
             else:
                 self.entries.append(found)
