@@ -122,12 +122,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=Path, help="folder that keeps what was measured, for further calls")
+    parser.add_argument(
+        "--runs", type=Path, help="folder, outside of this repository, that keeps the runs for further calls"
+    )
     parser.add_argument("--suite", action="append", help="measure only this one; may be given several times")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/prediction.*")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.runs or Path(temporary)).resolve()
+        if folder.is_relative_to(ROOT):
+            parser.error("--runs lies in this repository, whose settings would hold for public suites too")
         measured = {}
         if options.suite is None or OURS in options.suite:
             measured[OURS] = measure_ours(folder / "ours")
