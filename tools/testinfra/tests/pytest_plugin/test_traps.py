@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,54 @@ class TestSettingsFromElsewhere:
         free, pinned = (False, N), {"test_pinned_7": (True, 2 * N), "test_pinned_10": (True, 4 * N)}
         names = ["test_7", "test_undated_7", "test_10", "test_undated_10"]
         assert found == dict.fromkeys(names, free) | pinned
+
+    @pytest.mark.parametrize("parent", ["", "parent=settings.get_profile('default'), "])
+    def test_a_profile_that_is_registered_again_is_no_pin(
+        self, subject: Subject, by_name: ByName, parent: str
+    ) -> None:
+        """By a conftest that is loaded at the start, by one in a folder, or by a module."""
+        register = f"""
+            from hypothesis import settings
+
+            settings.register_profile("dev", {parent}max_examples={{}})
+            settings.load_profile("dev")
+        """
+        test = """
+            from hypothesis import given, settings, strategies as st
+
+            @given(st.integers())
+            def test_{0}(x):
+                pass
+
+            @settings(deadline=None)
+            @given(st.integers())
+            def test_undated_{0}(x):
+                pass
+        """
+        subject.pytester.mkdir("testing")
+        subject.pytester.mkdir("z")
+        files = {
+            "conftest": register.format(30) + "    import early",
+            "early": "from hypothesis import settings\n\nEARLY = settings(deadline=None)\n",
+            "testing/conftest": register.format(31),
+            "test_a": test.format("a"),
+            "test_b": register.format(32) + test.format("b"),
+            "test_c": register.format(33) + test.format("c"),
+            "test_early": """
+                from early import EARLY
+                from hypothesis import given, strategies as st
+
+                test_early = EARLY(given(st.integers())(lambda x: None))
+            """,
+            "z/conftest": register.format(34),
+            "z/test_z": test.format("z"),
+        }
+        for name, text in files.items():
+            (subject.path / f"{name}.py").write_text(dedent(text), encoding="utf-8")
+        records = by_name(subject.record(*MAX))
+        assert len(records) == 9
+        found = {name: (cost_of(record).pin, cost_of(record).effective) for name, record in records.items()}
+        assert found == dict.fromkeys(found, (None, N))
 
     def test_hypothesis_seed_does_not_replace_the_fixed_seeds(
         self, subject: Subject, by_name: ByName

@@ -7,13 +7,14 @@ from typing import Any
 import hypothesis
 from hypothesis import core, strategies
 
+from atom_testinfra.pytest_plugin.profiles import PROFILES
+
 SETTINGS = "_hypothesis_internal_use_settings"
 SEED = "_hypothesis_internal_use_seed"
 MACHINE = "_hypothesis_state_machine_class"
 EXPLICIT = "hypothesis_explicit_examples"
 GIVEN = "_given_kwargs"
 PROFILE = "_current_profile"
-PROFILES = "_profiles"
 FALLBACK = "_fallback"
 RANDOM = "_hypothesis_global_random"
 

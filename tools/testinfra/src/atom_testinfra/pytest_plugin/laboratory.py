@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.costs import Record
     from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
+    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
 
 HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
@@ -36,11 +37,11 @@ UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in ano
 class Laboratory:
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, root: str) -> None:
+    def __init__(self, plan: Plan, root: str, profiles: SeenProfiles) -> None:
         self.plan = plan
         self.root = root
         self.sources = Sources()
-        self.pins = Pins(self.sources)
+        self.pins = Pins(self.sources, profiles)
         self.calibrator = Calibrator()
         self.internals = Internals()
         self.shared_random = SharedRandom()

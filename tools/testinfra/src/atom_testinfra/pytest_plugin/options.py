@@ -95,9 +95,9 @@ def sets_ini_option(config: pytest.Config) -> bool:
     return any(config.getini(name) is not None for name in INI_HELP)
 
 
-def is_recording(config: pytest.Config) -> bool:
-    """Return whether this run was asked to record."""
-    return bool(config.getoption(RECORD, None) or config.getoption(PLAN, None))
+def is_recording(options: argparse.Namespace) -> bool:
+    """Return whether the options ask for a record of this run."""
+    return bool(getattr(options, RECORD, None) or getattr(options, PLAN, None))
 
 
 def read_plan(config: pytest.Config) -> Plan:

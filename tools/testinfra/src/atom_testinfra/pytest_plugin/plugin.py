@@ -19,6 +19,10 @@ from atom_testinfra.pytest_plugin.options import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
+
+SEEN = "atom_testinfra_profiles"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
@@ -29,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Export the example counts before anything else reads the environment: pytest-env expands them."""
+    if is_recording(early_config.known_args_namespace):
+        _see_profiles(early_config)
     if sets_ini_option(early_config):
         from atom_testinfra.pytest_plugin.ini import export_counts
 
@@ -60,7 +66,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the recorder where tests run, and the journal where the person looks."""
-    if not is_recording(config):
+    if not is_recording(config.option):
         return
     from atom_testinfra.pytest_plugin.journal import Journal, WorkersJournal
     from atom_testinfra.pytest_plugin.recorder import Recorder
@@ -72,8 +78,20 @@ def pytest_configure(config: pytest.Config) -> None:
         journal = Journal(plan, config) if is_serial else WorkersJournal(plan, config)
         config.pluginmanager.register(journal, "atom_testinfra_journal")
     if is_worker or is_serial:
-        config.pluginmanager.register(Recorder(plan, config, journal), "atom_testinfra_recorder")
+        recorder = Recorder(plan, config, _see_profiles(config), journal)
+        config.pluginmanager.register(recorder, "atom_testinfra_recorder")
         if plan.skip or plan.only is not None or plan.only_properties:
             from atom_testinfra.pytest_plugin.conditions import Selection
 
             config.pluginmanager.register(Selection(plan), "atom_testinfra_selection")
+
+
+def _see_profiles(config: pytest.Config) -> SeenProfiles:
+    """Return what takes note of Hypothesis's profiles, at best from before the first conftest on."""
+    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
+
+    profiles: SeenProfiles | None = config.pluginmanager.get_plugin(SEEN)
+    if profiles is None:
+        profiles = SeenProfiles()
+        config.pluginmanager.register(profiles, SEEN)
+    return profiles

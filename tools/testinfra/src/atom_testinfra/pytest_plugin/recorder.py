@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.journal import Journal
     from atom_testinfra.pytest_plugin.laboratory import Laboratory
     from atom_testinfra.pytest_plugin.plan import Plan
+    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
 
 ATTRIBUTE = "testinfra_record"
 """On a worker's teardown report: outcome and line, for plain text passes through xdist unharmed."""
@@ -34,9 +35,12 @@ class Recorder:
     the laboratory times each step from its first hook to its last, with clocks that no test has patched.
     """
 
-    def __init__(self, plan: Plan, config: pytest.Config, journal: Journal | None) -> None:
+    def __init__(
+        self, plan: Plan, config: pytest.Config, profiles: SeenProfiles, journal: Journal | None
+    ) -> None:
         self._plan = plan
         self._config = config
+        self._profiles = profiles
         self._journal = journal
         """Where records go; `None` in a worker, whose reports carry them to another process."""
         workerinput: dict[str, Any] = getattr(config, "workerinput", {})
@@ -85,7 +89,8 @@ class Recorder:
         if "hypothesis" in sys.modules:
             from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-            self._laboratory = laboratory = Laboratory(self._plan, str(self._config.rootpath))
+            root = str(self._config.rootpath)
+            self._laboratory = laboratory = Laboratory(self._plan, root, self._profiles)
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
 
     def _follow(self, report: pytest.TestReport) -> None:

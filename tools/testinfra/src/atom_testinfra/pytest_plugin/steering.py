@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
-from atom_testinfra.pytest_plugin.pins import PinnedNumber, Pins, profile_of
 from atom_testinfra.pytest_plugin.sources import relative_path
 
 if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.pins import PinnedNumber, Pins
     from atom_testinfra.pytest_plugin.plan import Plan
     from atom_testinfra.pytest_plugin.subject import Subject
 
@@ -46,7 +46,7 @@ def plan_course(
     """
     own = subject.settings
     assert own is not None
-    profile = profile_of(own) if can_trace else Settings.default
+    profile = pins.profile_of(own) if can_trace else Settings.default
     assert profile is not None  # it is so only while Hypothesis is being imported
     number = pins.find(subject.body)
     pin = _find_pin(own, profile, number, root)
