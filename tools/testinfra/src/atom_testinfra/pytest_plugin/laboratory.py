@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,7 @@ from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
     from atom_testinfra.pytest_plugin.costs import Record
@@ -31,22 +32,24 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.profiles import SeenProfiles
 
 HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
+ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was not seen, nor any CPU time"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
 class Laboratory:
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, root: str, profiles: SeenProfiles) -> None:
+    def __init__(self, plan: Plan, root: str, profiles: SeenProfiles, items: Sequence[pytest.Item]) -> None:
         self.plan = plan
         self.root = root
+        self._items = items
         self.sources = Sources()
         self.pins = Pins(self.sources, profiles)
         self.calibrator = Calibrator()
         self.internals = Internals()
         self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int]] = {}
-        """Wall and CPU nanoseconds of what was run of the test."""
+        """Wall and CPU nanoseconds of what this process ran of the test."""
         self._item: pytest.Item | None = None
         self._probe: PropertyProbe | None = None
         self._began = (0, 0)
@@ -109,15 +112,20 @@ class Laboratory:
         self._referrers.restore()
         self._heap.restore()
 
-    def take(self, outcome: str) -> tuple[str, Record] | None:
-        """Return the kind of the test that ended and further keys, or `None` for one without Hypothesis."""
+    def take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:
+        """Return the kind of the test that ended, `None` without Hypothesis, and further keys."""
         probe, item = self._probe, self._item
-        self._probe = self._item = None
+        self._probe, self._item, self.steps = None, None, {}
+        if item is None:
+            return self._kinds.get(nodeid), {"problems": [ELSEWHERE_PROBLEM]}
         if probe is not None and probe.is_started:
             return probe.finding(outcome)
-        kind = None if item is None else peek_kind(item)
-        # It never got to its call: skipped, or its set-up failed.
-        return None if kind is None else (kind, {})
+        return peek_kind(item), {}  # it never got to its call: skipped, or its set-up failed
+
+    @cached_property
+    def _kinds(self) -> dict[str, str | None]:
+        """By node id, for tests of which there is only a report."""
+        return {item.nodeid: peek_kind(item) for item in self._items}
 
 
 def _now() -> tuple[int, int]:
@@ -227,11 +235,11 @@ class PropertyProbe:
         """Take what the call raised."""
         self._is_refused = isinstance(exc, HypothesisException)
 
-    def finding(self, outcome: str) -> tuple[str, Record] | None:
-        """Return the kind and what there is to record, or `None` for a test without Hypothesis."""
+    def finding(self, outcome: str) -> tuple[str | None, Record]:
+        """Return the kind and what there is to record, which is nothing for a test without Hypothesis."""
         subject = self._subject
         if subject is None and not self._runs and not self._is_refused:
-            return None
+            return None, {}
         kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
         extra: Record = {"hypothesis": record}

@@ -12,6 +12,8 @@ import pytest
 from atom_testinfra.machine.clocks import Clocks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from atom_testinfra.pytest_plugin.journal import Journal
     from atom_testinfra.pytest_plugin.laboratory import Laboratory
     from atom_testinfra.pytest_plugin.plan import Plan
@@ -23,6 +25,9 @@ ATTRIBUTE = "testinfra_record"
 LATE_PROBLEM = "it was the first to import Hypothesis: what it ran of it was not seen"
 
 REASON_LENGTH = 300
+
+FAILED_STEP = {"setup": "error", "call": "failed", "teardown": "error"}
+"""The outcome by what failed. pytest-forked has a step of its own, `???`, for a test whose process died."""
 
 
 class Recorder:
@@ -46,6 +51,7 @@ class Recorder:
         workerinput: dict[str, Any] = getattr(config, "workerinput", {})
         worker: str | None = workerinput.get("workerid")
         self._tail = "}" if worker is None else f',"worker":{quote(worker)}}}'
+        self._items: Sequence[pytest.Item] = ()
         self._laboratory: Laboratory | None = None
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
@@ -54,8 +60,9 @@ class Recorder:
         self._reason: str | None = None
         self._is_interrupted = False
 
-    def pytest_collection_finish(self) -> None:
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
+        self._items = session.items
         self._look_for_hypothesis()
         self._cpu_began = self._cpu()
 
@@ -63,12 +70,13 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a step's report says; the record goes with the last one."""
         when, cpu = report.when, self._cpu()
-        if when == "setup":
+        if when not in {"call", "teardown"}:
             self._outcome, self._reason, self._steps = "passed", None, {}
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
             self._follow(report)
-        self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
-        if when == "teardown":
+        if when in FAILED_STEP:
+            self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
+        if when not in {"setup", "call"}:
             self._finish(report)
             if self._laboratory is None:
                 self._look_for_hypothesis()
@@ -90,13 +98,13 @@ class Recorder:
             from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
             root = str(self._config.rootpath)
-            self._laboratory = laboratory = Laboratory(self._plan, root, self._profiles)
+            self._laboratory = laboratory = Laboratory(self._plan, root, self._profiles, self._items)
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
 
     def _follow(self, report: pytest.TestReport) -> None:
         if report.outcome == "failed":
             if self._outcome != "failed":
-                self._outcome = "failed" if report.when == "call" else "error"
+                self._outcome = FAILED_STEP.get(report.when, "crashed")
                 self._reason = _failure(report.longrepr)
         elif hasattr(report, "wasxfail"):
             self._outcome = "xfailed" if report.outcome == "skipped" else "xpassed"
@@ -109,15 +117,17 @@ class Recorder:
 
     def _finish(self, report: pytest.TestReport) -> None:
         laboratory, outcome, steps = self._laboratory, self._outcome, self._steps
-        kind, extra = "plain", ""
+        kind: str | None = None
+        extra = ""
         if laboratory is not None:
-            steps = laboratory.steps or steps
-            finding = laboratory.take(outcome)
-            if finding is not None:
-                kind, figures = finding
-                extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in figures.items())
+            # Of a test that ran elsewhere pytest tells how long it took; the CPU time here is not its own.
+            steps = laboratory.steps or {when: (wall, 0) for when, (wall, _) in steps.items()}
+            kind, figures = laboratory.take(report.nodeid, outcome)
+            extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in figures.items())
         elif "hypothesis" in sys.modules:
             extra = f',"problems":[{quote(LATE_PROBLEM)}]'
+        if kind is None:
+            kind = "unknown" if outcome == "crashed" else "plain"
         text = f'{{"record":"test","nodeid":{quote(report.nodeid)},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'

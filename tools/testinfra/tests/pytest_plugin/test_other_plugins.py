@@ -1,0 +1,151 @@
+"""Plugins that run tests in a way of their own, as far as it matters here: each test has one true record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.core.config import Targets
+from atom_testinfra.core.measurement import Kind, Outcome
+from atom_testinfra.core.session import is_complete, without_hypothesis
+from atom_testinfra.core.summary import summarise_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.pytest_plugin.conftest import Subject
+
+    from atom_testinfra.core.measurement import Measurement, Run
+
+    ByName = Callable[[Run], dict[str, Measurement]]
+
+pytestmark = pytest.mark.integration
+
+N = 20
+MAX = ("--testinfra-max-examples", str(N))
+
+
+class TestForks:
+    """pytest-forked: a test runs in a child of the process, which sees no more of it than its reports."""
+
+    CONFTEST = """
+        import marshal
+        import os
+
+        import pytest
+        from _pytest import runner
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item, nextitem):
+            if "stays" in item.name:
+                return None
+            for report in run_forked(item):
+                item.ihook.pytest_runtest_logreport(report=report)
+            return True
+
+        def run_forked(item):
+            reader, writer = os.pipe()
+            if os.fork() == 0:
+                reports = runner.runtestprotocol(item, log=False)
+                os.write(writer, marshal.dumps([tell(report) for report in reports]))
+                os._exit(0)
+            os.close(writer)
+            with open(reader, "rb") as file:
+                told = file.read()
+            os.wait()
+            if told:
+                place = {"nodeid": item.nodeid, "location": item.location, "keywords": {}}
+                return [pytest.TestReport(**place, **values) for values in marshal.loads(told)]
+            call = pytest.CallInfo.from_call(lambda: 0 / 0, "???")
+            call.excinfo = "running the test CRASHED with signal 9 (SIGKILL)"
+            return [runner.pytest_runtest_makereport(item, call)]
+
+        def tell(report):
+            names = ("outcome", "when", "duration")
+            return {name: getattr(report, name) for name in names} | {"longrepr": str(report.longrepr)}
+    """
+    SUITE = """
+        import os
+        import signal
+
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_property(x):
+            pass
+
+        @given(st.integers())
+        def test_wrong(x):
+            assert x < 10
+
+        @pytest.mark.skip(reason="not here")
+        @given(st.integers())
+        def test_skipped(x):
+            pass
+
+        @given(st.integers())
+        def test_dies(x):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def test_plain():
+            pass
+
+        def test_plain_dies():
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+
+    @pytest.mark.parametrize("arguments", [(), ("-n1",)])
+    def test_a_test_in_another_process_is_recorded_as_what_it_is(
+        self, subject: Subject, by_name: ByName, arguments: tuple[str, ...]
+    ) -> None:
+        """Its kind is known, its outcome and wall times too; all else could not be seen, and that is said."""
+        run = subject.record(*MAX, *arguments, conftest=self.CONFTEST, test_x=self.SUITE)
+        records = by_name(run)
+        assert {name: (record.kind, record.outcome) for name, record in records.items()} == {
+            "test_property": (Kind.FUNCTION, Outcome.PASSED),
+            "test_wrong": (Kind.FUNCTION, Outcome.FAILED),
+            "test_skipped": (Kind.FUNCTION, Outcome.SKIPPED),
+            "test_dies": (Kind.FUNCTION, Outcome.CRASHED),
+            "test_plain": (Kind.PLAIN, Outcome.PASSED),
+            "test_plain_dies": (Kind.UNKNOWN, Outcome.CRASHED),
+        }
+        assert len(run.measurements) == 6
+        assert records["test_property"].call.wall_s > 0
+        for record in records.values():
+            assert record.hypothesis is None
+            assert "ran in another process" in record.problems[0]
+            assert record.setup.cpu_s + record.call.cpu_s + record.teardown.cpu_s == 0
+        assert records["test_dies"].reason == "running the test CRASHED with signal 9 (SIGKILL)"
+
+    def test_none_of_them_passes_for_measured_or_for_plain(self, subject: Subject) -> None:
+        """Whatever may have run Hypothesis is listed, and the run came to its end."""
+        run = subject.record(*MAX, conftest=self.CONFTEST, test_x=self.SUITE)
+        assert is_complete([run])
+        assert without_hypothesis([run]) == set()
+        summary = summarise_session([run], Targets())
+        assert (len(summary.measured), len(summary.failed), len(summary.unmeasured)) == (0, 3, 3)
+
+    def test_a_test_after_it_in_the_same_process_is_measured(self, subject: Subject, by_name: ByName) -> None:
+        """Only some tests fork, by a mark; what one process saw is never told of another's test."""
+        suite = """
+            from hypothesis import given, strategies as st
+
+            @given(st.integers())
+            def test_stays(x):
+                pass
+
+            @given(st.integers())
+            def test_forked(x):
+                pass
+
+            @given(st.integers())
+            def test_stays_too(x):
+                pass
+        """
+        records = by_name(subject.record(*MAX, conftest=self.CONFTEST, test_x=suite))
+        assert [record.problems == [] for record in records.values()] == [True, False, True]
+        assert [record.hypothesis is None for record in records.values()] == [False, True, False]
+        assert records["test_forked"].call.cpu_s == 0
+        assert records["test_stays_too"].call.cpu_s > 0
