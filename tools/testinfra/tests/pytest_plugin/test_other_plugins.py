@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,3 +150,76 @@ class TestForks:
         assert [record.hypothesis is None for record in records.values()] == [False, True, False]
         assert records["test_forked"].call.cpu_s == 0
         assert records["test_stays_too"].call.cpu_s > 0
+
+
+@pytest.mark.skipif(find_spec("_pytest.subtests") is None, reason="pytest has subtests from 9.0 on")
+class TestSubtests:
+    """Parts of a test that have reports of their own, each of which says `call` while the call goes on."""
+
+    SUITE = """
+        import time
+        import unittest
+
+        import pytest
+        {imports}
+
+        def spin():
+            began = time.process_time()
+            while time.process_time() - began < 0.05:
+                pass
+
+        def test_parts(subtests):
+            spin()
+            with subtests.test("passes"):
+                pass
+            with subtests.test("is left out"):
+                pytest.skip("not here")
+            with subtests.test("is known"):
+                pytest.xfail("known")
+
+        def test_wrong_part(subtests):
+            with subtests.test():
+                assert 1 == 2
+            with subtests.test():
+                pytest.skip("not here")
+
+        def test_wrong_before_it_skips(subtests):
+            with subtests.test():
+                assert 1 == 2
+            pytest.skip("not here")
+
+        class TestCase(unittest.TestCase):
+            def test_unittest(self):
+                spin()
+                for n in range(3):
+                    with self.subTest(n=n):
+                        if n == 1:
+                            self.skipTest("not here")
+
+            def test_wrong_unittest(self):
+                for n in range(3):
+                    with self.subTest(n=n):
+                        assert n != 1
+
+        def test_after():
+            pass
+    """
+
+    @pytest.mark.parametrize("imports", ["", "import hypothesis"])
+    def test_only_their_failures_are_the_test_s(
+        self, subject: Subject, by_name: ByName, imports: str
+    ) -> None:
+        """A part that is skipped is not the test skipped, and what came before it is part of the call."""
+        run = subject.record(test_x=self.SUITE.format(imports=imports))
+        records = by_name(run)
+        wrong = (Outcome.FAILED, "assert 1 == 2")
+        assert {name: (record.outcome, record.reason) for name, record in records.items()} == {
+            "test_parts": (Outcome.PASSED, None),
+            "test_wrong_part": wrong,
+            "test_wrong_before_it_skips": wrong,
+            "test_unittest": (Outcome.PASSED, None),
+            "test_wrong_unittest": (Outcome.FAILED, "assert 1 != 1"),
+            "test_after": (Outcome.PASSED, None),
+        }
+        assert len(run.measurements) == 6
+        assert min(records[name].call.cpu_s for name in ("test_parts", "test_unittest")) >= 0.05

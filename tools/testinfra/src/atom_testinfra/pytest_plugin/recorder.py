@@ -70,6 +70,10 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a step's report says; the record goes with the last one."""
         when, cpu = report.when, self._cpu()
+        if report.__class__ is not pytest.TestReport and hasattr(report, "context"):
+            if report.outcome == "failed":  # of a subtest, in a call that goes on and may say that it passed
+                self._follow(report)
+            return
         if when not in {"call", "teardown"}:
             self._outcome, self._reason, self._steps = "passed", None, {}
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
@@ -102,10 +106,11 @@ class Recorder:
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
 
     def _follow(self, report: pytest.TestReport) -> None:
+        if self._outcome in {"failed", "error"}:
+            return  # nothing that comes after it makes up for it
         if report.outcome == "failed":
-            if self._outcome != "failed":
-                self._outcome = FAILED_STEP.get(report.when, "crashed")
-                self._reason = _failure(report.longrepr)
+            self._outcome = FAILED_STEP.get(report.when, "crashed")
+            self._reason = _failure(report.longrepr)
         elif hasattr(report, "wasxfail"):
             self._outcome = "xfailed" if report.outcome == "skipped" else "xpassed"
             self._reason = cut_reason(report.wasxfail)
