@@ -223,3 +223,86 @@ class TestSubtests:
         }
         assert len(run.measurements) == 6
         assert min(records[name].call.cpu_s for name in ("test_parts", "test_unittest")) >= 0.05
+
+
+class TestRunsAgain:
+    """Plugins that run a test again when it has failed: what the first run was is no record of the test."""
+
+    CONFTEST = """
+        import os
+
+        import pytest
+        from _pytest import runner
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_protocol(item, nextitem):
+            for run in ("first", "second"):
+                os.environ["RUN"] = run
+                reports = runner.runtestprotocol(item, log=False, nextitem=nextitem)
+                is_again = run == "first" and any(report.failed for report in reports)
+                for report in reports:
+                    if not (is_again and report.failed) or {tells_of_failures}:
+                        report.outcome = "rerun" if is_again and report.failed else report.outcome
+                        item.ihook.pytest_runtest_logreport(report=report)
+                if not is_again or item.name == "test_gone":
+                    return True
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_report_teststatus(report):
+            return ("rerun", "R", "RERUN") if report.outcome == "rerun" else None
+    """
+    SUITE = """
+        import os
+
+        import pytest
+        from hypothesis import given, strategies as st
+
+        def check():
+            assert os.environ["RUN"] == "second"
+
+        @pytest.fixture
+        def broken():
+            check()
+
+        @given(st.integers())
+        def test_property(x):
+            check()
+
+        def test_plain():
+            check()
+
+        def test_setup(broken):
+            pass
+
+        def test_wrong():
+            assert False
+
+        def test_gone():
+            assert False
+
+        def test_right():
+            pass
+    """
+
+    @pytest.mark.parametrize("arguments", [(), ("-n1",)])
+    @pytest.mark.parametrize("tells_of_failures", [True, False], ids=["rerunfailures", "flaky"])
+    def test_one_record_tells_of_the_last_run(
+        self, subject: Subject, by_name: ByName, arguments: tuple[str, ...], tells_of_failures: bool
+    ) -> None:
+        """One of the plugins gives a failure an outcome of its own, the other does not report it at all."""
+        conftest = self.CONFTEST.format(tells_of_failures=tells_of_failures)
+        run = subject.record(*MAX, *arguments, conftest=conftest, test_x=self.SUITE)
+        records = by_name(run)
+        assert len(run.measurements) == len(records)
+        assert {name: (record.outcome, len(record.problems)) for name, record in records.items()} == {
+            "test_property": (Outcome.PASSED, 1),
+            "test_plain": (Outcome.PASSED, 1),
+            "test_setup": (Outcome.PASSED, 1),
+            "test_wrong": (Outcome.FAILED, 1),
+            "test_right": (Outcome.PASSED, 0),
+        }
+        assert "more than once" in records["test_property"].problems[0]
+        assert records["test_property"].hypothesis is not None
+        assert records["test_property"].hypothesis.effective == N
+        (gone,) = [test for test in summarise_session([run], Targets()).unmeasured if test.outcome is None]
+        assert gone.nodeid.endswith("::test_gone")

@@ -115,12 +115,16 @@ class Laboratory:
     def take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:
         """Return the kind of the test that ended, `None` without Hypothesis, and further keys."""
         probe, item = self._probe, self._item
-        self._probe, self._item, self.steps = None, None, {}
+        self.forget()
         if item is None:
             return self._kinds.get(nodeid), {"problems": [ELSEWHERE_PROBLEM]}
         if probe is not None and probe.is_started:
             return probe.finding(outcome)
         return peek_kind(item), {}  # it never got to its call: skipped, or its set-up failed
+
+    def forget(self) -> None:
+        """Know nothing of the test that ended."""
+        self._probe, self._item, self.steps = None, None, {}
 
     @cached_property
     def _kinds(self) -> dict[str, str | None]:

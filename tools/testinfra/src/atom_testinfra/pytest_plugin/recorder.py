@@ -24,7 +24,12 @@ ATTRIBUTE = "testinfra_record"
 
 LATE_PROBLEM = "it was the first to import Hypothesis: what it ran of it was not seen"
 
+RERUN_PROBLEM = "a plugin ran it more than once: these are the figures of its last run"
+
 REASON_LENGTH = 300
+
+RERUN: Any = "rerun"
+"""Outcome in reports of pytest-rerunfailures; flaky leaves out the report of a call that it is to repeat."""
 
 FAILED_STEP = {"setup": "error", "call": "failed", "teardown": "error"}
 """The outcome by what failed. pytest-forked has a step of its own, `???`, for a test whose process died."""
@@ -58,6 +63,7 @@ class Recorder:
         self._steps: dict[str, tuple[int, int]] = {}
         self._outcome = "passed"
         self._reason: str | None = None
+        self._passed_over: set[str] = set()
         self._is_interrupted = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -75,15 +81,13 @@ class Recorder:
                 self._follow(report)
             return
         if when not in {"call", "teardown"}:
-            self._outcome, self._reason, self._steps = "passed", None, {}
+            self._forget()
         if report.outcome != "passed" or hasattr(report, "wasxfail"):
             self._follow(report)
         if when in FAILED_STEP:
             self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
         if when not in {"setup", "call"}:
-            self._finish(report)
-            if self._laboratory is None:
-                self._look_for_hypothesis()
+            self._end(report)
         self._cpu_began = cpu
 
     def pytest_keyboard_interrupt(self) -> None:
@@ -105,7 +109,35 @@ class Recorder:
             self._laboratory = laboratory = Laboratory(self._plan, root, self._profiles, self._items)
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
 
+    def _forget(self) -> None:
+        """Know nothing yet of a test."""
+        self._outcome, self._reason, self._steps = "passed", None, {}
+
+    def _end(self, report: pytest.TestReport) -> None:
+        if self._is_told():
+            self._finish(report)
+        else:
+            self._pass_over(report.nodeid)
+        self._forget()
+        if self._laboratory is None:
+            self._look_for_hypothesis()
+
+    def _is_told(self) -> bool:
+        """Whether the reports say how the test ended, and that it is not run again."""
+        if self._outcome == RERUN:
+            return False
+        return "call" in self._steps or self._outcome not in {"passed", "failed"}
+
+    def _pass_over(self, nodeid: str) -> None:
+        """Leave this run of the test without a record: another follows, or the test is listed without one."""
+        self._passed_over.add(nodeid)
+        if self._laboratory is not None:
+            self._laboratory.forget()
+
     def _follow(self, report: pytest.TestReport) -> None:
+        if report.outcome == RERUN:
+            self._outcome = RERUN
+            return
         if self._outcome in {"failed", "error"}:
             return  # nothing that comes after it makes up for it
         if report.outcome == "failed":
@@ -123,14 +155,15 @@ class Recorder:
     def _finish(self, report: pytest.TestReport) -> None:
         laboratory, outcome, steps = self._laboratory, self._outcome, self._steps
         kind: str | None = None
-        extra = ""
+        figures: dict[str, Any] = {}
         if laboratory is not None:
             # Of a test that ran elsewhere pytest tells how long it took; the CPU time here is not its own.
             steps = laboratory.steps or {when: (wall, 0) for when, (wall, _) in steps.items()}
             kind, figures = laboratory.take(report.nodeid, outcome)
-            extra = "".join(f',"{key}":{json.dumps(value)}' for key, value in figures.items())
         elif "hypothesis" in sys.modules:
-            extra = f',"problems":[{quote(LATE_PROBLEM)}]'
+            figures["problems"] = [LATE_PROBLEM]
+        if report.nodeid in self._passed_over:
+            figures.setdefault("problems", []).append(RERUN_PROBLEM)
         if kind is None:
             kind = "unknown" if outcome == "crashed" else "plain"
         text = f'{{"record":"test","nodeid":{quote(report.nodeid)},"kind":"{kind}","outcome":"{outcome}"'
@@ -140,7 +173,9 @@ class Recorder:
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9}}'
         path, line, _ = report.location
         place = "" if line is None else f',"line":{line + 1}'
-        text = f'{text}{extra},"path":{quote(path)}{place}{self._tail}'
+        for key, value in figures.items():
+            text += f',"{key}":{json.dumps(value)}'
+        text = f'{text},"path":{quote(path)}{place}{self._tail}'
         if self._journal is not None:
             self._journal.end_test(outcome, text)
         else:
