@@ -238,6 +238,31 @@ class TestHostileTests:
         assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
         assert len({cost_of(record).seed for record in run.measurements}) == 11
 
+    def test_what_hypothesis_refuses_fails_as_it_would_have(self, subject: Subject, by_name: ByName) -> None:
+        """`@given` that does not fit its function: nothing is steered, and the error is Hypothesis's."""
+        run = subject.record(
+            *MAX,
+            test_x="""
+            import pytest
+            from hypothesis import given, strategies as st
+            from hypothesis.errors import InvalidArgument
+
+            @pytest.mark.xfail(raises=InvalidArgument, strict=True)
+            @given(y=st.integers())
+            def test_expected(x):
+                pass
+
+            @given(st.integers(), st.integers())
+            def test_unexpected(x):
+                pass
+            """,
+        )
+        records = by_name(run)
+        assert records["test_expected"].outcome is Outcome.XFAILED
+        assert records["test_unexpected"].outcome is Outcome.FAILED
+        assert "Too many positional arguments" in (records["test_unexpected"].reason or "")
+        assert {record.kind for record in records.values()} == {Kind.FUNCTION}
+
     def test_a_changed_folder_loses_nothing(self, subject: Subject, by_name: ByName) -> None:
         """A test that never goes back: the file is where it was begun."""
         run = subject.record(

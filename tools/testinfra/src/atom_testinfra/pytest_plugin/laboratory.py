@@ -173,9 +173,10 @@ class PropertyProbe:
             return
         self._runs.clear()  # what its fixtures ran is part of its set-up
         laboratory.calibrator.start()
-        if internals.can_steer:
+        if internals.can_steer and subject.settings is not None:
             self._course = course = plan_course(
                 subject,
+                subject.settings,
                 self._item.nodeid,
                 laboratory.plan,
                 pins=laboratory.pins,

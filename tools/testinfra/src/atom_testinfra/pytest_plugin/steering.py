@@ -34,18 +34,16 @@ class Course:
 
 
 def plan_course(
-    subject: Subject, nodeid: str, plan: Plan, *, pins: Pins, root: str, can_trace: bool
+    subject: Subject, own: Settings, nodeid: str, plan: Plan, *, pins: Pins, root: str, can_trace: bool
 ) -> Course:
     """
-    Decide how to run a property.
+    Decide how to run a property that has these settings.
 
     The example database is left out, for measuring must neither replay nor change what a developer has
     found. Deadline and the health check `too_slow` are left out where the tool steers: on a loaded machine
     both fail without a counterexample. A seed from the node id makes every repeat the same work; a test's own
     `@seed` or `derandomize` stays.
     """
-    own = subject.settings
-    assert own is not None
     profile = pins.profile_of(own) if can_trace else Settings.default
     assert profile is not None  # it is so only while Hypothesis is being imported
     number = pins.find(subject.body)

@@ -44,6 +44,7 @@ class FunctionSubject:
         self.function = function
         self.kind = kind
         self.settings: Settings | None = getattr(function, SETTINGS, None)
+        """`None` where `@given` does not fit the function, which then raises when it is called."""
         self.own_seed: object = getattr(function, SEED, None)
         self._handle = getattr(function, "hypothesis", None)
         self._inner = getattr(self._handle, "inner_test", None)
