@@ -6,6 +6,8 @@ import gc
 import random
 from itertools import count
 
+import pytest
+
 from atom_testinfra.machine.calibration import Calibrator, calibrate
 
 
@@ -34,6 +36,11 @@ class TestCalibrate:
         """Of four tenths of it; what comes before, a connection and a warm-up, is not timed."""
         ticks = iter([10.0, 12.0])
         assert calibrate(clock=lambda: next(ticks)) == 5.0
+
+    def test_works_beside_a_test_that_patches_what_it_uses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A mocked database would neither take the time of one nor let the test count its own calls."""
+        monkeypatch.setattr("sqlite3.connect", None)
+        assert calibrate() > 0
 
     def test_costs_time(self) -> None:
         """The work is real: it takes between 50 microseconds and a second of CPU anywhere."""

@@ -306,3 +306,75 @@ class TestRunsAgain:
         assert records["test_property"].hypothesis.effective == N
         (gone,) = [test for test in summarise_session([run], Targets()).unmeasured if test.outcome is None]
         assert gone.nodeid.endswith("::test_gone")
+
+
+class TestFakeFileSystems:
+    """pyfakefs: in every module the names of the file system stand for one that is empty."""
+
+    CONFTEST = """
+        import builtins
+        import os
+        import pathlib
+        import sys
+
+        import pytest
+
+        class FakeOs:
+            def __getattr__(self, name):
+                return refuse if name in REFUSED else getattr(os, name)
+
+        class FakePath(type(pathlib.Path())):
+            def open(self, *args, **kwargs):
+                refuse()
+
+            read_bytes = read_text = open
+
+        REFUSED = {"open", "read", "write", "close", "fstat", "stat", "access", "unlink"}
+
+        def refuse(*args, **kwargs):
+            raise OSError(9, "Bad file descriptor")
+
+        @pytest.fixture(scope="SCOPE")
+        def fs():
+            fakes = {os: FakeOs(), pathlib.Path: FakePath, open: refuse}
+            with pytest.MonkeyPatch.context() as patch:
+                for module in [module for name, module in sys.modules.items() if "atom_testinfra" in name]:
+                    for name, value in list(vars(module).items()):
+                        if callable(getattr(value, "__hash__", None)) and value in fakes:
+                            patch.setattr(module, name, fakes[value])
+                patch.setattr(builtins, "open", refuse)
+                yield
+    """
+    SUITE = """
+        from hypothesis import HealthCheck, given, settings, strategies as st
+
+        @settings(max_examples=7, suppress_health_check=list(HealthCheck))
+        @given(x=st.integers())
+        def test_property(fs, x):
+            pass
+
+        def test_plain(fs):
+            pass
+
+        @settings(max_examples=8)
+        @given(x=st.integers())
+        def test_after(x):
+            pass
+    """
+
+    @pytest.mark.parametrize("scope", ["function", "module", "session"])
+    def test_what_is_recorded_is_on_the_disk(self, subject: Subject, by_name: ByName, scope: str) -> None:
+        """Digests and pins come from the files that are there, and the record goes to one, all the while."""
+        conftest = self.CONFTEST.replace("SCOPE", scope)
+        run = subject.record(*MAX, conftest=conftest, test_x=self.SUITE)
+        assert run.end is not None
+        records = by_name(run)
+        assert {name: record.outcome for name, record in records.items()} == dict.fromkeys(
+            ("test_property", "test_plain", "test_after"), Outcome.PASSED
+        )
+        for name, n in (("test_property", 7), ("test_after", 8)):
+            cost = records[name].hypothesis
+            assert cost is not None
+            assert cost.digest is not None
+            assert cost.pin is not None
+            assert (cost.pin.max_examples, cost.pin.path) == (n, "test_x.py")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import closing, contextmanager
+from sqlite3 import connect  # before a test can patch it
 from time import process_time, thread_time
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,7 @@ def calibrate(clock: Clock = thread_time) -> float:
     costs 1.3 times as much. The garbage collector is off meanwhile: neither the size of the heap under test
     nor a collection of its objects is timed. No pseudo-random state is touched.
     """
-    import sqlite3
-
-    with _collector_off(), closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+    with _collector_off(), closing(connect(":memory:", isolation_level=None)) as database:
         database.execute("CREATE TABLE entry (id INTEGER PRIMARY KEY, account TEXT, amount INTEGER)")
         _work(database, WARM_UP)
         began = clock()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import os
 import sys
-from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,18 @@ BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 class Source:
     """A parsed file."""
 
+    # Bound before a test can put a file system of its own in the place of the machine's.
+    _open = staticmethod(io.open_code)
+
     def __init__(self, path: str) -> None:
         self.path = path
         self.tree: ast.Module | None = None
+        self.is_read = False
         try:
-            self.tree = ast.parse(Path(path).read_bytes())
+            with self._open(path) as file:
+                text = file.read()
+            self.is_read = True
+            self.tree = ast.parse(text)
         except (OSError, SyntaxError, ValueError, RecursionError):
             return  # generated code, or no file at all: there is nothing to say about it
         self._by_line: dict[int, Definition] = {}
@@ -77,7 +84,7 @@ class Source:
 
 
 class Sources:
-    """Every file is parsed once."""
+    """Every file is parsed once; one that cannot be read now may be there another time."""
 
     def __init__(self) -> None:
         self._sources: dict[str, Source] = {}
@@ -85,7 +92,9 @@ class Sources:
     def __getitem__(self, path: str) -> Source:
         source = self._sources.get(path)
         if source is None:
-            source = self._sources[path] = Source(path)
+            source = Source(path)
+            if source.is_read:
+                self._sources[path] = source
         return source
 
     def definition(self, subject: object) -> tuple[Source, Definition] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if sys.platform != "win32":
@@ -23,9 +24,15 @@ class RunWriter:
     `OSError`, described by `storage.runs`.
     """
 
+    # Bound before a test can put a file system of its own in the place of the machine's.
+    _getpid = staticmethod(os.getpid)
+    _write = staticmethod(os.write)
+    _close = staticmethod(os.close)
+    _unlink = staticmethod(os.unlink)
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pid = os.getpid()
+        self._pid = self._getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         self._file: int | None = os.open(path, flags, 0o644)
@@ -35,22 +42,23 @@ class RunWriter:
 
     def write_line(self, line: str) -> None:
         """Append a line that is encoded already; a forked child has nothing to say here."""
-        if self._file is None or os.getpid() != self._pid:
+        if self._file is None or self._getpid() != self._pid:
             return
         data = line.encode() + b"\n"
-        n_written = os.write(self._file, data)
+        n_written = self._write(self._file, data)
         while n_written < len(data):
-            n_written += os.write(self._file, data[n_written:])
+            n_written += self._write(self._file, data[n_written:])
         self.n_lines += 1
 
     def close(self) -> None:
         """Close the file; remove it when nothing was written, so that no empty file passes for a result."""
-        if self._file is None or os.getpid() != self._pid:
+        if self._file is None or self._getpid() != self._pid:
             return
-        os.close(self._file)
+        self._close(self._file)
         self._file = None
         if self.n_lines == 0:
-            self.path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                self._unlink(self.path)
 
     def __enter__(self) -> RunWriter:
         return self
