@@ -238,6 +238,40 @@ class TestHostileTests:
         assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
         assert len({cost_of(record).seed for record in run.measurements}) == 11
 
+    def test_closed_files_lose_nothing(self, subject: Subject, by_name: ByName) -> None:
+        """A test that closes all files it did not open, and one whose files take their numbers."""
+        without_files_of_its_own = ("-s", "-p", "no:faulthandler")
+        run = subject.record(
+            *MAX,
+            *without_files_of_its_own,
+            test_x="""
+            import os
+
+            from hypothesis import given, settings, strategies as st
+
+            FILES = []
+
+            @settings(database=None)
+            @given(st.integers())
+            def test_property(x):
+                pass
+
+            def test_closes():
+                os.closerange(3, 256)
+
+            def test_opens():
+                FILES.extend(open(f"{name}.txt", "w") for name in "abcdefgh")
+
+            def test_says_nothing():
+                for file in FILES:
+                    file.close()
+                    assert os.path.getsize(file.name) == 0
+            """,
+        )
+        assert run.end is not None
+        assert len(run.measurements) == 4
+        assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
+
     def test_what_hypothesis_refuses_fails_as_it_would_have(self, subject: Subject, by_name: ByName) -> None:
         """`@given` that does not fit its function: nothing is steered, and the error is Hypothesis's."""
         run = subject.record(

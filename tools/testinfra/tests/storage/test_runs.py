@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -39,9 +39,6 @@ from atom_testinfra.storage.runs import (
     run_schema,
     wait_for_writers,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def header(session_id: str = "s1", run_id: str = "s1-local-s0-r0", **changes: object) -> RunHeader:
@@ -205,7 +202,7 @@ def test_a_full_disk_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytes
     writer = RunWriter(tmp_path / "run.jsonl")
     writer.write_line(encode(RECORDS[0]))
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr(writer, "_file", full)
+    monkeypatch.setattr(writer, "_write", lambda _, data: os.write(full, data))
     with pytest.raises(OSError, match="No space left") as caught:
         writer.write_line(encode(measurement()))
     os.close(full)
@@ -237,6 +234,73 @@ def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         writer.write_line(encode(measurement("test_a.py::test_parent")))
     assert [r.nodeid for r in load_run(tmp_path / "run.jsonl").measurements] == ["test_a.py::test_parent"]
+
+
+class TestDescriptorThatATestCloses:
+    """A test that closes all files that it did not open closes the record too."""
+
+    def close(self, writer: RunWriter) -> int:
+        """Close what it writes to; the number is free, and the next to be given away."""
+        assert writer._file is not None
+        os.close(writer._file)
+        return writer._file
+
+    def test_nothing_is_lost(self, tmp_path: Path) -> None:
+        """The file is opened again."""
+        with RunWriter(tmp_path / "run.jsonl") as writer:
+            for record in RECORDS:
+                writer.write_line(encode(record))
+                self.close(writer)
+        run = load_run(tmp_path / "run.jsonl")
+        assert [run.header, run.collected, *run.measurements, run.end] == RECORDS
+
+    def test_a_file_that_gets_its_number_gets_no_record(self, tmp_path: Path) -> None:
+        """Nor is it closed with the record."""
+        with RunWriter(tmp_path / "run.jsonl") as writer:
+            writer.write_line(encode(RECORDS[0]))
+            number = self.close(writer)
+            other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
+            assert other == number
+            writer.write_line(encode(RECORDS[1]))
+            self.close(writer)
+            another = os.open(tmp_path / "another", os.O_RDWR | os.O_CREAT)
+        os.close(other)
+        os.close(another)
+        assert (tmp_path / "other").read_bytes() == (tmp_path / "another").read_bytes() == b""
+        assert load_run(tmp_path / "run.jsonl").collected == RECORDS[1]
+
+    def test_it_is_locked_again(self, tmp_path: Path) -> None:
+        """The lock went with the descriptor."""
+        with RunWriter(tmp_path / "run.jsonl") as writer:
+            self.close(writer)
+            writer.write_line(encode(RECORDS[0]))
+            with pytest.raises(RunFileError, match="is locked"):
+                wait_for_writers([writer.path], patience_s=0)
+
+    def test_a_child_that_holds_the_old_one_blocks_nothing(self, tmp_path: Path) -> None:
+        """It has the lock for as long as it lives, and the file is locked all the same."""
+        with RunWriter(tmp_path / "run.jsonl") as writer:
+            assert writer._file is not None
+            held = os.dup(writer._file)  # of the same open file, as a child's is
+            self.close(writer)
+            writer.write_line(encode(RECORDS[0]))
+            os.close(held)
+
+    def test_a_file_that_was_replaced_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What lies there now is somebody else's; the folder that tests run in is no matter."""
+        monkeypatch.chdir(tmp_path)
+        writer = RunWriter(Path("run.jsonl"))
+        monkeypatch.chdir("/")
+        writer.write_line(encode(RECORDS[0]))
+        self.close(writer)
+        (tmp_path / "run.jsonl").rename(tmp_path / "moved.jsonl")
+        (tmp_path / "run.jsonl").write_bytes(b"")
+        with pytest.raises(FileNotFoundError):
+            writer.write_line(encode(RECORDS[1]))
+        writer.close()
+        assert (tmp_path / "run.jsonl").read_bytes() == b""
 
 
 class TestSessions:

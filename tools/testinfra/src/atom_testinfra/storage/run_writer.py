@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -14,36 +15,46 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+
 
 class RunWriter:
     """
     Appends lines to a run file of its own; each is on its way to the disk when `write_line` returns.
 
     A file that exists is never opened, and this one is locked for as long as its writer lives (except on
-    Windows), so that nobody takes a run that still works for one that was killed. Whatever goes wrong is an
-    `OSError`, described by `storage.runs`.
+    Windows), so that nobody takes a run that still works for one that was killed. It is opened again when a
+    test has closed all the files that it did not know. Whatever goes wrong is an `OSError`, described by
+    `storage.runs`.
     """
 
     # Bound before a test can put a file system of its own in the place of the machine's.
     _getpid = staticmethod(os.getpid)
+    _open = staticmethod(os.open)
+    _fstat = staticmethod(os.fstat)
     _write = staticmethod(os.write)
     _close = staticmethod(os.close)
     _unlink = staticmethod(os.unlink)
+    if sys.platform != "win32":
+        _flock = staticmethod(fcntl.flock)
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pid = self._getpid()
+        self._place = os.fspath(path.absolute())
         path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        self._file: int | None = os.open(path, flags, 0o644)
+        self._file: int | None = self._open(path, APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+        self._identity = self._identify(self._file)
         if sys.platform != "win32":
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._flock(self._file, fcntl.LOCK_EX)
         self.n_lines = 0
 
     def write_line(self, line: str) -> None:
         """Append a line that is encoded already; a forked child has nothing to say here."""
         if self._file is None or self._getpid() != self._pid:
             return
+        if self._identify(self._file) != self._identity:
+            self._file = self._open_again()
         data = line.encode() + b"\n"
         n_written = self._write(self._file, data)
         while n_written < len(data):
@@ -54,11 +65,32 @@ class RunWriter:
         """Close the file; remove it when nothing was written, so that no empty file passes for a result."""
         if self._file is None or self._getpid() != self._pid:
             return
-        self._close(self._file)
+        if self._identify(self._file) == self._identity:
+            self._close(self._file)
         self._file = None
         if self.n_lines == 0:
             with suppress(FileNotFoundError):
                 self._unlink(self.path)
+
+    def _identify(self, file: int) -> tuple[int, int] | None:
+        """Return what tells the file behind a descriptor from all others, or `None` if there is none."""
+        try:
+            status = self._fstat(file)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _open_again(self) -> int:
+        """Return a new descriptor: the old one was closed, and its number may stand for another file now."""
+        file = self._open(self._place, APPEND)
+        if self._identify(file) != self._identity:
+            self._close(file)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._place)
+        if sys.platform != "win32":
+            # It is still locked where a child of this process has the old descriptor.
+            with suppress(BlockingIOError):
+                self._flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file
 
     def __enter__(self) -> RunWriter:
         return self
