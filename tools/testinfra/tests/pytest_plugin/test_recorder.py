@@ -144,6 +144,19 @@ def test_a_tests_own_code_is_told_from_what_hypothesis_does_around_it(
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    ("arguments", "n"), [(("--tx=2*popen",), 2), (("--tx=popen", "--tx=1*popen//dont_write_bytecode"), 2)]
+)
+def test_workers_are_counted_as_xdist_starts_them(
+    subject: Subject, arguments: tuple[str, ...], n: int
+) -> None:
+    """One option can stand for several; measurements with one number are not those with another."""
+    run = subject.record("--dist=each", *arguments, test_x="def test_plain():\n    pass\n")
+    assert run.header.n_workers == n
+    assert {record.worker for record in run.measurements} == {f"gw{i}" for i in range(n)}
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("arguments", [(), ("-n2",), ("-p", "no:hypothesispytest"), ("-p", "no:xdist")])
 def test_every_way_of_running_records_the_same(
     subject: Subject,

@@ -114,7 +114,15 @@ def count_workers(config: pytest.Config) -> int:
     """Return the number of xdist workers; 0 for a serial run."""
     if getattr(config.option, "dist", "no") == "no":
         return 0
-    return len(getattr(config.option, "tx", None) or [])
+    return sum(_count_of(spec) for spec in getattr(config.option, "tx", None) or [])
+
+
+def _count_of(spec: str) -> int:
+    """Return how many workers one `--tx` stands for, as xdist reads it: `3*popen` is three."""
+    try:
+        return max(int(spec[: spec.find("*")]), 0)
+    except ValueError:
+        return 1
 
 
 def _count(text: str) -> int:
