@@ -17,6 +17,7 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.grouping import CONFTEST as GROUPS
 from tests.strategies import a_baseline
 
 from atom_testinfra.cli import main
@@ -224,6 +225,51 @@ def test_workers_are_those_asked_for_whatever_the_suite_says(
     (run,) = project.runs()
     assert run.header.n_workers == n_workers
     assert {record.worker for record in run.measurements} == ({"gw0"} if n_workers else {None})
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+@pytest.mark.parametrize(
+    ("distribution", "is_by_file"), [("loadfile", True), ("loadscope", True), ("each", False)]
+)
+def test_tests_are_shared_out_as_the_suite_says(
+    project: Project, distribution: str, is_by_file: bool
+) -> None:
+    """Those that may not run side by side do not; only each in every worker would be one too many."""
+    tests = "def test_x(i):\n    pass\n"
+    parametrised = f"import pytest\n\n@pytest.mark.parametrize('i', range(8))\n{tests}"
+    properties = f"from hypothesis import given, strategies as st\n\n@given(i=st.integers())\n{tests}"
+    project.write(test_a=parametrised, test_b=parametrised, test_c=properties)
+    (project.root / "pytest.ini").write_text(f"[pytest]\naddopts = -n auto --dist {distribution}\n")
+    project.measure("--profile", "p=5", "-n", "2")
+    (run,) = project.runs()
+    assert len(run.measurements) == 17
+    workers = {(record.nodeid.partition("::")[0], record.worker) for record in run.measurements}
+    assert not is_by_file or len(workers) == 3
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+def test_plain_tests_of_a_group_run_once_too(project: Project) -> None:
+    """They are left out of a repeat by the name of a serial run, whatever xdist adds to it."""
+    suite = """
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.xdist_group("one")
+        @given(st.integers())
+        def test_property(x):
+            pass
+
+        @pytest.mark.xdist_group("one")
+        def test_plain():
+            pass
+    """
+    project.write(conftest=GROUPS, test_a=suite)
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -n auto --dist loadgroup\n")
+    project.measure("--profile", "p=5", "--repeats", "2", "-n", "1")
+    names = [sorted(record.nodeid for record in run.measurements) for run in project.runs()]
+    assert names == [["test_a.py::test_plain", "test_a.py::test_property"], ["test_a.py::test_property"]]
 
 
 @pytest.mark.parametrize(

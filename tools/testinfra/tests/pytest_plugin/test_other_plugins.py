@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.grouping import CONFTEST as GROUPS
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Outcome
@@ -378,3 +380,70 @@ class TestFakeFileSystems:
             assert cost.digest is not None
             assert cost.pin is not None
             assert (cost.pin.max_examples, cost.pin.path) == (n, "test_x.py")
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+class TestGroups:
+    """xdist's `loadgroup`: the tests of a group run in one worker, and their node ids end in its name."""
+
+    SUITE = """
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.xdist_group("one")
+        @given(x=st.integers())
+        @pytest.mark.parametrize("odd", ["a", "b@c", "d::e"])
+        def test_first(odd, x):
+            pass
+
+        @pytest.mark.xdist_group("a@b")
+        class TestClass:
+            @given(st.integers())
+            def test_method(self, x):
+                pass
+
+            def test_plain(self):
+                pass
+
+        @given(x=st.integers())
+        @pytest.mark.parametrize("odd", ["f@g"])
+        def test_of_no_group(odd, x):
+            pass
+    """
+
+    def test_names_and_seeds_are_those_of_a_serial_run(self, subject: Subject) -> None:
+        """Or nothing of a run with groups could be compared with one without."""
+        folder = subject.pytester.mkdir("a@b")
+        for name, text in {"conftest.py": GROUPS, "test_x.py": self.SUITE}.items():
+            (folder / name).write_text(dedent(text), encoding="utf-8")
+        serial = subject.record(*MAX)
+        grouped = subject.record(*MAX, "-n2", "--dist=loadgroup")
+        assert serial.collected is not None
+        assert grouped.collected is not None
+        assert grouped.collected.nodeids == serial.collected.nodeids
+        assert seeds_of(grouped) == seeds_of(serial)
+        assert len(seeds_of(grouped)) == 6
+        workers = {record.worker for record in grouped.measurements if "test_first" in record.nodeid}
+        assert len(workers) == 1
+
+    def test_a_test_that_is_lost_has_that_name_too(self, subject: Subject, by_name: ByName) -> None:
+        """Its worker died, and with it what it would have told."""
+        suite = """
+            import os
+            import signal
+            import pytest
+
+            @pytest.mark.xdist_group("one")
+            def test_dies():
+                os.kill(os.getpid(), signal.SIGKILL)
+        """
+        run = subject.record("-n1", "--dist=loadgroup", conftest=GROUPS, test_x=suite)
+        assert by_name(run)["test_dies"].outcome is Outcome.CRASHED
+
+
+def seeds_of(run: Run) -> dict[str, str | None]:
+    """Return the seeds by node id."""
+    return {
+        record.nodeid: None if record.hypothesis is None else record.hypothesis.seed
+        for record in run.measurements
+    }

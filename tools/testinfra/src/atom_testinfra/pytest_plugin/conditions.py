@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
+from atom_testinfra.pytest_plugin.options import naming
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def set_workers(config: pytest.Config, n_workers: int) -> None:
-    """Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name."""
+    """
+    Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name.
+
+    How its tests are shared out stays, for it may hold those together that cannot run side by side.
+    """
     if not hasattr(config.option, "numprocesses"):
         if n_workers:
             raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
@@ -24,7 +29,10 @@ def set_workers(config: pytest.Config, n_workers: int) -> None:
     config.option.numprocesses = n_workers
     config.option.maxprocesses = None
     config.option.tx = []
-    config.option.dist = "load" if n_workers else "no"
+    if not n_workers:
+        config.option.dist = "no"
+    elif config.option.dist in {"no", "each"}:  # each worker would run each test, and record it
+        config.option.dist = "load"
 
 
 def go_on_after_failures(config: pytest.Config) -> None:
@@ -47,10 +55,11 @@ class Selection:
     ) -> Generator[None, object, object]:
         """Select after every other plugin has had its say."""
         result = yield
+        name = naming(config)
         if self._skip:
-            items[:] = [item for item in items if item.nodeid not in self._skip]
+            items[:] = [item for item in items if name(item.nodeid) not in self._skip]
         if self._only is not None:
-            items[:] = [item for item in items if item.nodeid in self._only]
+            items[:] = [item for item in items if name(item.nodeid) in self._only]
         if self._only_properties:
             chosen = [item for item in items if _is_property(item)]
             left_out = [item for item in items if not _is_property(item)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.pytest_plugin.options import count_workers
+from atom_testinfra.pytest_plugin.options import count_workers, naming
 from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, cut_reason
 from atom_testinfra.storage.run_writer import RunWriter
 
@@ -33,6 +33,7 @@ class Journal:
         self._plan = plan
         self._config = config
         self._outcomes: dict[str, int] = {}
+        self._name = naming(config)
         self._nodeids: frozenset[str] = frozenset()
         self._n_deselected = 0
         self._began = Clocks.wall(), Clocks.process_cpu()
@@ -114,12 +115,14 @@ class Journal:
         if header.get("provenance") is None:
             header["provenance"] = _provenance(self._config)
         self._write(header)
-        self._write({"record": "collected", "nodeids": nodeids, "n_deselected": self._n_deselected})
+        names = [self._name(nodeid) for nodeid in nodeids]
+        self._write({"record": "collected", "nodeids": names, "n_deselected": self._n_deselected})
 
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+        name = self._name(nodeid)
         self._write(
-            {"record": "test", "nodeid": nodeid, "kind": "unknown", "outcome": outcome, "reason": reason}
+            {"record": "test", "nodeid": name, "kind": "unknown", "outcome": outcome, "reason": reason}
         )
 
     def _write(self, record: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
+from atom_testinfra.pytest_plugin.options import naming
 from atom_testinfra.pytest_plugin.pins import Pins
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
@@ -39,9 +40,12 @@ UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in ano
 class Laboratory:
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, root: str, profiles: SeenProfiles, items: Sequence[pytest.Item]) -> None:
+    def __init__(
+        self, plan: Plan, config: pytest.Config, profiles: SeenProfiles, items: Sequence[pytest.Item]
+    ) -> None:
         self.plan = plan
-        self.root = root
+        self.root = str(config.rootpath)
+        self.name = naming(config)
         self._items = items
         self.sources = Sources()
         self.pins = Pins(self.sources, profiles)
@@ -147,6 +151,7 @@ class PropertyProbe:
     def __init__(self, laboratory: Laboratory, item: pytest.Item) -> None:
         self._laboratory = laboratory
         self._item = item
+        self._name = laboratory.name(item.nodeid)
         self.is_started = False
         self._runs: list[EngineRun] = []
         self._problems: list[str] = []
@@ -177,7 +182,7 @@ class PropertyProbe:
             self._course = course = plan_course(
                 subject,
                 subject.settings,
-                self._item.nodeid,
+                self._name,
                 laboratory.plan,
                 pins=laboratory.pins,
                 root=laboratory.root,
@@ -192,7 +197,7 @@ class PropertyProbe:
         shared = self._laboratory.shared_random
         forced: Any = core.global_force_seed  # typed by its first value, None
         if forced is None and self.internals.can_seed:
-            self._helper_seed = seed_of(self._item.nodeid, self._laboratory.plan.seed_set)
+            self._helper_seed = seed_of(self._name, self._laboratory.plan.seed_set)
             shared.seed(self._helper_seed)
 
     @contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from atom_testinfra.pytest_plugin.plan import Plan
@@ -115,6 +117,20 @@ def count_workers(config: pytest.Config) -> int:
     if getattr(config.option, "dist", "no") == "no":
         return 0
     return sum(_count_of(spec) for spec in getattr(config.option, "tx", None) or [])
+
+
+def naming(config: pytest.Config) -> Callable[[str], str]:
+    """Return what makes a node id that of a serial run: to those of a group xdist appends `@group`."""
+    is_grouped = getattr(config.option, "loadgroup", False)  # in a worker
+    if not is_grouped and count_workers(config):
+        is_grouped = config.option.dist == "loadgroup"
+    return _without_group if is_grouped else str
+
+
+def _without_group(nodeid: str) -> str:
+    # No function's name holds an `@`; a folder's may, before the last `::`, and a parameter, before a `]`.
+    group = nodeid.find("@", max(nodeid.rfind("::"), nodeid.rfind("]")) + 1)
+    return nodeid if group < 0 else nodeid[:group]
 
 
 def _count_of(spec: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.options import naming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ class Recorder:
         worker: str | None = workerinput.get("workerid")
         self._tail = "}" if worker is None else f',"worker":{quote(worker)}}}'
         self._items: Sequence[pytest.Item] = ()
+        self._name = naming(config)
         self._laboratory: Laboratory | None = None
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
@@ -105,9 +107,9 @@ class Recorder:
         if "hypothesis" in sys.modules:
             from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-            root = str(self._config.rootpath)
-            self._laboratory = laboratory = Laboratory(self._plan, root, self._profiles, self._items)
+            laboratory = Laboratory(self._plan, self._config, self._profiles, self._items)
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
+            self._laboratory = laboratory
 
     def _forget(self) -> None:
         """Know nothing yet of a test."""
@@ -166,7 +168,8 @@ class Recorder:
             figures.setdefault("problems", []).append(RERUN_PROBLEM)
         if kind is None:
             kind = "unknown" if outcome == "crashed" else "plain"
-        text = f'{{"record":"test","nodeid":{quote(report.nodeid)},"kind":"{kind}","outcome":"{outcome}"'
+        name = quote(self._name(report.nodeid))
+        text = f'{{"record":"test","nodeid":{name},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'
         for when, (wall, cpu) in steps.items():
