@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -237,6 +239,40 @@ class TestHostileTests:
         assert len(set(nodeids)) == 11
         assert {record.outcome for record in run.measurements} == {Outcome.PASSED}
         assert len({cost_of(record).seed for record in run.measurements}) == 11
+
+    @pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="file names are Unicode there")
+    def test_a_file_whose_name_is_no_unicode_is_recorded(
+        self, subject: Subject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In the list of what was collected as in the records, in the command, and where a pin stands."""
+        file = os.fsdecode(b"test_\xff.py")
+        text = """
+            from hypothesis import given, settings, strategies as st
+
+            @settings(max_examples=7)
+            @given(st.integers())
+            def test_property(x):
+                pass
+
+            def test_wrong():
+                raise ValueError("\\udcff")
+
+            def test_interrupted():
+                raise KeyboardInterrupt("\\udcff")
+        """
+        (subject.path / file).write_text(dedent(text))
+        monkeypatch.setenv("PYTHONIOENCODING", "utf-8:backslashreplace")  # for pytester
+        # Hypothesis's own plugin cannot tell of a test in such a file.
+        run = subject.record(*MAX, "-p", "no:hypothesispytest", f"--ignore=no_{file}")
+        names = [rf"test_\udcff.py::{name}" for name in ("test_property", "test_wrong", "test_interrupted")]
+        assert run.collected is not None
+        assert run.collected.nodeids == [record.nodeid for record in run.measurements] == names
+        outcomes = [record.outcome for record in run.measurements]
+        assert outcomes == [Outcome.PASSED, Outcome.FAILED, Outcome.INTERRUPTED]
+        assert r"--ignore=no_test_\udcff.py" in run.header.provenance.command
+        cost = cost_of(run.measurements[0])
+        assert cost.pin is not None
+        assert (cost.effective, cost.pin.path) == (7, r"test_\udcff.py")
 
     def test_closed_files_lose_nothing(self, subject: Subject, by_name: ByName) -> None:
         """A test that closes all files it did not open, and one whose files take their numbers."""

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.measurement import (
     RUN_SCHEMA_VERSION,
@@ -24,6 +25,7 @@ from atom_testinfra.core.measurement import (
     RunHeader,
     RunLine,
 )
+from atom_testinfra.core.session import SessionSpec
 from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.runs import (
     SPEC_SUFFIX,
@@ -37,6 +39,7 @@ from atom_testinfra.storage.runs import (
     prepare_folder,
     remove_spec_without_runs,
     run_schema,
+    save_spec,
     wait_for_writers,
 )
 
@@ -399,6 +402,22 @@ class TestFolder:
         (tmp_path / "docs").mkdir()
         prepare_folder(tmp_path / "docs")
         assert not list((tmp_path / "docs").iterdir())
+
+
+def test_what_is_no_unicode_is_named(tmp_path: Path) -> None:
+    """A session cannot be saved that has such an argument: it could not be resumed as it was begun."""
+    spec = SessionSpec(
+        session_id="s",
+        profiles={"local": Profile(max_examples=200)},
+        repeats=1,
+        pins=PinPolicy.RESPECT,
+        seed_set=0,
+        n_workers=0,
+        arguments=["test_\udcff.py"],
+    )
+    with pytest.raises(RunFileError, match=r"'test_\\udcff.py' is no Unicode"):
+        save_spec(spec, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 class TestSchema:

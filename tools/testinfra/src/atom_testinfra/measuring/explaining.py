@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
+from atom_testinfra.core.escaping import escape
 from atom_testinfra.measuring.session import Session
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def explain(
         spec,
         profiles={profile: replace(spec.profiles[profile], repeats=1)},
         n_workers=0,
-        only=[nodeid],
+        only=[escape(nodeid)],
         is_explained=True,
         arguments=[*spec.arguments, *([file] if is_there else [])],
     )

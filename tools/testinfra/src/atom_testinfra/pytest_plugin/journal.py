@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,7 +10,7 @@ import pytest
 
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.options import count_workers, naming
-from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, cut_reason
+from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, cut_reason, encode
 from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Journal:
         )
 
     def _write(self, record: dict[str, Any]) -> None:
-        self._write_line(json.dumps(record))
+        self._write_line(encode(record))
 
     def _write_line(self, line: str) -> None:
         try:

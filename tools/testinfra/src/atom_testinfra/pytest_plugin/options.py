@@ -120,11 +120,17 @@ def count_workers(config: pytest.Config) -> int:
 
 
 def naming(config: pytest.Config) -> Callable[[str], str]:
-    """Return what makes a node id that of a serial run: to those of a group xdist appends `@group`."""
+    """
+    Return what makes a node id the name that a record has: Unicode, and that of a serial run.
+
+    To the node ids of a group xdist appends `@group`.
+    """
+    from atom_testinfra.core.escaping import escape
+
     is_grouped = getattr(config.option, "loadgroup", False)  # in a worker
     if not is_grouped and count_workers(config):
         is_grouped = config.option.dist == "loadgroup"
-    return _without_group if is_grouped else str
+    return (lambda nodeid: escape(_without_group(nodeid))) if is_grouped else escape
 
 
 def _without_group(nodeid: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atom_testinfra.core.escaping import escape, escape_all
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.options import naming
 
@@ -168,7 +169,7 @@ class Recorder:
             figures.setdefault("problems", []).append(RERUN_PROBLEM)
         if kind is None:
             kind = "unknown" if outcome == "crashed" else "plain"
-        name = quote(self._name(report.nodeid))
+        name = quote_ascii(self._name(report.nodeid))
         text = f'{{"record":"test","nodeid":{name},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'
@@ -177,7 +178,7 @@ class Recorder:
         path, line, _ = report.location
         place = "" if line is None else f',"line":{line + 1}'
         for key, value in figures.items():
-            text += f',"{key}":{json.dumps(value)}'
+            text += f',"{key}":{encode(value)}'
         text = f'{text},"path":{quote(path)}{place}{self._tail}'
         if self._journal is not None:
             self._journal.end_test(outcome, text)
@@ -186,10 +187,15 @@ class Recorder:
 
 
 def quote(text: str) -> str:
-    """Return the text as a string of JSON; what is no Unicode, as in odd file names, becomes escapes."""
-    if not text.isascii():
-        text = text.encode("utf-8", "backslashreplace").decode()
-    return quote_ascii(text)
+    """Return the text as a string of JSON."""
+    return quote_ascii(escape(text))
+
+
+def encode(value: Any) -> str:
+    """Return plain data as JSON that is Unicode."""
+    text = json.dumps(value)
+    # Half of a pair may stand alone: that is no Unicode.
+    return json.dumps(escape_all(value)) if "\\ud" in text else text
 
 
 def _failure(longrepr: object) -> str:

@@ -356,6 +356,11 @@ def _save(document: RunPlan | SessionSpec, path: Path) -> None:
         replace_file(path, [_encoder.encode(document)])
     except OSError as exc:
         raise cannot("write", path, exc) from exc
+    except UnicodeEncodeError as exc:
+        raise RunFileError(
+            f"{exc.object!r} is no Unicode, and cannot be written to {os.fspath(path)!r}",
+            hint="name the folder above it, or give the file or the folder another name",
+        ) from exc
 
 
 def _decode(line: bytes, path: Path, number: int) -> RunLine:

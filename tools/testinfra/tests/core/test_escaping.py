@@ -1,0 +1,46 @@
+"""What is no Unicode becomes something that is, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atom_testinfra.core.escaping import escape, escape_all
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates included
+UNICODE = st.text()
+
+
+@given(ANY_TEXT)
+def test_what_is_escaped_can_be_written(text: str) -> None:
+    """Once is enough."""
+    escaped = escape(text)
+    assert escaped.encode().decode() == escaped
+    assert escape(escaped) == escaped
+
+
+@given(UNICODE)
+def test_unicode_stays_as_it_is(text: str) -> None:
+    """Whatever it says."""
+    assert escape(text) == text
+
+
+@given(
+    st.recursive(
+        ANY_TEXT | st.integers() | st.none(),
+        lambda values: st.lists(values) | st.dictionaries(ANY_TEXT, values),
+    )
+)
+def test_data_is_escaped_all_through(value: object) -> None:
+    """A second time there is nothing left to escape."""
+    escaped = escape_all(value)
+    assert json.dumps(escaped, ensure_ascii=False).encode()
+    assert escape_all(escaped) == escaped
+
+
+def test_two_odd_names_stay_two() -> None:
+    """As long as nobody names a file by an escape."""
+    assert escape("test_\udcff.py") == r"test_\udcff.py"
+    assert escape_all({"a\udcfe": ["b", "\ud800", 1, None]}) == {r"a\udcfe": ["b", r"\ud800", 1, None]}
