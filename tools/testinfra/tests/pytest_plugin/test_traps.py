@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest import unraisableexception
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Outcome, SeedScheme
@@ -429,6 +430,45 @@ class TestHostileTests:
             """,
         )
         assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.PASSED]
+
+    def test_what_a_finalizer_raises_is_its_own_tests(self, subject: Subject, by_name: ByName) -> None:
+        """Garbage is collected between two properties: pytest holds what comes of it against the first."""
+        subject.pytester.makeini("[pytest]\nfilterwarnings = error")
+        run = subject.record(
+            *MAX,
+            test_x="""
+            import socket
+            import pytest
+            from hypothesis import HealthCheck, given, settings, strategies as st
+
+            class Leak:
+                def __init__(self):
+                    self.itself = self
+                    self.socket = socket.socket()
+
+            @pytest.fixture
+            def leaky():
+                yield
+                Leak()
+
+            @settings(suppress_health_check=list(HealthCheck))
+            @given(x=st.integers())
+            def test_leaves(leaky, x):
+                pass
+
+            @given(st.integers())
+            def test_next(x):
+                pass
+
+            def test_plain():
+                pass
+            """,
+        )
+        records = by_name(run)
+        assert records["test_next"].outcome is Outcome.PASSED
+        # Before 8.4 pytest takes no notice of what is collected between two tests.
+        is_noticed = hasattr(unraisableexception, "collect_unraisable")
+        assert records["test_leaves"].outcome is (Outcome.ERROR if is_noticed else Outcome.PASSED)
 
     def test_seeded_helpers_run_as_they_would_have(self, subject: Subject, by_name: ByName) -> None:
         """Failures are saved, two calls draw other values, a repeat draws the same, and no seed is forced."""

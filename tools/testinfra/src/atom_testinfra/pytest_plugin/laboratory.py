@@ -58,6 +58,7 @@ class Laboratory:
         self._probe: PropertyProbe | None = None
         self._began = (0, 0)
         self._heap = Heap()
+        self._raise_unraisable = _find_unraisable(config)
         self._referrers = Referrers()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -97,17 +98,30 @@ class Laboratory:
         with probe.listening(), probe.observing():
             return (yield)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
-        """Begin with the teardown."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """Time the teardown, and collect what the test has left, which is nobody's work but its own."""
+        __tracebackhide__ = True
+        is_collected = self._heap.is_aside and nextitem is not None and peek_kind(nextitem) is not None
         self._began = _now()
+        try:
+            result = yield
+        finally:
+            self.steps["teardown"] = _since(self._began)
+            if is_collected:
+                self._heap.collect()
+        if is_collected:
+            self._raise_unraisable(item.config)
+        return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Stop the clocks before anyone makes a report of the step."""
-        if call.when != "call":
+        if call.when == "setup":
             self.steps[call.when] = _since(self._began)
-        elif call.excinfo is not None and self._probe is not None:
+        elif call.when == "call" and call.excinfo is not None and self._probe is not None:
             self._probe.fail(call.excinfo.value)
 
     def pytest_unconfigure(self) -> None:
@@ -134,6 +148,18 @@ class Laboratory:
     def _kinds(self) -> dict[str, str | None]:
         """By node id, for tests of which there is only a report."""
         return {item.nodeid: peek_kind(item) for item in self._items}
+
+
+def _find_unraisable(config: pytest.Config) -> Callable[[pytest.Config], None]:
+    """
+    Return pytest's function that raises what finalizers have raised since it was called last.
+
+    pytest calls it at the end of each step, and so would hold what a collection between two tests finds
+    against the second. Before 8.4 there is no such function, and pytest looks at nothing between two tests.
+    """
+    plugin = config.pluginmanager.get_plugin("unraisableexception")
+    found: Callable[[pytest.Config], None] = getattr(plugin, "collect_unraisable", lambda _: None)
+    return found
 
 
 def _now() -> tuple[int, int]:
