@@ -36,6 +36,7 @@ from atom_testinfra.measuring.instructions import InstructionCounter, find_valgr
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import LATEST, Recording, find_recording, load_saved, save_runs
+from atom_testinfra.storage.run_writer import escape
 from atom_testinfra.storage.runs import load_spec
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def _look_again(
     with ExitStack() as stack:
         stack.enter_context(_ended_by_sigterm())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
-        made = read_provenance(project.root, sys.argv, outputs=project.outputs)
+        made = read_provenance(project.root, [*map(escape, sys.argv)], outputs=project.outputs)
         rerunner = Rerunner(spec, profile, folder, made)
         here = Tree(project.rootdir, {})
         there: Tree | None = None

@@ -26,6 +26,7 @@ from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.reports.progress import Forecast, choose_progress
 from atom_testinfra.storage.baseline import load_baseline
 from atom_testinfra.storage.project import Project, load_project
+from atom_testinfra.storage.run_writer import escape
 from atom_testinfra.storage.runs import (
     list_sessions,
     load_run,
@@ -143,7 +144,8 @@ def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> in
 
 
 def _provenance(project: Project) -> Provenance:
-    return read_provenance(project.root, ["testinfra", *sys.argv[1:]], outputs=project.outputs)
+    command = ["testinfra", *map(escape, sys.argv[1:])]
+    return read_provenance(project.root, command, outputs=project.outputs)
 
 
 def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:

@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atom_testinfra.core.escaping import escape
 from atom_testinfra.core.git_environment import without_places
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def describe_provenance(
         "commit": commit,
         "is_dirty": None if changes is None else bool(changes),
         "changes": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None,
-        "command": [escape(word) for word in command],
+        "command": command,
         "python": f"{IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name)} {version}",
         "versions": versions,
         "machine": describe_machine(),

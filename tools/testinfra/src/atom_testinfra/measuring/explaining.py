@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
-from atom_testinfra.core.escaping import escape
 from atom_testinfra.measuring.session import Session
+from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
     from atom_testinfra.core.explanation import Explanation

@@ -9,6 +9,7 @@ import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
 from atom_testinfra.pytest_plugin.options import naming
+from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,9 +58,9 @@ class Selection:
         result = yield
         name = naming(config)
         if self._skip:
-            items[:] = [item for item in items if name(item.nodeid) not in self._skip]
+            items[:] = [item for item in items if escape(name(item.nodeid)) not in self._skip]
         if self._only is not None:
-            items[:] = [item for item in items if name(item.nodeid) in self._only]
+            items[:] = [item for item in items if escape(name(item.nodeid)) in self._only]
         if self._only_properties:
             chosen = [item for item in items if _is_property(item)]
             left_out = [item for item in items if not _is_property(item)]

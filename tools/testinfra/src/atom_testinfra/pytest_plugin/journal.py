@@ -62,12 +62,12 @@ class Journal:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Record what was running, before the terminal takes its time over the traceback."""
-        if self._writer.n_lines:
+        if self._writer.size:
             self._end_running(excinfo.value)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Record the end."""
-        if self._writer.n_lines == 0:
+        if self._writer.size == 0:
             return
         wall, cpu = self._began
         self._write(
@@ -82,7 +82,7 @@ class Journal:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the record is."""
-        if self._writer.n_lines:
+        if self._writer.size:
             n = sum(self._outcomes.values())
             tests = "1 test" if n == 1 else f"{n} tests"
             terminalreporter.write_line(f"testinfra: {tests} recorded in {self._writer.path}")
@@ -114,7 +114,7 @@ class Journal:
         if header.get("provenance") is None:
             header["provenance"] = _provenance(self._config)
         self._write(header)
-        names = [self._name(nodeid) for nodeid in nodeids]
+        names = list(map(self._name, nodeids))
         self._write({"record": "collected", "nodeids": names, "n_deselected": self._n_deselected})
 
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:
@@ -152,7 +152,7 @@ class WorkersJournal(Journal):
         """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
         if self._is_broken:
             self._stop_broken()
-        if self._writer.n_lines == 0:
+        if self._writer.size == 0:
             self._begin(list(ids))
 
     @pytest.hookimpl(trylast=True)  # the terminal is to show it first
@@ -160,7 +160,7 @@ class WorkersJournal(Journal):
         """Stop where a file could not be collected, as pytest does by itself; xdist would run the others."""
         if report.failed and not self._config.option.continue_on_collection_errors:
             self._is_broken = True
-            if self._writer.n_lines:  # workers that collected different tests
+            if self._writer.size:  # workers that collected different tests
                 self._stop_broken()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:

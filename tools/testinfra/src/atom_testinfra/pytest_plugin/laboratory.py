@@ -22,6 +22,7 @@ from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
+from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.costs import Record
     from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
-    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
 
 HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
 ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was not seen, nor any CPU time"
@@ -40,15 +40,13 @@ UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in ano
 class Laboratory:
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(
-        self, plan: Plan, config: pytest.Config, profiles: SeenProfiles, items: Sequence[pytest.Item]
-    ) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         self.plan = plan
         self.root = str(config.rootpath)
         self.name = naming(config)
         self._items = items
         self.sources = Sources()
-        self.pins = Pins(self.sources, profiles)
+        self.pins = Pins(self.sources)
         self.calibrator = Calibrator()
         self.internals = Internals()
         self.shared_random = SharedRandom()
@@ -177,7 +175,7 @@ class PropertyProbe:
     def __init__(self, laboratory: Laboratory, item: pytest.Item) -> None:
         self._laboratory = laboratory
         self._item = item
-        self._name = laboratory.name(item.nodeid)
+        self._name = escape(laboratory.name(item.nodeid))
         self.is_started = False
         self._runs: list[EngineRun] = []
         self._problems: list[str] = []

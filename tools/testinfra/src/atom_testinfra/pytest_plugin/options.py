@@ -97,9 +97,9 @@ def sets_ini_option(config: pytest.Config) -> bool:
     return any(config.getini(name) is not None for name in INI_HELP)
 
 
-def is_recording(options: argparse.Namespace) -> bool:
-    """Return whether the options ask for a record of this run."""
-    return bool(getattr(options, RECORD, None) or getattr(options, PLAN, None))
+def is_recording(config: pytest.Config) -> bool:
+    """Return whether this run was asked to record."""
+    return bool(config.getoption(RECORD, None) or config.getoption(PLAN, None))
 
 
 def read_plan(config: pytest.Config) -> Plan:
@@ -120,17 +120,11 @@ def count_workers(config: pytest.Config) -> int:
 
 
 def naming(config: pytest.Config) -> Callable[[str], str]:
-    """
-    Return what makes a node id the name that a record has: Unicode, and that of a serial run.
-
-    To the node ids of a group xdist appends `@group`.
-    """
-    from atom_testinfra.core.escaping import escape
-
+    """Return what makes a node id that of a serial run: to those of a group xdist appends `@group`."""
     is_grouped = getattr(config.option, "loadgroup", False)  # in a worker
     if not is_grouped and count_workers(config):
         is_grouped = config.option.dist == "loadgroup"
-    return (lambda nodeid: escape(_without_group(nodeid))) if is_grouped else escape
+    return _without_group if is_grouped else str
 
 
 def _without_group(nodeid: str) -> str:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
 from atom_testinfra.pytest_plugin.internals import FALLBACK
+from atom_testinfra.pytest_plugin.profiles import note_profiles, was_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
     from atom_testinfra.pytest_plugin.sources import Source, Sources
 
 MAX_EXAMPLES = "max_examples"
@@ -38,20 +38,20 @@ class _Scope(NamedTuple):
     names: Mapping[str, object]
 
 
+def profile_of(own: Settings) -> Settings:
+    """Return the profile that was in force when settings were made, from which they have all other values."""
+    note_profiles()
+    found = own
+    while not was_profile(found) and getattr(found, FALLBACK) is not None:
+        found = getattr(found, FALLBACK)
+    return found
+
+
 class Pins:
     """Finds the number in the files that set it, through the names it goes by."""
 
-    def __init__(self, sources: Sources, profiles: SeenProfiles) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._profiles = profiles
-
-    def profile_of(self, own: Settings) -> Settings:
-        """Return the profile that was in force when settings were made, whose values they have otherwise."""
-        self._profiles.look()
-        found = own
-        while found not in self._profiles and getattr(found, FALLBACK) is not None:
-            found = getattr(found, FALLBACK)
-        return found
 
     def find(self, subject: object) -> PinnedNumber | None:
         """Return where a function or a state machine sets `max_examples`, if the files show it."""

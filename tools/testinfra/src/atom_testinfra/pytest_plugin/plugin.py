@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,10 +20,6 @@ from atom_testinfra.pytest_plugin.options import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
-
-SEEN = "atom_testinfra_profiles"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
@@ -30,11 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_plugin_registered() -> None:
+    """Note the profiles that a conftest has registered, before the next one is imported."""
+    if "hypothesis" in sys.modules:
+        from atom_testinfra.pytest_plugin.profiles import note_profiles
+
+        note_profiles()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Export the example counts before anything else reads the environment: pytest-env expands them."""
-    if is_recording(early_config.known_args_namespace):
-        _see_profiles(early_config)
     if sets_ini_option(early_config):
         from atom_testinfra.pytest_plugin.ini import export_counts
 
@@ -66,7 +69,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the recorder where tests run, and the journal where the person looks."""
-    if not is_recording(config.option):
+    if not is_recording(config):
         return
     from atom_testinfra.pytest_plugin.journal import Journal, WorkersJournal
     from atom_testinfra.pytest_plugin.recorder import Recorder
@@ -78,20 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
         journal = Journal(plan, config) if is_serial else WorkersJournal(plan, config)
         config.pluginmanager.register(journal, "atom_testinfra_journal")
     if is_worker or is_serial:
-        recorder = Recorder(plan, config, _see_profiles(config), journal)
-        config.pluginmanager.register(recorder, "atom_testinfra_recorder")
+        config.pluginmanager.register(Recorder(plan, config, journal), "atom_testinfra_recorder")
         if plan.skip or plan.only is not None or plan.only_properties:
             from atom_testinfra.pytest_plugin.conditions import Selection
 
             config.pluginmanager.register(Selection(plan), "atom_testinfra_selection")
-
-
-def _see_profiles(config: pytest.Config) -> SeenProfiles:
-    """Return what takes note of Hypothesis's profiles, at best from before the first conftest on."""
-    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
-
-    profiles: SeenProfiles | None = config.pluginmanager.get_plugin(SEEN)
-    if profiles is None:
-        profiles = SeenProfiles()
-        config.pluginmanager.register(profiles, SEEN)
-    return profiles

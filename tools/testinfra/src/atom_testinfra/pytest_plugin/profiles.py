@@ -1,4 +1,10 @@
-"""Which settings are, or were, profiles of Hypothesis; nothing of it is imported here."""
+"""
+Which settings are profiles of Hypothesis, or were.
+
+Hypothesis forgets a profile that another one of its name replaces, as when two conftests both make a `dev`,
+but settings that were made under the first keep their values from it. So whoever can tell that a conftest or
+a module was imported looks at the profiles. What was seen is kept for the process, as the profiles are.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +12,17 @@ import sys
 
 PROFILES = "_profiles"
 
+_seen: dict[int, object] = {}
+"""By identity, which stays theirs for as long as they are held here."""
 
-class SeenProfiles:
-    """
-    Every profile that was registered, also one that another of its name has replaced since.
 
-    Hypothesis forgets a profile that is registered again, as by two conftests that both make a `dev`, but the
-    settings that were made under the first one keep their values from it.
-    """
+def note_profiles() -> None:
+    """Remember the profiles that there are now."""
+    settings = getattr(sys.modules.get("hypothesis"), "settings", None)
+    for profile in getattr(settings, PROFILES, {}).values():
+        _seen[id(profile)] = profile
 
-    def __init__(self) -> None:
-        self._seen: dict[int, object] = {}
-        """By identity, which stays theirs for as long as they are held here."""
 
-    def __contains__(self, settings: object) -> bool:
-        return id(settings) in self._seen
-
-    def pytest_plugin_registered(self) -> None:
-        """Look at what a conftest has registered, before the next one is imported."""
-        self.look()
-
-    def pytest_collectstart(self) -> None:
-        """Look at what the modules before this one have registered."""
-        self.look()
-
-    def look(self) -> None:
-        """Remember the profiles that there are now."""
-        settings = getattr(sys.modules.get("hypothesis"), "settings", None)
-        for profile in getattr(settings, PROFILES, {}).values():
-            self._seen[id(profile)] = profile
+def was_profile(settings: object) -> bool:
+    """Return whether these very settings were a profile when somebody looked."""
+    return id(settings) in _seen

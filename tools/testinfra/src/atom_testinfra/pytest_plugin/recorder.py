@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atom_testinfra.core.escaping import escape, escape_all
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.options import naming
+from atom_testinfra.storage.run_writer import escape, escape_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.journal import Journal
     from atom_testinfra.pytest_plugin.laboratory import Laboratory
     from atom_testinfra.pytest_plugin.plan import Plan
-    from atom_testinfra.pytest_plugin.profiles import SeenProfiles
 
 ATTRIBUTE = "testinfra_record"
 """On a worker's teardown report: outcome and line, for plain text passes through xdist unharmed."""
@@ -47,12 +46,9 @@ class Recorder:
     the laboratory times each step from its first hook to its last, with clocks that no test has patched.
     """
 
-    def __init__(
-        self, plan: Plan, config: pytest.Config, profiles: SeenProfiles, journal: Journal | None
-    ) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config, journal: Journal | None) -> None:
         self._plan = plan
         self._config = config
-        self._profiles = profiles
         self._journal = journal
         """Where records go; `None` in a worker, whose reports carry them to another process."""
         workerinput: dict[str, Any] = getattr(config, "workerinput", {})
@@ -69,6 +65,13 @@ class Recorder:
         self._passed_over: set[str] = set()
         self._is_interrupted = False
 
+    def pytest_collectstart(self) -> None:
+        """Note the profiles that the modules before this one have registered."""
+        if "hypothesis" in sys.modules:
+            from atom_testinfra.pytest_plugin.profiles import note_profiles
+
+            note_profiles()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
         self._items = session.items
@@ -79,16 +82,15 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a step's report says; the record goes with the last one."""
         when, cpu = report.when, self._cpu()
-        if report.__class__ is not pytest.TestReport and hasattr(report, "context"):
+        if when == "setup":
+            self._outcome, self._reason, self._steps = "passed", None, {}
+        elif when == "call" and report.__class__ is not pytest.TestReport and hasattr(report, "context"):
             if report.outcome == "failed":  # of a subtest, in a call that goes on and may say that it passed
                 self._follow(report)
             return
-        if when not in {"call", "teardown"}:
-            self._forget()
-        if report.outcome != "passed" or hasattr(report, "wasxfail"):
+        if report.outcome != "passed" or (when == "call" and hasattr(report, "wasxfail")):
             self._follow(report)
-        if when in FAILED_STEP:
-            self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
+        self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
         if when not in {"setup", "call"}:
             self._end(report)
         self._cpu_began = cpu
@@ -108,28 +110,19 @@ class Recorder:
         if "hypothesis" in sys.modules:
             from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-            laboratory = Laboratory(self._plan, self._config, self._profiles, self._items)
+            laboratory = Laboratory(self._plan, self._config, self._items)
             self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
             self._laboratory = laboratory
 
-    def _forget(self) -> None:
-        """Know nothing yet of a test."""
-        self._outcome, self._reason, self._steps = "passed", None, {}
-
     def _end(self, report: pytest.TestReport) -> None:
-        if self._is_told():
-            self._finish(report)
+        outcome = self._outcome
+        if outcome == RERUN or ("call" not in self._steps and outcome in {"passed", "failed"}):
+            self._pass_over(report.nodeid)  # nothing says how it ended: it is run again
         else:
-            self._pass_over(report.nodeid)
-        self._forget()
+            self._finish(report)
+        self._outcome, self._steps = "passed", {}  # of a set-up that is repeated there may be no report
         if self._laboratory is None:
             self._look_for_hypothesis()
-
-    def _is_told(self) -> bool:
-        """Whether the reports say how the test ended, and that it is not run again."""
-        if self._outcome == RERUN:
-            return False
-        return "call" in self._steps or self._outcome not in {"passed", "failed"}
 
     def _pass_over(self, nodeid: str) -> None:
         """Leave this run of the test without a record: another follows, or the test is listed without one."""
@@ -157,19 +150,22 @@ class Recorder:
 
     def _finish(self, report: pytest.TestReport) -> None:
         laboratory, outcome, steps = self._laboratory, self._outcome, self._steps
+        if report.when != "teardown":
+            steps = {}  # its process died, and told of none
+        nodeid = report.nodeid
         kind: str | None = None
         figures: dict[str, Any] = {}
         if laboratory is not None:
             # Of a test that ran elsewhere pytest tells how long it took; the CPU time here is not its own.
             steps = laboratory.steps or {when: (wall, 0) for when, (wall, _) in steps.items()}
-            kind, figures = laboratory.take(report.nodeid, outcome)
+            kind, figures = laboratory.take(nodeid, outcome)
         elif "hypothesis" in sys.modules:
             figures["problems"] = [LATE_PROBLEM]
-        if report.nodeid in self._passed_over:
+        if self._passed_over and nodeid in self._passed_over:
             figures.setdefault("problems", []).append(RERUN_PROBLEM)
         if kind is None:
             kind = "unknown" if outcome == "crashed" else "plain"
-        name = quote_ascii(self._name(report.nodeid))
+        name = quote(self._name(nodeid))
         text = f'{{"record":"test","nodeid":{name},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'
@@ -177,8 +173,8 @@ class Recorder:
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9}}'
         path, line, _ = report.location
         place = "" if line is None else f',"line":{line + 1}'
-        for key, value in figures.items():
-            text += f',"{key}":{encode(value)}'
+        if figures:
+            text += "".join(f',"{key}":{encode(value)}' for key, value in figures.items())
         text = f'{text},"path":{quote(path)}{place}{self._tail}'
         if self._journal is not None:
             self._journal.end_test(outcome, text)
@@ -188,7 +184,7 @@ class Recorder:
 
 def quote(text: str) -> str:
     """Return the text as a string of JSON."""
-    return quote_ascii(escape(text))
+    return quote_ascii(text if text.isascii() else escape(text))
 
 
 def encode(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
+from atom_testinfra.pytest_plugin.pins import profile_of
 from atom_testinfra.pytest_plugin.sources import relative_path
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plan_course(
     both fail without a counterexample. A seed from the node id makes every repeat the same work; a test's own
     `@seed` or `derandomize` stays.
     """
-    profile = pins.profile_of(own) if can_trace else Settings.default
+    profile = profile_of(own) if can_trace else Settings.default
     assert profile is not None  # it is so only while Hypothesis is being imported
     number = pins.find(subject.body)
     pin = _find_pin(own, profile, number, root)

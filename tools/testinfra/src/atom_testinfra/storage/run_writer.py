@@ -14,8 +14,9 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+    from typing import Any
 
-APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class RunWriter:
@@ -32,6 +33,7 @@ class RunWriter:
     _getpid = staticmethod(os.getpid)
     _open = staticmethod(os.open)
     _fstat = staticmethod(os.fstat)
+    _seek = staticmethod(os.lseek)
     _write = staticmethod(os.write)
     _close = staticmethod(os.close)
     _unlink = staticmethod(os.unlink)
@@ -47,19 +49,25 @@ class RunWriter:
         self._identity = self._identify(self._file)
         if sys.platform != "win32":
             self._flock(self._file, fcntl.LOCK_EX)
-        self.n_lines = 0
+        self.size = 0
+        """Bytes written."""
 
     def write_line(self, line: str) -> None:
         """Append a line that is encoded already; a forked child has nothing to say here."""
         if self._file is None or self._getpid() != self._pid:
             return
-        if self._identify(self._file) != self._identity:
+        try:
+            # A test may have closed it, and another file have its number now: as long it is by chance only.
+            is_ours = self._seek(self._file, 0, os.SEEK_CUR) == self.size > 0
+        except OSError:
+            is_ours = False
+        if not is_ours and self._identify(self._file) != self._identity:
             self._file = self._open_again()
         data = line.encode() + b"\n"
         n_written = self._write(self._file, data)
         while n_written < len(data):
             n_written += self._write(self._file, data[n_written:])
-        self.n_lines += 1
+        self.size += n_written
 
     def close(self) -> None:
         """Close the file; remove it when nothing was written, so that no empty file passes for a result."""
@@ -68,7 +76,7 @@ class RunWriter:
         if self._identify(self._file) == self._identity:
             self._close(self._file)
         self._file = None
-        if self.n_lines == 0:
+        if self.size == 0:
             with suppress(FileNotFoundError):
                 self._unlink(self.path)
 
@@ -99,3 +107,19 @@ class RunWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def escape(text: str) -> str:
+    """Return the text with escapes for what is no Unicode, as in odd file names: no JSON can hold that."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def escape_all(value: Any) -> Any:
+    """Return plain data with all text in it escaped, the keys of its dicts included."""
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, list):
+        return [escape_all(part) for part in value]
+    if isinstance(value, dict):
+        return {escape(key): escape_all(part) for key, part in value.items()}
+    return value

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atom_testinfra.core.escaping import escape, escape_all
+from atom_testinfra.storage.run_writer import escape, escape_all
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates included
 UNICODE = st.text()
