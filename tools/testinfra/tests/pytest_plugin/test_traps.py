@@ -125,7 +125,7 @@ class TestSettingsFromElsewhere:
     def test_a_profile_that_is_registered_again_is_no_pin(
         self, subject: Subject, by_name: ByName, parent: str
     ) -> None:
-        """By a conftest that is loaded at the start, by one in a folder, or by a module."""
+        """By a folder's conftest, or by a module."""
         register = f"""
             from hypothesis import settings
 
@@ -147,25 +147,18 @@ class TestSettingsFromElsewhere:
         subject.pytester.mkdir("testing")
         subject.pytester.mkdir("z")
         files = {
-            "conftest": register.format(30) + "    import early",
-            "early": "from hypothesis import settings\n\nEARLY = settings(deadline=None)\n",
+            "conftest": register.format(30),
             "testing/conftest": register.format(31),
             "test_a": test.format("a"),
             "test_b": register.format(32) + test.format("b"),
             "test_c": register.format(33) + test.format("c"),
-            "test_early": """
-                from early import EARLY
-                from hypothesis import given, strategies as st
-
-                test_early = EARLY(given(st.integers())(lambda x: None))
-            """,
             "z/conftest": register.format(34),
             "z/test_z": test.format("z"),
         }
         for name, text in files.items():
             (subject.path / f"{name}.py").write_text(dedent(text), encoding="utf-8")
         records = by_name(subject.record(*MAX))
-        assert len(records) == 9
+        assert len(records) == 8
         found = {name: (cost_of(record).pin, cost_of(record).effective) for name, record in records.items()}
         assert found == dict.fromkeys(found, (None, N))
 

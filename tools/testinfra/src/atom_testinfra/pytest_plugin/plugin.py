@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,14 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     add_ini_options(parser)
     add_options(parser)
-
-
-def pytest_plugin_registered() -> None:
-    """Note the profiles that a conftest has registered, before the next one is imported."""
-    if "hypothesis" in sys.modules:
-        from atom_testinfra.pytest_plugin.profiles import note_profiles
-
-        note_profiles()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

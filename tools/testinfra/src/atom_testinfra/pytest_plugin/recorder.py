@@ -65,12 +65,13 @@ class Recorder:
         self._passed_over: set[str] = set()
         self._is_interrupted = False
 
+    def pytest_collect_directory(self) -> None:
+        """Note the profiles that a folder's conftest has registered, before the next folder's is imported."""
+        self._note_profiles()
+
     def pytest_collectstart(self) -> None:
         """Note the profiles that the modules before this one have registered."""
-        if "hypothesis" in sys.modules:
-            from atom_testinfra.pytest_plugin.profiles import note_profiles
-
-            note_profiles()
+        self._note_profiles()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
@@ -104,6 +105,13 @@ class Recorder:
         workeroutput: dict[str, Any] | None = getattr(self._config, "workeroutput", None)
         if self._is_interrupted and workeroutput is not None:
             workeroutput["exitstatus"] = int(pytest.ExitCode.INTERRUPTED)
+
+    @staticmethod
+    def _note_profiles() -> None:
+        if "hypothesis" in sys.modules:
+            from atom_testinfra.pytest_plugin.profiles import note_profiles
+
+            note_profiles()
 
     def _look_for_hypothesis(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
