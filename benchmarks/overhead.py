@@ -88,6 +88,7 @@ def main() -> int:
     """Count, print, save; 1 if a limit is missed or a peer is ahead."""
     if shutil.which("valgrind") is None:
         raise SystemExit("error: valgrind is not installed\nhint: install the package 'valgrind'")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compiled anew in each run would be counted
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         python = _make_environment(folder / "venv")
@@ -174,7 +175,6 @@ def _run(command: list[str], cwd: Path, hash_seed: int) -> subprocess.CompletedP
         "PYTHONPATH": str(cwd),
         "PYTHONHASHSEED": str(hash_seed),
     }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         command,
         cwd=cwd,
