@@ -74,7 +74,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
     properties = [run.hypothesis for run in runs if run.hypothesis is not None]
     first = properties[0]
     bound = first.effective if first.effective is not None else first.configured
-    n_examples = median_low([_n_valid(p) for p in properties])
+    n_examples = median_low([p.n_valid for p in properties])
     n_explicit = median_low([p.n_explicit for p in properties])
     evidence = _evidence(runs, properties)
     parts = [split_example(p) for p in properties]
@@ -261,10 +261,6 @@ def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> Pr
 
 def _median_us(values_s: Sequence[float]) -> float:
     return round_micros(median(values_s) / MICRO)
-
-
-def _n_valid(subject: Property) -> int:
-    return 0 if subject.generate is None else subject.generate.n_valid
 
 
 def _calls_per_valid(subject: Property) -> float:

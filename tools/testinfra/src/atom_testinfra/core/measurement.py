@@ -133,6 +133,11 @@ class Property(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The generate phase, in which examples are counted."""
         return self.phases.get("generate")
 
+    @property
+    def n_valid(self) -> int:
+        """The valid examples that were generated; those of `@example` are not among them."""
+        return 0 if self.generate is None else self.generate.n_valid
+
 
 class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record", tag="test"):
     """One test in one run: a line of the run file."""

@@ -96,7 +96,7 @@ def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator
             yield Objection(found.outcome, problem, is_remark=True)
         if found.hypothesis is None:
             yield Objection(found.outcome, "Hypothesis reported nothing about it")
-        elif found.hypothesis.n_explicit + (g.n_valid if (g := found.hypothesis.generate) else 0) == 0:
+        elif found.hypothesis.n_explicit + found.hypothesis.n_valid == 0:
             yield Objection(found.outcome, "no example was run")
         if max(found.setup.wall_s + found.call.wall_s, found.setup.cpu_s + found.call.cpu_s) > LONGEST_S:
             yield Objection(found.outcome, "its times are those of a broken clock")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from atom_testinfra.core.baseline import Baseline
-    from atom_testinfra.core.measurement import Measurement, Property, Run
+    from atom_testinfra.core.measurement import Measurement, Run
 
 _ENDED = {
     Outcome.FAILED: "it failed",
@@ -196,17 +196,12 @@ def _cost_of(record: Measurement, statistic: Statistic) -> float | None:
         return None
     if statistic is Statistic.BODY_CPU and subject.body_cpu is not None:
         return subject.body_cpu.median_s
-    n_examples = _count_examples(subject)
+    n_examples = subject.n_explicit + subject.n_valid
     if n_examples == 0:
         return None
     if statistic is Statistic.WALL:
         return (record.setup.wall_s + record.call.wall_s) / n_examples
     return (record.setup.cpu_s + record.call.cpu_s) / n_examples
-
-
-def _count_examples(subject: Property) -> int:
-    generate = subject.generate
-    return subject.n_explicit + (generate.n_valid if generate is not None else 0)
 
 
 class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atom_testinfra.core.config import Targets
-    from atom_testinfra.core.measurement import Property
 
 
 class MeasuredTest(Struct, frozen=True, kw_only=True):
@@ -121,7 +120,7 @@ def _summarise(
         profile=profile,
         kind=measurements[0].kind,
         duration_s=duration_s,
-        n_examples=median_low(_n_valid(subject) for subject in properties),
+        n_examples=median_low(subject.n_valid for subject in properties),
         max_examples=first.configured if first.effective is None else first.effective,
         generate_s=median(part.generate_s for part in parts),
         body_s=median(part.body_s for part in parts),
@@ -129,7 +128,3 @@ def _summarise(
         tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
         problems=list(dict.fromkeys(objection.reason for objection in objections)),
     )
-
-
-def _n_valid(subject: Property) -> int:
-    return subject.generate.n_valid if subject.generate is not None else 0

@@ -123,7 +123,7 @@ class InstructionCounter:
 def _examples_in(path: Path) -> int:
     """Return how many valid examples were generated, as the run itself has recorded it."""
     subjects = (record.hypothesis for record in load_run(path).measurements)
-    return sum(subject.generate.n_valid for subject in subjects if subject and subject.generate)
+    return sum(subject.n_valid for subject in subjects if subject is not None)
 
 
 def _each(nodeid: str, few: _Count, many: _Count) -> float:
