@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.git_repository import git
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
@@ -467,11 +468,6 @@ class TestBaselineFiles:
         assert compare("HEAD~1", "b", "--gate", "--no-confirm") == 1
         assert compare("HEAD", "b", "--gate", "--no-confirm") == 2
         assert "'HEAD' was changed after it was written" in capsys.readouterr().err
-
-
-def git(folder: Path, *arguments: str) -> None:
-    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
 
 
 SUITE = """

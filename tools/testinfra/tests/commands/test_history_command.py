@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
+from tests.git_repository import git
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
@@ -25,11 +25,6 @@ from atom_testinfra.storage.runs import prepare_folder, save_run
 FILE = "performance_baseline.json"
 NAMES = ["test_a.py::test_x[[red]1[/]\x1b[31m]", "test_a.py::test_y"]
 SHOWN = r"test_a.py::test_x[[red]1[/]\x1b[31m]"
-
-
-def git(folder: Path, *arguments: str) -> None:
-    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
 
 
 def a_session(day: int, cost_s: float) -> list[Run]:

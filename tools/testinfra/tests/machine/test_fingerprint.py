@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.git_repository import git
 
 from atom_testinfra.core.measurement import Provenance
 from atom_testinfra.machine.fingerprint import read_provenance
-
-
-def git(folder: Path, *arguments: str) -> None:
-    names = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture

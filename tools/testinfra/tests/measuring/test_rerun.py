@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.git_repository import git
 
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import SubjectError
@@ -44,12 +44,6 @@ def test_b(x):
 def test_c(x):
     pass
 """
-
-
-def git(folder: Path, *arguments: str) -> str:
-    settings = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    done = subprocess.run(["git", "-C", folder, *settings, *arguments], check=True, capture_output=True)
-    return done.stdout.decode().strip()
 
 
 @pytest.fixture
