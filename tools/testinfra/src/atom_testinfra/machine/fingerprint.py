@@ -11,8 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atom_testinfra.core.git_environment import without_places
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -135,13 +133,21 @@ def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603 (no shell, and the arguments are ours)
             ["git", "-C", os.fspath(folder), *arguments],  # noqa: S607 (whichever git the person uses)
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             check=False,
-            encoding="utf-8",
-            errors="replace",
             timeout=GIT_TIMEOUT_S,
-            env=without_places(os.environ),
+            env=_git_environment(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
+
+
+def _git_environment() -> dict[str, str] | None:
+    """Return git's environment; `None` for this process's own, which most often says nothing to git."""
+    if not any(name.startswith("GIT_") for name in os.environ):
+        return None
+    from atom_testinfra.core.git_environment import without_places
+
+    return without_places(os.environ)
