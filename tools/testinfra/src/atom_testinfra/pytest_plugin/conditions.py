@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
-from atom_testinfra.pytest_plugin.options import naming
+from atom_testinfra.pytest_plugin.plan import read_plan
+from atom_testinfra.pytest_plugin.recording import Listener, naming
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
-def set_workers(config: pytest.Config, n_workers: int) -> None:
+def apply_plan(config: pytest.Config) -> None:
+    """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
+    _set_workers(config, read_plan(config).n_workers)
+    if not stop_at_failure(map(str, config.invocation_params.args)):
+        config.option.maxfail = 0  # whoever asks for it on the command line gets it
+
+
+def _set_workers(config: pytest.Config, n_workers: int) -> None:
     """
     Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name.
 
@@ -36,13 +44,7 @@ def set_workers(config: pytest.Config, n_workers: int) -> None:
         config.option.dist = "load"
 
 
-def go_on_after_failures(config: pytest.Config) -> None:
-    """Run all tests though the project says `-x`; whoever asks for it on the command line gets it."""
-    if not stop_at_failure(map(str, config.invocation_params.args)):
-        config.option.maxfail = 0
-
-
-class Selection:
+class Selection(Listener):
     """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
 
     def __init__(self, plan: Plan) -> None:

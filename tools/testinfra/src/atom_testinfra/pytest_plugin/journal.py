@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.pytest_plugin.options import count_workers, naming
-from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, cut_reason, encode
+from atom_testinfra.pytest_plugin.recorder import cut_reason, encode
+from atom_testinfra.pytest_plugin.recording import Listener, count_workers, naming
 from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CANNOT_WRITE = 74
 STOPPED = "the run was stopped before it had ended"
 
 
-class Journal:
+class Journal(Listener):
     """Writes what collection found, each test as it ends, and what the end was; for a serial run."""
 
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
@@ -40,17 +40,18 @@ class Journal:
             self._writer = RunWriter(plan.path)
         except OSError as exc:
             raise pytest.UsageError(_describe("create", plan.path, exc)) from exc
+        config.add_cleanup(self._writer.close)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Count what was deselected."""
         self._n_deselected += len(items)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
+    def begin(self, session: pytest.Session) -> None:
         """Begin the file: only now is it known that there is something to measure, and in which order."""
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
         if session.items and not is_broken and not option.collectonly:
-            self._begin([item.nodeid for item in session.items])
+            self._write_head([item.nodeid for item in session.items])
 
     def end_test(self, outcome: str, line: str) -> None:
         """Write a test's record as soon as it is there; stop when nobody waits for this run any more."""
@@ -87,10 +88,6 @@ class Journal:
             tests = "1 test" if n == 1 else f"{n} tests"
             terminalreporter.write_line(f"testinfra: {tests} recorded in {self._writer.path}")
 
-    def pytest_unconfigure(self) -> None:
-        """Close the file."""
-        self._writer.close()
-
     def _end_running(self, cause: BaseException) -> None:
         # pytest takes the variable away when a test's teardown has ended: then none was running.
         running = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
@@ -102,7 +99,7 @@ class Journal:
         else:
             self._write_lost(running, "interrupted", STOPPED)
 
-    def _begin(self, nodeids: list[str]) -> None:
+    def _write_head(self, nodeids: list[str]) -> None:
         if not nodeids:
             return  # nothing to measure, and so no file that could be taken for a result
         self._nodeids = frozenset(nodeids)
@@ -134,58 +131,6 @@ class Journal:
             self._writer.close()
             reason = _describe("write", self._writer.path, exc)
             pytest.exit(f"testinfra: {reason}", returncode=CANNOT_WRITE)
-
-
-class WorkersJournal(Journal):
-    """The same for a run with xdist's workers: it writes what their reports bring."""
-
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
-        super().__init__(plan, config)
-        self._running: dict[str, None] = {}
-        self._is_broken = False
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Leave it to the workers: nothing is collected here."""
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
-        """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
-        if self._is_broken:
-            self._stop_broken()
-        if self._writer.size == 0:
-            self._begin(list(ids))
-
-    @pytest.hookimpl(trylast=True)  # the terminal is to show it first
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Stop where a file could not be collected, as pytest does by itself; xdist would run the others."""
-        if report.failed and not self._config.option.continue_on_collection_errors:
-            self._is_broken = True
-            if self._writer.size:  # workers that collected different tests
-                self._stop_broken()
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Remember what runs."""
-        self._running[nodeid] = None
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the record from a teardown report."""
-        outcome_and_line = getattr(report, ATTRIBUTE, None)
-        if outcome_and_line is not None:
-            self._running.pop(report.nodeid, None)
-            self.end_test(*outcome_and_line)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport, sched: Any) -> None:  # noqa: ARG002
-        """Record the test during which a worker died."""
-        self._running.pop(crashitem, None)
-        self._write_lost(crashitem, "crashed", "the worker died while it ran")
-
-    def _stop_broken(self) -> NoReturn:
-        pytest.exit("testinfra: errors during collection", returncode=pytest.ExitCode.INTERRUPTED)
-
-    def _end_running(self, cause: BaseException) -> None:  # noqa: ARG002
-        for nodeid in self._running:
-            self._write_lost(nodeid, "interrupted", STOPPED)
 
 
 def _describe_end(cause: BaseException) -> str:

@@ -15,8 +15,8 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
-from atom_testinfra.pytest_plugin.options import naming
 from atom_testinfra.pytest_plugin.pins import Pins
+from atom_testinfra.pytest_plugin.recording import Listener, naming
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
@@ -37,7 +37,7 @@ ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was no
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
-class Laboratory:
+class Laboratory(Listener):
     """What all probes of a process share, and the outer hooks in which they work."""
 
     def __init__(self, plan: Plan, config: pytest.Config, items: Sequence[pytest.Item]) -> None:

@@ -1,17 +1,12 @@
-"""The `--testinfra-` options of pytest, and the plan that they make."""
+"""The options of pytest and of its ini file; each name in here is paid for by runs that ask for nothing."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
-
-    from atom_testinfra.pytest_plugin.plan import Plan
 
 GROUP = "testinfra"
 RECORD = "testinfra_record"
@@ -97,48 +92,14 @@ def sets_ini_option(config: pytest.Config) -> bool:
     return any(config.getini(name) is not None for name in INI_HELP)
 
 
+def has_plan(config: pytest.Config) -> bool:
+    """Return whether this run is part of a session of `testinfra measure`."""
+    return bool(config.getoption(PLAN, None))
+
+
 def is_recording(config: pytest.Config) -> bool:
     """Return whether this run was asked to record."""
-    return bool(config.getoption(RECORD, None) or config.getoption(PLAN, None))
-
-
-def read_plan(config: pytest.Config) -> Plan:
-    """Return the plan of this run, from the plan file or from the options."""
-    from atom_testinfra.pytest_plugin.plan import load_plan, plan_from_options
-
-    plan_file = config.getoption(PLAN, None)
-    if plan_file is None:
-        return plan_from_options(config, count_workers(config))
-    return load_plan(Path(plan_file))
-
-
-def count_workers(config: pytest.Config) -> int:
-    """Return the number of xdist workers; 0 for a serial run."""
-    if getattr(config.option, "dist", "no") == "no":
-        return 0
-    return sum(_count_of(spec) for spec in getattr(config.option, "tx", None) or [])
-
-
-def naming(config: pytest.Config) -> Callable[[str], str]:
-    """Return what makes a node id that of a serial run: to those of a group xdist appends `@group`."""
-    is_grouped = getattr(config.option, "loadgroup", False)  # in a worker
-    if not is_grouped and count_workers(config):
-        is_grouped = config.option.dist == "loadgroup"
-    return _without_group if is_grouped else str
-
-
-def _without_group(nodeid: str) -> str:
-    # No function's name holds an `@`; a folder's may, before the last `::`, and a parameter, before a `]`.
-    group = nodeid.find("@", max(nodeid.rfind("::"), nodeid.rfind("]")) + 1)
-    return nodeid if group < 0 else nodeid[:group]
-
-
-def _count_of(spec: str) -> int:
-    """Return how many workers one `--tx` stands for, as xdist reads it: `3*popen` is three."""
-    try:
-        return max(int(spec[: spec.find("*")]), 0)
-    except ValueError:
-        return 1
+    return bool(config.getoption(RECORD, None)) or has_plan(config)
 
 
 def _count(text: str) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atom_testinfra.pytest_plugin.options import PLAN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -69,6 +71,12 @@ class Plan:
         return self._file is not None and not self.is_called_off
 
 
+def read_plan(config: pytest.Config) -> Plan:
+    """Return the plan of this run, from the plan file or from the options."""
+    plan_file = config.getoption(PLAN, None)
+    return plan_from_options(config) if plan_file is None else load_plan(Path(plan_file))
+
+
 def load_plan(path: Path) -> Plan:
     """Return the plan that a file holds; anything else in it is a usage error."""
     try:
@@ -77,7 +85,7 @@ def load_plan(path: Path) -> Plan:
         raise pytest.UsageError(f"{os.fspath(path)!r} is not the plan of a run: {exc!r}") from exc
 
 
-def plan_from_options(config: pytest.Config, n_workers: int) -> Plan:
+def plan_from_options(config: pytest.Config) -> Plan:
     """Return the plan that the command line makes."""
     now = time.time()
     option, invocation = config.option, config.invocation_params
@@ -93,8 +101,8 @@ def plan_from_options(config: pytest.Config, n_workers: int) -> Plan:
         "pins": option.testinfra_pins,
         "seed_set": option.testinfra_seed_set,
         "repeat": 0,
-        "n_workers": n_workers,
-        "provenance": None,  # the journal finds out, if there is anything to record
+        "n_workers": 0,  # the journal counts them, and finds out the rest, if there is anything to record
+        "provenance": None,
     }
     return Plan(
         path=os.path.join(invocation.dir, option.testinfra_record),  # noqa: PTH118 (no Path is needed here)

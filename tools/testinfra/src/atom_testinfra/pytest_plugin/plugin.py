@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom_testinfra.pytest_plugin.options import (
-    PLAN,
     add_ini_options,
     add_options,
-    count_workers,
+    has_plan,
     is_recording,
-    read_plan,
     sets_ini_option,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+def __dir__() -> list[str]:
+    """Show pytest the hooks only, as `recorder.Listener` does."""
+    return [name for name in globals() if name.startswith("pytest_")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,31 +52,17 @@ def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
-    if config.getoption(PLAN, None) and not hasattr(config, "workerinput"):
-        from atom_testinfra.pytest_plugin.conditions import go_on_after_failures, set_workers
+    if has_plan(config) and not hasattr(config, "workerinput"):
+        from atom_testinfra.pytest_plugin.conditions import apply_plan
 
-        set_workers(config, read_plan(config).n_workers)
-        go_on_after_failures(config)
+        apply_plan(config)
     return (yield)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the recorder where tests run, and the journal where the person looks."""
-    if not is_recording(config):
-        return
-    from atom_testinfra.pytest_plugin.journal import Journal, WorkersJournal
-    from atom_testinfra.pytest_plugin.recorder import Recorder
+    """Record the run, if it was asked to."""
+    if is_recording(config):
+        from atom_testinfra.pytest_plugin.recording import start_recording
 
-    plan = read_plan(config)
-    is_worker, is_serial = hasattr(config, "workerinput"), count_workers(config) == 0
-    journal = None
-    if not is_worker:
-        journal = Journal(plan, config) if is_serial else WorkersJournal(plan, config)
-        config.pluginmanager.register(journal, "atom_testinfra_journal")
-    if is_worker or is_serial:
-        config.pluginmanager.register(Recorder(plan, config, journal), "atom_testinfra_recorder")
-        if plan.skip or plan.only is not None or plan.only_properties:
-            from atom_testinfra.pytest_plugin.conditions import Selection
-
-            config.pluginmanager.register(Selection(plan), "atom_testinfra_selection")
+        start_recording(config)

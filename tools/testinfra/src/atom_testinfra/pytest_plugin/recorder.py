@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.pytest_plugin.options import naming
+from atom_testinfra.pytest_plugin.recording import Listener, naming
 from atom_testinfra.storage.run_writer import escape, escape_all
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FAILED_STEP = {"setup": "error", "call": "failed", "teardown": "error"}
 """The outcome by what failed. pytest-forked has a step of its own, `???`, for a test whose process died."""
 
 
-class Recorder:
+class Recorder(Listener):
     """
     Follows the outcome of a test through its reports, and what each step took.
 
@@ -63,20 +63,21 @@ class Recorder:
         self._outcome = "passed"
         self._reason: str | None = None
         self._passed_over: set[str] = set()
-        self._is_interrupted = False
-
-    def pytest_collect_directory(self) -> None:
-        """Note the profiles that a folder's conftest has registered, before the next folder's is imported."""
-        self._note_profiles()
 
     def pytest_collectstart(self) -> None:
-        """Note the profiles that the modules before this one have registered."""
-        self._note_profiles()
+        """Note the profiles that conftests and modules have registered, before the next one is imported."""
+        if "hypothesis" in sys.modules:
+            from atom_testinfra.pytest_plugin.profiles import note_profiles
+
+            note_profiles()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
         self._items = session.items
-        self._look_for_hypothesis()
+        if "hypothesis" in sys.modules:
+            self._open_laboratory()
+        if self._journal is not None:
+            self._journal.begin(session)
         self._cpu_began = self._cpu()
 
     @pytest.hookimpl(tryfirst=True)
@@ -96,31 +97,12 @@ class Recorder:
             self._end(report)
         self._cpu_began = cpu
 
-    def pytest_keyboard_interrupt(self) -> None:
-        """Remember that the run did not come to its end by itself."""
-        self._is_interrupted = True
-
-    def pytest_sessionfinish(self) -> None:
-        """Give a worker the exit status by which xdist knows that a test is lost, whatever the test chose."""
-        workeroutput: dict[str, Any] | None = getattr(self._config, "workeroutput", None)
-        if self._is_interrupted and workeroutput is not None:
-            workeroutput["exitstatus"] = int(pytest.ExitCode.INTERRUPTED)
-
-    @staticmethod
-    def _note_profiles() -> None:
-        if "hypothesis" in sys.modules:
-            from atom_testinfra.pytest_plugin.profiles import note_profiles
-
-            note_profiles()
-
-    def _look_for_hypothesis(self) -> None:
+    def _open_laboratory(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
-        if "hypothesis" in sys.modules:
-            from atom_testinfra.pytest_plugin.laboratory import Laboratory
+        from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-            laboratory = Laboratory(self._plan, self._config, self._items)
-            self._config.pluginmanager.register(laboratory, "atom_testinfra_laboratory")
-            self._laboratory = laboratory
+        self._laboratory = Laboratory(self._plan, self._config, self._items)
+        self._config.pluginmanager.register(self._laboratory, "atom_testinfra_laboratory")
 
     def _end(self, report: pytest.TestReport) -> None:
         outcome = self._outcome
@@ -129,8 +111,8 @@ class Recorder:
         else:
             self._finish(report)
         self._outcome, self._steps = "passed", {}  # of a set-up that is repeated there may be no report
-        if self._laboratory is None:
-            self._look_for_hypothesis()
+        if self._laboratory is None and "hypothesis" in sys.modules:
+            self._open_laboratory()
 
     def _pass_over(self, nodeid: str) -> None:
         """Leave this run of the test without a record: another follows, or the test is listed without one."""
