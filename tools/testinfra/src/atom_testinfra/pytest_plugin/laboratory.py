@@ -12,7 +12,6 @@ from hypothesis.errors import HypothesisException
 
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.machine.heap import Heap
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.pins import Pins
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
+    from atom_testinfra.machine.heap import Heap
     from atom_testinfra.pytest_plugin.costs import Record
     from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
@@ -40,7 +40,7 @@ UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in ano
 class Laboratory(Listener):
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config, items: Sequence[pytest.Item], heap: Heap) -> None:
         self.plan = plan
         self.root = str(config.rootpath)
         self.name = naming(config)
@@ -55,7 +55,7 @@ class Laboratory(Listener):
         self._item: pytest.Item | None = None
         self._probe: PropertyProbe | None = None
         self._began = (0, 0)
-        self._heap = Heap()
+        self._heap = heap
         self._raise_unraisable = _find_unraisable(config)
         self._referrers = Referrers()
 

@@ -6,7 +6,7 @@ import ast
 import builtins
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
 
@@ -23,19 +23,21 @@ DEEPEST = 8
 """So many names are followed to what they stand for."""
 
 
-class PinnedNumber(NamedTuple):
+class PinnedNumber:
     """Where `max_examples` is set, and whether it is computed from that of the profile in force."""
 
-    path: str
-    line: int
-    is_scaled: bool
+    def __init__(self, path: str, line: int, *, is_scaled: bool) -> None:
+        self.path = path
+        self.line = line
+        self.is_scaled = is_scaled
 
 
-class _Scope(NamedTuple):
+class _Scope:
     """A module: its text, and what its names stand for."""
 
-    source: Source
-    names: Mapping[str, object]
+    def __init__(self, source: Source, names: Mapping[str, object]) -> None:
+        self.source = source
+        self.names = names
 
 
 def profile_of(own: Settings) -> Settings:
@@ -152,7 +154,7 @@ class Pins:
         return None
 
     def _number(self, scope: _Scope, value: ast.expr) -> PinnedNumber:
-        return PinnedNumber(scope.source.path, value.lineno, self._follows(scope, value))
+        return PinnedNumber(scope.source.path, value.lineno, is_scaled=self._follows(scope, value))
 
     def _follows(self, scope: _Scope, value: ast.expr, depth: int = 0) -> bool:
         """Whether a number is computed from the profile in force: `settings.default.max_examples // 2`."""

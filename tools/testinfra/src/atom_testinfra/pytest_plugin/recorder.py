@@ -99,9 +99,13 @@ class Recorder(Listener):
 
     def _open_laboratory(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
+        from atom_testinfra.machine.heap import Heap
+
+        heap = Heap()
+        heap.set_aside()  # or our imports cost a full collection of all that the suite has imported
         from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-        self._laboratory = Laboratory(self._plan, self._config, self._items)
+        self._laboratory = Laboratory(self._plan, self._config, self._items, heap)
         self._config.pluginmanager.register(self._laboratory, "atom_testinfra_laboratory")
 
     def _end(self, report: pytest.TestReport) -> None:
