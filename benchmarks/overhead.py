@@ -6,9 +6,9 @@ running the same tests is counted under valgrind, which repeats to a few parts i
 hash seeds, for the order of a set moves the count by as much as a peer is ahead. Peers run beside it,
 installed in a virtual environment that is thrown away.
 
-A calibration is no part of following tests: one is made in a short run, and in a long one as many as a set
-share of its CPU time allows. So recording is counted with them and without. Limits are for all of it; peers,
-which calibrate nothing, are held against the other.
+A calibration is no part of following tests: four are made in a short run, and in a long one as many as a set
+share of its CPU time allows. So recording is counted with them and without them and the database that they
+work with. Limits are for all of it; peers, which calibrate nothing, are held against the other.
 """
 
 from __future__ import annotations
@@ -65,9 +65,11 @@ BESIDE = {
     "empty": "",
     "uncalibrated": """\
 import sys
+from types import SimpleNamespace
 
 def pytest_collection_modifyitems():
     if "hypothesis" in sys.modules:
+        sys.modules["sqlite3"] = SimpleNamespace(connect=None)
         from atom_testinfra.machine.calibration import Calibrator
 
         Calibrator.__init__.__kwdefaults__["workload"] = lambda: 1.0
