@@ -205,3 +205,16 @@ def test_an_interrupt_of_a_run_on_its_own_is_its_person_s(subject: Subject, by_n
     """No session waits for it that could tell Ctrl-C from a test that raises the same."""
     run = subject.record(test_x="def test_interrupted():\n    raise KeyboardInterrupt\n")
     assert by_name(run)["test_interrupted"].outcome is Outcome.INTERRUPTED
+
+
+@pytest.mark.parametrize("arguments", [["--collect-only"], ["-k", "nothing"], ["nosuch.py"]])
+def test_no_empty_file_is_left_where_a_project_ends_its_process_itself(
+    subject: Subject, arguments: list[str]
+) -> None:
+    """As some do against threads that never end: before anyone closes what was opened."""
+    subject.run(
+        *arguments,
+        test_x="def test_a():\n    pass\n",
+        conftest="import os\n\ndef pytest_unconfigure():\n    os._exit(0)\n",
+    )
+    assert not list(subject.path.glob("*.jsonl"))

@@ -47,7 +47,7 @@ class Journal(Listener):
         self._n_deselected += len(items)
 
     def begin(self, session: pytest.Session) -> None:
-        """Begin the file: only now is it known that there is something to measure, and in which order."""
+        """Begin the file of a serial run, now that it is known what there is to measure, in which order."""
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
         if session.items and not is_broken and not option.collectonly:
@@ -67,8 +67,9 @@ class Journal(Listener):
             self._end_running(excinfo.value)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Record the end."""
+        """Record the end; or leave no file, now, for a project may end the process before it is closed."""
         if self._writer.size == 0:
+            self._writer.close()
             return
         wall, cpu = self._began
         self._write(

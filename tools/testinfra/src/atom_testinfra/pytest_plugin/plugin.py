@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """Show pytest the hooks only, as `recorder.Listener` does."""
+    """Show pytest the hooks only, as `recording.Listener` does."""
     return [name for name in globals() if name.startswith("pytest_")]
 
 

@@ -34,7 +34,7 @@ class WorkerRecorder(Recorder):
 
 
 class WorkersJournal(Journal):
-    """The same for a run with xdist's workers: it writes what their reports bring."""
+    """The journal of a run with xdist's workers: begins with what they collect, writes what they report."""
 
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
         super().__init__(plan, config)
