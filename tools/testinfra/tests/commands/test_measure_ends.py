@@ -118,3 +118,28 @@ def test_a_worker_that_is_ended_by_its_test_is_replaced_by_a_run_of_the_rest(
     assert [(test["nodeid"], test["outcome"]) for test in document["failed"]] == [
         ("test_a.py::test_x[3]", "crashed")
     ]
+
+
+@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
+def test_workers_that_are_not_replaced_are_followed_by_a_run_of_the_rest(project: Project) -> None:
+    """xdist makes four new ones for each, or as many as the project says, and then goes on without."""
+    project.write(
+        test_a="""
+        import os
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.parametrize("i", range(6))
+        @given(x=st.integers())
+        def test_x(i, x):
+            if i < 2:
+                os._exit(1)
+        """
+    )
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = --max-worker-restart=0\n")
+    document = project.document("--profile", "p=5", "-n", "2", status=1)
+    assert {test["nodeid"] for test in document["measured"]} == {
+        f"test_a.py::test_x[{i}]" for i in range(2, 6)
+    }
+    assert [test["outcome"] for test in document["failed"]] == ["crashed", "crashed"]
+    assert is_complete(project.runs())

@@ -123,15 +123,15 @@ def is_complete(parts: list[Run]) -> bool:
     if not parts:
         return False
     last = parts[-1]
-    if last.end is not None and not _was_ended_by_a_test(last) and last.end.exit_status in COMPLETE:
+    if last.end is not None and not _has_crashed(last) and last.end.exit_status in COMPLETE:
         return True
     return last.collected is not None and set(last.collected.nodeids) <= recorded([last])
 
 
-def _was_ended_by_a_test(part: Run) -> bool:
-    # A serial pytest that comes to its end is alive: what it calls crashed is a test that made it stop.
-    is_serial = part.header.n_workers == 0
-    return is_serial and any(record.outcome is Outcome.CRASHED for record in part.measurements)
+def _has_crashed(part: Run) -> bool:
+    # Then an end need not be the end: a test may have made a serial pytest stop, and xdist replaces only so
+    # many workers.
+    return any(record.outcome is Outcome.CRASHED for record in part.measurements)
 
 
 def without_hypothesis(runs: Iterable[Run]) -> set[str]:
