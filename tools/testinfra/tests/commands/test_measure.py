@@ -219,9 +219,20 @@ def test_workers_are_those_asked_for_whatever_the_suite_says(
     project: Project, arguments: tuple[str, ...], n_workers: int
 ) -> None:
     """A suite with `-n auto` in its options is measured serially; with workers the record names them."""
-    project.write(test_a=MIXED)
-    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -n auto --dist worksteal\n")
+    early = """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_load_initial_conftests(early_config):  # where pytest-cov decides what to start
+            option = early_config.known_args_namespace
+            with open("early.txt", "a") as file:
+                print(option.numprocesses, option.dist, file=file)
+    """
+    project.write(test_a=MIXED, early=early)
+    (project.root / "pytest.ini").write_text("[pytest]\naddopts = -p early -n auto --dist worksteal\n")
     project.measure("--profile", "p=5", *arguments)
+    told = (project.root / "early.txt").read_text().splitlines()[0]
+    assert told == ("1 worksteal" if n_workers else "0 no")
     (run,) = project.runs()
     assert run.header.n_workers == n_workers
     assert {record.worker for record in run.measurements} == ({"gw0"} if n_workers else {None})

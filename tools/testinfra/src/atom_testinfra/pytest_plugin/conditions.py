@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
-from atom_testinfra.pytest_plugin.plan import read_plan
+from atom_testinfra.pytest_plugin.options import PLAN
+from atom_testinfra.pytest_plugin.plan import load_plan, read_plan
 from atom_testinfra.pytest_plugin.recording import Listener, naming
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Generator
 
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
+def announce_workers(early_config: pytest.Config) -> None:
+    """Have the plan's workers before the project's plugins start: pytest-cov goes by them what to start."""
+    option = early_config.known_args_namespace
+    if hasattr(option, "numprocesses"):
+        _set_workers(option, load_plan(Path(getattr(option, PLAN))).n_workers)
+
+
 def apply_plan(config: pytest.Config) -> None:
     """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
-    _set_workers(config, read_plan(config).n_workers)
+    n_workers = read_plan(config).n_workers
+    if hasattr(config.option, "numprocesses"):
+        _set_workers(config.option, n_workers)
+    elif n_workers:
+        raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
     if not stop_at_failure(map(str, config.invocation_params.args)):
         config.option.maxfail = 0  # whoever asks for it on the command line gets it
 
 
-def _set_workers(config: pytest.Config, n_workers: int) -> None:
+def _set_workers(option: argparse.Namespace, n_workers: int) -> None:
     """
     Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name.
 
     How its tests are shared out stays, for it may hold those together that cannot run side by side.
     """
-    if not hasattr(config.option, "numprocesses"):
-        if n_workers:
-            raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
-        return
-    config.option.numprocesses = n_workers
-    config.option.maxprocesses = None
-    config.option.tx = []
+    option.numprocesses = n_workers
+    option.maxprocesses = None
+    option.tx = []
     if not n_workers:
-        config.option.dist = "no"
-    elif config.option.dist in {"no", "each"}:  # each worker would run each test, and record it
-        config.option.dist = "load"
+        option.dist = "no"
+    elif option.dist in {"no", "each"}:  # each worker would run each test, and record it
+        option.dist = "load"
 
 
 class Selection(Listener):

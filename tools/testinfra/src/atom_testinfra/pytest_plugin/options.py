@@ -92,14 +92,14 @@ def sets_ini_option(config: pytest.Config) -> bool:
     return any(config.getini(name) is not None for name in INI_HELP)
 
 
-def has_plan(config: pytest.Config) -> bool:
+def has_plan(option: argparse.Namespace) -> bool:
     """Return whether this run is part of a session of `testinfra measure`."""
-    return bool(config.getoption(PLAN, None))
+    return bool(getattr(option, PLAN, None))
 
 
 def is_recording(config: pytest.Config) -> bool:
     """Return whether this run was asked to record."""
-    return bool(config.getoption(RECORD, None)) or has_plan(config)
+    return bool(config.getoption(RECORD, None)) or has_plan(config.option)
 
 
 def _count(text: str) -> int:

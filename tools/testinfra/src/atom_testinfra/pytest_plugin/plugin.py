@@ -31,7 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Export the example counts before anything else reads the environment: pytest-env expands them."""
+    """Export the example counts before pytest-env expands them, and announce a session's workers."""
+    if has_plan(early_config.known_args_namespace):
+        from atom_testinfra.pytest_plugin.conditions import announce_workers
+
+        announce_workers(early_config)
     if sets_ini_option(early_config):
         from atom_testinfra.pytest_plugin.ini import export_counts
 
@@ -52,7 +56,7 @@ def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
-    if has_plan(config) and not hasattr(config, "workerinput"):
+    if has_plan(config.option) and not hasattr(config, "workerinput"):
         from atom_testinfra.pytest_plugin.conditions import apply_plan
 
         apply_plan(config)
