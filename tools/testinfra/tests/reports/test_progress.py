@@ -40,6 +40,11 @@ class TestForecast:
         forecast = began(known, "local", "ci", "local")
         assert forecast.seconds_left() == 8.0 + 2.0 + 8.0
 
+    def test_a_session_that_goes_on_expects_of_the_rest_what_the_others_took(self) -> None:
+        """Of those that it still has to run it may know none."""
+        known = {("local", "a.py::test_done"): 2.0, ("local", "a.py::test_too"): 4.0}
+        assert began(known, "local").seconds_left() == 4 * 3.0
+
     def test_what_has_ended_counts_no_more(self) -> None:
         """And says how long those that were never seen may take."""
         forecast = began({}, "local", "local")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.measurement import Measurement, Run
 
-FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED, Outcome.XPASSED})
+FAILURES = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.CRASHED})
 
 
 class Objection(NamedTuple):

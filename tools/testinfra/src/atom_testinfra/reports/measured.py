@@ -26,7 +26,7 @@ def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -
         if len(tests) > n_shown:
             console.print(f"  and {len(tests) - n_shown} quicker ones (--top N shows more)")
         console.print()
-    _print_list("failed; a failing property has no cost worth keeping", summary.failed, console)
+    _print_list("failed; what fails has no cost worth keeping", summary.failed, console)
     _print_list("not measured", summary.unmeasured, console)
     noted = [test for test in summary.measured if test.problems]
     if noted:

@@ -23,7 +23,7 @@ class Forecast:
     How long the rest will take.
 
     A test is expected to take what it took the last time under the same profile; one never seen, what the
-    tests of this session took on average.
+    tests of this session took on average, and before the first of them has ended, what all others took.
     """
 
     def __init__(self, cells: list[str], known: dict[tuple[str, str], float]) -> None:
@@ -34,6 +34,7 @@ class Forecast:
         self._left: dict[str, None] = {}
         self._seen_s = 0.0
         self._n_seen = 0
+        self._known_s = sum(known.values()) / len(known) if known else 0.0
 
     def begin(self, profile: str) -> None:
         """Say that the next run is of this profile."""
@@ -78,7 +79,7 @@ class Forecast:
         return now + later
 
     def _expect(self, profile: str, nodeid: str) -> float:
-        average = self._seen_s / self._n_seen if self._n_seen else 0.0
+        average = self._seen_s / self._n_seen if self._n_seen else self._known_s
         return self._known.get((profile, nodeid), average)
 
 
