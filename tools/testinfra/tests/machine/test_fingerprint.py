@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.git_repository import git
 
+from atom_testinfra.core.git_environment import PLACES
 from atom_testinfra.core.measurement import Provenance
+from atom_testinfra.machine import fingerprint
 from atom_testinfra.machine.fingerprint import read_provenance
 
 
@@ -92,6 +94,12 @@ def test_in_a_hook_of_another_repository_the_commit_is_the_folders_own(
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
     assert read(project) == expected
+
+
+def test_every_name_of_a_place_is_noticed() -> None:
+    """By its ending, before what knows them all is imported."""
+    assert [name for name in PLACES if not name.endswith(fingerprint.PLACE_ENDINGS)] == []
+    assert len(PLACES) == 10
 
 
 def test_the_measured_process_imports_little_for_it() -> None:

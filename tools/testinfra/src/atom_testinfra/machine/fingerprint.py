@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = ("atom-testinfra", "hypothesis", "pytest", "pytest-xdist")
 GIT_TIMEOUT_S = 10.0
+PLACE_ENDINGS = ("DIR", "DIRECTORY", "DIRECTORIES", "FILE", "PREFIX", "TREE")
+"""Of all names in `core.git_environment.PLACES`, without its import; a test holds them together."""
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalPy"}
 
 
@@ -145,8 +147,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _git_environment() -> dict[str, str] | None:
-    """Return git's environment; `None` for this process's own, which most often says nothing to git."""
-    if not any(name.startswith("GIT_") for name in os.environ):
+    """Return git's environment; `None` for this process's own, which most often names no place."""
+    if not any(name.startswith("GIT_") and name.endswith(PLACE_ENDINGS) for name in os.environ):
         return None
     from atom_testinfra.core.git_environment import without_places
 

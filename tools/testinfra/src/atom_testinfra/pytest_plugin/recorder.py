@@ -59,6 +59,7 @@ class Recorder(Listener):
         self._laboratory: Laboratory | None = None
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
+        self._path = self._quoted_path = ""
         self._steps: dict[str, tuple[int, int]] = {}
         self._outcome = "passed"
         self._reason: str | None = None
@@ -166,10 +167,12 @@ class Recorder(Listener):
         for when, (wall, cpu) in steps.items():
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9}}'
         path, line, _ = report.location
+        if path != self._path:
+            self._path, self._quoted_path = path, quote(path)
         place = "" if line is None else f',"line":{line + 1}'
         if figures:
             text += "".join(f',"{key}":{encode(value)}' for key, value in figures.items())
-        text = f'{text},"path":{quote(path)}{place}{self._tail}'
+        text = f'{text},"path":{self._quoted_path}{place}{self._tail}'
         if self._journal is not None:
             self._journal.end_test(outcome, text)
         else:
