@@ -10,7 +10,7 @@ import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
 from atom_testinfra.pytest_plugin.options import PLAN
-from atom_testinfra.pytest_plugin.plan import load_plan, read_plan
+from atom_testinfra.pytest_plugin.plan import load_plan
 from atom_testinfra.pytest_plugin.recording import Listener, naming
 from atom_testinfra.storage.run_writer import escape
 
@@ -21,22 +21,26 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
-def announce_workers(early_config: pytest.Config) -> None:
-    """Have the plan's workers before the project's plugins start: pytest-cov goes by them what to start."""
-    option = early_config.known_args_namespace
-    if hasattr(option, "numprocesses"):
-        _set_workers(option, load_plan(Path(getattr(option, PLAN))).n_workers)
+class Conditions(Listener):
+    """Has the workers that the plan asks for, and goes on after a failure, whatever the project says."""
 
+    def __init__(self, early_config: pytest.Config) -> None:
+        option = early_config.known_args_namespace
+        self._n_workers = load_plan(Path(getattr(option, PLAN))).n_workers
+        if hasattr(option, "numprocesses"):
+            _set_workers(option, self._n_workers)  # pytest-cov goes by them what to start
 
-def apply_plan(config: pytest.Config) -> None:
-    """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
-    n_workers = read_plan(config).n_workers
-    if hasattr(config.option, "numprocesses"):
-        _set_workers(config.option, n_workers)
-    elif n_workers:
-        raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
-    if not stop_at_failure(map(str, config.invocation_params.args)):
-        config.option.maxfail = 0  # whoever asks for it on the command line gets it
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, object, object]:
+        """Change the options once they are all there, in the process that starts the workers."""
+        if not hasattr(config, "workerinput"):
+            if hasattr(config.option, "numprocesses"):
+                _set_workers(config.option, self._n_workers)
+            elif self._n_workers:
+                raise pytest.UsageError("-n needs pytest-xdist: install atom-testinfra[xdist]")
+            if not stop_at_failure(map(str, config.invocation_params.args)):
+                config.option.maxfail = 0  # whoever asks for it on the command line gets it
+        return (yield)
 
 
 def _set_workers(option: argparse.Namespace, n_workers: int) -> None:

@@ -31,11 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Export the example counts before pytest-env expands them, and announce a session's workers."""
+    """Export the example counts before pytest-env expands them, and hold a session's run to its plan."""
     if has_plan(early_config.known_args_namespace):
-        from atom_testinfra.pytest_plugin.conditions import announce_workers
+        from atom_testinfra.pytest_plugin.conditions import Conditions
 
-        announce_workers(early_config)
+        early_config.pluginmanager.register(Conditions(early_config), "atom_testinfra_conditions")
     if sets_ini_option(early_config):
         from atom_testinfra.pytest_plugin.ini import export_counts
 
@@ -51,16 +51,6 @@ def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.ini import load_profile
 
         load_profile(early_config)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Have the workers that the plan asks for, and go on after a failure, whatever the project says."""
-    if has_plan(config.option) and not hasattr(config, "workerinput"):
-        from atom_testinfra.pytest_plugin.conditions import apply_plan
-
-        apply_plan(config)
-    return (yield)
 
 
 @pytest.hookimpl(trylast=True)
