@@ -42,6 +42,8 @@ EVERY_BLOCK = {
     "table": ["table of=verdicts", "table of=slowest rows=3", "table of=excluded", "table of=facts"],
     "summary": ["summary of=targets"],
     "value": ["value of=suite.wall_s"],
+    "number-below": ["number-below limit=1 profile=local", "number-below limit=0.5 profile=ci"],
+    "properties": ["properties"],
     "limits": ["limits"],
     "test-types": ["test-types"],
     "replaced-targets": ["replaced-targets original=1"],
@@ -225,6 +227,8 @@ def test_hostile_node_ids_do_not_break_a_document(project: Path) -> None:
         ("include path=gone.md", "cannot read"),
         ("include path=../secret", "'../secret' leaves the project"),
         ("replaced-targets original=x", "original=x is not a number of seconds"),
+        ("number-below limit=0 profile=local", "limit=0 is not a number of seconds"),
+        ("number-below limit=1 profile=none", "no profile 'none' in the baseline; there are: "),
     ],
 )
 def test_a_block_that_names_nothing_is_an_error_with_its_place(

@@ -17,6 +17,7 @@ from atom_testinfra.reports.expectations import (
     render_replaced_targets,
     render_test_types,
 )
+from atom_testinfra.reports.listing import render_number_below, render_properties_by_tier
 from atom_testinfra.reports.markdown import escape, prose, render_table
 from atom_testinfra.reports.reference import render_exit_codes, render_settings
 from atom_testinfra.reports.tables import CellKind, Column, Table
@@ -166,10 +167,15 @@ def _written(name: str, value: Any) -> str:
 
 
 def _replaced_targets(sources: Sources, arguments: Mapping[str, str]) -> str:
-    text = arguments["original"]
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
-        raise BlockError(f"original={text} is not a number of seconds")
-    return render_replaced_targets(sources.config, float(text))
+    return render_replaced_targets(sources.config, _number_of_seconds(arguments, "original"))
+
+
+def _number_below(sources: Sources, arguments: Mapping[str, str]) -> str:
+    baseline, profile = sources.baseline(), arguments["profile"]
+    known = baseline.provenance.max_examples
+    if profile not in known:
+        raise BlockError(f"no profile {profile!r} in the baseline; there are: {', '.join(known)}")
+    return render_number_below(baseline, profile, _number_of_seconds(arguments, "limit"))
 
 
 def _include(sources: Sources, arguments: Mapping[str, str]) -> str:
@@ -234,6 +240,13 @@ def _blocks(_sources: Sources, _arguments: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+def _number_of_seconds(arguments: Mapping[str, str], name: str) -> float:
+    text = arguments[name]
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not float(text):
+        raise BlockError(f"{name}={text} is not a number of seconds")
+    return float(text)
+
+
 def _whole_number(arguments: Mapping[str, str], name: str, *, default: int) -> int:
     text = arguments.get(name, str(default))
     if not (text.isascii() and text.isdigit() and int(text) > 0):
@@ -258,6 +271,15 @@ BLOCKS: dict[str, BlockSpec] = {
         render=_value,
         required=frozenset({"of"}),
         optional=frozenset({"test", "profile"}),
+    ),
+    "number-below": BlockSpec(
+        summary="how many of a profile's properties take less wall time than a limit in seconds",
+        render=_number_below,
+        required=frozenset({"limit", "profile"}),
+    ),
+    "properties": BlockSpec(
+        summary="every property of the baseline by tier, with its wall time under each profile",
+        render=lambda sources, _arguments: render_properties_by_tier(sources.baseline()),
     ),
     "limits": BlockSpec(
         summary="the limits of the tiers, and what they leave for an example",
