@@ -11,6 +11,7 @@ import pytest
 from atom.kit.clock import ManualClock
 from tests.database import Database, close_shared_database, database_url, shared_database
 from tests.factories import NOW
+from tests.strictness import refuse_untyped_moments, warn_of_open_connections
 
 if TYPE_CHECKING:
     from tests.http import Api
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 # tests are imported there is next to nothing to find.
 gc.set_threshold(20_000, 10, 10)
 gc.disable()
+
+refuse_untyped_moments()
+warn_of_open_connections()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

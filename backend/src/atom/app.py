@@ -54,11 +54,13 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        migrate.require_head(own_engine)
-        current_default_thread_limiter().total_tokens = settings.threads
-        yield
-        if engine is None:
-            own_engine.dispose()
+        try:
+            migrate.require_head(own_engine)
+            current_default_thread_limiter().total_tokens = settings.threads
+            yield
+        finally:
+            if engine is None:
+                own_engine.dispose()
 
     app = FastAPI(
         title=TITLE,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from atom.app import create_app
 from atom.db import migrate
-from atom.db.session import create_engine, session_factory, unit_of_work
+from atom.db.session import connected, session_factory, unit_of_work
 from atom.demo import WORKSPACE_NAME, make_demo
 from atom.identity import keys, workspaces
 from atom.identity.models import ApiKeyScope
@@ -35,18 +35,18 @@ def atom() -> None:
 @click.argument("revision", default="head")
 def migrate_command(revision: str) -> None:
     """Bring the database up to REVISION, the newest by default."""
-    engine = create_engine(_settings().database_url)
-    migrate.upgrade(engine, revision)
-    click.echo(f"the database is at {migrate.current(engine)}")
+    with connected(_settings().database_url) as engine:
+        migrate.upgrade(engine, revision)
+        click.echo(f"the database is at {migrate.current(engine)}")
 
 
 @atom.command()
 @click.argument("revision")
 def downgrade(revision: str) -> None:
     """Bring the database down to REVISION; `base` drops every table."""
-    engine = create_engine(_settings().database_url)
-    migrate.downgrade(engine, revision)
-    click.echo(f"the database is at {migrate.current(engine)}")
+    with connected(_settings().database_url) as engine:
+        migrate.downgrade(engine, revision)
+        click.echo(f"the database is at {migrate.current(engine)}")
 
 
 @atom.command()
@@ -55,11 +55,10 @@ def downgrade(revision: str) -> None:
 def serve(is_migrating: bool, is_quiet: bool) -> None:
     """Serve the API; a database at another migration than the code's is refused."""
     settings = _settings()
-    engine = create_engine(settings.database_url)
-    if is_migrating:
-        migrate.upgrade(engine)
-    migrate.require_head(engine)
-    engine.dispose()
+    with connected(settings.database_url) as engine:
+        if is_migrating:
+            migrate.upgrade(engine)
+        migrate.require_head(engine)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -114,10 +113,10 @@ def _settings() -> Settings:
 @contextmanager
 def _migrated_database() -> Iterator[Session]:
     """Open one transaction on the database of the settings, if it is at this code's migration."""
-    engine = create_engine(_settings().database_url)
-    migrate.require_head(engine)
-    with unit_of_work(session_factory(engine)) as session:
-        yield session
+    with connected(_settings().database_url) as engine:
+        migrate.require_head(engine)
+        with unit_of_work(session_factory(engine)) as session:
+            yield session
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from atom import cli
 from atom.db import migrate
-from atom.db.session import create_engine, session_factory
+from atom.db.session import connected, session_factory
 from atom.identity.keys import authenticate
 from atom.identity.models import ApiKeyScope
 from atom.kit.clock import SystemClock
@@ -24,11 +24,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def scope_of(url: str, secret: str) -> ApiKeyScope:
-    engine = create_engine(url)
-    with session_factory(engine)() as session:
-        scope = authenticate(session, SystemClock(), secret).scope
-    engine.dispose()
-    return scope
+    with connected(url) as engine, session_factory(engine)() as session:
+        return authenticate(session, SystemClock(), secret).scope
 
 
 def test_create_key_prints_a_secret_that_works(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,20 +66,20 @@ def test_serve_migrates_first_or_says_what_to_run(
     url: str, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On another migration than the code's the service does not start, and names the command that helps."""
-    engine = create_engine(url)
-    migrate.upgrade(engine)
-    migrate.downgrade(engine, "-1")
+    with connected(url) as engine:
+        migrate.upgrade(engine)
+        migrate.downgrade(engine, "-1")
     started = []
     monkeypatch.setattr(cli.uvicorn, "run", lambda app, **_: started.append(app))
 
     status = cli.main(command)
 
     is_migrating = command == ["serve"]
-    assert (migrate.current(engine) == migrate.head()) is is_migrating
+    with connected(url) as engine:
+        assert (migrate.current(engine) == migrate.head()) is is_migrating
     assert (status == 0, len(started)) == (is_migrating, int(is_migrating))
     if not is_migrating:
         assert "run `atom migrate`" in capsys.readouterr().err
-    engine.dispose()
 
 
 def test_a_port_that_is_none_is_one_line(

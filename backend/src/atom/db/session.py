@@ -41,6 +41,16 @@ def create_engine(url: str | URL) -> Engine:
     return engine
 
 
+@contextmanager
+def connected(url: str | URL) -> Iterator[Engine]:
+    """Give an engine for the block; its connections are closed when the block ends, also by an error."""
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def _prepare_postgres(dbapi_connection: Any, _record: object) -> None:
     with dbapi_connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")

@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import BigInteger, Table, and_, bindparam, case, exists, func, insert, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy import cast as sql_cast
 
 from atom.identity.models import Workspace
@@ -190,7 +203,7 @@ def lock_accounts_statement(n_accounts: int) -> Select[Any]:
     ids: list[BindParameter[str]] = [bindparam(f"id_{number}") for number in range(n_accounts)]
     is_closed = exists().where(
         PERIODS.c.workspace_id == bindparam("workspace"),
-        bindparam("day").between(PERIODS.c.starts_on, PERIODS.c.ends_on),
+        bindparam("day", type_=Date()).between(PERIODS.c.starts_on, PERIODS.c.ends_on),
     )
     return (
         select(

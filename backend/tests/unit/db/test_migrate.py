@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Inspector, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from atom.db import migrate
-from atom.db.session import create_engine
+from atom.db.session import connected
 from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
@@ -68,13 +68,12 @@ def test_require_head_names_both_revisions_and_the_command(database: Database) -
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was() -> None:
     """All steps of one upgrade are one transaction."""
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE api_keys (id TEXT)"))
-    with pytest.raises(Exception, match="api_keys already exists"):
-        migrate.upgrade(engine)
-    assert inspect(engine).get_table_names() == ["api_keys"]
-    engine.dispose()
+    with connected("sqlite://") as engine:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE api_keys (id TEXT)"))
+        with pytest.raises(Exception, match="api_keys already exists"):
+            migrate.upgrade(engine)
+        assert inspect(engine).get_table_names() == ["api_keys"]
 
 
 def test_foreign_keys_are_enforced_again_after_a_migration(database: Database) -> None:
