@@ -573,9 +573,10 @@ class TestRerun:
             (project / file).write_text("{}\n")
         git(project, "add", "-A")
         git(project, "commit", "-q", "-m", "first")
+        outputs = load_project(project).outputs
+        write_session(project, "a", 5, provenance=read_provenance(project, [], outputs=outputs))
         (project / "product.py").write_text("1\n")
-        made = read_provenance(project, [], outputs=load_project(project).outputs)
-        write_session(project, "a", 5)
+        made = read_provenance(project, [], outputs=outputs)
         write_session(project, "b", 3, costs={NAMES[0]: 0.002}, provenance=made)
         (project / name).write_text("2\n")
         compare("a", "b")
