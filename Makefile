@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
+SITE_STAMP := $(VENV)-site/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
-	typecheck invariants schemas docs report picture serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
+	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
 help: ## show the targets
@@ -28,6 +29,8 @@ lock: ## write requirements.txt anew from the pyproject files
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --custom-compile-command 'make lock' --all-extras --group pyproject.toml:dev \
 		backend/pyproject.toml tools/testinfra/pyproject.toml -o requirements.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --custom-compile-command 'make lock' docs/requirements.in -o docs/requirements.txt
 	rm -r $(VENV)-lock
 
 ##@ tests
@@ -82,6 +85,16 @@ picture: report ## take the picture in the tool's README again (needs Chromium)
 
 docs: install ## write figures, help and tables into the documents
 	$(BIN)/testinfra docs
+
+# A warning is an error: a page that no list names, or a link that leads nowhere.
+site: $(SITE_STAMP) ## build all documents as a site in .site/, which needs no network to read
+	$(VENV)-site/bin/sphinx-build -q -W --keep-going -j auto -b html -c docs . .site
+	@echo "open .site/index.html"
+
+$(SITE_STAMP): docs/requirements.txt
+	$(PYTHON) -m venv $(VENV)-site
+	$(VENV)-site/bin/python -m pip install --quiet --require-hashes -r docs/requirements.txt
+	@touch $(SITE_STAMP)
 
 format: install ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
