@@ -48,6 +48,7 @@ def make_run(
         repeat=repeat,
         part=part,
         n_workers=0,
+        calibration="made up",
         provenance=provenance,
     )
     return Run(

@@ -221,8 +221,8 @@ def test_a_session_without_figures_moves_no_other_point(
     assert "left out: s20: no property in its runs of the profile 'local'" in captured.err
 
 
-def test_seconds_are_no_point_among_ratios(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A session without calibration cannot be put on the same scale."""
+def test_seconds_are_on_a_line_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A session without calibration cannot be put on the same scale, and the output says so."""
     folder = project / ".testinfra" / "runs"
     prepare_folder(folder)
     run = make_run([make_record(NAMES[0], calibration_s=None)])
@@ -230,5 +230,44 @@ def test_seconds_are_no_point_among_ratios(project: Path, capsys: pytest.Capture
     save_run(replace(run, header=header), folder / "s20.jsonl")
     assert main(["history", "--json"]) == 0
     captured = capsys.readouterr()
+    points = json.loads(captured.out)["histories"][0]["points"]
+    assert [point.get("line", 0) for point in points] == [0] * 12 + [1]
+    assert points[-1]["begins"] == "calibration made up before"
+    assert points[-1]["cost_us"] == 1000
+    assert main(["history"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
+    assert "1 test: earlier costs cannot be compared with the latest ones (calibration made up" in output
+
+
+def test_baselines_that_do_not_name_their_calibration_are_on_another_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From before it was recorded: what is known of them is the CPU time, and no change is found across."""
+    document = json.loads((project / FILE).read_text())
+    (project / FILE).unlink()
+    runs = [
+        replace(run, header=replace(run.header, calibration=None, run_id=f"old-{i}"))
+        for i, run in enumerate(a_session(14, 0.0001))
+    ]
+    save_baseline(project / FILE, complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-14"))
+    assert "calibration" not in json.loads((project / FILE).read_text())["provenance"]
+    assert document["provenance"]["calibration"] == "made up"
+    points = history(capsys)[NAMES[0]]
+    assert [point.get("line", 0) for point in points] == [0] * 12 + [1]
+    assert "change" not in points[-1]
+    assert points[-1]["cost_us"] == 100
+
+
+def test_a_session_of_two_calibrations_is_left_out(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is averaged over them; the line that says so names both."""
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    for i, run in enumerate(a_session(20, 0.001)):
+        header = replace(run.header, calibration="made up" if i else "another")
+        save_run(replace(run, header=header), folder / f"{run.header.run_id}.jsonl")
+    assert main(["history", "--json"]) == 0
+    captured = capsys.readouterr()
     assert len(json.loads(captured.out)["histories"][0]["points"]) == 12
-    assert "left out: s20: not calibrated" in captured.err
+    assert (
+        "left out: s20: 's20' mixes runs of different calibrations: calibration another and" in captured.err
+    )

@@ -41,7 +41,7 @@ tests = st.dictionaries(st.sampled_from([f"t.py::test_{i}" for i in range(9)]), 
 
 def side(label: str, **tests: Series | list[float]) -> Side:
     made = {n: t if isinstance(t, Series) else Series(values=t, unit_us=100) for n, t in tests.items()}
-    return Side(label=label, tests=made, interpreter="CPython 3.11", machine=HERE)
+    return Side(label=label, tests=made, interpreter="CPython 3.11", machine=HERE, calibration="3-made-up")
 
 
 def times(factor: float, values: list[float] = STEADY) -> list[float]:
@@ -191,6 +191,8 @@ class TestRefusals:
             ({"is_traced": True}, "coverage"),
             ({"interpreter": "CPython 3.12"}, "CPython 3.12"),
             ({"n_workers": 2}, "-n 2"),
+            ({"calibration": "4-other"}, "calibration 4-other"),
+            ({"calibration": None}, "an unrecorded calibration"),
             ({"machine": THERE, "is_calibrated": False}, "different machines"),
         ],
     )
@@ -212,6 +214,20 @@ class TestRefusals:
             compare_sides(side("a", t=STEADY), side("b", t=failed), QUARTER)
         with pytest.raises(NothingMeasuredError, match=r"\(its calibration is missing in 'a': 2 of 2\)"):
             compare_sides(side("a", t=bare, u=bare), side("b", t=failed, u=STEADY), QUARTER)
+
+    def test_unrecorded_calibrations_are_not_taken_for_the_same(self) -> None:
+        """Two old baselines may have been made with different work; equal names alone say that it is one."""
+        old = [replace(side(label, t=STEADY), calibration=None) for label in "ab"]
+        with pytest.raises(ComparisonError, match="neither 'a' nor 'b' says with which calibration"):
+            compare_sides(*old, QUARTER)
+
+    def test_seconds_need_no_calibration(self) -> None:
+        """Costs that are no ratios have the second for a unit, whatever was recorded beside them."""
+        made = [
+            replace(side(label, t=STEADY), calibration=name, is_calibrated=False)
+            for label, name in (("a", None), ("b", "3-x"))
+        ]
+        assert compare_sides(*made, QUARTER).n_compared == 1
 
     def test_other_machines_and_versions_are_noted(self) -> None:
         """They can be compared when both are calibrated, and the reader is told."""

@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
+import ast
 import gc
+import inspect
 import random
+from collections.abc import Iterator
+from hashlib import sha256
 from itertools import count
 
 import pytest
 
-from atom_testinfra.machine.calibration import Calibrator, calibrate
+from atom_testinfra.machine import calibration
+from atom_testinfra.machine.calibration import NAME, Calibrator, calibrate
+from atom_testinfra.pytest_plugin.plan import CALIBRATION
+
+NO_PART_OF_THE_WORK = {"Calibrator", "FIRST", "SHARE", "NAME"}
+"""How often it is made, and what it is called."""
+
+
+def digest_of_work(source: str) -> str:
+    """A digest of all code that the calibration's time depends on; comments and docstrings have no part."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not NO_PART_OF_THE_WORK & set(names_of(node))]
+    return sha256("\n".join(shape_of(tree)).encode()).hexdigest()[:8]
+
+
+def names_of(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            yield name
+
+
+def shape_of(node: ast.AST) -> Iterator[str]:
+    """Yield what a tree consists of, in the words that all versions of Python have for it."""
+    yield type(node).__name__
+    for name, value in ast.iter_fields(node):
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant):
+                continue  # a docstring
+            if isinstance(part, ast.AST):
+                yield from shape_of(part)
+            elif part is not None:
+                yield f"{name}={part!r}"
+
+
+class TestName:
+    def test_changes_with_the_work(self) -> None:
+        """Whoever changes what is timed gives it a new name, or old costs would be compared with new ones."""
+        _, _, digest = NAME.partition("-")
+        expected = digest_of_work(inspect.getsource(calibration))
+        assert digest == expected, (
+            f"the work has changed: raise the version in NAME, and end it in -{expected}"
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "after", "is_other"),
+        [
+            ("_interpret(350 * n)", "_interpret(351 * n)", True),
+            ("WHOLE, TIMED, WARM_UP = 10, 4, 1", "WHOLE, TIMED, WARM_UP = 10, 5, 1", True),
+            ("return (clock() - began) * WHOLE / TIMED", "return clock() - began", True),
+            ("gc.disable()", "pass", True),
+            ("_work(database, WARM_UP)\n", "_work(database, WARM_UP)  # a remark\n", False),
+            ("Return the CPU seconds of the fixed work", "Return seconds", False),
+            ("SHARE = 0.001", "SHARE = 0.002", False),
+        ],
+    )
+    def test_its_digest_tells_work_from_words(self, before: str, after: str, is_other: bool) -> None:
+        """Other numbers, other timing and another state of the collector are other work; words are not."""
+        source = inspect.getsource(calibration)
+        assert before in source
+        assert (digest_of_work(source.replace(before, after)) != digest_of_work(source)) is is_other
+
+    def test_is_what_records_carry(self) -> None:
+        """The journal has a copy, which costs a run under measurement no import."""
+        assert CALIBRATION == NAME
 
 
 class FakeMachine:

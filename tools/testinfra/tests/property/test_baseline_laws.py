@@ -49,7 +49,7 @@ def baselines(draw: st.DrawFn) -> Baseline:
     return complete(evidence, NOW)
 
 
-def text_of(baseline: Baseline, **foreign: object) -> bytes:
+def text_of(baseline: Baseline, /, **foreign: object) -> bytes:
     values = {key: msgspec.Raw(json.dumps(value).encode()) for key, value in foreign.items()}
     kept = Foreign(order=[*values], values=values, nested={})
     return b"".join(render_baseline(baseline, kept))

@@ -50,7 +50,7 @@ class TestLoad:
         [
             (b"", "'b.json':1:1"),
             (TEXT[:500], "'b.json':13:"),
-            (TEXT.replace(b'"schema_version": 2,', b'"schema_version": 2,,'), "'b.json':3:"),
+            (TEXT.replace(b'"schema_version": 3,', b'"schema_version": 3,,'), "'b.json':3:"),
             (b"\xff" + TEXT, "'b.json':1:1"),
             (TEXT.replace(b"test_one", b"test_\xff"), "'b.json':"),
             (TEXT.replace(b"48.7", b"NaN"), "'b.json':"),
@@ -103,8 +103,8 @@ class TestLoad:
 
     def test_refuses_a_newer_schema(self) -> None:
         """What a later version wrote is not read by halves."""
-        with pytest.raises(BaselineError, match="schema_version 3 is newer than 2") as caught:
-            parse_baseline(changed(schema_version=3), "b.json")
+        with pytest.raises(BaselineError, match="schema_version 4 is newer than 3") as caught:
+            parse_baseline(changed(schema_version=4), "b.json")
         assert caught.value.hint == "update atom-testinfra"
 
     def test_does_not_believe_verdicts_without_measurements(self) -> None:

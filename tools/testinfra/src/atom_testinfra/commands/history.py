@@ -76,7 +76,7 @@ def _choose(histories: Sequence[History], nodeid: str | None) -> list[History]:
 def _print(histories: Sequence[History]) -> None:
     from rich.console import Console
 
-    from atom_testinfra.reports.history import render_histories, render_history
+    from atom_testinfra.reports.history import describe_lines, render_histories, render_history
 
     console = Console(highlight=False)
     is_plain = not console.encoding.lower().startswith("utf")
@@ -84,3 +84,5 @@ def _print(histories: Sequence[History]) -> None:
         console.print(render_history(histories[0], is_plain=is_plain))
     else:
         console.print(render_histories(histories, width=console.width, is_plain=is_plain))
+        for line in describe_lines(histories):
+            console.print(line, markup=False)

@@ -111,7 +111,8 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
             )
     if any(_way_of(run) != _way_of(runs[0]) for run in runs):
         raise RunFileError(
-            "the runs were made with different commits, versions, machines, numbers of workers or --pins",
+            "the runs were made with different commits, versions, machines, calibrations,"
+            " numbers of workers or --pins",
             hint="measure again: testinfra measure",
         )
 
@@ -133,7 +134,8 @@ def _refuse_missing_runs(profiles: Mapping[str, Repeats], spec: SessionSpec) -> 
 
 
 def _way_of(run: Run) -> tuple[object, ...]:
-    return circumstances(run.header.provenance), run.header.pins, run.header.n_workers
+    header = run.header
+    return circumstances(header.provenance), header.pins, header.n_workers, header.calibration
 
 
 def _provenance(runs: Sequence[Run]) -> SessionProvenance:
@@ -160,6 +162,7 @@ def _provenance(runs: Sequence[Run]) -> SessionProvenance:
         n_workers=first.n_workers,
         calibration_s=round_seconds(median(calibrations)) if calibrations else None,
         contention=round_seconds(median(calibrations) / min(calibrations)) if calibrations else None,
+        calibration=first.calibration,
     )
 
 

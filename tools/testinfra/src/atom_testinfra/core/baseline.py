@@ -13,7 +13,8 @@ from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
 
 SCHEMA = "atom-testinfra/performance-baseline"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""Version 3 names the calibration. Version 2 lacks only keys that may be missing; version 1 is converted."""
 
 Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
 """Rounded to four significant digits, no finer than 10 us."""
@@ -177,7 +178,7 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     started_at: str
 
 
-class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the figures come from."""
 
     commit: str | None
@@ -199,6 +200,8 @@ class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Median CPU seconds of the calibration workload over all runs."""
     contention: Ratio | None
     """Median over fastest calibration: 1 on a machine that has nothing else to do."""
+    calibration: str | None = None
+    """Name of the calibration beside the tests; `None` in files from before it was recorded."""
 
 
 class PlanTargets(Struct, frozen=True, kw_only=True):

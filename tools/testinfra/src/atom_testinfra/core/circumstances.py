@@ -30,8 +30,18 @@ def list_differences(before: Provenance, now: Provenance) -> list[str]:
     ]
 
 
+def describe_calibration(name: str | None) -> str:
+    """Return the name of a calibration, as part of a sentence."""
+    return "an unrecorded calibration" if name is None else f"calibration {name}"
+
+
+def describe_machine(machine: Machine) -> str:
+    """Return what kind of machine it is, in words."""
+    kind = f"{machine.system} {machine.arch}, {machine.cpu}"
+    return f"{kind}, {machine.n_cpus} CPUs, {machine.memory_mb} MB"
+
+
 def _show(value: object) -> str:
     if isinstance(value, Machine):
-        kind = f"{value.system} {value.arch}, {value.cpu}"
-        return f"({kind}, {value.n_cpus} CPUs, {value.memory_mb} MB)"
+        return f"({describe_machine(value)})"
     return "none" if value is None else str(value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from atom_testinfra.core.circumstances import describe_calibration
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.measurement import Machine
 from atom_testinfra.core.statistics import Interval, false_alarm_rate, middle, ratio_interval, run_effects
@@ -75,6 +76,8 @@ class Side(Struct, frozen=True, kw_only=True):
     machine: Machine | None = None
     is_traced: bool = False
     is_calibrated: bool = True
+    calibration: str | None = None
+    """Name of the calibration that is the unit of the costs; `None` where it was not recorded."""
 
 
 class Measured(Struct, frozen=True, gc=False):
@@ -324,6 +327,27 @@ def _refuse_unlike(base: Side, new: Side) -> None:
             f"{base.label!r} and {new.label!r} come from different machines, and not both were calibrated",
             hint="measure again: the calibration is what makes machines comparable",
         )
+    if base.is_calibrated and new.is_calibrated:
+        _refuse_other_unit(base, new)
+
+
+def _refuse_other_unit(base: Side, new: Side) -> None:
+    """Raise unless both sides are known to be ratios to the same calibration."""
+    if base.calibration == new.calibration is not None:
+        return
+    if base.calibration is None and new.calibration is None:
+        raise ComparisonError(
+            f"neither {base.label!r} nor {new.label!r} says with which calibration it was measured:"
+            " their costs may have no common unit",
+            hint="measure both again with this version of atom-testinfra",
+        )
+    with_base, with_new = map(describe_calibration, (base.calibration, new.calibration))
+    older = base if base.calibration is None or new.calibration is not None else new
+    raise ComparisonError(
+        f"{base.label!r} was measured with {with_base}, {new.label!r} with {with_new}:"
+        " their costs have no common unit",
+        hint=f"measure {older.label!r} again with this version of atom-testinfra",
+    )
 
 
 def _note_differences(base: Side, new: Side) -> list[str]:

@@ -215,6 +215,8 @@ class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"
     provenance: Provenance
     is_traced: bool = False
     """Coverage, a debugger or a profiler was active: no timing of this run may be compared."""
+    calibration: str | None = None
+    """Name of the calibration beside its tests; `None` in files from before it was recorded."""
 
 
 class Collected(Struct, frozen=True, kw_only=True, tag_field="record", tag="collected"):

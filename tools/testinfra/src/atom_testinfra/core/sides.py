@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import ProfileCost, ProfileRuns
+from atom_testinfra.core.circumstances import describe_calibration, describe_machine
 from atom_testinfra.core.comparison import Series, Side
-from atom_testinfra.core.errors import NothingMeasuredError
+from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.measurement import Outcome
 from atom_testinfra.core.threshold import Statistic
 
@@ -55,6 +56,7 @@ def side_from_runs(
             f"{label!r} has no runs of the profile {profile!r} with a test in them",
             hint=f"choose one with --profile: {profiles}",
         )
+    _refuse_mixed(label, chosen)
     by_test: dict[str, list[tuple[Measurement, float | None]]] = defaultdict(list)
     calibrations = []
     for records in _by_repeat(chosen):
@@ -74,11 +76,12 @@ def side_from_runs(
             if any(record.hypothesis is not None for record, _ in records)
         },
         interpreter=_minor_version(header.provenance.python),
-        n_workers=max(run.header.n_workers for run in chosen),
+        n_workers=header.n_workers,
         hypothesis=header.provenance.versions.get("hypothesis"),
         machine=header.provenance.machine,
         is_traced=any(run.header.is_traced for run in chosen),
         is_calibrated=is_calibrated,
+        calibration=header.calibration,
     )
 
 
@@ -128,7 +131,25 @@ def side_from_baseline(
         hypothesis=provenance.versions.get("hypothesis"),
         machine=provenance.machine,
         is_calibrated=is_calibrated,
+        calibration=provenance.calibration,
     )
+
+
+def _refuse_mixed(label: str, runs: Sequence[Run]) -> None:
+    """Raise unless the runs were made alike, because one figure is made of all of them."""
+    headers = [run.header for run in runs]
+    kinds = {
+        "interpreters": {_minor_version(header.provenance.python) for header in headers},
+        "numbers of workers": {f"-n {header.n_workers}" for header in headers},
+        "machines": {describe_machine(header.provenance.machine) for header in headers},
+        "calibrations": {describe_calibration(header.calibration) for header in headers},
+    }
+    for kind, found in kinds.items():
+        if len(found) > 1:
+            raise ComparisonError(
+                f"{label!r} mixes runs of different {kind}: {' and '.join(sorted(found))}",
+                hint="no figure can be made of runs of both; measure again: testinfra measure",
+            )
 
 
 def have_calibration(runs: Iterable[Run], profile: str) -> bool:

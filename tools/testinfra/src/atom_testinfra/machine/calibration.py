@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     Clock = Callable[[], float]
     """Seconds, monotonic."""
 
+NAME = "3-00ad7fb1"
+"""
+Which calibration a record was made with: a version, and a digest of the code of the work.
+
+Every run file and baseline says it. Figures of differently named calibrations have no common unit, and are
+never compared. Whoever changes the work changes the name with it: a test holds the digest against the code.
+"""
+
 FIRST = 3
 """So many are made beside the first tests, however quick these are: one alone says little about a run."""
 

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from atom_testinfra.core.circumstances import describe_calibration as describe
 from atom_testinfra.core.circumstances import list_differences
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
 from atom_testinfra.core.measurement import (
@@ -30,6 +31,7 @@ from atom_testinfra.core.session import (
     recorded,
     without_hypothesis,
 )
+from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
@@ -123,6 +125,12 @@ class Session:
                 raise RunFileError(
                     f"session {self._spec.session_id!r} was begun with {'; '.join(found)}",
                     hint="no figure can be made of runs of both; measure anew: testinfra measure",
+                )
+            if run.header.calibration != CALIBRATION:
+                raise RunFileError(
+                    f"session {self._spec.session_id!r} was begun with {describe(run.header.calibration)},"
+                    f" now {describe(CALIBRATION)}",
+                    hint="their times have no common unit; measure anew: testinfra measure",
                 )
 
     def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> None:

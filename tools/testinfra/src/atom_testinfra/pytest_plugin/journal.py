@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.plan import CALIBRATION
 from atom_testinfra.pytest_plugin.recorder import cut_reason, encode
 from atom_testinfra.pytest_plugin.recording import Listener, count_workers, naming
 from atom_testinfra.storage.run_writer import RunWriter
@@ -108,6 +109,7 @@ class Journal(Listener):
             "record": "run",
             "n_workers": count_workers(self._config),
             "is_traced": _is_traced(),
+            "calibration": CALIBRATION,
         }
         if header.get("provenance") is None:
             header["provenance"] = _provenance(self._config)

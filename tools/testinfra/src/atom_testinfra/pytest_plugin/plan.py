@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """`core.vocabulary.RUN_SCHEMA_VERSION`, without its import; a test holds them together."""
 
+CALIBRATION = "3-00ad7fb1"
+"""`machine.calibration.NAME`, without its import; a test holds them together."""
+
 
 class Plan:
     """

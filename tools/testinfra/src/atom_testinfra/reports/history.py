@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from atom_testinfra.reports.numbers import micros, ratio
+from atom_testinfra.reports.numbers import micros, plural, ratio
 from atom_testinfra.reports.tables import shorten_nodeid, visible
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def sparkline(values: Sequence[float], *, is_plain: bool = False) -> str:
 
 
 def render_histories(histories: Sequence[History], *, width: int, is_plain: bool = False) -> Table:
-    """Return a line for each property: its last points, the latest cost, and how that changed."""
-    n_points = max((len(history.points[-WIDTH:]) for history in histories), default=0)
+    """Return a row for each property: its latest line, the latest cost, and how that changed."""
+    n_points = max((len(history.latest[-WIDTH:]) for history in histories), default=0)
     room = max(20, width - n_points - FIGURES_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("test", overflow="fold", ratio=1)
@@ -44,13 +45,23 @@ def render_histories(histories: Sequence[History], *, width: int, is_plain: bool
     table.add_column("latest", justify="right", no_wrap=True)
     table.add_column("change", justify="right", no_wrap=True)
     for history in histories:
-        costs = [point.cost_us for point in history.points[-WIDTH:]]
+        costs = [point.cost_us for point in history.latest[-WIDTH:]]
         name = Text(shorten_nodeid(visible(history.nodeid), room))
         for point in history.change_points:
             name.append(f"\n{_describe(point)}", style="bold")
         bars = Text(sparkline(costs, is_plain=is_plain))
         table.add_row(name, bars, micros(costs[-1]), ratio(history.change))
     return table
+
+
+def describe_lines(histories: Sequence[History]) -> list[str]:
+    """Return which changes earlier costs are left out of the rows for, the most frequent one first."""
+    begun = Counter(point.begins for history in histories for point in history.latest[:1] if point.begins)
+    return [
+        f"{plural(n, 'test')}: earlier costs cannot be compared with the latest ones ({reason});"
+        " name the test to see them."
+        for reason, n in begun.most_common()
+    ]
 
 
 def render_history(history: History, *, is_plain: bool = False) -> Group:
@@ -67,16 +78,15 @@ def render_history(history: History, *, is_plain: bool = False) -> Group:
             micros(point.cost_us),
             Text(_remark(point)),
         )
-    costs = [point.cost_us for point in history.points[-WIDTH:]]
-    return Group(
-        Text(visible(history.nodeid), style="bold"), Text(sparkline(costs, is_plain=is_plain)), table
-    )
+    lines = [[point.cost_us for point in line[-WIDTH:]] for line in history.lines]
+    bars = "  ".join(sparkline(costs, is_plain=is_plain) for costs in lines)
+    return Group(Text(visible(history.nodeid), style="bold"), Text(bars), table)
 
 
 def _remark(point: Point) -> str:
     if point.change is not None:
         return f"changed: {ratio(point.change)} from here on"
-    return "another workload from here on" if point.is_new_workload else ""
+    return f"a new line: {point.begins}" if point.begins is not None else ""
 
 
 def _describe(point: Point) -> str:

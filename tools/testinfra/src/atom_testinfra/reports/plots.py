@@ -184,26 +184,27 @@ def slowest_figure(section: TimeSection) -> Figure:
 
 
 def history_figure(section: HistorySection) -> Figure:
-    """Return how the cost of the tests that changed most went, relative to the first figure of each."""
+    """Return how the cost of the tests that changed most went, relative to the first figure of each line."""
     traces = []
     for place, history in enumerate(section.histories[:N_LINES]):
-        first = history.points[0].cost_us or 1.0
+        firsts = {line[0].line: line[0].cost_us or 1.0 for line in history.lines}
+        points = [point for line in history.lines for point in (*line, None)][:-1]  # a gap between lines
         color = f"var:--series-{place}"
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": label(short_name(history.nodeid), 34),
-                "x": [point.at.isoformat() for point in history.points],
-                "y": [point.cost_us / first for point in history.points],
+                "x": [None if point is None else point.at.isoformat() for point in points],
+                "y": [None if point is None else point.cost_us / firsts[point.line] for point in points],
                 "line": {"dash": DASHES[place], "width": 2, "color": color},
                 "marker": {
                     "symbol": SYMBOLS[place],
-                    "size": [6 if point.change is None else 13 for point in history.points],
+                    "size": [6 if point is None or point.change is None else 13 for point in points],
                     "color": color,
                 },
                 "hovertemplate": "%{text}<extra></extra>",
-                "text": [_point_text(history.nodeid, point) for point in history.points],
+                "text": ["" if point is None else _point_text(history.nodeid, point) for point in points],
             }
         )
     return {
@@ -211,13 +212,15 @@ def history_figure(section: HistorySection) -> Figure:
         "layout": {
             "height": 420,
             "xaxis": {"type": "date"},
-            "yaxis": {"title": {"text": "relative to the first"}, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": "relative to the first of its line"}, "rangemode": "tozero"},
         },
     }
 
 
 def _point_text(nodeid: str, point: Point) -> str:
     text = f"{label(nodeid, 90)}<br>{numbers.micros(point.cost_us)} at {label(point.name[:12])}"
+    if point.begins is not None:
+        text += f", a new line: {label(point.begins, 90)}"
     return text if point.change is None else f"{text}, another level: {numbers.ratio(point.change)}"
 
 

@@ -296,8 +296,11 @@ def _texts(properties: Mapping[str, PropertyCost]) -> Iterator[tuple[str, bytes]
 
 def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
     values = split_object(data, name)
-    if _require_ours(values, name) == 1:
+    version = _require_ours(values, name)
+    if version == 1:
         values = migrate(values, name)
+    elif version < SCHEMA_VERSION:  # version 3 has further keys, and all may be missing
+        values["schema_version"] = Raw(_encoder.encode(SCHEMA_VERSION))
     fields: dict[str, Any] = {
         key: decode_value(decoder, _require(values, key, name), key, name)
         for key, decoder in _decoders.items()

@@ -52,16 +52,14 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
                 continue
             seen.update(recording.run_ids)
             profiles.update(recording.profiles)
-            side = recording.side(statistic, profile, is_calibrated=recording.is_calibrated(profile))
+            # The unit of a calibration without a name is unknown: what is known then is the CPU time itself.
+            is_calibrated = recording.calibration is not None and recording.is_calibrated(profile)
+            side = recording.side(statistic, profile, is_calibrated=is_calibrated)
             if not side.tests:
                 raise NothingMeasuredError(f"no property in its runs of the profile {profile!r}")
             found.append(Moment(at=recording.started_at, source=source, name=name, side=side))
         except InfraError as exc:
             left_out.append(f"{name}: {exc}")
-    if any(moment.side.is_calibrated for moment in found):
-        # Seconds cannot stand beside ratios to the calibration.
-        left_out += [f"{moment.name}: not calibrated" for moment in found if not moment.side.is_calibrated]
-        found = [moment for moment in found if moment.side.is_calibrated]
     return Moments(found=found, left_out=left_out, profiles=sorted(profiles))
 
 

@@ -83,6 +83,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return have_calibration(self.runs, profile)
 
     @property
+    def calibration(self) -> str | None:
+        """Name of the calibration beside the tests; `None` where it was not recorded, or is not one only."""
+        if self.baseline is not None:
+            return self.baseline.provenance.calibration
+        names = {run.header.calibration for run in self.runs}
+        return names.pop() if len(names) == 1 else None
+
+    @property
     def commit(self) -> str | None:
         """The commit that was measured; `None` when it is unknown, or was not all that was measured."""
         made = self.baseline.provenance if self.baseline else self.runs[0].header.provenance

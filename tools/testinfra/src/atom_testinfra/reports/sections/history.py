@@ -64,8 +64,8 @@ class HistorySection(Struct, frozen=True, kw_only=True):
                 rows=[
                     [
                         item.nodeid,
-                        item.points[0].cost_us,
-                        item.points[-1].cost_us,
+                        item.latest[0].cost_us,
+                        item.latest[-1].cost_us,
                         item.change,
                         ", ".join(point.name[:12] for point in item.change_points) or None,
                     ]
