@@ -129,7 +129,7 @@ class TestJobSummary:
         monkeypatch.setenv(SUMMARY_VARIABLE, str(summary))
 
         assert main(["report"]) == 0
-        assert summary.read_text(encoding="utf-8").startswith("before\n\n### Property tests\n")
+        assert summary.read_text(encoding="utf-8").startswith("before\n\n### Property tests: ✗ ")
 
     def test_it_never_grows_past_the_limit(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What other steps wrote counts, too."""

@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from samples import make_baseline
 from tests.measuring.test_session import a_spec
 from tests.strategies import a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.measurement import Collected, Kind, Outcome, Pin, Run
+from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import SPEC_SUFFIX, save_run, save_spec
 
 BODIES = {"tests/test_a.py::test_a": 100.0, "tests/test_a.py::test_b": 900.0}
@@ -90,7 +92,7 @@ class TestVerify:
         assert main(["verify", "--no-suite"]) == 0
         out, err = capsys.readouterr()
         assert "fast_tier_under_10s" in out
-        assert "2 of 2 targets met." in out
+        assert "✓ 2 of 7 targets met, 5 not measured." in out
         assert max(map(len, out.splitlines())) <= 80
         assert "\x1b" not in out
         assert err.startswith("written: ")
@@ -121,7 +123,7 @@ class TestVerify:
         assert project.read()["targets_verified"]["fast_tier_under_10s"] == "partial"
         assert "tests/test_a.py::test_slow" in out
         assert "examples instead of 200 would meet it" in out
-        assert "0 of 2 targets are met; 80 % are asked for." in out
+        assert "✗ 2 of 7 targets missed, 5 not measured." in out
 
     def test_the_share_asked_for_is_a_setting(self, project: Project) -> None:
         """Where less is asked for, a missed target is no failure, and still a missed target."""
@@ -146,6 +148,19 @@ class TestVerify:
         assert main(["verify", "--no-suite"]) == 1
         assert "no effect on 1 of the properties" in capsys.readouterr().out
         assert any("pinned to 50 at a.py:7" in note for note in project.read()["notes"])
+
+    def test_what_fails_is_what_the_last_line_says(self, project: Project, capsys: Any) -> None:
+        """Seven targets met and status 1: the headline says why, and the hint what to do."""
+        project.record(
+            [
+                a_run([a_measurement(bound=50, pin=Pin(max_examples=50))], profile=name)
+                for name in ("local", "ci")
+            ]
+        )
+        assert main(["verify", "--no-suite"]) == 1
+        out, err = capsys.readouterr()
+        assert out.splitlines()[-1] == "✗ The CI profile has no effect on 1 property."
+        assert 'hint: set pins = "scale" in [tool.testinfra] and measure again' in err
 
     def test_a_failing_property_is_reported_and_left_out(self, project: Project, capsys: Any) -> None:
         """The others are measured; the one that failed has no figures and fails the verification."""
@@ -179,6 +194,36 @@ class TestVerify:
         assert main(["verify"]) == 2
         assert "No module named 'nowhere'" in capsys.readouterr().err
         assert not project.baseline.exists()
+
+
+class TestNothingToJudge:
+    """A success about nothing is not a success: status 3, the next step, and the file as it was."""
+
+    def test_a_session_of_another_profile(self, project: Project, capsys: Any) -> None:
+        """A renamed profile leaves every target without a figure, whatever the suite's time."""
+        run = a_run([a_measurement()])
+        project.record([replace(run, header=replace(run.header, profile="dev"))])
+        assert main(["verify"]) == 3
+        out, err = capsys.readouterr()
+        assert "\N{EN DASH} Not measured: no property has figures under 'local' or 'ci'." in out
+        assert "hint: measured was 'dev': measure 'local' (testinfra measure --profile local)" in err
+        assert not project.baseline.exists()
+
+    def test_a_good_baseline_stays(self, project: Project) -> None:
+        """It is neither replaced nor verified again by a session that no target is about."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--no-suite"]) == 0
+        before = project.baseline.read_bytes()
+        run = a_run([a_measurement()], session_id="20261123T", run_id="new-0")
+        project.record([replace(run, header=replace(run.header, profile="dev"))])
+        assert main(["verify", "--no-suite"]) == 3
+        assert project.baseline.read_bytes() == before
+
+    def test_a_file_without_a_property_is_not_current(self, project: Project, capsys: Any) -> None:
+        """`--check` finds no difference in an empty file, and says that there is nothing in it."""
+        save_baseline(project.baseline, make_baseline(0))
+        assert main(["verify", "--check"]) == 3
+        assert "has no property" in capsys.readouterr().err
 
 
 class TestLostProperties:
@@ -410,7 +455,7 @@ class TestHostileNames:
         project.record(a_session({self.NAME: 70_000.0}))
         assert main(["verify", "--no-suite"]) == 1
         out = capsys.readouterr().out
-        assert r"tests/t.py::test_x[\n\x1b[31m[bold]<b>|`\u202e]" in out
+        assert r"tests/t.py::test_x[\x0a\x1b[31m[bold]<b>|`\u202e]" in out
         assert "\x1b" not in out
         assert main(["verify", "--check"]) == 0
 

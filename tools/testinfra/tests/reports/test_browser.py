@@ -210,7 +210,7 @@ def test_the_answers_come_in_the_order_of_the_questions(page: Page, hostile_page
         "What got slower?",
         "How was it measured?",
     ]
-    assert page.find("h1").text == "✗ 3 of 5 targets met"
+    assert page.find("h1").text == "✗ 1 property failed; 2 of 7 targets missed"
 
 
 def test_the_contents_say_where_the_reader_is(page: Page, hostile_page: Path) -> None:

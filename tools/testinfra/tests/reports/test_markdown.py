@@ -102,8 +102,11 @@ def test_the_report_begins_with_the_answer() -> None:
     """A job summary is read from the top."""
     lines = render_markdown(build_report(make_baseline(40), "b.json")).splitlines()
 
-    assert lines[0] == "### Property tests"
-    assert lines[2] == "3 of 5 targets are met (60 %); 80 % are asked for."
+    assert lines[0] == "### Property tests: ✗ 1 property failed; 2 of 7 targets missed"
+    assert lines[2] == (
+        "1 property failed; 2 of 7 targets missed. 3 of 7 targets are met, 2 are missed, 2 are not measured "
+        "(60 % of the measured ones); 80 % are asked for."
+    )
 
 
 @pytest.mark.parametrize("limit", [SUMMARY_LIMIT, 12_000, 6_000, 3_000, 1_000])
@@ -114,7 +117,7 @@ def test_a_summary_never_passes_its_limit_and_says_what_was_cut(limit: int) -> N
 
     assert len(text.encode()) <= limit
     assert ("Cut to fit" in text) == (len(render_markdown(report).encode()) > limit)
-    assert "3 of 5 targets" in text
+    assert "3 of 7 targets" in text
 
 
 def test_a_warning_is_never_cut() -> None:

@@ -11,6 +11,7 @@ from samples import make_baseline, make_history, make_property
 from atom_testinfra.core.config import Targets
 from atom_testinfra.reports.data import ReportData, build_report
 from atom_testinfra.reports.sections.history import build_history
+from atom_testinfra.reports.sections.targets import describe_evidence
 
 
 def report_on(**changes: object) -> ReportData:
@@ -23,9 +24,9 @@ class TestTargets:
         report = build_report(make_baseline(40), "b.json")
         fast = report.targets.verdicts[0]
 
-        assert (fast.title, fast.n_tests, fast.n_missed) == ("Fast tier, local", 38, 1)
+        assert (fast.title, fast.n_measured, fast.n_missed) == ("Fast tier, local", 38, 1)
         assert fast.verdict == "partial"
-        assert fast.evidence == "37 of 38 tests inside, slowest 12.50 s"
+        assert describe_evidence(fast) == "37 of 38 tests inside, slowest 12.50 s"
 
     def test_a_test_exactly_at_its_limit_misses_it(self) -> None:
         """The limits are 'less than'."""
@@ -33,14 +34,14 @@ class TestTargets:
         report = report_on(properties={"a": entry}, tiers={"*": "fast"})
 
         assert [(miss.nodeid, miss.target) for miss in report.targets.misses] == [("a", "Fast tier, local")]
-        assert "would meet it" in report.targets.misses[0].remedy
+        assert "would meet it" in report.targets.misses[0].status
 
     def test_a_test_over_every_tier_counts_against_the_slowest(self) -> None:
         """What is slower than slow cannot fall out of the verdicts."""
         report = report_on(properties={"a": make_property(random.Random(1), local_s=400.0, ci_s=30.0)})
         verdicts = {item.key: item for item in report.targets.verdicts}
 
-        assert verdicts["slow_tier_under_100s"].n_tests == 1
+        assert verdicts["slow_tier_under_100s"].n_measured == 1
         assert verdicts["ci_slow_tier_under_25s"].verdict is False
 
     def test_the_limits_are_those_in_force(self) -> None:
@@ -61,7 +62,7 @@ class TestTargets:
         report = report_on(suite=None)
 
         assert report.targets.is_met is None
-        assert report.targets.summary == "Nothing was measured that a target is about."
+        assert report.targets.headline == "Nothing to judge: no property was measured"
         assert report.time.summary == "No property was measured."
         assert report.work.summary == "No property was measured."
 

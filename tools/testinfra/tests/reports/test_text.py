@@ -47,7 +47,8 @@ def test_the_answers_are_in_it() -> None:
     text = render_text(build_report(make_baseline(40), "perf.json"))
 
     assert "perf.json, verified 2026-11-20T09:30:00Z" in text
-    assert "3 of 5 targets are met (60 %); 80 % are asked for." in text
+    assert "\n✗ 1 property failed; 2 of 7 targets missed\n" in text
+    assert "(60 % of the measured ones); 80 % are asked for." in " ".join(text.split())
     assert "◐ partly met" in text
     assert "and 30 more" in text
     assert "no room for: " in text

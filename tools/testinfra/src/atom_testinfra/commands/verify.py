@@ -11,8 +11,9 @@ import msgspec
 
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.assessment import assess
+from atom_testinfra.core.conclusion import conclude
 from atom_testinfra.core.config import Profile
-from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.errors import InfraError, NothingMeasuredError
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.verification import check, complete
 from atom_testinfra.measuring.session import now
@@ -27,6 +28,7 @@ from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, 
 if TYPE_CHECKING:
     from atom_testinfra.core.assessment import Assessment
     from atom_testinfra.core.baseline import Baseline, Evidence, Suite
+    from atom_testinfra.core.conclusion import Conclusion
     from atom_testinfra.core.measurement import Run
     from atom_testinfra.core.verification import Difference
 
@@ -60,9 +62,12 @@ def command(**options: Any) -> int:
 def _check(path: Path, project: Project, *, as_json: bool) -> ExitStatus:
     baseline = load_baseline(path)
     assessment, differences = check(baseline)
+    if not assessment.n_properties and not differences:
+        raise NothingMeasuredError(f"{os.fspath(path)!r} has no property, so nothing follows", hint=MEASURE)
+    status = ExitStatus.FAILED if differences else ExitStatus.OK
     _warn_of_what_is_not_checked(path, baseline, project)
     if as_json:
-        _echo_json(path, assessment, differences)
+        _echo_json(path, assessment, differences, status)
     elif differences:
         from rich.console import Console
 
@@ -77,8 +82,7 @@ def _check(path: Path, project: Project, *, as_json: bool) -> ExitStatus:
     if differences:
         click.echo(f"{len(differences)} figures do not follow from the measurements", err=True)
         click.echo(f"hint: {MEASURE}", err=True)
-        return ExitStatus.FAILED
-    return ExitStatus.OK
+    return status
 
 
 def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Project) -> None:
@@ -93,6 +97,11 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
 def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
     evidence = _gather(project, options["runs"], options["session"])
+    found = assess(evidence)
+    if not found.is_judged:
+        conclusion = _tell(path, found, as_json=options["as_json"])
+        click.echo(f"not written: {os.fspath(path)} is as it was", err=True)
+        return conclusion.exit_status
     before = _load_previous(path)
     if not options["no_suite"]:
         try:
@@ -102,18 +111,26 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
             return 128 + stopped.signum
     baseline = complete(evidence, now())
     save_baseline(path, baseline, adopt=options["adopt"])
-    assessment = assess(baseline)
-    if options["as_json"]:
-        _echo_json(path, assessment, [])
+    conclusion = _tell(path, assess(baseline), as_json=options["as_json"])
+    click.echo(f"written: {os.fspath(path)}", err=True)
+    _tell_of_lost_properties(sorted(before.nodeids - baseline.properties.keys()))
+    return conclusion.exit_status
+
+
+def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
+    """Print what was found, and return what it comes to."""
+    conclusion = conclude(assessment)
+    if as_json:
+        _echo_json(path, assessment, [], conclusion.exit_status)
     else:
         from rich.console import Console
 
         from atom_testinfra.reports.verdicts import print_assessment
 
         print_assessment(assessment, Console())
-    click.echo(f"written: {os.fspath(path)}", err=True)
-    _tell_of_lost_properties(sorted(before.nodeids - baseline.properties.keys()))
-    return ExitStatus.FAILED if assessment.problems else ExitStatus.OK
+    if conclusion.hint is not None:
+        click.echo(f"hint: {conclusion.hint}", err=True)
+    return conclusion
 
 
 def _gather(project: Project, folder: Path | None, session_id: str | None) -> Evidence:
@@ -174,13 +191,17 @@ def _time_suite(project: Project, last_s: float | None) -> Suite:
         )
 
 
-def _echo_json(path: Path, assessment: Assessment, differences: list[Difference]) -> None:
-    targets = [{**msgspec.structs.asdict(result), "verdict": result.verdict} for result in assessment.results]
+def _echo_json(path: Path, assessment: Assessment, differences: list[Difference], status: ExitStatus) -> None:
+    conclusion = conclude(assessment)
     document = {
         "baseline": os.fspath(path),
-        "is_verified": not assessment.problems and not differences,
-        "targets": targets,
-        "problems": assessment.problems,
+        "judgement": conclusion.judgement,
+        "headline": conclusion.headline,
+        "exit_status": status,
+        "is_verified": conclusion.is_met is True and not differences,
+        "targets": assessment.results,
+        "problems": conclusion.problems,
+        "hint": conclusion.hint,
         "slowest_tests": assessment.slowest,
         "differences": differences,
     }

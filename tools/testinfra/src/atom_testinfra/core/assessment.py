@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import Excluded, SlowTest
-from atom_testinfra.core.measurement import Pin
-from atom_testinfra.core.recommendation import describe_lever, describe_standing, percent, recommend
+from atom_testinfra.core.measurement import Pin, PinPolicy
+from atom_testinfra.core.recommendation import describe_lever, describe_standing, recommend
 from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import (
     MISSES_TOLD,
     TIER_KEYS,
     Miss,
     TargetResult,
+    judge,
     suite_result,
+    tier_title,
 )
-from atom_testinfra.core.tiers import tier_limit
+from atom_testinfra.core.tiers import DeclaredTiers, tier_limit
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
@@ -60,6 +62,8 @@ class Assessment(Struct, frozen=True, kw_only=True):
     """Of the properties' local seconds per example."""
     share_asked: float
     suite_failure: str | None
+    pins: PinPolicy
+    """What happened to tests that pin their own number of examples."""
 
     @property
     def n_judged(self) -> int:
@@ -67,27 +71,14 @@ class Assessment(Struct, frozen=True, kw_only=True):
         return sum(result.verdict is not None for result in self.results)
 
     @property
+    def is_judged(self) -> bool:
+        """Whether some tier's target has a verdict; the suite's time alone says nothing about a property."""
+        return any(result.n_measured for result in self.results if result.tier is not None)
+
+    @property
     def n_met(self) -> int:
         """How many targets are met by every test they are for."""
         return sum(result.verdict is True for result in self.results)
-
-    @property
-    def problems(self) -> list[str]:
-        """What makes the verification fail, in sentences; empty when it succeeds."""
-        found = []
-        if self.n_judged and self.n_met / self.n_judged < self.share_asked:
-            found.append(
-                f"{self.n_met} of {self.n_judged} targets are met; {percent(self.share_asked)} are asked for."
-            )
-        if self.failures:
-            names = _enumerate(sorted({failure.nodeid for failure in self.failures}))
-            found.append(f"Did not pass, and has no figures here: {names}.")
-        if self.unsteered:
-            names = _enumerate([test.describe() for test in self.unsteered])
-            found.append(f"The CI profile has no effect on {len(self.unsteered)} of the properties: {names}.")
-        if self.suite_failure is not None:
-            found.append(self.suite_failure)
-        return found
 
 
 def assess(evidence: Evidence) -> Assessment:
@@ -142,7 +133,12 @@ class Assessor:
     def finish(self) -> Assessment:
         """Return what all of them together say."""
         evidence = self._evidence
-        results = [tally.result(key) for key, tally in self._tiers.items()]
+        declared = DeclaredTiers(evidence.tiers)
+        without = {(declared.find(entry.nodeid), entry.profile) for entry in evidence.excluded}
+        results = [
+            tally.result(key, self._why_unmeasured(tally, (tally.tier, tally.profile) in without))
+            for key, tally in self._tiers.items()
+        ]
         return Assessment(
             results=[*results, suite_result(evidence.suite, evidence.targets)],
             slowest=[self._slow_test(entry) for entry in sorted(self._slowest, reverse=True)],
@@ -155,7 +151,13 @@ class Assessor:
             median_example_s=median(self._example_s) if self._example_s else None,
             share_asked=evidence.targets.share,
             suite_failure=_suite_failure(evidence),
+            pins=evidence.provenance.pins,
         )
+
+    def _why_unmeasured(self, tally: _TierTally, is_excluded: bool) -> str:
+        if tally.profile not in self._repeats:
+            return f"no property has figures under {tally.profile!r}"
+        return "its properties have no figures" if is_excluded else "no property is in this tier"
 
     def _slow_test(self, entry: tuple[float, _Reversed, PropertyCost, ProfileCost]) -> SlowTest:
         _, name, subject, local = entry
@@ -203,21 +205,28 @@ class _TierTally:
             if len(self._worst) > MISSES_TOLD:
                 heapq.heappop(self._worst)
 
-    def result(self, key: str) -> TargetResult:
+    def result(self, key: str, reason: str) -> TargetResult:
+        """Return the target's result; `reason` says why it has no verdict, if it has none."""
+        title = tier_title(self.tier, self.profile)
         return TargetResult(
             key=key,
+            title=title,
             limit_s=self.limit_s,
             tier=self.tier,
             profile=self.profile,
+            verdict=judge(self.n_measured, self.n_missed),
             n_measured=self.n_measured,
             n_missed=self.n_missed,
             slowest_s=self.slowest_s,
+            reason=None if self.n_measured else reason,
             misses=[
                 Miss(
                     nodeid=name.text,
+                    target=title,
                     duration_s=duration_s,
-                    standing=describe_standing(cost, self.limit_s),
-                    lever=describe_lever(cost),
+                    limit_s=self.limit_s,
+                    status=describe_standing(cost, self.limit_s),
+                    advice=describe_lever(cost),
                 )
                 for duration_s, name, cost in sorted(self._worst, reverse=True)
             ],
@@ -237,8 +246,3 @@ def _suite_failure(evidence: Evidence) -> str | None:
 def _is_unsteered(local: ProfileCost, ci: ProfileCost) -> bool:
     """Whether the CI profile changes nothing; a search space that ends early is no fault of the profile."""
     return local.max_examples == ci.max_examples and local.n_examples > 0 and not local.is_exhausted
-
-
-def _enumerate(names: list[str]) -> str:
-    rest = len(names) - MISSES_TOLD
-    return "; ".join(names[:MISSES_TOLD]) + (f"; and {rest} more" if rest > 0 else "")

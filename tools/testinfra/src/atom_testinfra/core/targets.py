@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.baseline import BudgetTier
+from atom_testinfra.core.baseline import BudgetTier, Verdict
 from atom_testinfra.core.recommendation import percent
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Suite, Verdict
+    from atom_testinfra.core.baseline import Suite
     from atom_testinfra.core.config import Targets
 
 TIER_KEYS: dict[tuple[BudgetTier, bool], str] = {
@@ -44,36 +44,35 @@ class Miss(Struct, frozen=True, kw_only=True):
     """A test over its limit."""
 
     nodeid: str
+    target: str
+    """The target's title."""
     duration_s: float
-    standing: str
-    """By how much, and what would meet the limit."""
-    lever: str
-    """Where its time goes."""
+    limit_s: float
+    status: str
+    """By how much it is over, and how many examples would meet the limit."""
+    advice: str
+    """Where its time goes, and what would help."""
 
 
 class TargetResult(Struct, frozen=True, kw_only=True):
-    """A target, and what was measured of it."""
+    """A target, what was measured of it, and the verdict."""
 
     key: str
+    """Its name in `targets_verified`."""
+    title: str
     limit_s: float
     tier: BudgetTier | None = None
     """`None` for the whole suite."""
     profile: str | None = None
+    verdict: Verdict
     n_measured: int
     n_missed: int
     slowest_s: float | None = None
     """The slowest test of the tier, or the time of the suite."""
+    reason: str | None = None
+    """Why there is no verdict."""
     misses: list[Miss] = []
     """The worst of those that miss, worst first."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Return true, false, "partial", or `None` where nothing was measured."""
-        if self.n_measured == 0:
-            return None
-        if self.n_missed == 0:
-            return True
-        return False if self.n_missed == self.n_measured else "partial"
 
     def describe_misses(self) -> str:
         """Return in a sentence what misses the target, by how much, and what would help."""
@@ -81,22 +80,40 @@ class TargetResult(Struct, frozen=True, kw_only=True):
             excess = percent(self.slowest_s / self.limit_s - 1)
             return f"{self.key}: the suite takes {self.slowest_s:g} s, {excess} over its {self.limit_s:g} s."
         told = "; ".join(
-            f"{miss.nodeid} takes {miss.duration_s:g} s, {miss.standing}, {miss.lever}"
-            for miss in self.misses
+            f"{miss.nodeid} takes {miss.duration_s:g} s, {miss.status}, {miss.advice}" for miss in self.misses
         )
         rest = self.n_missed - len(self.misses)
         more = f"; and {rest} more" if rest else ""
         return f"{self.key}: {self.n_missed} of {self.n_measured} miss it: {told}{more}."
 
 
+def judge(n_measured: int, n_missed: int) -> Verdict:
+    """Return true, false, "partial", or `None` where nothing was measured."""
+    if n_measured == 0:
+        return None
+    if n_missed == 0:
+        return True
+    return False if n_missed == n_measured else "partial"
+
+
+def tier_title(tier: BudgetTier, profile: str) -> str:
+    """Return what the target of a tier is called in a report."""
+    return f"{tier.capitalize()} tier, {profile}"
+
+
 def suite_result(suite: Suite | None, targets: Targets) -> TargetResult:
     """Return the whole suite's result; a suite that did not pass has not been measured."""
     is_measured = suite is not None and suite.exit_status == 0
     wall_s = suite.wall_s if suite is not None and is_measured else None
+    is_missed = wall_s is not None and wall_s >= targets.suite_s
+    reason = "the suite was not timed" if suite is None else "the suite did not pass, so it has no time"
     return TargetResult(
         key=SUITE_KEY,
+        title="Whole suite",
         limit_s=targets.suite_s,
+        verdict=judge(int(is_measured), int(is_missed)),
         n_measured=int(is_measured),
-        n_missed=int(wall_s is not None and wall_s >= targets.suite_s),
+        n_missed=int(is_missed),
         slowest_s=wall_s,
+        reason=None if is_measured else reason,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import PlanTargets, TargetsMet, TargetsVerified
 from atom_testinfra.core.comparison import MIN_BASE_RUNS
+from atom_testinfra.core.conclusion import conclude
 from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import NAMED_LIMITS_S, SUITE_KEY
 
@@ -52,7 +53,7 @@ def list_notes(assessment: Assessment, evidence: Evidence) -> list[str]:
 
 
 def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
-    yield from assessment.problems
+    yield from conclude(assessment).problems
     for result in assessment.results:
         if result.n_missed:
             yield result.describe_misses()

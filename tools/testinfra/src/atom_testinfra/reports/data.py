@@ -46,7 +46,7 @@ class ReportData(Struct, frozen=True, kw_only=True):
     """The report: one section for each question, and a row for each property."""
 
     schema: str = "atom-testinfra/report"
-    schema_version: int = 1
+    schema_version: int = 2
     baseline: str
     """The file it was made from, as the reader named it."""
     verified_at: str

@@ -14,6 +14,7 @@ import msgspec
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.reports import numbers, plots
 from atom_testinfra.reports.rows import PART_MEANINGS, PART_TITLES, PARTS, PropertyRow
+from atom_testinfra.reports.sections.targets import describe_evidence
 from atom_testinfra.reports.tables import (
     VERDICT_SIGNS,
     VERDICT_WORDS,
@@ -171,6 +172,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {"visible": visible, "seconds": numbers.seconds, "share": numbers.share}
     environment.filters |= {"prose": prose, "breakable": breakable, "moment": moment}
+    environment.filters |= {"evidence": describe_evidence}
     environment.filters |= {"count": numbers.count, "verdict_key": verdict_key, "limit": numbers.limit}
     environment.globals |= {
         "write_cell": write_cell,

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from atom_testinfra.reports.tables import CellKind, Table, split_code, visible, write_cell
+from atom_testinfra.reports.tables import (
+    VERDICT_SIGNS,
+    CellKind,
+    Table,
+    split_code,
+    verdict_key,
+    visible,
+    write_cell,
+)
 
 if TYPE_CHECKING:
     from atom_testinfra.reports.data import ReportData, Section
@@ -99,7 +107,9 @@ def _shortest(report: ReportData) -> str:
 
 def _head(report: ReportData) -> str:
     """Return the title, and what has to be known before the rest is believed: it is never cut."""
-    title = "### Property tests"
+    targets = report.targets
+    sign = VERDICT_SIGNS[verdict_key(targets.is_met)]
+    title = f"### Property tests: {sign} {prose(targets.headline)}"
     return title if report.warning is None else f"{title}\n\n**{prose(report.warning)}**"
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from atom_testinfra.reports.tables import (
+    VERDICT_SIGNS,
     CellKind,
     Column,
     Table,
@@ -47,6 +48,8 @@ def render_text(report: ReportData, *, width: int = 80, color: bool = False) -> 
     )
     with console.capture() as capture:
         console.print(Text(visible(f"{report.baseline}, verified {report.verified_at}"), style="dim"))
+        key = verdict_key(report.targets.is_met)
+        console.print(Text(f"{VERDICT_SIGNS[key]} {visible(report.targets.headline)}", style=STYLES[key]))
         if report.warning is not None:
             console.print(Text(visible(report.warning), style="bold red"))
         for section in report.sections:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atom_testinfra.core.conclusion import conclude
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.tables import VERDICT_SIGNS, VERDICT_WORDS, verdict_key, visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from atom_testinfra.core.assessment import Assessment
-    from atom_testinfra.core.baseline import Verdict
     from atom_testinfra.core.targets import TargetResult
     from atom_testinfra.core.verification import Difference
 
-WORDS: dict[Verdict, str] = {True: "met", False: "missed", "partial": "partial", None: "no data"}
-STYLES: dict[Verdict, str] = {True: "green", False: "red", "partial": "yellow", None: "dim"}
+STYLES = {"true": "green", "false": "red", "partial": "yellow", "none": "dim"}
 
 
 def print_assessment(assessment: Assessment, console: Console) -> None:
@@ -29,19 +31,22 @@ def print_assessment(assessment: Assessment, console: Console) -> None:
     for result in assessment.results:
         table.add_row(
             result.key,
-            f"{result.limit_s:g} s",
-            "" if result.slowest_s is None else f"{result.slowest_s:.4g} s",
+            numbers.limit(result.limit_s),
+            "" if result.slowest_s is None else numbers.seconds_beside(result.slowest_s, result.limit_s),
             describe_count(result),
-            Text(WORDS[result.verdict], style=STYLES[result.verdict]),
+            Text(VERDICT_WORDS[verdict_key(result.verdict)], style=STYLES[verdict_key(result.verdict)]),
         )
     console.print(table)
-    console.print(f"{assessment.n_met} of {assessment.n_judged} targets met.", highlight=False)
     for result in assessment.results:
         _print_misses(result, console)
-    if assessment.problems:
+    conclusion = conclude(assessment)
+    if conclusion.problems:
         console.print("\nNot verified:")
-    for problem in assessment.problems:
+    for problem in conclusion.problems:
         _print_line(f"  {problem}", console)
+    console.print()
+    key = verdict_key(conclusion.is_met)
+    _print_line(f"{VERDICT_SIGNS[key]} {conclusion.headline}.", console, style=STYLES[key])
 
 
 def print_differences(differences: list[Difference], console: Console) -> None:
@@ -57,13 +62,6 @@ def describe_count(result: TargetResult) -> str:
     return f"{result.n_measured - result.n_missed} of {result.n_measured}"
 
 
-def visible(text: str) -> str:
-    """Return the text with everything escaped that a terminal would act on."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
-    )
-
-
 def _print_misses(result: TargetResult, console: Console) -> None:
     if not result.n_missed:
         return
@@ -71,12 +69,13 @@ def _print_misses(result: TargetResult, console: Console) -> None:
     if result.tier is None:
         _print_line(f"  {result.describe_misses()}", console)
     for miss in result.misses:
-        _print_line(f"  {miss.duration_s:.4g} s  {miss.nodeid}", console)
-        _print_line(f"      {miss.standing};", console)
-        _print_line(f"      {miss.lever}.", console)
+        took = numbers.seconds_beside(miss.duration_s, miss.limit_s)
+        _print_line(f"  {took}  {miss.nodeid}", console)
+        _print_line(f"      {miss.status};", console)
+        _print_line(f"      {miss.advice}.", console)
     if result.n_missed > len(result.misses):
         _print_line(f"  and {result.n_missed - len(result.misses)} more", console)
 
 
-def _print_line(text: str, console: Console) -> None:
-    console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+def _print_line(text: str, console: Console, *, style: str | None = None) -> None:
+    console.print(visible(text), style=style, markup=False, highlight=False, soft_wrap=True)

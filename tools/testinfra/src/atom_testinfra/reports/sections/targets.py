@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from atom_testinfra.core.targets import SUITE_KEY
+from atom_testinfra.core.conclusion import Conclusion, conclude
+from atom_testinfra.core.targets import Miss, TargetResult
 from atom_testinfra.core.tiers import BUDGETS
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
@@ -16,7 +16,6 @@ from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
 if TYPE_CHECKING:
     from atom_testinfra.core.assessment import Assessment
     from atom_testinfra.core.baseline import Baseline
-    from atom_testinfra.core.targets import TargetResult
     from atom_testinfra.reports.rows import PropertyRow
 
 FIRST_BIN_S = 1e-3
@@ -25,40 +24,15 @@ N_BINS = 6 * BINS_PER_DECADE
 """The plot of durations: from a millisecond to 1,000 s, on a logarithmic scale."""
 
 
-class TargetVerdict(Struct, frozen=True, kw_only=True):
-    """One target, what is said about it, and what that rests on."""
-
-    key: str
-    """Its key in `targets_verified`."""
-    title: str
-    limit_s: float
-    verdict: bool | str | None
-    n_tests: int
-    n_missed: int
-    slowest_s: float | None
-    """The slowest test of the tier, or the suite."""
-
-    @property
-    def evidence(self) -> str:
-        """The figures that the verdict follows from."""
-        if self.slowest_s is None:
-            return "no test of this tier was measured" if self.key != SUITE_KEY else "the suite was not timed"
-        slowest = numbers.seconds_beside(self.slowest_s, self.limit_s)
-        if self.key == SUITE_KEY:
-            return f"took {slowest}"
-        n_met = numbers.count(self.n_tests - self.n_missed)
-        return f"{n_met} of {numbers.plural(self.n_tests, 'test')} inside, slowest {slowest}"
-
-
-class Miss(Struct, frozen=True, kw_only=True):
-    """A test that is not under the limit of its tier."""
-
-    nodeid: str
-    target: str
-    duration_s: float
-    limit_s: float
-    remedy: str
-    """By how much it misses, where its time goes, and what would help."""
+def describe_evidence(result: TargetResult) -> str:
+    """Return the figures that a verdict follows from, or why there is none."""
+    if result.slowest_s is None:
+        return result.reason or "nothing was measured"
+    slowest = numbers.seconds_beside(result.slowest_s, result.limit_s)
+    if result.tier is None:
+        return f"took {slowest}"
+    n_met = numbers.count(result.n_measured - result.n_missed)
+    return f"{n_met} of {numbers.plural(result.n_measured, 'test')} inside, slowest {slowest}"
 
 
 class Histogram(Struct, frozen=True, kw_only=True):
@@ -81,40 +55,34 @@ class TargetsSection(Struct, frozen=True, kw_only=True):
     id: ClassVar[str] = "targets"
     title: ClassVar[str] = "Are we inside the targets?"
 
-    verdicts: list[TargetVerdict]
-    share_wanted: float
+    verdicts: list[TargetResult]
+    conclusion: Conclusion
     misses: list[Miss]
     """The worst of each target."""
     n_missed: int
     """Misses in all."""
-    notes: list[str]
     histograms: list[Histogram]
 
     @property
-    def n_known(self) -> int:
-        """Targets about which something was measured."""
-        return sum(item.verdict is not None for item in self.verdicts)
-
-    @property
-    def n_met(self) -> int:
-        """Targets that are met without exception."""
-        return sum(item.verdict is True for item in self.verdicts)
-
-    @property
     def is_met(self) -> bool | None:
-        """Whether enough of the targets are met; `None` when nothing was measured."""
-        return self.n_met >= self.share_wanted * self.n_known if self.n_known else None
+        """Whether the verification succeeds; `None` when nothing was measured that a target is about."""
+        return self.conclusion.is_met
+
+    @property
+    def headline(self) -> str:
+        """The answer in a few words."""
+        return self.conclusion.headline
 
     @property
     def summary(self) -> str:
-        """The answer in one sentence."""
-        if not self.n_known:
-            return "Nothing was measured that a target is about."
-        reached = numbers.share(self.n_met / self.n_known)
-        return (
-            f"{self.n_met} of {numbers.plural(self.n_known, 'target')} are met ({reached}); "
-            f"{numbers.share(self.share_wanted)} are asked for."
-        )
+        """The answer in one or two sentences."""
+        return self.conclusion.summary
+
+    @property
+    def notes(self) -> list[str]:
+        """What keeps the verification from succeeding, and what to do about it."""
+        hint = self.conclusion.hint
+        return [*self.conclusion.problems, *([] if hint is None else [f"Next: {hint}."])]
 
     def tables(self) -> list[Table]:
         """Return the verdicts, and the tests that miss."""
@@ -127,7 +95,9 @@ class TargetsSection(Struct, frozen=True, kw_only=True):
                 Column("Verdict", CellKind.VERDICT),
                 Column("Evidence"),
             ],
-            rows=[[item.title, item.limit_s, item.verdict, item.evidence] for item in self.verdicts],
+            rows=[
+                [item.title, item.limit_s, item.verdict, describe_evidence(item)] for item in self.verdicts
+            ],
         )
         misses = Table(
             id="misses",
@@ -140,7 +110,8 @@ class TargetsSection(Struct, frozen=True, kw_only=True):
                 Column("What would help", is_remark=True),
             ],
             rows=[
-                [miss.nodeid, miss.target, miss.duration_s, miss.limit_s, miss.remedy] for miss in self.misses
+                [miss.nodeid, miss.target, miss.duration_s, miss.limit_s, f"{miss.status}; {miss.advice}"]
+                for miss in self.misses
             ],
             n_left_out=self.n_missed - len(self.misses),
         )
@@ -171,47 +142,19 @@ def build_targets(baseline: Baseline, assessment: Assessment, rows: list[Propert
         targets.local_profile: {tier: getattr(targets, tier).local_s for tier in BUDGETS},
         targets.ci_profile: {tier: getattr(targets, tier).ci_s for tier in BUDGETS},
     }
-    verdicts = [
-        TargetVerdict(
-            key=result.key,
-            title=_title(result),
-            limit_s=result.limit_s,
-            verdict=result.verdict,
-            n_tests=result.n_measured,
-            n_missed=result.n_missed,
-            slowest_s=result.slowest_s,
-        )
-        for result in assessment.results
-    ]
-    misses = [
-        Miss(
-            nodeid=miss.nodeid,
-            target=_title(result),
-            duration_s=miss.duration_s,
-            limit_s=result.limit_s,
-            remedy=f"{miss.standing}; {miss.lever}",
-        )
-        for result in assessment.results
-        for miss in result.misses
-    ]
+    misses = [miss for result in assessment.results for miss in result.misses]
     misses.sort(key=lambda miss: miss.duration_s / miss.limit_s, reverse=True)
     return TargetsSection(
-        verdicts=verdicts,
-        share_wanted=targets.share,
+        verdicts=assessment.results,
+        conclusion=conclude(assessment),
         misses=misses,
         n_missed=sum(result.n_missed for result in assessment.results if result.tier is not None),
-        # The share of targets met is the summary; what else went wrong are the notes.
-        notes=replace(assessment, share_asked=0.0).problems,
         histograms=[
             _histogram(rows, profile, limits[profile])
             for profile in limits
             if any(profile in row.costs for row in rows)
         ],
     )
-
-
-def _title(result: TargetResult) -> str:
-    return "Whole suite" if result.tier is None else f"{result.tier.capitalize()} tier, {result.profile}"
 
 
 def _histogram(rows: list[PropertyRow], profile: str, limits: dict[str, float]) -> Histogram:
