@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.cost import LONGEST_S
 from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.plausibility import find_contradiction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,6 +101,8 @@ def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator
             yield Objection(found.outcome, "no example was run")
         if max(found.setup.wall_s + found.call.wall_s, found.setup.cpu_s + found.call.cpu_s) > LONGEST_S:
             yield Objection(found.outcome, "its times are those of a broken clock")
+        elif (contradiction := find_contradiction(found)) is not None:
+            yield Objection(found.outcome, contradiction)
     properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
     if len({p.digest for p in properties}) > 1:
         yield Objection(Outcome.PASSED, "its source changed between the runs")

@@ -17,6 +17,7 @@ from atom_testinfra.core.circumstances import describe_calibration, describe_mac
 from atom_testinfra.core.comparison import Series, Side
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.plausibility import find_contradiction
 from atom_testinfra.core.threshold import Statistic
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ def _problem_of(records: Sequence[tuple[Measurement, float | None]]) -> str | No
             return record.problems[0].rstrip(".")
         if calibration_s is None:
             return UNCALIBRATED
+        if (contradiction := find_contradiction(record)) is not None:
+            return contradiction
     return None
 
 

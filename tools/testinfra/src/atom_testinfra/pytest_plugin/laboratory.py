@@ -13,6 +13,7 @@ from hypothesis.errors import HypothesisException
 from atom_testinfra.machine.calibration import Calibrator
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
+from atom_testinfra.pytest_plugin.engine_clock import EngineClock
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.pins import Pins
 from atom_testinfra.pytest_plugin.recording import Listener, naming
@@ -48,6 +49,8 @@ class Laboratory(Listener):
         self.sources = Sources()
         self.pins = Pins(self.sources)
         self.calibrator = Calibrator()
+        self.engine_clock = EngineClock()
+        self.engine_clock.hold()
         self.internals = Internals()
         self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int]] = {}
@@ -78,6 +81,7 @@ class Laboratory(Listener):
         """Steer what is to be steered, time the call, and put everything back."""
         probe = self._probe
         assert probe is not None
+        self.engine_clock.hold()
         probe.start()
         began = _now()
         try:
@@ -125,6 +129,7 @@ class Laboratory(Listener):
     def pytest_unconfigure(self) -> None:
         """Leave the process as it was found."""
         self.shared_random.restore()
+        self.engine_clock.restore()
         self._referrers.restore()
         self._heap.restore()
 

@@ -97,9 +97,14 @@ def has_plan(option: argparse.Namespace) -> bool:
     return bool(getattr(option, PLAN, None))
 
 
+def is_asked_to_record(option: argparse.Namespace) -> bool:
+    """Return whether these options ask for a record."""
+    return bool(getattr(option, RECORD, None)) or has_plan(option)
+
+
 def is_recording(config: pytest.Config) -> bool:
     """Return whether this run was asked to record."""
-    return bool(config.getoption(RECORD, None)) or has_plan(config.option)
+    return is_asked_to_record(config.option)
 
 
 def _count(text: str) -> int:

@@ -10,6 +10,7 @@ from atom_testinfra.pytest_plugin.options import (
     add_ini_options,
     add_options,
     has_plan,
+    is_asked_to_record,
     is_recording,
     sets_ini_option,
 )
@@ -32,7 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Export the example counts before pytest-env expands them, and hold a session's run to its plan."""
-    if has_plan(early_config.known_args_namespace):
+    option = early_config.known_args_namespace
+    if is_asked_to_record(option):
+        import atom_testinfra.machine.clocks  # noqa: F401 (before a conftest can patch them)
+    if has_plan(option):
         from atom_testinfra.pytest_plugin.conditions import Conditions
 
         early_config.pluginmanager.register(Conditions(early_config), "atom_testinfra_conditions")
