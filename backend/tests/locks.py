@@ -1,4 +1,4 @@
-"""Which rows a use case holds against other writers: seen in its statements, whatever the database locks."""
+"""Which rows a use case holds or counts against other writers: seen in its statements on any database."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Select, event
+from sqlalchemy import Select, Update, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 FROM = re.compile(r"\bFROM (\w+)")
+COUNTED = re.compile(r"[ ,(](\w+)=\(?\w+\.\1 [+-]")
 LOCK = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?")
 
 
@@ -25,6 +26,29 @@ def held_tables(session: Session) -> Iterator[set[str]]:
             text = str(statement.compile(dialect=postgresql.dialect()))
             if lock := LOCK.search(text):
                 found.add(lock[1] or FROM.findall(text)[0])
+
+    connection = session.connection()
+    event.listen(connection, "before_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(connection, "before_execute", note)
+
+
+@contextmanager
+def counted_columns(session: Session) -> Iterator[set[str]]:
+    """
+    Collect the columns that an UPDATE of the block computes from their own value in the row.
+
+    The database counts such a column under the lock of its row. A value that Python computed from an earlier
+    SELECT would undo what somebody else wrote in between.
+    """
+    found: set[str] = set()
+
+    def note(_conn: Any, statement: Any, *_: Any) -> None:
+        if isinstance(statement, Update):
+            for match in COUNTED.finditer(str(statement.compile(dialect=postgresql.dialect()))):
+                found.add(f"{statement.table.name}.{match[1]}")
 
     connection = session.connection()
     event.listen(connection, "before_execute", note)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ import pytest
 from atom.graduation import training_sessions
 from atom.identity.models import ApiKeyScope
 from tests import factories
+from tests.api.operations import committed
 from tests.http import Api, Caller, Workspace
 
-OPERATIONS = Path(__file__).with_name("operations.txt")
 UPDATE = "the names of operations changed: if that is meant, write them to tests/api/operations.txt"
 
 
@@ -27,12 +26,6 @@ def documented(api: Api) -> dict[tuple[str, str], dict[str, Any]]:
         for path, methods in paths.items()
         for method, operation in methods.items()
     }
-
-
-def committed() -> dict[str, ApiKeyScope | None]:
-    """Return the scope of key that each operation takes, by name, method and path; None is no key."""
-    lines = (line.rpartition(" ") for line in OPERATIONS.read_text().splitlines())
-    return {operation: None if scope == "-" else ApiKeyScope(scope) for operation, _, scope in lines}
 
 
 def test_the_names_of_operations_stay(api: Api) -> None:

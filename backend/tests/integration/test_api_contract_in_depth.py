@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atom.identity.models import ApiKeyScope
-from tests.api.test_operations import OPERATIONS
+from tests.api.operations import scopes_of_operations
 from tests.database import Database
 from tests.property_tests.api.world import build
 from tests.property_tests.conftest import scaled
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-NAMES = [line.split()[0] for line in OPERATIONS.read_text().splitlines()]
+NAMES = sorted(scopes_of_operations())
 ADMIN = ApiKeyScope.ADMIN
 
 

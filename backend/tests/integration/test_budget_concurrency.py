@@ -1,4 +1,4 @@
-"""Reservations in real transactions at the same time."""
+"""Reservations and spending in real transactions at the same time."""
 
 from __future__ import annotations
 
@@ -50,3 +50,22 @@ def test_concurrent_reservations_fill_the_limit_and_no_more(database: Database) 
             assert category.reserved_minor == n_fitting * AMOUNT_MINOR
             assert category.is_paused
             assert session.scalar(select(func.sum(SpendReservation.amount_minor))) == category.reserved_minor
+
+
+@pytest.mark.invariant(22)
+def test_concurrent_spending_is_counted_whole(database: Database) -> None:
+    """Of many amounts recorded at the same time none is lost."""
+    with database.clone() as clone:
+        with unit_of_work(clone.sessions) as session:
+            (own,) = factories.workspace_ids(session, 1)
+            service.set_limit(session, workspace_id=own, category="travel", limit_minor=LIMIT_MINOR)
+
+        def record(_number: int) -> None:
+            with unit_of_work(clone.sessions) as session:
+                service.record(session, workspace_id=own, category="travel", amount_minor=AMOUNT_MINOR)
+
+        with ThreadPoolExecutor(N_WORKERS) as pool:
+            list(pool.map(record, range(N_REQUESTS)))
+        with unit_of_work(clone.sessions) as session:
+            category = service.get_category(session, workspace_id=own, category="travel")
+            assert category.spent_minor == N_REQUESTS * AMOUNT_MINOR

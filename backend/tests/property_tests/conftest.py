@@ -64,9 +64,14 @@ def pytest_configure() -> None:
     DEFAULT_PROFILE = profile_in_force()
 
 
+LEAST_EXAMPLES = 10
+"""Hypothesis tries the simplest values first: a property with one or two examples tests constants."""
+
+
 def scaled(factor: float) -> settings:
-    """Return the profile with `factor` times its examples, at least one."""
-    count = max(1, round(DEFAULT_PROFILE.max_examples * factor))
+    """Return the profile with `factor` times its examples, at least ten unless the profile has fewer."""
+    least = min(LEAST_EXAMPLES, DEFAULT_PROFILE.max_examples)
+    count = max(least, round(DEFAULT_PROFILE.max_examples * factor))
     return settings(DEFAULT_PROFILE, max_examples=ProfileCount(count))
 
 

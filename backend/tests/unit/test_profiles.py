@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.property_tests.conftest import (
     DEFAULT_PROFILE,
+    LEAST_EXAMPLES,
     is_ci,
     pytest_collection_modifyitems,
     scaled,
@@ -43,9 +44,9 @@ def test_ci_is_a_true_value(value: str, expected: bool) -> None:
 
 
 def test_scaled_is_a_multiple_of_the_profile() -> None:
-    """A property that asks for a fraction gets it from the profile in force, and at least one example."""
+    """A property that asks for a fraction gets it from the profile in force, and at least ten examples."""
     assert scaled(2).max_examples == 2 * DEFAULT_PROFILE.max_examples
-    assert scaled(0.0001).max_examples == 1
+    assert scaled(0.0001).max_examples == LEAST_EXAMPLES
 
 
 def property_with(own: settings) -> Any:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from atom.agents import service as agents
 from atom.agents.maturity import AgentStatus
 from atom.budgets import service as budgets
+from atom.chat import service as chat
+from atom.chat.models import MessageRole
 from atom.episodes import lifecycle
 from atom.episodes.access import MaturityGate
 from atom.episodes.embedding import HashingEmbedder
@@ -26,10 +28,12 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError
 from atom.ledger import service as ledger
 from atom.ledger.postings import AccountType
+from atom.workflows import service as workflows
+from atom.workflows.graph import Step, Workflow
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
-from tests.locks import held_tables
+from tests.locks import counted_columns, held_tables
 
 CLOCK = ManualClock(NOW)
 Deed = Callable[[], Any]
@@ -189,6 +193,72 @@ def assess(session: Session, tenant: Tenant) -> Deed:
 def archive(session: Session, tenant: Tenant) -> Deed:
     id_ = episode_id(session, tenant)
     return lambda: lifecycle.archive(session, CLOCK, workspace_id=tenant.workspace_id, episode_id=id_)
+
+
+def record_spending(session: Session, tenant: Tenant) -> Deed:
+    return lambda: budgets.record(
+        session, workspace_id=tenant.workspace_id, category="travel", amount_minor=1
+    )
+
+
+def settle(session: Session, tenant: Tenant) -> Deed:
+    reserved = reserve(session, tenant)().reservation
+    return lambda: budgets.settle(
+        session, CLOCK, workspace_id=tenant.workspace_id, reservation_id=reserved.id, spent_minor=1
+    )
+
+
+def log_work(session: Session, tenant: Tenant) -> Deed:
+    scope = {"workspace_id": tenant.workspace_id}
+    project = budgets.create_project(session, CLOCK, **scope, name="Bridge", budget_minor=1)
+    task_id = budgets.add_task(session, **scope, project_id=project.id, title="Dig")
+    return lambda: budgets.log_work(session, **scope, project_id=project.id, task_id=task_id, minutes=1)
+
+
+def append_message(session: Session, tenant: Tenant) -> Deed:
+    scope = {"workspace_id": tenant.workspace_id}
+    talk = chat.create_session(session, CLOCK, **scope, user_id=tenant.user_id)
+    return lambda: chat.append_message(
+        session, CLOCK, **scope, chat_id=talk.id, role=MessageRole.USER, content="Hello"
+    )
+
+
+def count_access(session: Session, tenant: Tenant) -> Deed:
+    id_ = episode_id(session, tenant)
+    return lambda: lifecycle.count_access(session, workspace_id=tenant.workspace_id, episode_ids=[id_])
+
+
+def pause_workflow(session: Session, tenant: Tenant) -> Deed:
+    scope = {"workspace_id": tenant.workspace_id}
+    workflow = Workflow(steps=(Step(id="a", action="work"),))
+    made = workflows.create_execution(session, CLOCK, **scope, workflow_id="w", workflow=workflow)
+    workflows.begin(session, CLOCK, **scope, execution_id=made.id)
+    return lambda: workflows.pause(session, CLOCK, **scope, execution_id=made.id)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "counted"),
+    [
+        (reserve, {"spend_categories.reserved_minor"}),
+        (record_spending, {"spend_categories.spent_minor", "spend_categories.reserved_minor"}),
+        (settle, {"spend_categories.spent_minor", "spend_categories.reserved_minor"}),
+        (log_work, {"project_tasks.actual_minutes"}),
+        (append_message, {"chat_sessions.message_count"}),
+        (count_access, {"episodes.access_count"}),
+        (transfer, {"ledger_accounts.balance_minor"}),
+        (pause_workflow, {"workflow_executions.version"}),
+    ],
+)
+def test_what_is_counted_is_counted_by_the_database(
+    database: Database, prepare: Callable[[Session, Tenant], Deed], counted: set[str]
+) -> None:
+    """A number that two requests may change at once is computed in the UPDATE, from the row as it is then."""
+    with database.session() as session:
+        tenant = factories.tenant(session, confidence=0.9)
+        deed = prepare(session, tenant)
+        with counted_columns(session) as found:
+            deed()
+        assert found == counted
 
 
 @pytest.mark.parametrize(

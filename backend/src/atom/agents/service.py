@@ -19,7 +19,7 @@ from atom.agents.maturity import (
 )
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
-from atom.kit.pagination import IdPage
+from atom.kit.pagination import KeyPage
 from atom.kit.text import check_json, check_text
 
 if TYPE_CHECKING:
@@ -93,11 +93,10 @@ def require_agent(session: Session, *, workspace_id: str, agent_id: str) -> None
 
 def list_agents(
     session: Session, *, workspace_id: str, limit: int, after: str | None = None
-) -> IdPage[Agent]:
+) -> KeyPage[Agent]:
     """Return agents of the workspace in the order of their ids."""
     agents = repository.list_agents(session, workspace_id=workspace_id, limit=limit + 1, after=after)
-    shown = tuple(agents[:limit])
-    return IdPage(items=shown, next=shown[-1].id if len(agents) > limit else None)
+    return KeyPage.cut(agents, limit=limit, key=lambda agent: agent.id)
 
 
 def hold_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:

@@ -115,11 +115,8 @@ def list_projects(
     """Return the workspace's projects, the newest first."""
     page = page or PageRequest()
     rows = repository.list_projects(session, workspace_id, page)
-    last = rows[page.limit - 1] if len(rows) > page.limit else None
-    return Page(
-        items=tuple(_project(row) for row in rows[: page.limit]),
-        next=None if last is None else Cursor(at=last.created_at, id=last.id),
-    )
+    found = [_project(row) for row in rows]
+    return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
 
 def add_task(

@@ -113,9 +113,7 @@ def list_sessions(
     chats = repository.newest_chats(
         session, workspace_id=workspace_id, user_id=user_id, limit=request.limit + 1, after=request.after
     )
-    shown = tuple(chats[: request.limit])
-    has_more = len(chats) > request.limit
-    return Page(items=shown, next=Cursor(at=shown[-1].updated_at, id=shown[-1].id) if has_more else None)
+    return Page.cut(chats, limit=request.limit, place=lambda chat: Cursor(at=chat.updated_at, id=chat.id))
 
 
 def rename_session(

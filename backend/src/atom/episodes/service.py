@@ -182,9 +182,7 @@ def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: P
     episodes = repository.newest_episodes(
         session, workspace_id=workspace_id, agent_id=agent_id, limit=page.limit + 1, after=page.after
     )
-    shown = tuple(episodes[: page.limit])
-    has_more = len(episodes) > page.limit
-    return Page(items=shown, next=Cursor(at=shown[-1].started_at, id=shown[-1].id) if has_more else None)
+    return Page.cut(episodes, limit=page.limit, place=lambda row: Cursor(at=row.started_at, id=row.id))
 
 
 def get_agent_status(session: Session, *, workspace_id: str, agent_id: str) -> AgentStatus:

@@ -96,9 +96,7 @@ def newest_page(
     if page.after is not None:
         query = query.where(tuple_(model.created_at, model.id) < tuple_(page.after.at, page.after.id))
     rows = session.scalars(query.limit(page.limit + 1), {"workspace": workspace_id}).all()
-    shown = tuple(rows[: page.limit])
-    has_more = len(rows) > page.limit
-    return Page(items=shown, next=Cursor(at=shown[-1].created_at, id=shown[-1].id) if has_more else None)
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.created_at, id=row.id))
 
 
 def expire_approvals(session: Session, *, workspace_id: str, asked_before: datetime, at: datetime) -> int:

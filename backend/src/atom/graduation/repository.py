@@ -76,9 +76,7 @@ def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Pa
             tuple_(Promotion.promoted_at, Promotion.id) < tuple_(page.after.at, page.after.id)
         )
     rows = session.scalars(query.limit(page.limit + 1)).all()
-    shown = tuple(rows[: page.limit])
-    has_more = len(rows) > page.limit
-    return Page(items=shown, next=Cursor(at=shown[-1].promoted_at, id=shown[-1].id) if has_more else None)
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.promoted_at, id=row.id))
 
 
 def has_training(session: Session, *, proposal_id: str) -> bool:

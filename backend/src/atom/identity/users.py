@@ -13,7 +13,7 @@ from atom.identity.models import User, UserRole
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.money import MAX_AMOUNT_MINOR
-from atom.kit.pagination import IdPage
+from atom.kit.pagination import KeyPage
 from atom.kit.text import checked_text
 
 if TYPE_CHECKING:
@@ -76,14 +76,12 @@ def require_user(session: Session, *, workspace_id: str, user_id: str) -> None:
         raise NotFoundError("user", user_id)
 
 
-def list_users(session: Session, *, workspace_id: str, limit: int, after: str | None = None) -> IdPage[User]:
+def list_users(session: Session, *, workspace_id: str, limit: int, after: str | None = None) -> KeyPage[User]:
     """Return users of the workspace in the order of their ids."""
     query = select(User).where(User.workspace_id == workspace_id).order_by(User.id).limit(limit + 1)
     if after is not None:
         query = query.where(User.id > after)
-    users = session.scalars(query).all()
-    shown = tuple(users[:limit])
-    return IdPage(items=shown, next=shown[-1].id if len(users) > limit else None)
+    return KeyPage.cut(session.scalars(query).all(), limit=limit, key=lambda user: user.id)
 
 
 def _checked_email(text: str) -> str:

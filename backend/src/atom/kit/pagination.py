@@ -1,4 +1,4 @@
-"""Pages of a list ordered by time: a cursor names the last row seen, so later rows shift nothing."""
+"""Pages of a list: a cursor names the last row seen, so rows that are added later shift nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from atom.kit.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Item = TypeVar("Item")
 
@@ -62,10 +65,22 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     next: Cursor | None = None
 
+    @classmethod
+    def cut(cls, rows: Sequence[Item], *, limit: int, place: Callable[[Item], Cursor]) -> Page[Item]:
+        """Return the first `limit` rows of a query for one row more, which tells whether a page follows."""
+        shown = tuple(rows[:limit])
+        return cls(items=shown, next=place(shown[-1]) if len(rows) > limit else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdPage(Generic[Item]):
-    """Rows in the order of their ids, and after which id the next page starts; None means there is none."""
+class KeyPage(Generic[Item]):
+    """Rows in the order of a unique key, and the key after which the next page starts, None at the end."""
 
     items: tuple[Item, ...]
     next: str | None = None
+
+    @classmethod
+    def cut(cls, rows: Sequence[Item], *, limit: int, key: Callable[[Item], str]) -> KeyPage[Item]:
+        """Return the first `limit` rows of a query for one row more, which tells whether a page follows."""
+        shown = tuple(rows[:limit])
+        return cls(items=shown, next=key(shown[-1]) if len(rows) > limit else None)

@@ -254,10 +254,7 @@ def list_transactions(
     if account_id is not None:
         get_account(session, workspace_id=workspace_id, account_id=account_id)
     rows = repository.list_transactions(session, workspace_id, page, account_id=account_id)
-    items = tuple(rows[: page.limit])
-    has_next = len(rows) > page.limit
-    last = items[-1] if has_next else None
-    return Page(items=items, next=None if last is None else Cursor(at=last.created_at, id=last.id))
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.created_at, id=row.id))
 
 
 def list_entries(session: Session, *, workspace_id: str, transaction_id: str) -> Sequence[JournalEntry]:

@@ -16,7 +16,7 @@ from atom.kit.text import MAX_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atom.kit.pagination import IdPage, Page
+    from atom.kit.pagination import KeyPage, Page
 
 ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff][\s\S]*$"
@@ -152,7 +152,7 @@ class PageAnswer(Answer, Generic[Row]):
     next: str | None = Field(description="the `cursor` of the next page; null when this is the last one")
 
     @classmethod
-    def of(cls, page: Page[Item] | IdPage[Item], read: Callable[[Item], Row]) -> PageAnswer[Row]:
+    def of(cls, page: Page[Item] | KeyPage[Item], read: Callable[[Item], Row]) -> PageAnswer[Row]:
         """Return the answer for a page, each of its items read by `read`."""
         place = page.next.encode() if isinstance(page.next, Cursor) else page.next
         return cls(items=[read(item) for item in page.items], next=place)

@@ -110,11 +110,8 @@ def list_executions(
     """Return the workspace's executions, the newest first."""
     page = page or PageRequest()
     rows = repository.list_executions(session, workspace_id, page, workflow_id=workflow_id)
-    last = rows[page.limit - 1] if len(rows) > page.limit else None
-    return Page(
-        items=tuple(_execution(row) for row in rows[: page.limit]),
-        next=None if last is None else Cursor(at=last.created_at, id=last.id),
-    )
+    found = [_execution(row) for row in rows]
+    return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
 
 def get_steps(session: Session, *, workspace_id: str, execution_id: str) -> tuple[StepRecord, ...]:

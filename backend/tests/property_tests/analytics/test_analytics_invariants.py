@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -23,6 +23,7 @@ from atom.analytics.collector import Collector
 from atom.analytics.health import HealthStatus, IntegrationHealth
 from atom.analytics.metrics import Counters, Distribution, EventCount, Window
 from atom.analytics.queries import GroupBy
+from atom.analytics.reports import CachedReports
 from atom.analytics.vocabulary import EventStatus, EventType, MetricType, NewEvent, NewMetric
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError
@@ -80,6 +81,14 @@ def inside(events: Iterable[NewEvent], window: Window) -> list[NewEvent]:
 def outcomes(events: Iterable[NewEvent], status: EventStatus) -> list[NewEvent]:
     """The executions that ended so."""
     return [event for event in events if event.type is EventType.COMPLETED and event.status is status]
+
+
+COUNTED = tuple(field.name for field in fields(Counters))
+
+
+def totals(*counters: Counters) -> dict[str, int]:
+    """Each figure, added up here: `Counters` adds in the product."""
+    return {name: sum(getattr(one, name) for one in counters) for name in COUNTED}
 
 
 def error_of(event: NewEvent) -> str:
@@ -259,8 +268,9 @@ def test_aggregates_add_up(database: Database, first: list[NewEvent], second: li
         renamed = [event_with(event, event_id=f"second-{event.event_id}") for event in second]
         for workspace_id, events in ((a, first), (b, second), (both, [*first, *renamed])):
             record(session, workspace_id, events)
-        found = overview(session, a).counters + overview(session, b).counters
-        assert overview(session, both).counters == found
+        assert totals(overview(session, both).counters) == totals(
+            overview(session, a).counters, overview(session, b).counters
+        )
         parts = [performance(session, workspace_id, "hiring").duration_ms for workspace_id in (a, b)]
         whole = performance(session, both, "hiring").duration_ms
         assert (whole.n, whole.total) == (sum(part.n for part in parts), sum(part.total for part in parts))
@@ -377,12 +387,12 @@ def test_groups_sum_to_the_total(database: Database, events: list[NewEvent], win
         total = overview(session, own, window).counters
         for group, expected in members.items():
             found = service.counters_by(session, CLOCK, workspace_id=own, window=window, group=group)
-            assert sum(found.values(), NOBODY) == total
+            assert totals(*found.values()) == totals(total)
             assert {member: counters.n_events for member, counters in found.items()} == Counter(expected)
         of_one = service.counters_by(
             session, CLOCK, workspace_id=own, window=window, group=GroupBy.USER, workflow_id="hiring"
         )
-        assert sum(of_one.values(), NOBODY) == performance(session, own, "hiring", window).counters
+        assert totals(*of_one.values()) == totals(performance(session, own, "hiring", window).counters)
 
 
 @pytest.mark.invariant(9)
@@ -426,6 +436,7 @@ def test_alert_fires_once_until_resolved(
             )
             for workspace_id in (own, other)
         ]
+        collect_heat(session, clock, other, threshold - 1, age=timedelta(days=1))
         assert service.evaluate_alerts(session, clock, workspace_id=own) == ()
         firing_since = None
         for level in levels:
@@ -678,6 +689,48 @@ def test_performance_tells_of_steps_and_resources(
         values = [load for metric, load in loads if metric == name]
         assert use.peak == max(values, default=0)
         assert use.mean == pytest.approx(statistics.fmean(values) if values else 0)
+
+
+@pytest.mark.invariant(8)
+@given(
+    counts=st.lists(st.integers(0, 3), min_size=2, max_size=2),
+    asked=st.lists(
+        st.tuples(
+            st.integers(0, 1), st.sampled_from(("billing", "hiring", None)), st.sampled_from(tuple(SPANS))
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+@example(counts=[1, 2], asked=[(0, None, Window.HOUR), (1, None, Window.HOUR)])
+@example(counts=[1, 2], asked=[(0, "billing", Window.HOUR), (1, "billing", Window.HOUR)])
+@example(counts=[1, 2], asked=[(0, "hiring", Window.HOUR), (0, "billing", Window.HOUR)])
+@example(counts=[1, 2], asked=[(0, None, Window.HOUR), (0, None, Window.DAY)])
+def test_a_report_from_the_cache_is_the_one_that_was_asked_for(
+    database: Database, counts: list[int], asked: list[tuple[int, str | None, Window]]
+) -> None:
+    """Invariant 8: a cached report is of the workspace, the workflow and the window of the question."""
+    with database.session() as session:
+        workspaces = factories.workspace_ids(session, 2)
+        for workspace_id, n_events in zip(workspaces, counts, strict=True):
+            events = [
+                replace(STEP, event_id=f"{age}-{number}", occurred_at=NOW - age)
+                for number in range(n_events)
+                for age in (timedelta(minutes=1), timedelta(hours=2))
+            ]
+            record(session, workspace_id, events)
+        cached = CachedReports(CLOCK)
+        for place, workflow_id, window in asked:
+            n_ages = 1 if window is Window.HOUR else 2
+            n_events = n_ages * counts[place]
+            scope = {"workspace_id": workspaces[place], "window": window}
+            if workflow_id is None:
+                report = cached.overview(session, **scope)
+                assert (report.window, report.counters.n_events) == (window, n_events)
+            else:
+                of_one = cached.performance(session, workflow_id=workflow_id, **scope)
+                assert (of_one.workflow_id, of_one.window) == (workflow_id, window)
+                assert of_one.counters.n_events == (n_events if workflow_id == "billing" else 0)
 
 
 @given(

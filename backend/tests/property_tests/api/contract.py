@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 
 from atom.kit.errors import InvalidError
 from atom.kit.pagination import Cursor
+from atom.web.schemas import ID_PATTERN
 from tests.factories import NOW
 from tests.property_tests.api.transport import DirectTransport
 
@@ -118,6 +120,19 @@ class Contract:
         named = [Operation(id=one.definition.raw["operationId"], definition=one) for one in found]
         return sorted(named, key=lambda operation: operation.id)
 
+    @cached_property
+    def whole_cases(self) -> dict[str, Case]:
+        """A valid request for each operation, by its name: the one that names the most fields."""
+        return {operation.id: self._whole_case(operation) for operation in self.operations}
+
+    def _whole_case(self, operation: Operation) -> Case:
+        cases = self.schema.iter_coverage_cases(
+            operation.definition,
+            generation_modes=[GenerationMode.POSITIVE],
+            generation_config=self.schema.config.generation,
+        )
+        return max(cases, key=lambda case: len(id_fields(case)))
+
     def tagged(self, tag: str) -> list[Operation]:
         """Return the operations of a domain; there has to be one."""
         found = [operation for operation in self.operations if operation.tag == tag]
@@ -177,6 +192,43 @@ class Contract:
         )
         _check_refusal(case, response)
         return response
+
+
+def id_fields(case: Case) -> list[str]:
+    """Return the names of the fields of a request that hold ids, each once, in order."""
+    found: dict[str, None] = {}
+    for part in (case.path_parameters, case.query, case.body):
+        _note_ids("", part, found)
+    return list(found)
+
+
+def _note_ids(name: str, value: Any, found: dict[str, None]) -> None:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _note_ids(key, each, found)
+    elif isinstance(value, list):
+        for each in value:
+            _note_ids(name, each, found)
+    elif name in TABLES and re.fullmatch(ID_PATTERN, str(value)):
+        found[name] = None
+
+
+def with_fields(case: Case, ids: Mapping[str, str]) -> Case:
+    """Return a copy of a request whose fields of these names hold these ids; it starts at no cursor."""
+
+    def put(name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: put(key, each) for key, each in value.items() if key != "cursor"}
+        if isinstance(value, list):
+            return [put(name, each) for each in value]
+        return ids.get(name, value) if re.fullmatch(ID_PATTERN, str(value)) else value
+
+    return case.operation.Case(
+        path_parameters=put("", case.path_parameters),
+        query=put("", case.query),
+        body=put("", case.body),
+        media_type=case.media_type,
+    )
 
 
 def _arrives_as_drawn(case: Case, response: Response) -> bool:

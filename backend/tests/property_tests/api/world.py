@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,6 +27,8 @@ from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import ProposalType
 from atom.governance.routing import TriggerSource
+from atom.identity import keys
+from atom.identity.models import ApiKeyScope
 from atom.kit.clock import ManualClock
 from atom.ledger import service as ledger
 from atom.ledger.postings import AccountType, NewTransaction, credit, debit
@@ -34,6 +36,7 @@ from atom.tables import METADATA, agents
 from tests import factories
 from tests.factories import NOW
 from tests.http import Workspace
+from tests.property_tests.api.contract import TABLES
 
 MINE, THEIRS = "Quilombo", "Zanzibar"
 """Words that stand in every text of a workspace, so that a text can be told whose it is."""
@@ -50,6 +53,14 @@ class World:
     my_ids: dict[str, list[str]]
     their_ids: dict[str, list[str]]
     their_rows: dict[str, list[str]]
+    useless_secrets: dict[str, str | None]
+    """Credentials that let nobody in, by what is wrong with them."""
+
+    def own(self, fields: Iterable[str]) -> dict[str, str]:
+        """Return an id of the sending workspace for each field, the agent and user that may do anything."""
+        chosen = {"agent_registry": self.mine.agent_id, "users": self.mine.user_id}
+        tables = {field: TABLES[field] for field in fields}
+        return {field: chosen.get(table) or self.my_ids[table][0] for field, table in tables.items()}
 
 
 def build(sessions: sessionmaker[Session]) -> World:
@@ -58,6 +69,7 @@ def build(sessions: sessionmaker[Session]) -> World:
     with unit_of_work(sessions) as session:
         _fill(session, mine, MINE)
         _fill(session, theirs, THEIRS)
+        useless = _useless_secrets(session, mine)
     with sessions() as session:
         return World(
             mine=mine,
@@ -65,7 +77,27 @@ def build(sessions: sessionmaker[Session]) -> World:
             my_ids=_ids(session, mine.id),
             their_ids=_ids(session, theirs.id),
             their_rows=rows_of(session, theirs.id),
+            useless_secrets=useless,
         )
+
+
+def _useless_secrets(session: Session, workspace: Workspace) -> dict[str, str | None]:
+    scope = {"workspace_id": workspace.id}
+    revoked, expired = (
+        keys.create_key(session, CLOCK, name="old", scope=ApiKeyScope.ADMIN, expires_at=expires_at, **scope)
+        for expires_at in (None, NOW)
+    )
+    keys.revoke_key(session, CLOCK, key_id=revoked.key.id, **scope)
+    good = workspace.secrets[ApiKeyScope.ADMIN]
+    return {
+        "none": None,
+        "unknown": "atom_nobody",
+        "revoked": revoked.secret,
+        "expired": expired.secret,
+        "shortened": good[:-1],
+        "in another case": good.swapcase(),
+        "its hash": keys.hash_secret(good),
+    }
 
 
 def rows_of(session: Session, workspace_id: str) -> dict[str, list[str]]:

@@ -19,13 +19,13 @@ from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, 
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
-from atom.kit.pagination import PageRequest
 from atom.ledger import service as ledger_service
 from atom.ledger.postings import BILL, BILL_PAYMENT, EXPENSE_PAYMENT, INVOICE, AccountType, Pattern
 from atom.tables import budgets
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.pages import follow
 from tests.property_tests.budgets import strategies
 from tests.property_tests.budgets.strategies import LIMIT_MINOR, Booking, Work
 
@@ -467,11 +467,9 @@ def test_pages_list_every_project_once(database: Database, seconds: list[int], l
             created.append(
                 service.create_project(session, clock, workspace_id=own, name="Bridge", budget_minor=0)
             )
-        found: list[service.ProjectBudget] = []
-        page: PageRequest | None = PageRequest(limit=limit)
-        while page is not None:
-            listed = service.list_projects(session, workspace_id=own, page=page)
-            assert len(listed.items) <= limit
-            found += listed.items
-            page = None if listed.next is None else PageRequest(limit=limit, after=listed.next)
+        found = follow(
+            lambda page: service.list_projects(session, workspace_id=own, page=page),
+            limit=limit,
+            most=len(created),
+        )
         assert found == sorted(created, key=lambda item: (item.created_at, item.id), reverse=True)

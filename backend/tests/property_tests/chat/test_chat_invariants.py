@@ -21,11 +21,11 @@ from atom.db.session import unit_of_work
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
-from atom.kit.pagination import PageRequest
 from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.pages import follow
 
 TEXTS = st.text("ab é漢😀\n'\"\\%", min_size=1, max_size=20).filter(str.strip)
 
@@ -186,14 +186,13 @@ def test_sessions_are_listed_for_their_owner(
         for user_id in (tenant.user_id, people.colleague_id):
             own = [id_ for id_, owner in zip(ids, owners, strict=True) if owner == user_id and id_ in updated]
             own.sort(key=lambda id_: (updated[id_], id_), reverse=True)
-            pages, request = [], PageRequest(limit=limit)
-            while True:
-                page = service.list_sessions(session, user_id=user_id, page=request, **scope)
-                assert len(page.items) <= limit
-                pages += page.items
-                if page.next is None:
-                    break
-                request = PageRequest(limit=limit, after=page.next)
+            pages = follow(
+                lambda page, user_id=user_id: service.list_sessions(
+                    session, user_id=user_id, page=page, **scope
+                ),
+                limit=limit,
+                most=len(own),
+            )
             assert [(talk.id, talk.updated_at) for talk in pages] == [(id_, updated[id_]) for id_ in own]
         assert service.list_sessions(session, user_id=stranger.user_id, **scope).items == ()
 

@@ -23,8 +23,15 @@ from atom.chat import service as chat
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
 from atom.episodes import digest, repository, scoring
 from atom.episodes.access import MaturityGate
-from atom.episodes.models import CanvasAction, Episode, EpisodeAccessLog, EpisodeCanvasType, EpisodeSegment
-from atom.episodes.scoring import Reaction
+from atom.episodes.models import (
+    CanvasAction,
+    Episode,
+    EpisodeAccessLog,
+    EpisodeCanvasType,
+    EpisodeSegment,
+    EpisodeStatus,
+)
+from atom.episodes.scoring import ProposalOutcome, Reaction
 from atom.episodes.segmentation import (
     Message,
     Run,
@@ -34,7 +41,11 @@ from atom.episodes.segmentation import (
     task_completions,
     time_gaps,
 )
-from atom.episodes.service import create_episode_from_session, record_canvas_action
+from atom.episodes.service import (
+    create_episode_from_proposal,
+    create_episode_from_session,
+    record_canvas_action,
+)
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
@@ -485,7 +496,7 @@ CANVAS_LINKS = select(ADD_CANVAS_ACTION.table.c.id, ADD_CANVAS_ACTION.table.c.ep
 def test_episode_takes_the_feedback_and_canvas_of_its_chat(
     database: Database, kinds: list[tuple[FeedbackType, bool | None, int | None]], n_canvas: int
 ) -> None:
-    """Invariant 28: feedback on the chat's runs, and no other, is scored and linked; canvases too."""
+    """Invariant 28: what the agent did in the chat, and people said of it, is linked and scored; no more."""
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id, elsewhere = say(session, tenant, []), say(session, tenant, [])
@@ -493,6 +504,7 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
             session, tenant.agent_id, chat_id, [Run(id="here", started_at=NOW), Run(id="too", started_at=NOW)]
         )
         add_runs(session, tenant.agent_id, elsewhere, [Run(id="there", started_at=NOW)])
+        add_runs(session, people.colleague, chat_id, [Run(id="colleague's", started_at=NOW)])
         rows = [
             {
                 "id": f"{run_id}{place}",
@@ -502,7 +514,7 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
                 "rating": rating,
                 "created_at": NOW - timedelta(seconds=place),
             }
-            for run_id in ("here", "there")
+            for run_id in ("here", "there", "colleague's")
             for place, (kind, thumb, rating) in enumerate(kinds)
         ]
         add_feedback(session, tenant, rows)
@@ -510,6 +522,7 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
             draw(session, tenant, chat_id, canvas_type=f"type{place % 2}") for place in range(n_canvas)
         }
         unrelated = draw(session, tenant, elsewhere)
+        of_colleague = draw(session, replace(tenant, agent_id=people.colleague), chat_id)
         episode = make(session, tenant, chat_id)
         assert episode is not None
         by_type = {FeedbackType.THUMBS_UP: True, FeedbackType.THUMBS_DOWN: False}
@@ -524,11 +537,85 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
         assert set(episode.canvas_ids) == actions
         assert episode.canvas_action_count == n_canvas
         links = dict(session.connection().execute(CANVAS_LINKS).all())
-        assert links == {unrelated: None, **dict.fromkeys(actions, episode.id)}
+        assert links == {unrelated: None, of_colleague: None, **dict.fromkeys(actions, episode.id)}
+        assert episode.execution_ids == ["here", "too"]
         types = session.scalars(
             select(EpisodeCanvasType.canvas_type).where(EpisodeCanvasType.episode_id == episode.id)
         )
         assert sorted(types) == [f"type{place}" for place in range(n_canvas)]
+
+
+@pytest.mark.invariant(23)
+@given(starts=st.lists(st.integers(0, 3), min_size=1, max_size=4), said=conversations(max_size=2))
+@example(starts=[2, 0, 1], said=[])
+@example(starts=[1, 1, 0], said=[])
+def test_runs_are_told_in_the_order_of_their_start(
+    database: Database, starts: list[int], said: list[Utterance]
+) -> None:
+    """Invariant 23: runs follow the conversation by their start, by their id where they start together."""
+    runs = [
+        Run(id=f"run-{place}", started_at=NOW + timedelta(minutes=start), result_summary=f"result {place}")
+        for place, start in enumerate(starts)
+    ]
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        chat_id = say(session, tenant, said)
+        add_runs(session, tenant.agent_id, chat_id, runs)
+        episode = make(session, tenant, chat_id, force=True)
+        assert episode is not None
+        segments = repository.segments_of(session, episode.id)[-len(runs) :]
+        expected = [run.id for run in sorted(runs, key=lambda run: (run.started_at, run.id))]
+        assert episode.execution_ids == expected
+        assert [part.source_id for part in segments] == expected
+        assert [part.content for part in segments] == [f"result: result {id_[-1]}" for id_ in expected]
+
+
+PROPOSAL_IMPORTANCE = {
+    (ProposalOutcome.APPROVED, False): 0.6,
+    (ProposalOutcome.APPROVED, True): 0.7,
+    (ProposalOutcome.REJECTED, False): 0.8,
+    (ProposalOutcome.REJECTED, True): 0.9,
+}
+
+
+@pytest.mark.invariant(28)
+@given(
+    status=st.sampled_from(AgentStatus),
+    decided=st.sampled_from(sorted(PROPOSAL_IMPORTANCE)),
+    words=st.sampled_from(("alpha beta", "gamma", "delta " * 40)),
+    is_foreign=st.booleans(),
+)
+def test_a_reflection_tells_what_was_decided_and_how_mature_the_agent_was(
+    database: Database,
+    status: AgentStatus,
+    decided: tuple[ProposalOutcome, bool],
+    words: str,
+    is_foreign: bool,
+) -> None:
+    """Invariant 28: the episode of a proposal has the agent's maturity, one segment, a moment's duration."""
+    outcome, is_modified = decided
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        tenant = factories.tenant(session, status=status)
+        stranger = factories.tenant(session)
+        owner = stranger if is_foreign else tenant
+        about = {"title": "alpha", "reflection": words, "outcome": outcome, "is_modified": is_modified}
+        scope = {"workspace_id": owner.workspace_id, "agent_id": tenant.agent_id}
+        if is_foreign:
+            with pytest.raises(NotFoundError):
+                create_episode_from_proposal(session, clock, WORDS, **scope, **about)
+            assert count(session, Episode, EpisodeSegment) == [0, 0]
+            return
+        episode = create_episode_from_proposal(session, clock, WORDS, **scope, **about)
+        assert (episode.maturity_at_time, episode.status) == (status, EpisodeStatus.COMPLETED)
+        assert episode.importance == pytest.approx(PROPOSAL_IMPORTANCE[decided])
+        assert (episode.started_at, episode.ended_at, episode.duration_seconds) == (NOW, NOW, 0)
+        assert (episode.workspace_id, episode.agent_id) == (tenant.workspace_id, tenant.agent_id)
+        assert episode.description == f"Proposal {outcome}{' with changes' if is_modified else ''}."
+        assert episode.embedding == VECTORS["alpha"]
+        (segment,) = repository.segments_of(session, episode.id)
+        assert (segment.content, segment.sequence_order) == (words, 0)
+        assert segment.segment_type is SegmentType.REFLECTION
 
 
 @pytest.mark.invariant(53)

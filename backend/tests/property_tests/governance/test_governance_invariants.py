@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -225,6 +226,69 @@ def test_no_answer_is_older_than_the_status(
             for action in ("delete", "create"):
                 answer = service.can_perform(session, decisions, **office.agent, action=action)
                 assert answer == service.enforce(session, **office.agent, action=action).decision
+
+
+SESSIONS = 3
+session_steps = st.tuples(
+    st.integers(0, SESSIONS - 1), st.sampled_from(("ask", "ask", "outcome", "commit", "rollback"))
+)
+
+
+@pytest.mark.invariant(39)
+@given(story=st.lists(session_steps, max_size=12))
+@example(story=[(0, "outcome"), (1, "ask"), (0, "commit"), (1, "commit"), (2, "ask")])
+@example(story=[(1, "ask"), (0, "outcome"), (0, "commit"), (1, "ask"), (2, "ask")])
+@example(story=[(0, "outcome"), (1, "ask"), (0, "rollback"), (2, "ask")])
+def test_no_session_is_told_what_is_not_committed_or_no_longer_true(story: list[tuple[int, str]]) -> None:
+    """Invariant 39: an answer kept by a session is one that its own transaction could read."""
+    clock = ManualClock(NOW)
+    decisions = DecisionCache(GovernanceCache(clock))
+    sessions = [FakeTransactions(decisions) for _ in range(SESSIONS)]
+    committed = 0
+    for number, deed in story:
+        session = sessions[number]
+        session.begin(committed)
+        if deed == "ask":
+            found = decisions.find(session.session, **QUESTION)
+            if found is None:
+                answer = replace(ANSWER, confidence=float(session.sees))
+                decisions.keep(session.session, **QUESTION, decision=answer)
+            else:
+                assert not session.has_changed
+                assert found.confidence == committed
+        elif deed == "outcome" and not any(other.has_changed for other in sessions if other is not session):
+            session.has_changed = True
+            session.sees = max(committed, session.sees) + 1
+            decisions.agent_changed(session.session, QUESTION["agent_id"])
+        elif deed in ("commit", "rollback"):
+            if deed == "commit" and session.has_changed:
+                committed = session.sees
+            session.end()
+
+
+QUESTION = {"workspace_id": "w", "agent_id": "a", "action": "delete"}
+ANSWER = policy.decide(AgentStatus.AUTONOMOUS, 0.0, "delete")
+
+
+class FakeTransactions:
+    """A session without a database whose snapshot is the number of the last change it sees."""
+
+    def __init__(self, decisions: DecisionCache) -> None:
+        self.session = Session()
+        self.decisions = decisions
+        decisions.attach(self.session)
+        self.is_open = self.has_changed = False
+        self.sees = 0
+
+    def begin(self, committed: int) -> None:
+        if not self.is_open:
+            self.is_open, self.sees = True, committed
+            self.session.begin()
+            self.session.dispatch.after_begin(self.session, self.session.get_transaction(), None)
+
+    def end(self) -> None:
+        self.is_open = self.has_changed = False
+        self.session.rollback()
 
 
 @pytest.mark.invariant(39)

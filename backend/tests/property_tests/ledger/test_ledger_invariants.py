@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain, product
 
 import pytest
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db.session import unit_of_work
 from atom.kit.clock import ManualClock
-from atom.kit.errors import AtomError, InvalidError, NotFoundError
+from atom.kit.errors import AtomError, InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
 from atom.ledger import service
 from atom.ledger.errors import (
@@ -297,6 +297,76 @@ def test_reversal_restores_every_balance(
         with pytest.raises(NotReversibleError):
             service.reverse(session, CLOCK, **wrong)
         assert balances_by_type(session, workspace_id) == found
+
+
+@pytest.mark.invariant(16)
+@given(
+    days_before=st.integers(0, 40),
+    days_later=st.integers(0, 40),
+    on=st.none() | st.integers(-40, 40),
+    is_closed=st.booleans(),
+)
+@example(days_before=3, days_later=1, on=None, is_closed=False)
+@example(days_before=3, days_later=1, on=None, is_closed=True)
+def test_a_reversal_is_dated_today_unless_it_says_otherwise(
+    database: Database, days_before: int, days_later: int, on: int | None, is_closed: bool
+) -> None:
+    """Invariant 16: a reversal has the day it is made or the day it names, never that of the original."""
+    clock = ManualClock(NOW)
+    posted_on = (NOW - timedelta(days=days_before)).date()
+    with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
+        scope = {"workspace_id": books.workspace_id}
+        postings = (debit(books.asset_ids[0], 1), credit(books.asset_ids[1], 1))
+        new = NewTransaction(postings=postings, on=posted_on, **scope)
+        wrong = service.post(session, clock, new).transaction_id
+        if is_closed:
+            service.close_period(session, clock, starts_on=posted_on, ends_on=posted_on, **scope)
+        today = clock.advance(timedelta(days=days_later)).date()
+        wanted = today if on is None else today + timedelta(days=on)
+        day = None if on is None else wanted
+        with refusing(is_closed and wanted == posted_on, PeriodClosedError):
+            receipt = service.reverse(session, clock, transaction_id=wrong, on=day, **scope)
+            found = service.get_transaction(session, transaction_id=receipt.transaction_id, **scope)
+            assert (found.transaction_date, found.reverses_id) == (wanted, wrong)
+            assert (found.created_at, found.posted_at) == (clock.now(), clock.now())
+            original = service.get_transaction(session, transaction_id=wrong, **scope)
+            assert original.transaction_date == posted_on
+
+
+@pytest.mark.invariant(13)
+@pytest.mark.parametrize("whose", ["of another workspace", "of nobody"])
+@given(
+    is_active=st.none() | st.booleans(),
+    name=st.none() | st.sampled_from(("Cash", " Bank ")),
+    version=st.integers(0, 3),
+)
+def test_an_account_is_changed_by_its_workspace_at_its_version(
+    database: Database, whose: str, is_active: bool | None, name: str | None, version: int
+) -> None:
+    """Invariant 13: a change for a wrong account or version writes nothing, also when its caller commits."""
+    with database.prepared(two_open_books) as (sessions, (own, other)):
+        before = database.snapshot()
+        change = {"expected_version": version, "name": name, "is_active": is_active}
+        foreign = other.asset_ids[0] if whose == "of another workspace" else new_id()
+        with unit_of_work(sessions) as session, pytest.raises(NotFoundError):
+            service.update_account(session, workspace_id=own.workspace_id, account_id=foreign, **change)
+        assert database.snapshot() == before
+        account = {"workspace_id": own.workspace_id, "account_id": own.asset_ids[0]}
+        with unit_of_work(sessions) as session:
+            if version != 1:
+                with pytest.raises(StaleVersionError):
+                    service.update_account(session, **account, **change)
+            else:
+                service.update_account(session, **account, **change)
+        if version != 1:
+            assert database.snapshot() == before
+        with sessions() as session:
+            found = service.get_account(session, **account)
+            is_changed = version == 1
+            assert found.version == 1 + is_changed
+            assert found.name == (name.strip() if is_changed and name else "Account")
+            assert found.is_active is (is_active if is_changed and is_active is not None else True)
+            assert found.balance_minor == FUNDS_MINOR
 
 
 def effect_of(transactions: list[tuple[Line, ...]]) -> dict[AccountType, int]:

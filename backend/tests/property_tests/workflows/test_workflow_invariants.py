@@ -31,6 +31,7 @@ from atom.workflows.states import ExecutionStatus, StepStatus
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.pages import follow
 from tests.property_tests.workflows import strategies
 from tests.property_tests.workflows.strategies import add_workspace
 
@@ -91,11 +92,18 @@ def test_definition_round_trips(workflow: Workflow) -> None:
     assert parse_workflow(json.loads(json.dumps(render_workflow(workflow)))) == workflow
 
 
+THREE_ALONE = Workflow(steps=tuple(Step(id=name, action="work") for name in "abc"))
+WAITS_FIRST = [(StepStatus.PENDING, 1)]
+"""The first step waits for its next try: the others have the room."""
+
+
 @given(
     workflow=strategies.workflows(),
     stands=st.lists(st.sampled_from(tuple(product(StepStatus, (None, -1, 0, 1)))), min_size=7, max_size=7),
     max_concurrent=st.integers(1, 5),
 )
+@example(workflow=THREE_ALONE, stands=[*WAITS_FIRST, *[(StepStatus.PENDING, None)] * 6], max_concurrent=1)
+@example(workflow=THREE_ALONE, stands=[*WAITS_FIRST, *[(StepStatus.PENDING, None)] * 6], max_concurrent=2)
 def test_plan_starts_what_is_ready_while_there_is_room(
     workflow: Workflow, stands: list[tuple[StepStatus, int | None]], max_concurrent: int
 ) -> None:
@@ -423,15 +431,13 @@ def test_pages_list_every_execution_once(
         if rows:
             session.connection().execute(ADD_EXECUTIONS, rows)
         for workflow_id in (None, "x"):
-            found = []
-            page = service.PageRequest(limit=limit)
-            while page is not None:
-                listed = service.list_executions(
+            found = follow(
+                lambda page, workflow_id=workflow_id: service.list_executions(
                     session, workspace_id=own, page=page, workflow_id=workflow_id
-                )
-                assert len(listed.items) <= limit
-                found += listed.items
-                page = None if listed.next is None else service.PageRequest(limit=limit, after=listed.next)
+                ),
+                limit=limit,
+                most=len(made),
+            )
             wanted = [item for item in created if workflow_id in (None, item.workflow_id)]
             assert found == sorted(wanted, key=lambda item: (item.created_at, item.id), reverse=True)
 
