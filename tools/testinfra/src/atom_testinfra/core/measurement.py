@@ -252,6 +252,8 @@ class RunPlan(Struct, frozen=True, kw_only=True):
     """Run these node ids, and no others."""
     is_explained: bool = False
     """Let Hypothesis observe every test case, which makes each of them slower."""
+    root: str | None = None
+    """The folder that node ids are relative to; `None`: the plugin looks for it."""
     parent_pid: int | None = None
     """The process that waits for the run; without it the run is of no use to anybody and stops."""
 

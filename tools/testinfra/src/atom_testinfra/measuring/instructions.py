@@ -94,6 +94,7 @@ class InstructionCounter:
                 n_workers=0,
             ),
             only=[nodeid],
+            root=os.fspath(tree.rootdir.absolute()),
             parent_pid=os.getpid(),
         )
         save_plan(plan, plan_path)

@@ -165,6 +165,7 @@ class Session:
             only_properties=self._spec.only_properties,
             only=self._spec.only,
             is_explained=self._spec.is_explained,
+            root=os.fspath(self._folder.absolute()),
             parent_pid=os.getpid(),
         )
         save_plan(plan, plan_path)

@@ -11,13 +11,14 @@ import pytest
 from atom_testinfra.core.arguments import stop_at_failure
 from atom_testinfra.pytest_plugin.options import PLAN
 from atom_testinfra.pytest_plugin.plan import load_plan
-from atom_testinfra.pytest_plugin.recording import Listener, naming
+from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
 
+    from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
@@ -61,7 +62,8 @@ def _set_workers(option: argparse.Namespace, n_workers: int) -> None:
 class Selection(Listener):
     """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, naming: Naming) -> None:
+        self._name = naming.name
         self._skip = plan.skip
         self._only_properties = plan.only_properties
         self._only = plan.only
@@ -72,11 +74,11 @@ class Selection(Listener):
     ) -> Generator[None, object, object]:
         """Select after every other plugin has had its say."""
         result = yield
-        name = naming(config)
+        name = self._name
         if self._skip:
-            items[:] = [item for item in items if escape(name(item.nodeid)) not in self._skip]
+            items[:] = [item for item in items if escape(name(item)) not in self._skip]
         if self._only is not None:
-            items[:] = [item for item in items if escape(name(item.nodeid)) in self._only]
+            items[:] = [item for item in items if escape(name(item)) in self._only]
         if self._only_properties:
             chosen = [item for item in items if _is_property(item)]
             left_out = [item for item in items if not _is_property(item)]

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.plan import CALIBRATION
 from atom_testinfra.pytest_plugin.recorder import cut_reason, encode
-from atom_testinfra.pytest_plugin.recording import Listener, count_workers, naming
+from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
 CANNOT_WRITE = 74
@@ -29,11 +31,11 @@ STOPPED = "the run was stopped before it had ended"
 class Journal(Listener):
     """Writes what collection found, each test as it ends, and what the end was; for a serial run."""
 
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config, naming: Naming) -> None:
         self._plan = plan
         self._config = config
         self._outcomes: dict[str, int] = {}
-        self._name = naming(config)
+        self._name = naming
         self._nodeids: frozenset[str] = frozenset()
         self._n_deselected = 0
         self._began = Clocks.wall(), Clocks.process_cpu()
@@ -52,7 +54,9 @@ class Journal(Listener):
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
         if session.items and not is_broken and not option.collectonly:
-            self._write_head([item.nodeid for item in session.items])
+            self._write_head(
+                [item.nodeid for item in session.items], list(map(self._name.name, session.items))
+            )
 
     def end_test(self, outcome: str, line: str) -> None:
         """Write a test's record as soon as it is there; stop when nobody waits for this run any more."""
@@ -101,7 +105,7 @@ class Journal(Listener):
         else:
             self._write_lost(running, "interrupted", STOPPED)
 
-    def _write_head(self, nodeids: list[str]) -> None:
+    def _write_head(self, nodeids: list[str], names: list[str]) -> None:
         if not nodeids:
             return  # nothing to measure, and so no file that could be taken for a result
         self._nodeids = frozenset(nodeids)
@@ -114,7 +118,6 @@ class Journal(Listener):
         if header.get("provenance") is None:
             header["provenance"] = _provenance(self._config)
         self._write(header)
-        names = list(map(self._name, nodeids))
         self._write({"record": "collected", "nodeids": names, "n_deselected": self._n_deselected})
 
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:

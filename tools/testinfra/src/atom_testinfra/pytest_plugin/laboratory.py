@@ -16,7 +16,7 @@ from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds,
 from atom_testinfra.pytest_plugin.engine_clock import EngineClock
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.pins import Pins
-from atom_testinfra.pytest_plugin.recording import Listener, naming
+from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.machine.heap import Heap
     from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
 
@@ -41,10 +42,12 @@ UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in ano
 class Laboratory(Listener):
     """What all probes of a process share, and the outer hooks in which they work."""
 
-    def __init__(self, plan: Plan, config: pytest.Config, items: Sequence[pytest.Item], heap: Heap) -> None:
+    def __init__(
+        self, plan: Plan, config: pytest.Config, naming: Naming, items: Sequence[pytest.Item], heap: Heap
+    ) -> None:
         self.plan = plan
-        self.root = str(config.rootpath)
-        self.name = naming(config)
+        self.root = naming.root
+        self.name = naming
         self._items = items
         self.sources = Sources()
         self.pins = Pins(self.sources)

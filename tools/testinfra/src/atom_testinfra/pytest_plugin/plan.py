@@ -44,6 +44,7 @@ class Plan:
         only: Iterable[str] | None = None,
         is_explained: bool = False,
         parent_pid: int | None = None,
+        root: str | None = None,
         file: Path | None = None,
     ) -> None:
         self.path = Path(path)
@@ -53,6 +54,8 @@ class Plan:
         self.only_properties = only_properties
         self.only = None if only is None else frozenset(only)
         self.is_explained = is_explained
+        self.root = root
+        """What node ids are relative to; `None` where nobody has said."""
         self._parent_pid = parent_pid
         self._file = file
         self.profile: str = header["profile"]

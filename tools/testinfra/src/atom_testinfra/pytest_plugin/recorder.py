@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.pytest_plugin.recording import Listener, naming
+from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.run_writer import escape, escape_all
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.pytest_plugin.journal import Journal
     from atom_testinfra.pytest_plugin.laboratory import Laboratory
+    from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
 ATTRIBUTE = "testinfra_record"
@@ -46,7 +47,7 @@ class Recorder(Listener):
     the laboratory times each step from its first hook to its last, with clocks that no test has patched.
     """
 
-    def __init__(self, plan: Plan, config: pytest.Config, journal: Journal | None) -> None:
+    def __init__(self, plan: Plan, config: pytest.Config, naming: Naming, journal: Journal | None) -> None:
         self._plan = plan
         self._config = config
         self._journal = journal
@@ -55,7 +56,7 @@ class Recorder(Listener):
         worker: str | None = workerinput.get("workerid")
         self._tail = "}" if worker is None else f',"worker":{quote(worker)}}}'
         self._items: Sequence[pytest.Item] = ()
-        self._name = naming(config)
+        self._name = naming
         self._laboratory: Laboratory | None = None
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
@@ -75,6 +76,7 @@ class Recorder(Listener):
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
         self._items = session.items
+        self._learn_names()
         if "hypothesis" in sys.modules:
             self._open_laboratory()
         if self._journal is not None:
@@ -98,6 +100,13 @@ class Recorder(Listener):
             self._end(report)
         self._cpu_began = cpu
 
+    def _learn_names(self) -> None:
+        self._name.learn(self._items)
+        if self._name.is_ambiguous:
+            from atom_testinfra.pytest_plugin.naming import CurrentTest
+
+            self._config.pluginmanager.register(CurrentTest(self._name), "atom_testinfra_current")
+
     def _open_laboratory(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
         from atom_testinfra.machine.heap import Heap
@@ -106,7 +115,7 @@ class Recorder(Listener):
         heap.set_aside()  # or our imports cost a full collection of all that the suite has imported
         from atom_testinfra.pytest_plugin.laboratory import Laboratory
 
-        self._laboratory = Laboratory(self._plan, self._config, self._items, heap)
+        self._laboratory = Laboratory(self._plan, self._config, self._name, self._items, heap)
         self._config.pluginmanager.register(self._laboratory, "atom_testinfra_laboratory")
 
     def _end(self, report: pytest.TestReport) -> None:
@@ -168,7 +177,7 @@ class Recorder(Listener):
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9}}'
         path, line, _ = report.location
         if path != self._path:
-            self._path, self._quoted_path = path, quote(path)
+            self._path, self._quoted_path = path, quote(self._name.place(path))
         place = "" if line is None else f',"line":{line + 1}'
         if figures:
             text += "".join(f',"{key}":{encode(value)}' for key, value in figures.items())

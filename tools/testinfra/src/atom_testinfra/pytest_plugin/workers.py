@@ -6,21 +6,34 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from atom_testinfra.pytest_plugin.distribution import names_path, save_names, take_names
 from atom_testinfra.pytest_plugin.journal import STOPPED, Journal
 from atom_testinfra.pytest_plugin.recorder import ATTRIBUTE, Recorder
+from atom_testinfra.storage.run_writer import escape_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
 class WorkerRecorder(Recorder):
     """A recorder that tells xdist how its run ended, too."""
 
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
-        super().__init__(plan, config, journal=None)
+    def __init__(self, plan: Plan, config: pytest.Config, naming: Naming) -> None:
+        super().__init__(plan, config, naming, journal=None)
         self._is_interrupted = False
+
+    # Before xdist tells the process that started the worker, which then looks for the ids.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Leave the tests' ids where the other process cannot know them from pytest's."""
+        super().pytest_collection_finish(session)
+        if not self._name.is_evident:
+            worker: str = self._config.workerinput["workerid"]  # type: ignore[attr-defined]
+            names = list(map(self._name.name, session.items))
+            save_names(names_path(self._plan.path, worker), escape_all(names))
 
     def pytest_keyboard_interrupt(self) -> None:
         """Remember that the run did not come to its end by itself."""
@@ -36,18 +49,21 @@ class WorkerRecorder(Recorder):
 class WorkersJournal(Journal):
     """The journal of a run with xdist's workers: begins with what they collect, writes what they report."""
 
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
-        super().__init__(plan, config)
+    def __init__(self, plan: Plan, config: pytest.Config, naming: Naming) -> None:
+        super().__init__(plan, config, naming)
         self._running: dict[str, None] = {}
         self._is_broken = False
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:  # noqa: ARG002
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """Begin the file with what the first worker collected; xdist makes sure that all collect the same."""
         if self._is_broken:
             self._stop_broken()
+        names = take_names(names_path(self._plan.path, node.gateway.id))
         if self._writer.size == 0:
-            self._write_head(list(ids))
+            if names is not None:
+                self._name.adopt(ids, names)
+            self._write_head(list(ids), list(map(self._name, ids)) if names is None else names)
 
     @pytest.hookimpl(trylast=True)  # the terminal is to show it first
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
