@@ -52,6 +52,7 @@ EVERY_BLOCK = {
     "verbs": ["verbs"],
     "cli": ["cli", "cli verb=docs"],
     "settings": ["settings"],
+    "advice": ["advice"],
     "exit-codes": ["exit-codes"],
     "pytest-options": ["pytest-options"],
     "make": ["make"],

@@ -16,7 +16,7 @@ from atom_testinfra.core.cost import (
     examples_within,
     marginal_s,
     predict,
-    share_of_time,
+    split_time,
 )
 from atom_testinfra.core.measurement import Measurement
 from atom_testinfra.core.recommendation import recommend
@@ -54,11 +54,33 @@ def test_what_is_said_to_fit_does_fit(cost: ProfileCost, limit_s: float) -> None
 
 
 @given(costs)
-def test_shares_add_up_to_the_whole(cost: ProfileCost) -> None:
+def test_the_parts_add_up_to_the_duration(cost: ProfileCost) -> None:
     """Where the time goes accounts for all of it, and for no more."""
-    share = share_of_time(cost)
-    assert math.isclose(sum(share[:5]), 1.0)
-    assert all(0 <= part <= 1 for part in share)
+    split = split_time(cost)
+    assert math.isclose(sum(split), cost.duration_s, abs_tol=1e-9)
+    assert all(part >= 0 for part in split)
+
+
+@given(costs, st.floats(1.0, 50.0), st.floats(0.0, 1.0))
+def test_what_is_given_up_carries_its_share_of_the_engine(
+    cost: ProfileCost, calls_per_valid: float, overrun_share: float
+) -> None:
+    """Without what was given up, an example costs the engine what one test case costs it."""
+    overruns = (calls_per_valid - 1) * overrun_share
+    wasteful = msgspec.structs.replace(
+        cost,
+        duration_s=1e6,
+        calls_per_valid=calls_per_valid,
+        overruns_per_valid=overruns,
+        filtered_us=0.0,
+        filtered_draw_us=0.0,
+        overrun_us=0.0,
+    )
+    split = split_time(wasteful)
+    engine_s = cost.engine_us * cost.n_examples / 1e6
+    assert math.isclose(split.engine_s * calls_per_valid, engine_s, abs_tol=1e-9)
+    assert math.isclose(split.engine_s + split.rejected_s + split.overrun_s, engine_s, abs_tol=1e-9)
+    assert math.isclose(split.overrun_s, split.engine_s * overruns, abs_tol=1e-9)
 
 
 @given(st.lists(one_measurement, min_size=1, max_size=6), st.randoms())

@@ -38,6 +38,7 @@ class TestEngineRun:
             "draw_s": 0.9375,
             "gc_s": 0.0,
             "filtered_s": 0.375,
+            "overrun_s": 0.125,
         }
         assert run.phases["shrink"] == {"duration_s": 0.0}
         assert run.statuses == ["valid", "valid", "invalid", "overrun", "valid"]

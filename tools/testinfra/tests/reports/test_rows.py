@@ -38,25 +38,35 @@ def test_the_parts_add_up_to_the_duration(
     assert sum(split.part(name) for name in PARTS) == pytest.approx(duration, abs=1e-5)
 
 
-def test_filtered_time_is_taken_out_of_drawing_and_then_out_of_the_body() -> None:
-    """Examples that were given up were drawn, and perhaps begun: their time is counted once."""
+def test_what_was_given_up_is_a_part_of_its_own() -> None:
+    """It has its drawing, its part of the body and its share of the engine; each is counted once."""
+    values = {"setup_s": 0.0, "body_us": 4000.0, "generate_us": 1000.0, "engine_us": 5000.0}
     cost = make_cost(
         random.Random(1),
         1.0,
         100,
-        setup_s=0.0,
-        body_us=4000.0,
-        generate_us=1000.0,
-        engine_us=5000.0,
         filtered_us=2000.0,
+        filtered_draw_us=500.0,
+        overrun_us=0.0,
+        overruns_per_valid=0.0,
+        calls_per_valid=2.0,
+        **values,
     )
 
     split = split_cost(cost)
 
-    assert (split.generate_s, split.body_s, split.engine_s, split.filtered_s) == (0.0, 0.3, 0.5, 0.2)
+    assert (split.generate_s, split.body_s, split.engine_s, split.filtered_s) == (0.05, 0.25, 0.25, 0.45)
     assert split.other_s == 0.0
-    assert split.largest_part == "engine"
-    assert split.winnable_s == pytest.approx(0.2 + 0.25)
+
+
+def test_an_older_file_takes_what_was_given_up_out_of_drawing_first() -> None:
+    """It does not say how much of it was drawing."""
+    values = {"setup_s": 0.0, "body_us": 4000.0, "generate_us": 1000.0, "engine_us": 5000.0}
+    cost = make_cost(random.Random(1), 1.0, 100, filtered_us=2000.0, calls_per_valid=1.0, **values)
+
+    split = split_cost(cost)
+
+    assert (split.generate_s, split.body_s, split.engine_s, split.filtered_s) == (0.0, 0.3, 0.5, 0.2)
 
 
 def test_what_no_part_explains_is_shown_as_other() -> None:

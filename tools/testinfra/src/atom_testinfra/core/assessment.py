@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.advice import advise
 from atom_testinfra.core.baseline import Excluded, SlowTest
 from atom_testinfra.core.measurement import Pin, PinPolicy
-from atom_testinfra.core.recommendation import describe_lever, describe_standing, recommend
+from atom_testinfra.core.recommendation import describe_standing, recommend
 from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import (
     MISSES_TOLD,
@@ -226,7 +227,7 @@ class _TierTally:
                     duration_s=duration_s,
                     limit_s=self.limit_s,
                     status=describe_standing(cost, self.limit_s),
-                    advice=describe_lever(cost),
+                    advice=advise(cost).text,
                 )
                 for duration_s, name, cost in sorted(self._worst, reverse=True)
             ],

@@ -96,8 +96,14 @@ class ProfileCost(
     filtered_us: Micros
     """Wall time per generated example in test cases that were given up; part of body and drawing."""
     calls_per_valid: Ratio
-    """Test cases run for one valid example."""
+    """Test cases run for one valid example; each of them costs its share of `engine_us`."""
     runs: ProfileRuns
+    filtered_draw_us: Micros | None = None
+    """The part of `filtered_us` that went to drawing; `None` in a file written before it was recorded."""
+    overrun_us: Micros | None = None
+    """The part of `filtered_us` in overruns, which ask for more data than they get; `None` as above."""
+    overruns_per_valid: Ratio | None = None
+    """The part of `calls_per_valid` that are overruns; `None` as above."""
     body_cpu_us: Micros | None = None
     """CPU time per valid example in the test's own function; `None` where it cannot be seen."""
     body_cpu_spread: Ratio | None = None

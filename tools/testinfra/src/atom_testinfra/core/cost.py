@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atom_testinfra.core.config import Targets
-    from atom_testinfra.core.measurement import Measurement, Property
+    from atom_testinfra.core.measurement import Measurement, PhaseCost, Property
 
 STUDENT_95 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Two-sided 95 % quantiles of Student's t for 1 to 10 degrees of freedom."""
@@ -40,28 +40,40 @@ MICRO = 1e-6
 
 
 class Parts(NamedTuple):
-    """Where the wall time of a generated example goes, in seconds."""
+    """Where the wall time of a generated example goes, in seconds, all test cases included."""
 
     body_s: float = 0.0
     generate_s: float = 0.0
     engine_s: float = 0.0
     filtered_s: float = 0.0
     """Body and drawing of test cases that were given up, for each valid one."""
+    filtered_draw_s: float = 0.0
+    """Of that, drawing."""
+    overrun_s: float = 0.0
+    """Body and drawing of the overruns among them."""
     first_s: float = 0.0
     """Body and drawing of the first valid one."""
 
 
-class Share(NamedTuple):
-    """Where a property's time goes, as shares of its duration; the first five add up to one."""
+class Split(NamedTuple):
+    """
+    Where a property's wall time goes, in seconds that add up to its duration.
 
-    setup: float
-    body: float
-    generate: float
-    engine: float
-    other: float
-    """What no part accounts for: explicit examples, and pytest around the engine."""
-    filtered: float
-    """Test cases that were given up; part of body and generate."""
+    Body, generating and engine are those of the valid test cases. A test case that was given up has all of
+    its time, and its share of Hypothesis's work, in `rejected_s` or `overrun_s`: without it none of that
+    would have been spent.
+    """
+
+    setup_s: float
+    body_s: float
+    generate_s: float
+    engine_s: float
+    rejected_s: float
+    """Test cases that an assumption or a filter gave up; in older files, overruns too."""
+    overrun_s: float
+    """Overruns: test cases that asked for more data than Hypothesis gave them."""
+    other_s: float
+    """What no part accounts for: explicit and replayed examples, and pytest around the engine."""
 
 
 def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
@@ -93,6 +105,9 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         generate_us=_median_us([part.generate_s for part in parts]),
         engine_us=_median_us([part.engine_s for part in parts]),
         filtered_us=_median_us([part.filtered_s for part in parts]),
+        filtered_draw_us=_median_us([part.filtered_draw_s for part in parts]),
+        overrun_us=_median_us([part.overrun_s for part in parts]),
+        overruns_per_valid=round_seconds(median([_overruns_per_valid(p) for p in properties])),
         calls_per_valid=round_seconds(median([_calls_per_valid(p) for p in properties])),
         runs=evidence,
         body_cpu_us=(body_cpu_us := median_us(evidence.body_cpu_us)),
@@ -118,13 +133,25 @@ def split_example(subject: Property) -> Parts:
     n_filtered = cost.n_invalid + cost.n_overrun
     around_s = (undrawn_s - body_s) / (cost.n_valid + n_filtered + cost.n_interesting)
     first_s = 0.0 if subject.run is None else max(0.0, subject.run.first_s - around_s)
+    filtered_s = max(0.0, cost.filtered_s - around_s * n_filtered)
     return Parts(
         body_s=body_s / cost.n_valid,
         generate_s=cost.draw_s / cost.n_valid,
         engine_s=max(0.0, cost.duration_s - cost.draw_s - body_s) / cost.n_valid,
-        filtered_s=max(0.0, cost.filtered_s - around_s * n_filtered) / cost.n_valid,
+        filtered_s=filtered_s / cost.n_valid,
+        filtered_draw_s=min(filtered_s, _filtered_draw_s(subject, cost)) / cost.n_valid,
+        overrun_s=min(filtered_s, max(0.0, cost.overrun_s - around_s * cost.n_overrun)) / cost.n_valid,
         first_s=first_s,
     )
+
+
+def _filtered_draw_s(subject: Property, cost: PhaseCost) -> float:
+    """Return how long test cases drew that were given up: what the valid ones did not."""
+    if cost.n_invalid + cost.n_overrun == 0:
+        return 0.0
+    if subject.draw is None or subject.draw.n != cost.n_valid:
+        return cost.filtered_s * cost.draw_s / cost.run_s if cost.run_s else 0.0
+    return max(0.0, cost.draw_s - subject.draw.total_s)
 
 
 def median_s(kept: Sequence[float]) -> float:
@@ -159,26 +186,43 @@ def body_spread(kept: Sequence[float], center: float | None) -> float | None:
     return round_seconds((max(kept) - min(kept)) / center)
 
 
-def share_of_time(cost: ProfileCost) -> Share:
-    """Return where the property's time goes; parts that overlap the clock's noise are scaled to fit."""
+def split_time(cost: ProfileCost) -> Split:
+    """
+    Return where the property's time goes.
+
+    The medians of the parts need not add up to the median of the whole: what is left over is `other_s`, and
+    parts that are too long together are shortened alike.
+    """
     n = cost.n_examples * MICRO
-    parts = [cost.setup_s, cost.body_us * n, cost.generate_us * n, cost.engine_us * n]
-    whole = max(cost.duration_s, sum(parts))
-    if whole == 0:
-        return Share(0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-    setup, body, generate, engine = (part / whole for part in parts)
-    other = max(0.0, 1.0 - setup - body - generate - engine)
-    return Share(setup, body, generate, engine, other, min(1.0, cost.filtered_us * n / whole))
+    from_draw_us, from_body_us = _filtered_parts(cost)
+    overrun_calls = cost.overruns_per_valid or 0.0
+    rejected_calls = max(0.0, cost.calls_per_valid - 1.0 - overrun_calls)
+    engine_of_one_us = cost.engine_us / max(1.0, cost.calls_per_valid)
+    overrun_us = min(cost.filtered_us, cost.overrun_us or 0.0)
+    parts = (
+        cost.setup_s,
+        max(0.0, cost.body_us - from_body_us) * n,
+        max(0.0, cost.generate_us - from_draw_us) * n,
+        engine_of_one_us * n,
+        (cost.filtered_us - overrun_us + engine_of_one_us * rejected_calls) * n,
+        (overrun_us + engine_of_one_us * overrun_calls) * n,
+    )
+    whole = sum(parts)
+    factor = cost.duration_s / whole if whole > cost.duration_s else 1.0
+    setup, body, generate, engine, rejected, overrun = (part * factor for part in parts)
+    return Split(setup, body, generate, engine, rejected, overrun, max(0.0, cost.duration_s - whole))
 
 
-def without_filtered(generate: float, body: float, filtered: float) -> tuple[float, float]:
+def _filtered_parts(cost: ProfileCost) -> tuple[float, float]:
     """
-    Return drawing and body without what was given up, which was measured inside them; all in one unit.
+    Return how much of drawing and of the body, in microseconds, went to test cases that were given up.
 
-    Most test cases give up while drawing: it is taken out there first.
+    Where a file does not say it, drawing comes first: most of them are given up while they draw.
     """
-    from_generate = min(filtered, generate)
-    return generate - from_generate, max(0.0, body - (filtered - from_generate))
+    from_draw_us = cost.filtered_draw_us
+    if from_draw_us is None:
+        from_draw_us = min(cost.filtered_us, cost.generate_us)
+    return from_draw_us, max(0.0, cost.filtered_us - from_draw_us)
 
 
 def marginal_s(cost: ProfileCost) -> float:
@@ -268,6 +312,11 @@ def _calls_per_valid(subject: Property) -> float:
     if generate is None or generate.n_valid == 0:
         return 1.0
     return (generate.n_valid + generate.n_invalid + generate.n_overrun) / generate.n_valid
+
+
+def _overruns_per_valid(subject: Property) -> float:
+    generate = subject.generate
+    return 0.0 if generate is None or generate.n_valid == 0 else generate.n_overrun / generate.n_valid
 
 
 def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: int | None) -> str | None:

@@ -72,6 +72,8 @@ class PhaseCost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     gc_s: Seconds = 0.0
     filtered_s: Seconds = 0.0
     """Run time of the invalid and overrun test cases, part of `run_s`."""
+    overrun_s: Seconds = 0.0
+    """Run time of the overrun test cases, part of `filtered_s`."""
 
 
 class Pin(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import TierName
-from atom_testinfra.core.cost import split_example
+from atom_testinfra.core.cost import combine_runs, split_time
 from atom_testinfra.core.measurement import Kind, Outcome, Run
 from atom_testinfra.core.repeats import FAILURES, Repeats
 from atom_testinfra.core.tiers import tier_of_duration
@@ -36,7 +36,9 @@ class MeasuredTest(Struct, frozen=True, kw_only=True):
     body_s: float
     """the test's own code,"""
     engine_s: float
-    """and Hypothesis's own work."""
+    """and Hypothesis's own work;"""
+    filtered_s: float
+    """and all that went to test cases that were given up, for each valid one."""
     tier: TierName
     """Where its duration puts it, by the profile's targets."""
     problems: list[str] = []
@@ -114,7 +116,8 @@ def _summarise(
     properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
     duration_s = median(found.setup.wall_s + found.call.wall_s for found in measurements)
     first = properties[0]
-    parts = [split_example(subject) for subject in properties]
+    cost = combine_runs(measurements)
+    split, n_valid = split_time(cost), max(1, cost.n_examples)
     return MeasuredTest(
         nodeid=nodeid,
         profile=profile,
@@ -122,9 +125,10 @@ def _summarise(
         duration_s=duration_s,
         n_examples=median_low(subject.n_valid for subject in properties),
         max_examples=first.configured if first.effective is None else first.effective,
-        generate_s=median(part.generate_s for part in parts),
-        body_s=median(part.body_s for part in parts),
-        engine_s=median(part.engine_s for part in parts),
+        generate_s=split.generate_s / n_valid,
+        body_s=split.body_s / n_valid,
+        engine_s=split.engine_s / n_valid,
+        filtered_s=(split.rejected_s + split.overrun_s) / n_valid,
         tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
         problems=list(dict.fromkeys(objection.reason for objection in objections)),
     )

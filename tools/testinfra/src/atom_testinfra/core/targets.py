@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import BudgetTier, Verdict
-from atom_testinfra.core.recommendation import percent
+from atom_testinfra.core.figures import percent
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Suite

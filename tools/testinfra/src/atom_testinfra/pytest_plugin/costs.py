@@ -107,6 +107,9 @@ class _Phase:
         if any(f"n_{status}" in cost for status in FILTERED):
             filtered = compress(self._times[0], [status in FILTERED for status in statuses])
             cost["filtered_s"] = seconds(sum(filtered))
+        if "n_overrun" in cost:
+            overrun = compress(self._times[0], [status == "overrun" for status in statuses])
+            cost["overrun_s"] = seconds(sum(overrun))
         return cost
 
     def valid(self) -> dict[str, Sequence[float]]:

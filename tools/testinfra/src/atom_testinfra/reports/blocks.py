@@ -19,7 +19,7 @@ from atom_testinfra.reports.expectations import (
 )
 from atom_testinfra.reports.listing import render_number_below, render_properties_by_tier
 from atom_testinfra.reports.markdown import escape, prose, render_table
-from atom_testinfra.reports.reference import render_exit_codes, render_settings
+from atom_testinfra.reports.reference import render_advice, render_exit_codes, render_settings
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
@@ -310,6 +310,10 @@ BLOCKS: dict[str, BlockSpec] = {
     "settings": BlockSpec(
         summary="the keys of [tool.testinfra]",
         render=lambda _sources, _arguments: render_settings(),
+    ),
+    "advice": BlockSpec(
+        summary="what `verify` and `report` advise",
+        render=lambda _sources, _arguments: render_advice(),
     ),
     "exit-codes": BlockSpec(
         summary="the exit statuses",

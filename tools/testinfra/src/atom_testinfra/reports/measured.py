@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from atom_testinfra.core.summary import MeasuredTest, Summary, UnmeasuredTest
 
 SHOWN = 20
-NUMBERS = ("time", "N", "gen", "body", "engine", "tier")
+NUMBERS = ("time", "N", "gen", "body", "engine", "given up", "tier")
 GAP = 2
 """Between two columns."""
 
@@ -76,7 +76,9 @@ def _numbers(test: MeasuredTest) -> list[str]:
     n = f"{test.n_examples}" + (
         "" if test.max_examples in {None, test.n_examples} else f"/{test.max_examples}"
     )
-    split = [f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s)]
+    split = [
+        f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s, test.filtered_s)
+    ]
     return [_seconds(test.duration_s), n, *split, test.tier]
 
 

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import math
 
+from atom_testinfra.core import figures
+
 MISSING = "\N{EN DASH}"
 
 
 def seconds(value: float | None) -> str:
     """Return a duration as `412 µs`, `38.1 ms`, `2.34 s` or `1,204 s`."""
-    if value is None:
-        return MISSING
-    if value == 0:
-        return "0 s"
-    rounded = _rounded(value)
-    if rounded < 1e-3:
-        return f"{_digits(value * 1e6)} µs"
-    if rounded < 1:
-        return f"{_digits(value * 1e3)} ms"
-    return f"{_digits(value)} s"
+    return MISSING if value is None else figures.seconds(value)
 
 
 def micros(value: float | None) -> str:
@@ -53,7 +46,7 @@ def share(value: float | None) -> str:
 
 def ratio(value: float | None) -> str:
     """Return a factor as `1.25x`."""
-    return MISSING if value is None else f"{_digits(value)}x"
+    return MISSING if value is None else f"{figures.significant(value)}x"
 
 
 def count(value: int | None) -> str:
@@ -65,15 +58,3 @@ def plural(n: int, noun: str) -> str:
     """Return `1 test`, `2 tests`."""
     form = noun if n == 1 else f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
     return f"{n:,} {form}"
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.3g}")
-
-
-def _digits(value: float) -> str:
-    rounded = _rounded(value)
-    if rounded == 0:
-        return "0"
-    places = max(0, 2 - math.floor(math.log10(abs(rounded))))
-    return f"{value:,.{places}f}"

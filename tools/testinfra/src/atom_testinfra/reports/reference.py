@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
+from atom_testinfra.core.advice import Remedy
 from atom_testinfra.core.config import Config, Profile, Targets, TierLimits
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.reports.markdown import code, escape
@@ -48,6 +49,14 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 def prose(text: str) -> str:
     """Return a docstring, which is Markdown already, for a table cell."""
     return text.replace("|", "\\|")
+
+
+def render_advice() -> str:
+    """Return the table of what `verify` and `report` advise."""
+    documented = attribute_docstrings(Remedy)
+    lines = ["| advice | what to do, and where |", "| --- | --- |"]
+    lines += [f"| `{remedy.value}` | {prose(documented[remedy.name])} |" for remedy in Remedy]
+    return "\n".join(lines)
 
 
 def render_exit_codes() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.cost import without_filtered
+from atom_testinfra.core.cost import split_time
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Baseline, ProfileCost
@@ -23,15 +23,15 @@ PART_TITLES = {
     "generate": "Generating",
     "body": "Body",
     "engine": "Engine",
-    "filtered": "Filtered",
+    "filtered": "Given up",
     "other": "Other",
 }
 PART_MEANINGS = {
     "setup": "fixtures, before the first example",
     "generate": "drawing arguments for the examples that counted",
-    "body": "the test's own code, and the product's",
-    "engine": "Hypothesis itself, between examples",
-    "filtered": "examples given up by an assumption or a filter: work that checked nothing",
+    "body": "the test's own code, and the product's, in the examples that counted",
+    "engine": "Hypothesis itself, around and between the examples that counted",
+    "filtered": "test cases that were given up, with Hypothesis's work for them: they checked nothing",
     "other": "explicit and replayed examples, and pytest around them",
 }
 
@@ -66,22 +66,6 @@ class CostSplit(Struct, frozen=True, kw_only=True, gc=False):
         seconds: float = getattr(self, f"{name}_s")
         return seconds
 
-    @property
-    def largest_part(self) -> str:
-        """The part that takes most."""
-        return max(PARTS, key=self.part)
-
-    @property
-    def winnable_s(self) -> float:
-        """
-        Seconds that removing the filtering and halving the largest other part would save.
-
-        Not a promise: a yardstick that puts a test with much waste, or with one dominating part, before one
-        whose time is spread evenly.
-        """
-        largest = max(self.setup_s, self.generate_s, self.body_s, self.engine_s)
-        return self.filtered_s + largest / 2
-
 
 class PropertyRow(Struct, frozen=True, kw_only=True, gc=False):
     """A property, where it stands, and its cost by profile."""
@@ -97,30 +81,20 @@ class PropertyRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def split_cost(cost: ProfileCost) -> CostSplit:
-    """
-    Return the parts of a measured cost.
-
-    The medians of the parts need not add up to the median of the whole: what is left over is shown as
-    `other`, and parts that are too long together are shortened alike, so that a bar is as long as the test.
-    """
-    per_run = cost.n_examples / 1e6
-    filtered = cost.filtered_us * per_run
-    generate, body = without_filtered(cost.generate_us * per_run, cost.body_us * per_run, filtered)
+    """Return the parts of a measured cost, so that a bar is as long as the test."""
+    split = split_time(cost)
     parts = {
-        "setup": cost.setup_s,
-        "generate": generate,
-        "body": body,
-        "engine": cost.engine_us * per_run,
-        "filtered": filtered,
+        "setup": split.setup_s,
+        "generate": split.generate_s,
+        "body": split.body_s,
+        "engine": split.engine_s,
+        "filtered": split.rejected_s + split.overrun_s,
+        "other": split.other_s,
     }
-    total = sum(parts.values())
-    if total > cost.duration_s:
-        parts = {name: value * cost.duration_s / total for name, value in parts.items()}
     predicted = cost.predicted
     return CostSplit(
         duration_s=cost.duration_s,
         **{f"{name}_s": round(value, PLACES) for name, value in parts.items()},
-        other_s=round(max(0.0, cost.duration_s - total), PLACES),
         cpu_s=cost.cpu_s,
         n_examples=cost.n_examples + cost.n_explicit,
         max_examples=cost.max_examples,

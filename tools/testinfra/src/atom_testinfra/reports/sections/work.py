@@ -1,4 +1,4 @@
-"""Which tests to work on first: the seconds that can be won."""
+"""Which tests to work on first: the parts of their time that are worth a look."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
-from atom_testinfra.core.recommendation import describe_lever
+from atom_testinfra.core.advice import advise
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.rows import PART_TITLES, PropertyRow
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
+    from collections.abc import Iterator
+
+    from atom_testinfra.core.baseline import Baseline, PropertyCost
 
 N_CANDIDATES = 10
 
@@ -21,11 +23,12 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """A test that is worth a look, and why."""
 
     nodeid: str
-    winnable_s: float
+    part: str
+    """The part of its time to work on."""
+    part_s: float
+    """What that part takes: work on it can win no more."""
     share: float
     """Of the time of all properties."""
-    largest_part: str
-    largest_s: float
     recommendation: str
 
 
@@ -38,7 +41,6 @@ class WorkSection(Struct, frozen=True, kw_only=True):
 
     profile: str
     candidates: list[Candidate]
-    winnable_s: float
     total_s: float
 
     @property
@@ -46,12 +48,13 @@ class WorkSection(Struct, frozen=True, kw_only=True):
         """The answer in one sentence."""
         if not self.candidates:
             return "No property was measured."
-        won = sum(candidate.winnable_s for candidate in self.candidates)
-        share = won / self.total_s if self.total_s else None
+        named = sum(candidate.part_s for candidate in self.candidates)
+        given_up = sum(candidate.part_s for candidate in self.candidates if candidate.part == "filtered")
+        share = named / self.total_s if self.total_s else None
+        waste = f"; {numbers.seconds(given_up)} of it checked nothing" if given_up else ""
         return (
-            f"Removing the filtering and halving the largest part of these "
-            f"{numbers.plural(len(self.candidates), 'test')} would save {numbers.seconds(won)} of "
-            f"{numbers.seconds(self.total_s)} ({numbers.share(share)})."
+            f"The parts named here take {numbers.seconds(named)} of {numbers.seconds(self.total_s)} "
+            f"({numbers.share(share)}), and work on them can win no more{waste}."
         )
 
     def tables(self) -> list[Table]:
@@ -59,24 +62,16 @@ class WorkSection(Struct, frozen=True, kw_only=True):
         return [
             Table(
                 id="candidates",
-                caption=f"Seconds that can be won, profile {self.profile}",
+                caption=f"The largest parts that work can be done on, profile {self.profile}",
                 columns=[
                     Column("Test", CellKind.TEST),
-                    Column("To win", CellKind.SECONDS),
+                    Column("Part"),
+                    Column("Takes", CellKind.SECONDS),
                     Column("Of all", CellKind.SHARE, rank=2),
-                    Column("Largest part"),
-                    Column("Takes", CellKind.SECONDS, rank=1),
                     Column("What to look at", is_remark=True),
                 ],
                 rows=[
-                    [
-                        item.nodeid,
-                        item.winnable_s,
-                        item.share,
-                        PART_TITLES[item.largest_part],
-                        item.largest_s,
-                        item.recommendation,
-                    ]
+                    [item.nodeid, PART_TITLES[item.part], item.part_s, item.share, item.recommendation]
                     for item in self.candidates
                 ],
             )
@@ -84,27 +79,34 @@ class WorkSection(Struct, frozen=True, kw_only=True):
 
 
 def build_work(baseline: Baseline, rows: list[PropertyRow], profile: str) -> WorkSection:
-    """Return the tests with most to win under a profile."""
-    costs = [(row.nodeid, row.costs[profile]) for row in rows if profile in row.costs]
-    total = sum(cost.duration_s for _, cost in costs)
-    ranked = sorted(costs, key=lambda pair: (-pair[1].winnable_s, pair[0]))
+    """Return the tests whose part to work on takes longest under a profile."""
+    costs = {nodeid: entry.profiles[profile] for nodeid, entry in _measured(baseline, rows, profile)}
+    total = sum(cost.duration_s for cost in costs.values())
+    advices = {nodeid: advise(cost) for nodeid, cost in costs.items()}
+    ranked = sorted(advices.items(), key=lambda pair: (-pair[1].part_s, pair[0]))
     return WorkSection(
         profile=profile,
         candidates=[
             Candidate(
                 nodeid=nodeid,
-                winnable_s=cost.winnable_s,
-                share=cost.winnable_s / total if total else 0.0,
-                largest_part=cost.largest_part,
-                largest_s=cost.part(cost.largest_part),
-                recommendation=_sentence(describe_lever(baseline.properties[nodeid].profiles[profile])),
+                part=advice.part,
+                part_s=advice.part_s,
+                share=advice.part_s / total if total else 0.0,
+                recommendation=_sentence(advice.text),
             )
-            for nodeid, cost in ranked[:N_CANDIDATES]
-            if cost.winnable_s > 0
+            for nodeid, advice in ranked[:N_CANDIDATES]
+            if advice.part_s > 0
         ],
-        winnable_s=sum(cost.winnable_s for _, cost in costs),
         total_s=total,
     )
+
+
+def _measured(
+    baseline: Baseline, rows: list[PropertyRow], profile: str
+) -> Iterator[tuple[str, PropertyCost]]:
+    """Yield the properties that have a cost under the profile; each is decoded once."""
+    names = {row.nodeid for row in rows if profile in row.costs}
+    return ((nodeid, entry) for nodeid, entry in baseline.properties.items() if nodeid in names)
 
 
 def _sentence(text: str) -> str:

@@ -40,7 +40,7 @@
     return `${(value * 100).toFixed(0)} %`;
   };
 
-  const PARTS = [["setup", "Set-up"], ["generate", "Generating"], ["body", "Body"], ["engine", "Engine"], ["filtered", "Filtered"], ["other", "Other"]];
+  const PARTS = [["setup", "Set-up"], ["generate", "Generating"], ["body", "Body"], ["engine", "Engine"], ["filtered", "Given up"], ["other", "Other"]];
   const profiles = Object.keys(rows.costs);
   const nodeid = (row) => rows.files[rows.file[row]] + rows.name[row];
   const tier = (row) => rows.words[rows.tier[row]];
@@ -128,7 +128,7 @@
     { key: "generate_s", title: "Generating", number: true, className: "extra", text: (row) => seconds(cost("generate_s", row)) },
     { key: "body_s", title: "Body", number: true, className: "extra", text: (row) => seconds(cost("body_s", row)) },
     { key: "engine_s", title: "Engine", number: true, className: "extra", text: (row) => seconds(cost("engine_s", row)) },
-    { key: "filtered_s", title: "Filtered", number: true, className: "extra", text: (row) => seconds(cost("filtered_s", row)) },
+    { key: "filtered_s", title: "Given up", number: true, className: "extra", text: (row) => seconds(cost("filtered_s", row)) },
   ];
   const state = { profile: profiles.includes("local") ? "local" : profiles[0], words: [], tiers: null, key: "duration_s", descending: true };
   const cost = (name, row) => (state.profile === undefined ? null : rows.costs[state.profile][name][row]);

@@ -1,0 +1,35 @@
+"""How a duration and a share are written: with a readable unit, and without a false 0 or 100 %."""
+
+from __future__ import annotations
+
+import math
+
+
+def seconds(value: float, *, digits: int = 3) -> str:
+    """Return a duration as `412 µs`, `38.1 ms`, `2.34 s` or `1,204 s`."""
+    if value == 0:
+        return "0 s"
+    rounded = float(f"{value:.{digits}g}")
+    if rounded < 1e-3:
+        return f"{significant(value * 1e6, digits=digits)} µs"
+    if rounded < 1:
+        return f"{significant(value * 1e3, digits=digits)} ms"
+    return f"{significant(value, digits=digits)} s"
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent; almost nothing is not 0 %, and almost everything not 100 %."""
+    if 0 < share < 0.01:
+        return "under 1 %"
+    if 0.99 < share < 1:
+        return "over 99 %"
+    return f"{share * 100:.0f} %"
+
+
+def significant(value: float, *, digits: int = 3) -> str:
+    """Return a number with at least so many significant digits, and without an exponent."""
+    rounded = float(f"{value:.{digits}g}")
+    if rounded == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{value:,.{max(0, places)}f}"

@@ -1,0 +1,214 @@
+"""Every advice is followed once, and what that wins is measured: in CPU time or in counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+from tests.commands.test_measure import Project
+
+from atom_testinfra.core.advice import Advice, Remedy, advise
+from atom_testinfra.core.cost import combine_runs
+from atom_testinfra.storage.runs import load_run
+
+if TYPE_CHECKING:
+    from atom_testinfra.core.baseline import ProfileCost
+
+pytestmark = pytest.mark.integration
+
+CONFTEST = """
+    import pytest
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(item):
+        if item.name == "test_look_outside":
+            sum(range(30_000_000))
+        return (yield)
+"""
+
+SUITE = """
+    import pytest
+    from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
+
+    large = settings(suppress_health_check=list(HealthCheck))
+    work = lambda n: sum(range(n * 1000))
+
+    @given(st.integers(0, 1000), st.integers(0, 1000))
+    @large
+    def test_build_data(a, b):
+        assume(a % 3 == 0 and b % 3 == 0)
+
+    @given(st.integers(0, 333).map(lambda n: n * 3), st.integers(0, 333).map(lambda n: n * 3))
+    def test_build_data_followed(a, b):
+        assume(a % 3 == 0 and b % 3 == 0)
+
+    def draw_blocks(data, most):
+        for _ in range(data.draw(st.integers(1, most))):
+            data.draw(st.binary(min_size=1000, max_size=1000))
+
+    @given(st.data())
+    @large
+    def test_shrink_data(data):
+        draw_blocks(data, 64)
+
+    @given(st.data())
+    @large
+    def test_shrink_data_followed(data):
+        draw_blocks(data, 6)
+
+    @pytest.fixture
+    def costly():
+        work(20_000)
+
+    @pytest.fixture
+    def cheap():
+        work(1)
+
+    @given(st.integers())
+    @large
+    def test_cheaper_set_up(costly, x):
+        pass
+
+    @given(st.integers())
+    @large
+    def test_cheaper_set_up_followed(cheap, x):
+        pass
+
+    @given(st.lists(st.integers(0, 9).map(lambda n: work(20)), min_size=40, max_size=40))
+    @large
+    def test_draw_less(xs):
+        pass
+
+    @given(st.lists(st.integers(0, 9).map(lambda n: work(20)), min_size=4, max_size=4))
+    def test_draw_less_followed(xs):
+        pass
+
+    @given(st.binary(min_size=5000, max_size=5000))
+    @large
+    def test_smaller_cases(data):
+        pass
+
+    @given(st.binary(min_size=50, max_size=50))
+    def test_smaller_cases_followed(data):
+        pass
+
+    @given(st.integers())
+    def test_fewer_examples(x):
+        pass
+
+    @given(st.integers())
+    @settings(max_examples=50)
+    def test_fewer_examples_followed(x):
+        pass
+
+    @given(st.integers())
+    def test_cheaper_body(x):
+        work(100)
+
+    @given(st.integers())
+    def test_cheaper_body_followed(x):
+        work(1)
+
+    def with_examples(n):
+        @given(st.integers(0, 9))
+        def test(x):
+            work(1000 if x < 0 else 0)
+
+        for negative in range(-n, 0):
+            test = example(negative)(test)
+        return test
+
+    test_fewer_explicit = with_examples(40)
+    test_fewer_explicit_followed = with_examples(1)
+
+    @given(st.integers())
+    def test_look_outside(x):
+        pass
+
+    @given(st.integers())
+    def test_look_outside_followed(x):
+        pass
+"""
+
+AT_LEAST = {
+    Remedy.BUILD_DATA: 2.5,
+    Remedy.SHRINK_DATA: 1.5,
+    Remedy.CHEAPER_SET_UP: 2.0,
+    Remedy.DRAW_LESS: 3.0,
+    Remedy.SMALLER_CASES: 3.0,
+    Remedy.FEWER_EXAMPLES: 2.0,
+    Remedy.CHEAPER_BODY: 3.0,
+    Remedy.FEWER_EXPLICIT: 2.0,
+    Remedy.LOOK_OUTSIDE: 3.0,
+}
+"""CPU seconds before over those after; about half of what it is on an idle machine."""
+
+
+class Measured(NamedTuple):
+    """A test's cost, and what is advised."""
+
+    cost: ProfileCost
+    advice: Advice
+
+
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+    """Measure the suite once."""
+    project = Project(tmp_path_factory.mktemp("advice"))
+    (project.root / "pyproject.toml").write_text("[tool.testinfra]\n")
+    project.write(test_a=SUITE, conftest=CONFTEST)
+    project.measure("--profile", "p=200", "--repeats", "1")
+    (path,) = (project.root / ".testinfra" / "runs").glob("*.jsonl")
+    costs = {
+        record.nodeid.partition("::test_")[2]: combine_runs([record])
+        for record in load_run(path).measurements
+    }
+    return {name: Measured(cost, advise(cost)) for name, cost in costs.items()}
+
+
+@pytest.mark.parametrize("remedy", AT_LEAST)
+def test_what_is_advised_makes_the_test_cheaper(tests: dict[str, Measured], remedy: Remedy) -> None:
+    """The test before has the advice, and the one that follows it costs a fraction."""
+    name = remedy.value.replace("-", "_")
+    before, after = tests[name], tests[f"{name}_followed"]
+
+    assert before.advice.remedy is remedy, before.advice.text
+    assert before.cost.cpu_s / after.cost.cpu_s > AT_LEAST[remedy]
+
+
+@pytest.mark.parametrize("name", ["build_data", "shrink_data"])
+def test_what_it_is_said_to_be_worth_is_what_it_wins(tests: dict[str, Measured], name: str) -> None:
+    """The share of the time that test cases without a result take is the share that is won without them."""
+    before, after = tests[name], tests[f"{name}_followed"]
+
+    assert before.cost.calls_per_valid > 1.5
+    assert after.cost.calls_per_valid < 1.2
+    worth = before.advice.part_s / before.cost.duration_s
+    won = 1 - after.cost.cpu_s / before.cost.cpu_s
+    assert won > worth - 0.2
+
+
+def test_one_overrun_is_not_filtering(tests: dict[str, Measured]) -> None:
+    """Test cases that ask for too much data and those that a filter rejects have different advice."""
+    overrun, rejected = tests["shrink_data"].cost, tests["build_data"].cost
+
+    assert overrun.overruns_per_valid == pytest.approx(overrun.calls_per_valid - 1, abs=1e-3)
+    assert rejected.overruns_per_valid == 0.0
+    assert "filter" not in tests["shrink_data"].advice.text
+
+
+def test_an_older_baseline_says_what_it_knows(tests: dict[str, Measured]) -> None:
+    """It does not say why test cases were given up, and so the advice does not either; the worth stays."""
+    known = tests["build_data"]
+    older = replace(known.cost, overrun_us=None, overruns_per_valid=None, filtered_draw_us=None)
+    advice = advise(older)
+
+    assert advice.remedy is Remedy.KEEP_MORE
+    assert advice.part_s == pytest.approx(known.advice.part_s)
+
+
+def test_every_advice_is_followed_here(tests: dict[str, Measured]) -> None:
+    """A remedy that nobody has tried is not given."""
+    assert tests
+    assert set(Remedy) == set(AT_LEAST) | {Remedy.KEEP_MORE}
