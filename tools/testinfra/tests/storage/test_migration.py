@@ -37,6 +37,15 @@ def test_version_1_is_read() -> None:
             assert kept == {name: stored["profiles"][profile][name] for name in kept}
 
 
+def test_its_sentences_are_todays() -> None:
+    """An older version said the same in other words; its figures are still held against each other."""
+    document = deepcopy(DOCUMENT)
+    document["slowest_tests"][0]["duration"] += 1
+    baseline = parse_baseline(json.dumps(document).encode(), "b.json")
+    assert [difference.place for difference in check(baseline)[1]] == ["slowest_tests[0].duration"]
+    assert baseline.slowest_tests[0].recommendation != document["slowest_tests"][0]["recommendation"]
+
+
 def test_its_layout_is_no_evidence() -> None:
     """A formatter may have laid it out anew."""
     assert check(parse_baseline(json.dumps(DOCUMENT, indent=1).encode(), "b.json"))[1] == []

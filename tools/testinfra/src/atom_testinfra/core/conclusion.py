@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.figures import percent
 from atom_testinfra.core.measurement import PinPolicy
-from atom_testinfra.core.recommendation import percent
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.targets import MISSES_TOLD
 

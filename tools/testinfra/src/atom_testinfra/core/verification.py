@@ -76,6 +76,22 @@ def check(baseline: Baseline) -> tuple[Assessment, list[Difference]]:
     return assessment, [*_top_differences(baseline, complete_again), *differences]
 
 
+def reword(baseline: Baseline) -> Baseline:
+    """
+    Return a baseline of an older version with today's sentences.
+
+    Its figures stay as they are, and are held against each other. Its sentences are in the words of the
+    version that wrote it, which nothing can compute again.
+    """
+    today = complete(baseline, baseline.verification_timestamp)
+    sentences = {slow.test: slow.recommendation for slow in today.slowest_tests}
+    slowest = [
+        replace(slow, recommendation=sentences.get(slow.test, slow.recommendation))
+        for slow in baseline.slowest_tests
+    ]
+    return replace(baseline, notes=today.notes, slowest_tests=slowest)
+
+
 def _baseline(evidence: Evidence, timestamp: str, assessment: Assessment) -> Baseline:
     return Baseline(
         verification_timestamp=timestamp,

@@ -27,6 +27,7 @@ from atom_testinfra.core.baseline import (
 from atom_testinfra.core.digests import PropertiesDigest, digest_text, encode_property
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
 from atom_testinfra.core.sides import ComparedCost
+from atom_testinfra.core.verification import reword
 from atom_testinfra.storage.atomic import replace_file, writing
 from atom_testinfra.storage.json_document import (
     RESTORE,
@@ -318,7 +319,7 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
             *(v for part in foreign.nested.values() for v in part.values()),
         ]:
             refuse_duplicate_keys(bytes(value), name)
-    return baseline, foreign
+    return (baseline if version == SCHEMA_VERSION else reword(baseline)), foreign
 
 
 def _is_canonical(data: bytes, baseline: Baseline, foreign: Foreign) -> bool:
