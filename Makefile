@@ -4,10 +4,19 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE_STAMP := $(VENV)-site/.installed
+# Which Python $(1) is; empty if it cannot be run.
+version-of = $(shell $(1) -c 'import platform; print(platform.python_implementation() + " " + platform.python_version())' 2>/dev/null)
+# A PYTHON that the caller names must be the one that made $(VENV); when none is named, $(VENV) is kept as it is.
+INSTALLED := $(if $(wildcard $(VENV)),$(call version-of,$(VENV)/bin/python))
+WANTED := $(if $(filter file,$(origin PYTHON)),$(INSTALLED),$(call version-of,$(PYTHON)))
+IS_FIT := $(and $(INSTALLED),$(filter $(subst $() ,_,$(WANTED)),$(subst $() ,_,$(INSTALLED))))
+# Ends make with one line if PYTHON is not one that both packages run on.
+require-python = $(if $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),,$(error \
+	Python 3.11 or newer is needed, and $(PYTHON) is $(or $(call version-of,$(PYTHON)),not one that runs); call `make PYTHON=/path/to/python3.11 ...`))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock test test-ci test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
+.PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
@@ -17,9 +26,12 @@ help: ## show the targets
 ##@ set-up
 install: $(STAMP) ## create .venv and install both packages, once
 
+ifeq ($(IS_FIT),)
+.PHONY: $(STAMP)
+endif
 $(STAMP): requirements.txt backend/pyproject.toml tools/testinfra/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; call `make PYTHON=/path/to/python3.11 ...`")'
-	$(PYTHON) -m venv $(VENV)
+	@$(if $(IS_FIT),,$(require-python)$(if $(wildcard $(VENV)),echo "$(VENV) was made by $(or $(INSTALLED),a Python that no longer runs); making it anew with $(or $(WANTED),$(PYTHON))" >&2))
+	$(if $(IS_FIT),,$(PYTHON) -m venv --clear $(VENV))
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e backend -e tools/testinfra
 	@touch $(STAMP)
@@ -40,6 +52,9 @@ test: install ## both packages' tests; 200 examples for each property of the bac
 
 test-ci: export CI = true
 test-ci: test ## the same with the CI profile: 50 examples
+
+test-pythons: ## test-ci on each Python from 3.11 up that is found, each in a .venv-3.x; PYTHONS="3.12 3.13" or PYTHONS=newest
+	@$(require-python)$(PYTHON) .ci/pythons.py $(PYTHONS)
 
 test-nightly: install ## what takes minutes: 40,000 hostile baselines of each of four kinds, 500 killed writers
 	cd tools/testinfra && $(BIN)/python -m pytest tests/property/test_hostile_baselines.py --hypothesis-profile nightly -n auto
