@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
+from unittest import mock
 
+from fastapi import routing
 from sqlalchemy import Engine, event
+from starlette.responses import Response
 
 
 class InjectedError(Exception):
@@ -37,3 +42,34 @@ def failing_after(engine: Engine, n_writes: int | None) -> Iterator[WriteCounter
         yield counter
     finally:
         event.remove(engine, "after_cursor_execute", counter)
+
+
+class Stage(StrEnum):
+    """How far an answer comes before it fails."""
+
+    SERIALISING = "serialising"
+    """What the handler returned cannot be turned into JSON."""
+    BUILDING = "building"
+    """The bytes are there, and the response around them cannot be made."""
+
+
+@contextmanager
+def unanswerable(stage: Stage) -> Iterator[None]:
+    """Raise `InjectedError` instead of answering that a request succeeded."""
+    serialise, build = routing.serialize_response, Response.__init__
+
+    async def fail_to_serialise(**arguments: Any) -> Any:
+        await serialise(**arguments)
+        raise InjectedError(stage)
+
+    def fail_to_build(response: Response, *arguments: Any, **named: Any) -> None:
+        build(response, *arguments, **named)
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            raise InjectedError(stage)
+
+    patch = {
+        Stage.SERIALISING: mock.patch.object(routing, "serialize_response", fail_to_serialise),
+        Stage.BUILDING: mock.patch.object(Response, "__init__", fail_to_build),
+    }
+    with patch[stage]:
+        yield

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import current_default_thread_limiter
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from atom import health
@@ -56,7 +56,6 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             migrate.require_head(own_engine)
-            current_default_thread_limiter().total_tokens = settings.threads
             yield
         finally:
             if engine is None:
@@ -70,7 +69,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
         generate_unique_id_function=operation_id,
     )
     app.state.engine = own_engine
-    _provide(app, own_engine, clock or SystemClock())
+    _provide(app, settings, own_engine, clock or SystemClock())
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     add_problem_handlers(app)
     for module in (health, *DOMAINS):
@@ -79,7 +78,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     return app
 
 
-def _provide(app: FastAPI, engine: Engine, clock: Clock) -> None:
+def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> None:
     """Put into the app's state what the routes ask for: each domain says in its routes what that is."""
     sessions, read_only_sessions = session_factory(engine), read_only_session_factory(engine)
     decisions = DecisionCache(GovernanceCache(clock))
@@ -90,6 +89,8 @@ def _provide(app: FastAPI, engine: Engine, clock: Clock) -> None:
         read_only_sessions=read_only_sessions,
         clock=clock,
         writers=WritersQueue(engine),
+        reading_threads=CapacityLimiter(settings.threads),
+        writing_threads=CapacityLimiter(settings.threads),
     )
     app.state.decisions = decisions
     app.state.has_training = has_training

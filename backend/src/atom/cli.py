@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from atom.app import create_app
 from atom.db import migrate
+from atom.db.repair import deep_values
 from atom.db.session import connected, session_factory, unit_of_work
 from atom.demo import WORKSPACE_NAME, make_demo
 from atom.identity import keys, workspaces
@@ -19,6 +20,7 @@ from atom.identity.models import ApiKeyScope
 from atom.kit.clock import SystemClock
 from atom.kit.errors import AtomError
 from atom.settings import Settings
+from atom.tables import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,26 @@ def downgrade(revision: str) -> None:
     with connected(_settings().database_url) as engine:
         migrate.downgrade(engine, revision)
         click.echo(f"the database is at {migrate.current(engine)}")
+
+
+@atom.command()
+@click.option("--check", "is_checking", is_flag=True, help="change nothing; exit with 1 if any is found")
+def repair(is_checking: bool) -> None:
+    """
+    Make stored JSON answerable that is nested too deep: in either database, in every column.
+
+    What stands too deep becomes a string, its own JSON text. The values that were found go to stdout.
+    """
+    with _migrated_database() as session:
+        found = list(deep_values(session.connection(), METADATA))
+        for value in found:
+            click.echo(str(value))
+            if not is_checking:
+                value.repair(session.connection())
+    click.echo(f"{len(found)} values {'are' if is_checking else 'were'} nested too deep", err=True)
+    if found and is_checking:
+        click.echo("hint: `atom repair` makes them answerable", err=True)
+        raise click.exceptions.Exit(1)
 
 
 @atom.command()
@@ -122,7 +144,7 @@ def _migrated_database() -> Iterator[Session]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; an error of ours is one line on stderr."""
     try:
-        atom.main(args=arguments, prog_name="atom", standalone_mode=False)
+        status: int | None = atom.main(args=arguments, prog_name="atom", standalone_mode=False)
     except click.ClickException as exc:
         exc.show()
         return 2
@@ -136,4 +158,4 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo(f"error: the database does not answer: {reason}", err=True)
         click.echo("hint: ATOM_DATABASE_URL names it", err=True)
         return 2
-    return 0
+    return status or 0

@@ -13,6 +13,7 @@ from atom.graduation import training_sessions
 from atom.identity.models import ApiKeyScope
 from tests import factories
 from tests.api.operations import committed
+from tests.faults import Stage, unanswerable
 from tests.http import Api, Caller, Workspace
 
 UPDATE = "the names of operations changed: if that is meant, write them to tests/api/operations.txt"
@@ -49,7 +50,7 @@ def test_the_document_says_everything(api: Api) -> None:
             problem = response.get("content", {}).get("application/problem+json")
             assert (problem is not None) is (int(status) >= 400), (place, status)
         has_body = "requestBody" in operation
-        assert (operation["responses"].keys() >= {"400", "413"}) is has_body, place
+        assert (operation["responses"].keys() >= {"400", "413", "415"}) is has_body, place
 
 
 def test_no_path_is_read_as_another(api: Api) -> None:
@@ -422,6 +423,28 @@ def test_every_operation_of_a_domain_works(api: Api, visit: Callable[[Tour], Non
 def test_every_domain_has_a_tour(api: Api) -> None:
     """No tag of the document is left out."""
     assert {op["tags"][0] for op in documented(api).values()} == {visit.__name__ for visit in TOURS}
+
+
+class InterruptedTour(Tour):
+    """The same requests, each of them sent first while no success can be answered."""
+
+    def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """Send a request that fails once at every stage of its answer, and succeeds then."""
+        before = self.api.rows()
+        for stage in Stage:
+            with unanswerable(stage):
+                self.admin.refused(500, method, path, body, query=query or None)
+            assert self.api.rows() == before
+        return super().__call__(method, path, body, **query)
+
+
+@pytest.mark.parametrize("visit", TOURS, ids=lambda visit: visit.__name__)
+def test_no_operation_writes_what_it_cannot_answer(api: Api, visit: Callable[[Tour], None]) -> None:
+    """When the answer to a request that would succeed cannot be made, every table is as before."""
+    tour = InterruptedTour(api)
+    visit(tour)
+    of_domain = {place for place, op in documented(api).items() if op["tags"] == [visit.__name__]}
+    assert of_domain - tour.succeeded == set()
 
 
 @pytest.mark.parametrize("status", ["student", "paused"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from anyio.to_thread import current_default_thread_limiter
 from starlette.testclient import TestClient
 
 from atom.app import create_app
 from atom.db import migrate
 from atom.db.session import connected
+from atom.identity.access import Gateway
 from atom.settings import Settings
 
 
@@ -37,15 +37,9 @@ def test_an_application_that_refuses_to_start_closes_its_engine(tmp_path: Path) 
 
 
 def test_as_many_handlers_run_at_once_as_the_setting_says(tmp_path: Path) -> None:
-    """The thread pool of the app's event loop has that many places."""
-    url = f"sqlite:///{tmp_path / 'atom.sqlite3'}"
-    with connected(url) as engine:
-        migrate.upgrade(engine)
+    """Those who read have that many threads, and those who write have as many of their own."""
+    with connected(f"sqlite:///{tmp_path / 'atom.sqlite3'}") as engine:
         app = create_app(Settings.from_environment({"ATOM_THREADS": "3"}), engine=engine)
-        with TestClient(app) as client:
-            assert client.portal is not None
-            assert client.portal.call(_places) == 3
-
-
-async def _places() -> float:
-    return current_default_thread_limiter().total_tokens
+        gateway: Gateway = app.state.gateway
+        assert (gateway.reading_threads.total_tokens, gateway.writing_threads.total_tokens) == (3, 3)
+        assert gateway.reading_threads is not gateway.writing_threads

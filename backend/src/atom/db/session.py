@@ -11,6 +11,7 @@ from sqlalchemy import StaticPool, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import sqlite
+from atom.db.types import load_json
 from atom.kit.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ def create_engine(url: str | URL) -> Engine:
     """
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
-        engine = sqlalchemy.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = sqlalchemy.create_engine(
+            address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, json_deserializer=load_json
+        )
         event.listen(engine, "connect", _prepare_postgres)
         return engine
     in_memory = address.database in (None, "", ":memory:")
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     embedded = address.set(drivername=sqlite.DRIVER)
-    engine = sqlalchemy.create_engine(embedded, connect_args={"check_same_thread": False}, **options)
+    engine = sqlalchemy.create_engine(
+        embedded, connect_args={"check_same_thread": False}, json_deserializer=load_json, **options
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from json import loads
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, DateTime, Enum
@@ -10,12 +11,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.mutable import MutableDict, MutableList
 from sqlalchemy.types import TypeDecorator
 
+from atom.kit.json_depth import depth_of, flatten
+
 if TYPE_CHECKING:
     from enum import StrEnum
 
     from sqlalchemy.engine import Dialect
 
 ENUM_LENGTH = 32
+MAX_STORED_DEPTH = 64
+"""How deep JSON of a column may be: twice what a sender may nest, because the service puts more around it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -43,6 +48,18 @@ class UtcDateTime(TypeDecorator[datetime]):
 def json_type() -> JSON:
     """Return JSON: text on SQLite, JSONB on PostgreSQL; None is SQL NULL, not a JSON null."""
     return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether a stored JSON text is deeper than an answer can be."""
+    n_levels_at_most = text.count("[") + text.count("{")
+    return n_levels_at_most > MAX_STORED_DEPTH and depth_of(text) > MAX_STORED_DEPTH
+
+
+def load_json(stored: str | bytes) -> Any:
+    """Return the value of a stored JSON text; what stands too deep in it becomes a string, its JSON text."""
+    text = stored if isinstance(stored, str) else stored.decode()
+    return loads(flatten(text, max_depth=MAX_STORED_DEPTH) if is_too_deep(text) else text)
 
 
 JsonList: Any = MutableList.as_mutable(json_type())

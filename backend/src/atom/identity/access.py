@@ -2,28 +2,36 @@
 How a route gets in: the caller of a request, and a unit of work in the caller's workspace.
 
 A handler names its unit as `Reading`, `Recording`, `Writing` or `Administering`. It runs inside of it, in one
-thread from the look at the key to the commit: the commit comes before the answer, a connection is never held
-by a request that waits for a thread, and changing threads costs as much as a query.
+thread: the key is looked up, the body read and checked, the handler run, the answer built and the transaction
+committed. A connection is never held by a request that waits for a thread, and changing threads costs as much
+as a query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
-from typing import Annotated, Any
+from http import HTTPStatus
+from inspect import signature
+from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from atom.db.session import WritersQueue, unit_of_work
 from atom.identity.keys import Caller, authenticate
 from atom.identity.models import ApiKeyScope
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError
+from atom.web.bodies import check_address, check_body
 from atom.web.problems import WITH_KEY, problem_responses
 from atom.web.queries import refuse_repeats
 
@@ -42,6 +50,9 @@ class Gateway:
     read_only_sessions: sessionmaker[Session]
     clock: Clock
     writers: WritersQueue
+    reading_threads: CapacityLimiter
+    writing_threads: CapacityLimiter
+    """Writers wait for each other, in threads of their own so that nobody who reads waits with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,37 +69,111 @@ class Unit:
         return self.caller.workspace_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """A unit of work that is not open yet: whose key it takes, and what for."""
+    """
+    A request's way in: its key is looked at first, its transaction opened later, and committed last.
 
-    gateway: Gateway
-    credentials: HTTPAuthorizationCredentials | None
+    What is committed was answered: the response is built, to its last byte, before the door closes.
+    """
+
+    def __init__(self, gateway: Gateway, entrance: Entrance, secret: str) -> None:
+        self._gateway = gateway
+        self._entrance = entrance
+        self._secret = secret
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Let in who has a key for this entrance."""
+        with ExitStack() as stack:
+            session = stack.enter_context(unit_of_work(self._gateway.read_only_sessions))
+            self.caller = authenticate(session, self._gateway.clock, self._secret)
+            self.caller.require(self._entrance.scope)
+            if self._entrance.is_read_only:  # the handler reads in the transaction that the key was read in
+                self._session = session
+                self._stack = stack.pop_all()
+        return self
+
+    def open(self) -> Unit:
+        """Give the unit of work; a writing one begins now: on SQLite it locks out the others."""
+        if not self._entrance.is_read_only:
+            self._stack.enter_context(self._gateway.writers.turn())
+            self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
+        return Unit(session=self._session, clock=self._gateway.clock, caller=self.caller)
+
+    def __exit__(self, *raised: Any) -> None:
+        """Commit what was done, or undo it if anything was raised."""
+        self._stack.__exit__(*raised)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What a handler asks for by the type of its `unit`: the scope of key, and whether it writes."""
+
     scope: ApiKeyScope
     is_read_only: bool
 
-    @contextmanager
-    def opened(self) -> Iterator[Unit]:
-        """Give the unit to a caller who may have it; committed when the block ends."""
-        if self.is_read_only:
-            with unit_of_work(self.gateway.read_only_sessions) as session:
-                yield self._unit(session, self._caller(session))
-            return
-        # The writing transaction is opened only for who may write: on SQLite it locks out the others.
-        with unit_of_work(self.gateway.read_only_sessions) as session:
-            caller = self._caller(session)
-        with self.gateway.writers.turn(), unit_of_work(self.gateway.sessions) as session:
-            yield self._unit(session, caller)
+    async def __call__(self, request: Request, _: Annotated[object, Depends(BEARER)]) -> Door:
+        """Return the door that the request came through; FastAPI calls this before the handler."""
+        door: Door = request.state.door
+        return door
 
-    def _caller(self, session: Session) -> Caller:
-        if self.credentials is None:
-            raise UnauthenticatedError("an API key is needed: `Authorization: Bearer atom_...`")
-        caller = authenticate(session, self.gateway.clock, self.credentials.credentials)
-        caller.require(self.scope)
-        return caller
 
-    def _unit(self, session: Session, caller: Caller) -> Unit:
-        return Unit(session=session, clock=self.gateway.clock, caller=caller)
+class UnitRoute(APIRoute):
+    """A route that answers inside of its unit of work: key, body, handler, answer, commit, in this order."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what FastAPI calls for a request."""
+        handle = super().get_route_handler()
+        entrance: Entrance = self.endpoint.entrance  # type: ignore[attr-defined] # set by `_in_unit`
+        takes_body = self.body_field is not None
+
+        async def answer(request: Request) -> Response:
+            gateway: Gateway = request.app.state.gateway
+            door = Door(gateway, entrance, _secret_of(request))
+            body = await _body_of(request) if takes_body else b""
+
+            def serve() -> Response:
+                with door:
+                    request.state.door = door
+                    check_address(request)
+                    if body:
+                        check_body(request, body)
+                    return run_now(handle(request))
+
+            threads = gateway.reading_threads if entrance.is_read_only else gateway.writing_threads
+            return await to_thread.run_sync(serve, limiter=threads)
+
+        return answer
+
+
+def _secret_of(request: Request) -> str:
+    """Return the secret of the request's one key."""
+    given = request.headers.getlist("authorization")
+    scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if len(given) > 1:
+        raise UnauthenticatedError(f"the request has {len(given)} headers Authorization, expected one")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise UnauthenticatedError("an API key is needed: `Authorization: Bearer atom_...`")
+    return secret.strip()
+
+
+async def _body_of(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as exc:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body broke off") from exc
+
+
+def run_now(answering: Coroutine[Any, Any, Response]) -> Response:
+    """Run a coroutine that waits for nothing, in this thread."""
+    try:
+        answering.send(None)
+    except StopIteration as done:
+        response: Response = done.value
+        return response
+    answering.close()
+    msg = "a route waited inside of its unit of work; what it depends on has to be async and never wait"
+    raise RuntimeError(msg)
 
 
 class DomainRouter(APIRouter):
@@ -99,6 +184,7 @@ class DomainRouter(APIRouter):
         super().__init__(
             prefix=prefix,
             tags=tags,
+            route_class=UnitRoute,
             dependencies=[Depends(refuse_repeats)],
             responses=problem_responses(*WITH_KEY),
         )
@@ -110,29 +196,20 @@ class DomainRouter(APIRouter):
 
 def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)
-    def handle(*, unit: Door, **arguments: Any) -> Any:
-        with unit.opened() as opened:
-            return handler(unit=opened, **arguments)
+    async def handle(*, unit: Door, **arguments: Any) -> Any:
+        return handler(unit=unit.open(), **arguments)
 
+    (dependency,) = signature(handler, eval_str=True).parameters["unit"].annotation.__metadata__
+    handle.entrance = dependency.dependency  # type: ignore[attr-defined] # for `UnitRoute`
     return handle
 
 
-def _door(scope: ApiKeyScope, *, is_read_only: bool) -> Any:
-    async def door(
-        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-    ) -> Door:
-        gateway: Gateway = request.app.state.gateway
-        return Door(gateway=gateway, credentials=credentials, scope=scope, is_read_only=is_read_only)
-
-    return Depends(door)
-
-
-# What a handler is given is the `Unit` of the `Door` that FastAPI resolves: `DomainRouter` opens it.
-Reading = Annotated[Unit, _door(ApiKeyScope.READ, is_read_only=True)]
+# What a handler is given is the `Unit` of the `Door` that FastAPI resolves: `_in_unit` opens it.
+Reading = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=True))]
 """A read-only transaction, for a key of any scope."""
-Recording = Annotated[Unit, _door(ApiKeyScope.READ, is_read_only=False)]
+Recording = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=False))]
 """A transaction that notes who looked at what, for a key of any scope."""
-Writing = Annotated[Unit, _door(ApiKeyScope.WRITE, is_read_only=False)]
+Writing = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.WRITE, is_read_only=False))]
 """A transaction, for a key of scope write or admin."""
-Administering = Annotated[Unit, _door(ApiKeyScope.ADMIN, is_read_only=False)]
+Administering = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.ADMIN, is_read_only=False))]
 """A transaction, for a key of scope admin."""

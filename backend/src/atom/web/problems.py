@@ -63,13 +63,14 @@ MEANINGS = {
     404: "No such thing in the workspace",
     409: "The request is fine, the present state refuses it",
     413: "The body is too large",
+    415: "The body does not call itself JSON",
     422: "A field is invalid; nothing was written",
     500: "A fault of the service; nothing was written",
     503: "The database does not answer now; nothing was written",
 }
 WITH_KEY = (401, 403, 422, 500, 503)
 """How any request that carries a key may end."""
-WITH_BODY = (400, 413)
+WITH_BODY = (400, 413, 415)
 """How one with a body may end besides."""
 
 

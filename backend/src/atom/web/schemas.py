@@ -6,12 +6,12 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 
 from atom.kit.ids import ID_LENGTH
 from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Cursor, PageRequest
-from atom.kit.text import MAX_NAME
+from atom.kit.text import MAX_NAME, json_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,15 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _free(value: object) -> object:
+    """Return JSON of any shape, unless it is too much to store or to answer."""
+    fault = json_fault(value)
+    if fault is not None:
+        msg = f"the value {fault}"
+        raise ValueError(msg)
+    return value
+
+
 Id = Annotated[
     str,
     StringConstraints(pattern=ID_PATTERN, min_length=ID_LENGTH, max_length=ID_LENGTH),
@@ -89,7 +98,9 @@ Flag = Annotated[bool, Strict()]
 """A truth value, and neither a text nor a number that could be read as one."""
 AmountMinor = Annotated[int, Field(ge=1, le=MAX_AMOUNT_MINOR, examples=[1250]), WHOLE]
 """An amount of money in minor units."""
-JsonObject = dict[str, Any]
+JsonValue = Annotated[Any, AfterValidator(_free)]
+"""A value whose meaning is the sender's own."""
+JsonObject = Annotated[dict[str, Any], AfterValidator(_free)]
 """An object whose meaning is the sender's own."""
 
 

@@ -1,0 +1,139 @@
+"""A request that cannot be answered wrote nothing, and what is stored can be answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import JSON, Text, cast, literal, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.db.repair import deep_values
+from atom.identity.models import ApiKeyScope
+from atom.kit.text import MAX_JSON_DEPTH
+from atom.tables import METADATA
+from tests.database import Database
+from tests.faults import InjectedError, Stage, unanswerable
+from tests.property_tests.api.free_json import Place, free_places, nested, put
+from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+from tests.property_tests.conftest import scaled
+
+if TYPE_CHECKING:
+    from schemathesis import Case
+
+    from tests.property_tests.api.contract import Contract
+    from tests.property_tests.api.world import World
+
+SENDERS_OWN = {"configuration", "context", "inputs", "metadata", "output", "params", "trigger_context"}
+OBJECTS = [
+    column
+    for table in METADATA.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, JSON) and column.name in SENDERS_OWN
+]
+"""The columns that hold objects of the senders' own."""
+DEEP = json.dumps(nested(300))
+"""Deeper than an answer can be: stored by a version that did not ask."""
+
+
+@settings(scaled(0.3))
+@given(data=st.data(), stage=st.sampled_from(Stage))
+def test_a_request_that_cannot_be_answered_wrote_nothing(
+    database: Database, contract: Contract, data: st.DataObject, stage: Stage
+) -> None:
+    """When its answer fails, at whatever stage, a request of any operation leaves every table as it was."""
+    with world_of(database) as world:
+        case = contract.aimed(data, data.draw(contract.valid()), world.my_ids)
+        before = database.snapshot()
+        with unanswerable(stage):
+            try:
+                status = contract.send(case, world.mine.secrets[ApiKeyScope.ADMIN]).status_code
+            except InjectedError:
+                status = 500
+        assert status >= 400
+        assert database.snapshot() == before
+
+
+def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: Contract) -> None:
+    """Wherever JSON of any shape may stand, the deepest allowed is taken, one level more is a 422."""
+    with world_of(database) as world:
+        secret = world.mine.secrets[ApiKeyScope.ADMIN]
+        for name, place in _free_places(contract):
+            case = _valid(contract, name, world)
+            body, before = case.body, database.snapshot()
+            for depth in (MAX_JSON_DEPTH + 1, 256):
+                case.body = put(body, place, nested(depth))
+                response = contract.send(case, secret)
+                assert response.status_code == 422, (name, place)
+                assert "nested deeper than" in response.text, (name, place)
+            assert database.snapshot() == before
+            case.body = put(body, place, nested(MAX_JSON_DEPTH))
+            assert contract.send(case, secret).status_code < 300, (name, place)
+
+
+def test_there_are_places_of_any_shape(contract: Contract) -> None:
+    """The search finds those that are known, among others."""
+    found = set(_free_places(contract))
+    assert found >= {
+        ("create_chat", ("metadata",)),
+        ("register_agent", ("configuration",)),
+        ("request_approval", ("params",)),
+        ("route_trigger", ("context",)),
+    }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_is_stored_too_deep_is_answered(database: Database, contract: Contract, name: str) -> None:
+    """Rows with JSON that no request may send any more are read, listed and handed out like any other."""
+    with database.prepared(build_deep) as (_, world):
+        response = contract.send(_valid(contract, name, world), world.mine.secrets[ApiKeyScope.ADMIN])
+        assert response.status_code < 500
+
+
+def test_deep_rows_are_there(database: Database) -> None:
+    """Columns of several tables are too deep in the world of the property above, or it would show nothing."""
+    with database.prepared(build_deep), database.engine.connect() as connection:
+        found = {value.column.table.name for value in deep_values(connection, METADATA)}
+    assert found >= {
+        "agent_registry",
+        "chat_sessions",
+        "hitl_actions",
+        "supervised_queue",
+        "blocked_triggers",
+    }
+
+
+def build_deep(sessions: sessionmaker[Session]) -> World:
+    """Commit a world whose objects of the senders' own are all too deep."""
+    from tests.property_tests.api.world import build
+
+    world = build(sessions)
+    with sessions.begin() as session:
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        for column in OBJECTS:
+            deep = literal(DEEP, Text) if is_sqlite else cast(literal(DEEP, Text), JSONB)
+            session.execute(update(column.table).values({column: deep}))
+    return world
+
+
+def _valid(contract: Contract, name: str, world: World) -> Case:
+    """Return a request that keeps the document, about rows of the caller's."""
+    from tests.property_tests.api.contract import id_fields, with_fields
+
+    case = contract.whole_cases[name]
+    return with_fields(case, world.own(id_fields(case)))
+
+
+def _free_places(contract: Contract) -> Iterator[tuple[str, Place]]:
+    """Go through the places of any shape in the bodies of all operations."""
+    for operation in contract.operations:
+        body = operation.definition.definition.raw.get("requestBody")
+        if body is not None:
+            schema = body["content"]["application/json"]["schema"]
+            for place in free_places(contract.schema.raw_schema, schema):
+                yield operation.id, place
