@@ -352,6 +352,48 @@ class TestRefusals:
         error = "'HEAD' names no baseline: there is no 'performance_baseline.json' at 'HEAD'"
         assert error in capsys.readouterr().err
 
+    @pytest.mark.parametrize("name", ["HEAD", "HEAD:b.json", "HEAD:sub/b.json", "branch.json", "HEAD:b.dat"])
+    def test_a_revision_s_file_may_have_any_suffix(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """`REV:PATH` is read from git, from the project's folder or, as git does, from the repository's."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        write_session(project, "a", 5)
+        write_session(project, "b", 3)
+        written = write_baseline(project, "a")
+        inner = project / "sub"
+        inner.mkdir()
+        for copy in (project / "b.json", project / "b.dat", inner / "b.json", inner / written.name):
+            copy.write_bytes(written.read_bytes())
+        git(project, "init", "-q")
+        git(project, "add", "-f", "-A")
+        git(project, "commit", "-q", "-m", "all")
+        git(project, "branch", "branch.json")
+        for path in (project / "b.json", project / "b.dat", inner / "b.json"):
+            path.unlink()
+        assert compare(name, "b") == 0
+        (inner / "pyproject.toml").write_text("[tool.testinfra]\nruns = '../.testinfra/runs'\n")
+        monkeypatch.chdir(inner)
+        assert compare(name, "b") == 0
+
+    def test_a_shallow_clone_says_how_to_get_the_history(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A checkout in CI has one commit unless it is told otherwise."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        git(project, "init", "-q")
+        write_session(project, "a", 5)
+        write_baseline(project, "a")
+        for message in ("one", "two"):
+            git(project, "add", "-f", "-A")
+            git(project, "commit", "-q", "--allow-empty", "-m", message)
+        git(project, "clone", "-q", "--depth", "1", f"file://{project}", "shallow")
+        monkeypatch.chdir(project / "shallow")
+        assert compare("HEAD~1", "a") == 3
+        assert "hint: this is a shallow clone" in capsys.readouterr().err
+        assert main(["history"]) == 0
+        assert "left out: older commits: this is a shallow clone" in capsys.readouterr().err
+
     def test_nothing_in_common_is_status_3(self, project: Path) -> None:
         """Never green, with or without a gate."""
         write_session(project, "a", 5)

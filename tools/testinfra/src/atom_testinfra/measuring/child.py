@@ -13,7 +13,7 @@ from atom_testinfra.core.errors import RunFileError
 from atom_testinfra.storage.runs import decode_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from atom_testinfra.core.measurement import RunLine
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 PLUGIN = "atom_testinfra"
 GRACE_S = 10.0
 """How long a run may take to take its fixtures down and write its end, once it was asked to stop."""
+
+
+def pytest_command(arguments: Sequence[str], plan: Path | None) -> list[str]:
+    """
+    Return the command that runs pytest with these arguments, under a plan if there is one.
+
+    `-p` loads the plugin also where a project has turned the loading of installed plugins off. The plan is
+    one word with its option: before it knows the options, pytest would take a word of its own for the path of
+    a test, and look for its configuration file above that.
+    """
+    if plan is None:
+        return [sys.executable, "-m", "pytest", *arguments]
+    return [sys.executable, "-m", "pytest", "-p", PLUGIN, *arguments, f"--testinfra-plan={os.fspath(plan)}"]
 
 
 class Child:
@@ -35,16 +48,9 @@ class Child:
         environment: Mapping[str, str],
         log: Path,
     ) -> None:
-        command = [sys.executable, "-m", "pytest", *arguments]
-        if plan is not None:
-            # `-p` loads the plugin also where a project has turned the loading of installed plugins off.
-            command[3:3] = ["-p", PLUGIN]
-            # One word: as a word of its own pytest would take the path for a test's, and look above it for
-            # its configuration file, before it has read which options there are.
-            command.append(f"--testinfra-plan={os.fspath(plan)}")
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
-                command,
+                pytest_command(arguments, plan),
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
 from pathlib import Path
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.errors import ComparisonError, SubjectError
 from atom_testinfra.core.measurement import PinPolicy, RunPlan, Steering
-from atom_testinfra.measuring.child import PLUGIN
+from atom_testinfra.measuring.child import pytest_command
 from atom_testinfra.measuring.environment import child_environment
 from atom_testinfra.storage.runs import load_run, save_plan
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 FEW, MANY = 5, 25
 """Examples that the runs are asked for: they differ by the cost of the further ones, and by no start-up."""
+
+OPTIONS = ("--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
 _COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
 
@@ -63,13 +64,16 @@ class InstructionCounter:
         """
         Return the instructions of one more example in each tree, generating and Hypothesis's own included.
 
-        The runs are made side by side, one on each core: instructions are no fewer on a quiet machine.
+        The runs are made side by side, one on each core: instructions are no fewer on a quiet machine. Each
+        tree runs the test once before, uncounted, because the first run compiles and writes caches.
 
         Raises:
             SubjectError: the test did not run, or it runs as many examples whatever it is asked for.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
+                for tree in trees:
+                    self._run([], self._plan(FEW, nodeid, tree), tree, nodeid)
                 few, many = (
                     pool.map(self._count, trees, repeat(nodeid), repeat(n_examples))
                     for n_examples in (FEW, MANY)
@@ -82,30 +86,38 @@ class InstructionCounter:
                 raise
 
     def _count(self, tree: Tree, nodeid: str, n_examples: int) -> _Count:
-        number = next(self._numbers)
-        plan_path = self._folder / f"counted-{number}.plan"
-        plan = RunPlan(
-            path=os.fspath(self._folder / f"counted-{number}.jsonl"),
-            header=replace(
-                self._header,
-                max_examples=n_examples,
-                pins=PinPolicy.OVERRIDE,
-                steering=Steering.TOOL,
-                n_workers=0,
-            ),
+        plan = self._plan(n_examples, nodeid, tree)
+        output = self._run([self._valgrind, *OPTIONS], plan, tree, nodeid)
+        match = _COUNT.search(output)
+        if match is None:
+            raise _not_run(nodeid, output)
+        return _Count(int(match[1].replace(",", "")), _examples_in(Path(plan.path)))
+
+    def _plan(self, n_examples: int, nodeid: str, tree: Tree) -> RunPlan:
+        header = replace(
+            self._header,
+            max_examples=n_examples,
+            pins=PinPolicy.OVERRIDE,
+            steering=Steering.TOOL,
+            n_workers=0,
+        )
+        path = self._folder / f"counted-{next(self._numbers)}.jsonl"
+        return RunPlan(
+            path=os.fspath(path),
+            header=header,
             only=[nodeid],
             root=os.fspath(tree.rootdir.absolute()),
             parent_pid=os.getpid(),
         )
+
+    def _run(self, under: Sequence[str], plan: RunPlan, tree: Tree, nodeid: str) -> str:
+        """Run the test under a program and return all that was printed, its standard error last."""
+        plan_path = Path(plan.path).with_suffix(".plan")
         save_plan(plan, plan_path)
-        command = [self._valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-        command += [sys.executable, "-m", "pytest", "-p", PLUGIN, *self._spec.arguments]
-        command += ["--testinfra-plan", os.fspath(plan_path)]
-        environment = child_environment(os.environ, self._spec.profiles[self._header.profile]) | tree.env
         with subprocess.Popen(  # noqa: S603 (the person's own test, without a shell)
-            command,
+            [*under, *pytest_command(self._spec.arguments, plan_path)],
             cwd=tree.rootdir,
-            env=environment,
+            env=child_environment(os.environ, self._spec.profiles[self._header.profile]) | tree.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -114,11 +126,14 @@ class InstructionCounter:
             self._running.add(process)
             stdout, stderr = process.communicate()
             self._running.discard(process)
-        match = _COUNT.search(stderr)
-        if process.returncode or match is None:
-            lines = (stdout + stderr).strip().splitlines() or ["it printed nothing"]
-            raise SubjectError(f"{nodeid!r} did not run under valgrind: {lines[-1]}")
-        return _Count(int(match[1].replace(",", "")), _examples_in(Path(plan.path)))
+        if process.returncode:
+            raise _not_run(nodeid, stdout)
+        return stdout + stderr
+
+
+def _not_run(nodeid: str, output: str) -> SubjectError:
+    lines = output.strip().splitlines() or ["it printed nothing"]
+    return SubjectError(f"{nodeid!r} did not run under valgrind: {lines[-1]}")
 
 
 def _examples_in(path: Path) -> int:

@@ -25,6 +25,11 @@ REVISION = "%H%x00%cI%x00%s"
 AS_WRITTEN = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8")
 """A NUL after each entry of a log, and nothing that a person's settings would add to it."""
 
+FETCH_ALL = (
+    "this is a shallow clone, without most of the history: git fetch --unshallow; in GitHub Actions give"
+    " actions/checkout `fetch-depth: 0`"
+)
+
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """A commit that changed a file."""
@@ -48,7 +53,15 @@ class Repository:
         try:
             return self._run(*arguments).decode().strip()
         except GitError:
-            raise GitError(f"git knows no revision {revision!r} in {os.fspath(self.root)!r}") from None
+            raise GitError(
+                f"git knows no revision {revision!r} in {os.fspath(self.root)!r}",
+                hint=FETCH_ALL if self.is_shallow else None,
+            ) from None
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether it is a clone with only a part of the history."""
+        return self._run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     def read(self, revision: str, path: Path) -> bytes:
         """Return a file as it was at a revision; `path` is absolute, or relative to the folder."""

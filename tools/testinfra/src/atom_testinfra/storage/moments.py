@@ -10,7 +10,7 @@ from msgspec import Struct
 from atom_testinfra.core.errors import GitError, InfraError, NothingMeasuredError
 from atom_testinfra.core.history import Moment, Source
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
-from atom_testinfra.storage.git import Repository
+from atom_testinfra.storage.git import FETCH_ALL, Repository
 from atom_testinfra.storage.recordings import Recording, of_baseline
 from atom_testinfra.storage.runs import Sessions, list_sessions
 
@@ -73,6 +73,9 @@ def _candidates(
     except GitError as exc:
         left_out.append(f"the committed baselines: {exc}")
         revisions = []
+    else:
+        if repository.is_shallow:
+            left_out.append(f"older commits: {FETCH_ALL}")
     for revision in revisions:
         name = revision.commit[:12]
         yield name, Source.BASELINE, partial(_committed, repository, name, project.baseline)

@@ -169,8 +169,6 @@ def find_recording(project: Project, name: str) -> Recording:
         return msgspec.structs.replace(latest, left_out=sessions.left_out)
     if name in sessions:
         return _of_session(sessions.load(name))
-    if path.suffix in {".json", SUFFIX}:
-        raise NothingMeasuredError(f"there is no file {name!r}", hint="measure first: testinfra measure")
     return _at_revision(project, name)
 
 
@@ -287,14 +285,29 @@ def _at_revision(project: Project, name: str) -> Recording:
         repository = Repository(project.root)
         repository.resolve(revision)
     except GitError as exc:
+        if Path(name).suffix in {".json", SUFFIX} and not colon:
+            raise NothingMeasuredError(
+                f"there is no file {name!r}", hint="measure first: testinfra measure"
+            ) from exc
         raise _stands_for_nothing(project, name, exc) from exc
     try:
-        data = repository.read(revision, Path(path) if colon else project.baseline)
+        data = _read_at(repository, revision, path) if colon else repository.read(revision, project.baseline)
     except GitError as exc:
         raise NothingMeasuredError(
-            f"{name!r} names no baseline: {exc}", hint="name a revision that has the file: REV or REV:PATH"
+            f"{name!r} names no baseline: {exc}",
+            hint=exc.hint or "name a revision that has the file: REV or REV:PATH",
         ) from exc
     return of_baseline(parse_baseline(data, name), name)
+
+
+def _read_at(repository: Repository, revision: str, path: str) -> bytes:
+    """Return a file by its path from the project's root or else, as git does, from the repository's."""
+    try:
+        return repository.read(revision, Path(path))
+    except GitError:
+        if os.path.isabs(path):  # noqa: PTH117 (an odd name is an error to `Path`)
+            raise
+        return repository.read(revision, repository.root / path)
 
 
 def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMeasuredError:
@@ -305,7 +318,8 @@ def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMe
         )
     return NothingMeasuredError(
         f"{name!r} is no file, no session, no saved name and no revision: {exc}",
-        hint="name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
+        hint=exc.hint
+        or "name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
     )
 
 
