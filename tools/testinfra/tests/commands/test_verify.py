@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 from samples import make_baseline
 from tests.measuring.test_session import a_spec
-from tests.strategies import a_measurement, a_run, a_session
+from tests.strategies import BOUNDS, a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import Profile
@@ -106,11 +106,15 @@ class TestVerify:
         assert document["targets"][0]["verdict"] is True
         assert document["targets"][0]["n_measured"] == 2
 
-    def test_a_suite_that_is_not_timed_has_no_verdict(self, project: Project) -> None:
-        """A time from another day is not kept as if it were today's."""
+    def test_a_suite_that_is_not_timed_keeps_its_last_time(self, project: Project, capsys: Any) -> None:
+        """A time from another day is kept with its date, and not shown as if it were today's."""
         project.record(a_session(BODIES))
         main(["verify"])
+        before = project.read()["suite"]
+        capsys.readouterr()
         assert main(["verify", "--no-suite"]) == 0
+        assert project.read()["suite"] == before
+        assert main(["verify", "--no-suite", "--replace"]) == 0
         assert project.read()["suite"] is None
         assert project.read()["targets_verified"]["full_suite_under_5min"] is None
 
@@ -147,7 +151,7 @@ class TestVerify:
         )
         assert main(["verify", "--no-suite"]) == 1
         assert "no effect on 1 of the properties" in capsys.readouterr().out
-        assert any("pinned to 50 at a.py:7" in note for note in project.read()["notes"])
+        assert "pinned to 50 at a.py:7" in project.read()["notes"]
 
     def test_what_fails_is_what_the_last_line_says(self, project: Project, capsys: Any) -> None:
         """Seven targets met and status 1: the headline says why, and the hint what to do."""
@@ -226,60 +230,215 @@ class TestNothingToJudge:
         assert "has no property" in capsys.readouterr().err
 
 
-class TestLostProperties:
-    """What the old file had figures of, and the new one has not, is told; it is written all the same."""
+class TestUpdate:
+    """A session updates what it measured; what it did not measure is kept, with its session."""
 
     NAMES = [f"tests/test_a.py::test_{letter}" for letter in "abcde"]
+    NEW = "20261123T101500Z"
+    AGE = "(2026-11-22 at 0123456789ab)"
 
     @pytest.fixture
     def measured(self, project: Project) -> Project:
         """A baseline of five properties; what is recorded from here on is another session."""
+        (project.root / "tests" / "test_a.py").write_text("")
         project.record(a_session(dict.fromkeys(self.NAMES, 100.0)))
         assert main(["verify", "--no-suite"]) == 0
         return project
 
-    def record_only(self, project: Project, names: list[str]) -> None:
-        runs = a_session(dict.fromkeys(names, 100.0))
+    def record(self, project: Project, runs: list[Run], **spec: Any) -> None:
+        """Record a later session, and what it was asked for."""
         project.record(
             [
-                replace(run, header=replace(run.header, session_id="20261123T", run_id=f"new-{index}"))
-                for index, run in enumerate(runs)
+                replace(
+                    run,
+                    header=replace(
+                        run.header,
+                        session_id=self.NEW,
+                        run_id=f"{self.NEW}-{run.header.profile}-r{run.header.repeat}",
+                        started_at="2026-11-23T10:15:00Z",
+                        provenance=replace(run.header.provenance, commit="f" * 40),
+                    ),
+                )
+                for run in runs
             ]
         )
+        profiles = {run.header.profile: Profile(max_examples=BOUNDS[run.header.profile]) for run in runs}
+        asked = {"session_id": self.NEW, "profiles": profiles, "repeats": 5} | spec
+        save_spec(a_spec(**asked), project.root / ".testinfra" / "runs")
 
     @pytest.mark.parametrize(
         ("n_left", "what"),
         [
-            (1, f"4 properties of the old file are not in the new one: {', '.join(NAMES[1:4])}, and 1 more"),
-            (2, f"3 properties of the old file are not in the new one: {', '.join(NAMES[2:])}"),
-            (4, f"1 property of the old file is not in the new one: {NAMES[4]}"),
+            (1, f"4 properties keep earlier figures {AGE}: {', '.join(NAMES[1:4])}, and 1 more"),
+            (2, f"3 properties keep earlier figures {AGE}: {', '.join(NAMES[2:])}"),
+            (4, f"1 property keeps earlier figures {AGE}: {NAMES[4]}"),
         ],
     )
-    def test_up_to_three_are_named(self, measured: Project, capsys: Any, n_left: int, what: str) -> None:
-        """`measure -- one/test.py::t` and then `verify` leave a file of one property."""
+    def test_a_part_of_the_suite(self, measured: Project, capsys: Any, n_left: int, what: str) -> None:
+        """`measure -- -k a` and then `verify`: the others keep their figures, and a note says so."""
+        before = measured.read()
         capsys.readouterr()
-        self.record_only(measured, self.NAMES[:n_left])
+        self.record(measured, a_session(dict.fromkeys(self.NAMES[:n_left], 300.0)), arguments=["-k", "a"])
         assert main(["verify", "--no-suite"]) == 0
         assert f"note: {what}\n" in capsys.readouterr().err
-        assert len(measured.read()["properties"]) == n_left
+        after = measured.read()
+        assert [*after["properties"]] == self.NAMES
+        for nodeid in self.NAMES[:n_left]:
+            assert "source" not in after["properties"][nodeid]["profiles"]["local"]
+            assert after["properties"][nodeid]["profiles"] != before["properties"][nodeid]["profiles"]
+        (key,) = after["earlier"]
+        assert after["earlier"][key] == before["provenance"]
+        for nodeid in self.NAMES[n_left:]:
+            cost = after["properties"][nodeid]["profiles"]["ci"]
+            assert cost.pop("source") == key
+            old = before["properties"][nodeid]["profiles"]["ci"]
+            assert {**cost, "predicted": None} == {**old, "predicted": None}
+        assert main(["verify", "--check"]) == 0
+        assert main(["compare"]) == 0
 
-    def test_nothing_is_said_where_none_is_lost(self, measured: Project, capsys: Any) -> None:
-        """Neither of the same properties, nor of more."""
-        capsys.readouterr()
-        self.record_only(measured, [*self.NAMES, "tests/test_a.py::test_new"])
+    def test_one_profile(self, measured: Project) -> None:
+        """`measure --profile ci` leaves the local figures and what was asked of them."""
+        before = measured.read()
+        runs = [run for run in a_session(dict.fromkeys(self.NAMES, 300.0)) if run.header.profile == "ci"]
+        self.record(measured, runs)
         assert main(["verify", "--no-suite"]) == 0
-        assert "note:" not in capsys.readouterr().err
+        after = measured.read()
+        assert after["property_test_targets"]["max_examples_default"] == 200
+        for subject in after["properties"].values():
+            assert "source" in subject["profiles"]["local"]
+            assert "source" not in subject["profiles"]["ci"]
+        assert after["targets_verified"] == before["targets_verified"]
+        assert main(["verify", "--check"]) == 0
+
+    def test_a_property_that_fails_now_keeps_its_figures(self, measured: Project, capsys: Any) -> None:
+        """Nothing is lost, the headline is the failure, and it stays one until the property passes."""
+        runs = [
+            replace(
+                run,
+                measurements=[
+                    replace(found, outcome=Outcome.FAILED) if found.nodeid == self.NAMES[0] else found
+                    for found in run.measurements
+                ],
+            )
+            for run in a_session(dict.fromkeys(self.NAMES, 100.0))
+        ]
+        self.record(measured, runs)
+        assert main(["verify", "--no-suite"]) == 1
+        out = capsys.readouterr().out
+        assert out.splitlines()[-1] == "✗ 1 property failed."
+        assert [*measured.read()["properties"]] == self.NAMES
+        assert main(["verify", "--check"]) == 0
+        self.NEW = "20261124T101500Z"
+        self.record(measured, a_session({self.NAMES[1]: 100.0}), arguments=["-k", "b"])
+        assert main(["verify", "--no-suite"]) == 1
+        self.NEW = "20261125T101500Z"
+        self.record(measured, a_session({self.NAMES[0]: 100.0}), arguments=["-k", "a"])
+        assert main(["verify", "--no-suite"]) == 0
+        assert measured.read()["excluded"] == []
+
+    def test_a_test_that_was_renamed_is_gone(self, measured: Project, capsys: Any) -> None:
+        """The whole selection was collected, and it was not there: that is said, and its figures go."""
+        capsys.readouterr()
+        self.record(measured, a_session(dict.fromkeys([*self.NAMES[:4], "tests/test_a.py::test_new"], 100.0)))
+        assert main(["verify", "--no-suite"]) == 0
+        what = f"1 property is gone from the suite, and so from the file: {self.NAMES[4]}"
+        assert f"note: {what}\n" in capsys.readouterr().err
+        assert self.NAMES[4] not in measured.read()["properties"]
+        assert measured.read()["earlier"] == {}
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_file_without_any_test(self, measured: Project, *, is_there: bool) -> None:
+        """It may be ignored by an option as long as it is there; a deleted file takes its tests along."""
+        if not is_there:
+            (measured.root / "tests" / "test_a.py").unlink()
+        self.record(measured, a_session({"tests/test_b.py::test_b": 100.0}))
+        assert main(["verify", "--no-suite"]) == 0
+        assert (self.NAMES[0] in measured.read()["properties"]) is is_there
+
+    @pytest.mark.parametrize(
+        "narrowed", [{"arguments": ["tests/test_a.py"]}, {"arguments": ["-k", "a"]}, {"only": NAMES[:4]}]
+    )
+    def test_a_narrowed_selection_shows_that_nothing_is_gone(
+        self, measured: Project, narrowed: dict[str, Any]
+    ) -> None:
+        """Some paths, `-k`, and single tests are not the whole selection."""
+        self.record(measured, a_session(dict.fromkeys(self.NAMES[:4], 100.0)), **narrowed)
+        assert main(["verify", "--no-suite"]) == 0
+        assert [*measured.read()["properties"]] == self.NAMES
+
+    def test_deselected_tests_are_not_gone(self, measured: Project) -> None:
+        """`PYTEST_ADDOPTS=-k...` leaves no trace in the arguments, but in the count of the deselected."""
+        runs = [
+            replace(run, collected=Collected(nodeids=self.NAMES[:4], n_deselected=1))
+            for run in a_session(dict.fromkeys(self.NAMES[:4], 100.0))
+        ]
+        self.record(measured, runs)
+        assert main(["verify", "--no-suite"]) == 0
+        assert [*measured.read()["properties"]] == self.NAMES
+
+    def test_a_quick_session_does_not_replace_a_good_record(self, measured: Project, capsys: Any) -> None:
+        """One run where five are kept is refused, with the two ways on; the file stays as it is."""
+        before = measured.baseline.read_bytes()
+        capsys.readouterr()
+        quick = a_session({self.NAMES[0]: 100.0}, n_repeats=1)
+        self.record(measured, quick, repeats=1, arguments=["-k", "a"])
+        assert main(["verify", "--no-suite"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"has 5 runs of '{self.NAMES[0]}' under " in err
+        assert "and this session has 1 (and so with 1 more), too few for a comparison" in err
+        assert "testinfra measure --repeats 5; or write it all the same: testinfra verify --replace" in err
+        assert measured.baseline.read_bytes() == before
+        assert main(["verify", "--no-suite", "--replace"]) == 0
+        assert [*measured.read()["properties"]] == self.NAMES[:1]
+        note = (
+            f"4 properties are dropped from the file by --replace: {', '.join(self.NAMES[1:4])}, and 1 more"
+        )
+        assert note in capsys.readouterr().err
+
+    def test_a_time_budget_may_leave_runs_out(self, measured: Project, capsys: Any) -> None:
+        """The session asked for enough of them: it is taken, and the loss is said."""
+        capsys.readouterr()
+        few = a_session(dict.fromkeys(self.NAMES, 100.0), n_repeats=3)
+        self.record(measured, few, repeats=5, time_budget_s=1.0)
+        assert main(["verify", "--no-suite"]) == 0
+        assert "note: 5 properties under 'ci': 3 runs instead of 5\n" in capsys.readouterr().err
+
+    def test_figures_changed_by_hand_are_not_taken_over(self, measured: Project, capsys: Any) -> None:
+        """Kept figures get a new digest, so the old one has to hold first."""
+        document = measured.read()
+        document["properties"][self.NAMES[4]]["profiles"]["ci"]["setup_s"] = 0.5
+        measured.baseline.write_text(json.dumps(document))
+        before = measured.baseline.read_bytes()
+        self.record(measured, a_session({self.NAMES[0]: 100.0}), arguments=["-k", "a"])
+        assert main(["verify", "--no-suite"]) == 2
+        assert "was changed after it was written" in capsys.readouterr().err
+        assert measured.baseline.read_bytes() == before
+
+    def test_a_suite_that_fails_now_keeps_its_time(self, measured: Project, capsys: Any) -> None:
+        """The failure is the headline, with the test and the log; the time of the last pass stays."""
+        assert main(["verify"]) == 0
+        wall_s = measured.read()["suite"]["wall_s"]
+        (measured.root / "tests" / "test_suite.py").write_text("def test_one(): assert False\n")
+        capsys.readouterr()
+        assert main(["verify"]) == 1
+        out, err = capsys.readouterr()
+        assert out.splitlines()[-1] == "✗ The whole suite did not pass."
+        assert "tests/test_suite.py::test_one" in out
+        assert "suite.log" in err
+        assert measured.read()["suite"]["last_passed"]["wall_s"] == wall_s
+        assert main(["verify", "--check"]) == 0
 
     def test_it_does_nothing_to_a_terminal(self, project: Project, capsys: Any) -> None:
         """A name's control characters are shown as escapes, and stdout stays one document."""
         project.record(a_session({"tests/t.py::test_x[\x1b[31m]": 100.0}))
         assert main(["verify", "--no-suite"]) == 0
-        self.record_only(project, self.NAMES)
+        self.record(project, a_session(dict.fromkeys(self.NAMES, 100.0)), arguments=["-k", "a"])
         capsys.readouterr()
         assert main(["verify", "--no-suite", "--json"]) == 0
         out, err = capsys.readouterr()
         assert json.loads(out)["is_verified"] is True
-        assert r"is not in the new one: tests/t.py::test_x[\x1b[31m]" in err
+        assert r"(2026-11-22 at 0123456789ab): tests/t.py::test_x[\x1b[31m]" in err
 
 
 class TestNothing:

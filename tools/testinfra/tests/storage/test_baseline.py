@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -65,7 +66,7 @@ class TestLoad:
             (b"[]", "does not hold a JSON object"),
             (changed(schema_version=True), "schema_version"),
             (changed(schema_version=0), "schema_version"),
-            (changed(notes="all fine"), "notes"),
+            (changed(notes=["all fine"]), "notes"),
             (changed(targets_verified={}), "targets_verified"),
             (changed(tiers={"*": "quick"}), "tiers"),
             (changed(properties=[]), "properties"),
@@ -79,7 +80,7 @@ class TestLoad:
             (in_property(**{"is\n\x1b[31mquick": True}), r"unknown field `is\n\x1b[31mquick`"),
             (in_property(runs={"duration_s": [], "cpu_s": []}), ".runs.duration_s"),
             (in_property(runs={"duration_s": [1.0], "cpu_s": [1.0, 2.0]}), "different lengths"),
-            (TEXT.replace(b'"notes": [', b'"notes": [],\n  "notes": ['), "'notes' stands twice"),
+            (TEXT.replace(b'"notes": "', b'"notes": "",\n  "notes": "'), "'notes' stands twice"),
             (TEXT.replace(b'"n_examples":50', b'"n_examples":50,"n_examples":5', 1), "stands twice"),
         ],
     )
@@ -137,6 +138,7 @@ class TestSave:
         save_baseline(path, a_baseline({"t.py::test_a": 10.0}, suite=None))
         document = json.loads(path.read_text())
         assert [*document][:4] == ["coverage", "targets_verified", "previous_suite", "flaky"]
+        assert document["previous_targets_verified"] == {"fast_tier_under_10s": True, "mine": 1}
         assert '{"lines":  91.5}' in path.read_text()
         assert document["previous_suite"] == "my own"
         assert document["targets_verified"]["mine"] == 1
@@ -146,6 +148,32 @@ class TestSave:
         assert again["coverage"] == document["coverage"]
         assert again["targets_verified"]["mine"] == 1
         assert [*again] == [*document]
+
+    def test_adopts_the_baseline_of_the_plan_without_loss(self, tmp_path: Path) -> None:
+        """Whatever a hand-written file has under the plan's keys stays, under a name that says what it is."""
+        by_hand: dict[str, Any] = {
+            "slowest_tests": [
+                {"test": "test_episode_creation_after_chat", "duration": 400.41, "tier": "slow"}
+            ],
+            "property_test_targets": {"fast_tier_seconds": 8, "rationale": "measured in March"},
+            "targets_met": {"full_suite_under_5min": True, "note": "all but one"},
+            "targets_verified": {"ci_fast_tier_under_3s": True},
+            "verification_timestamp": "2026-02-11T10:00:00Z",
+            "notes": "Measured with 200 examples on the old server.",
+            "previous_notes": "older still",
+        }
+        path = tmp_path / "b.json"
+        path.write_text(json.dumps(by_hand))
+        save_baseline(path, BASELINE)
+        document = json.loads(path.read_text())
+        assert isinstance(document["notes"], str)
+        assert document["previous_notes"] == "older still"
+        assert document["previous_previous_notes"] == by_hand["notes"]
+        for key in by_hand.keys() - {"notes", "previous_notes"}:
+            assert document[f"previous_{key}"] == by_hand[key]
+        assert check(load_baseline(path))[1] == []
+        save_baseline(path, BASELINE)
+        assert json.loads(path.read_text()) == document
 
     @pytest.mark.parametrize("text", [b'{"a": 1}', b"[1]", b"{", TEXT[:-5], changed(schema_version=9)])
     def test_leaves_a_file_alone_that_is_none_of_its_own(self, tmp_path: Path, text: bytes) -> None:
@@ -200,7 +228,7 @@ class TestSave:
         """Whatever goes wrong while the text is made, the file is the old one and no other is left."""
         path = tmp_path / "b.json"
         save_baseline(path, BASELINE)
-        broken = msgspec.structs.replace(BASELINE, notes=[object()])  # type: ignore[list-item]
+        broken = msgspec.structs.replace(BASELINE, notes=object())  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             save_baseline(path, broken)
         assert path.read_bytes() == TEXT

@@ -11,37 +11,47 @@ import msgspec
 
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.assessment import assess
+from atom_testinfra.core.comparison import MIN_BASE_RUNS
 from atom_testinfra.core.conclusion import conclude
 from atom_testinfra.core.config import Profile
-from atom_testinfra.core.errors import InfraError, NothingMeasuredError
+from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
+from atom_testinfra.core.merging import Selection, merge, select
+from atom_testinfra.core.seal import PUBLISHED_KEYS, refuse_changed
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.verification import check, complete
 from atom_testinfra.measuring.session import now
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.measuring.suite import time_suite
+from atom_testinfra.reports.merged import describe_dropped, describe_merged
 from atom_testinfra.reports.suite_progress import suite_progress
 from atom_testinfra.reports.tables import visible
-from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, save_baseline
+from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, update_baseline
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, prepare_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atom_testinfra.core.assessment import Assessment
     from atom_testinfra.core.baseline import Baseline, Evidence, Suite
     from atom_testinfra.core.conclusion import Conclusion
     from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.merging import Merged
     from atom_testinfra.core.verification import Difference
 
 SUITE_LOG = "suite.log"
-N_NAMED = 3
-"""Of the properties that the new file no longer has."""
 
 
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Run nothing; compute the file's figures again.")
 @click.option("--session", metavar="ID", help="Verify this session, not the latest.")
 @click.option("--runs", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run files.")
-@click.option("--no-suite", is_flag=True, help="Do not time the whole suite; it has no verdict then.")
+@click.option(
+    "--no-suite", is_flag=True, help="Do not time the whole suite; its last time is kept, with its date."
+)
+@click.option(
+    "--replace", is_flag=True, help="Write this session alone: figures that it does not have are dropped."
+)
 @click.option("--adopt", is_flag=True, help="Write into a JSON file that is no baseline; its keys are kept.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("baseline", required=False, type=click.Path(dir_okay=False, path_type=Path))
@@ -49,6 +59,7 @@ def command(**options: Any) -> int:
     """
     Hold the latest measurements against the targets, and write the verdicts into the baseline.
 
+    What the session measured is written; what it did not measure is kept, with the session it comes from.
     With --check nothing is run: every verdict, tier, average and recommendation of the file is computed
     again from the measurements in it. BASELINE is another file than that of [tool.testinfra].
     """
@@ -96,25 +107,73 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
 
 def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
-    evidence = _gather(project, options["runs"], options["session"])
-    found = assess(evidence)
+    session = _gather(project, options["runs"], options["session"])
+    found = assess(session.evidence)
     if not found.is_judged:
         conclusion = _tell(path, found, as_json=options["as_json"])
         click.echo(f"not written: {os.fspath(path)} is as it was", err=True)
         return conclusion.exit_status
     before = _load_previous(path)
+    if before is not None and not options["replace"]:
+        _merge(session, before, path)  # to refuse before the suite runs
     if not options["no_suite"]:
+        suite = None if before is None else before.suite
         try:
-            evidence = msgspec.structs.replace(evidence, suite=_time_suite(project, before.suite_s))
+            timed = _time_suite(project, None if suite is None else suite.wall_s)
         except Stopped as stopped:
             click.echo("stopped; the baseline is as it was", err=True)
             return 128 + stopped.signum
-    baseline = complete(evidence, now())
-    save_baseline(path, baseline, adopt=options["adopt"])
+        session = session._replace(evidence=msgspec.structs.replace(session.evidence, suite=timed))
+    told: list[str] = []
+    baseline = update_baseline(
+        path, lambda old: _next(session, old, path, told, replace=options["replace"]), adopt=options["adopt"]
+    )
     conclusion = _tell(path, assess(baseline), as_json=options["as_json"])
+    if baseline.suite is not None and baseline.suite.exit_status != 0 and not options["no_suite"]:
+        click.echo(f"note: the suite's output is in {os.fspath(project.runs / SUITE_LOG)}", err=True)
+    for note in told:
+        click.echo(f"note: {note}", err=True)
     click.echo(f"written: {os.fspath(path)}", err=True)
-    _tell_of_lost_properties(sorted(before.nodeids - baseline.properties.keys()))
     return conclusion.exit_status
+
+
+def _next(
+    session: _Session, before: Baseline | None, path: Path, told: list[str], *, replace: bool
+) -> Baseline:
+    """Return what the file is to hold; `told` takes what became of the figures that it had."""
+    evidence = session.evidence
+    if before is not None and replace:
+        told += describe_dropped(before, evidence)
+    elif before is not None:
+        merged = _merge(session, before, path)
+        told += describe_merged(merged)
+        evidence = merged.evidence
+    return complete(evidence, now())
+
+
+def _merge(session: _Session, before: Baseline, path: Path) -> Merged:
+    """
+    Return the session's figures with those of the file that it leaves standing.
+
+    Raises:
+        BaselineError: Figures would be lost, or are not what their digests were taken of.
+    """
+    merged = merge(before, session.evidence, session.selection, asked=session.asked, exists=session.exists)
+    losses = [fewer for fewer in merged.fewer_runs if fewer.is_loss]
+    if losses:
+        worst = max(losses, key=lambda fewer: fewer.before - fewer.now)
+        more = f" (and so with {len(losses) - 1} more)" if len(losses) > 1 else ""
+        name, nodeid = os.fspath(path), visible(worst.nodeid)
+        raise BaselineError(
+            f"{name!r} has {worst.before} runs of {nodeid!r} under {worst.profile!r}, and this session has "
+            f"{worst.now}{more}, too few for a comparison: nothing was written",
+            hint=f"measure more: testinfra measure --repeats {min(worst.before, MIN_BASE_RUNS)}; "
+            "or write it all the same: testinfra verify --replace",
+        )
+    if merged.evidence.earlier:
+        name = os.fspath(path)
+        refuse_changed(before, name, name, keys=PUBLISHED_KEYS)
+    return merged
 
 
 def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
@@ -133,11 +192,25 @@ def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
     return conclusion
 
 
-def _gather(project: Project, folder: Path | None, session_id: str | None) -> Evidence:
+class _Session(NamedTuple):
+    """What a session measured, and what it was made for."""
+
+    evidence: Evidence
+    selection: Selection
+    asked: dict[str, int]
+    exists: Callable[[str], bool]
+
+
+def _gather(project: Project, folder: Path | None, session_id: str | None) -> _Session:
     config = project.config
     runs = _load_runs(project, folder, session_id)
     spec = find_spec(folder or project.runs, runs[0].header.session_id) if runs else None
-    return gather_evidence(runs, targets=config.targets, tiers=config.tiers, spec=spec)
+    return _Session(
+        evidence=gather_evidence(runs, targets=config.targets, tiers=config.tiers, spec=spec),
+        selection=select(runs, spec, config.paths),
+        asked={} if spec is None else {profile: spec.repeats_of(profile) for profile in spec.profiles},
+        exists=lambda file: (project.rootdir / file).exists(),
+    )
 
 
 def _load_runs(project: Project, folder: Path | None, session_id: str | None) -> list[Run]:
@@ -151,30 +224,11 @@ def _load_runs(project: Project, folder: Path | None, session_id: str | None) ->
     return runs
 
 
-class _Previous(NamedTuple):
-    """What is still needed of the file that is replaced; all of it would be held for nothing."""
-
-    suite_s: float | None = None
-    nodeids: frozenset[str] = frozenset()
-
-
-def _load_previous(path: Path) -> _Previous:
+def _load_previous(path: Path) -> Baseline | None:
     try:
-        baseline = load_baseline(path)
+        return load_baseline(path)
     except InfraError:
-        return _Previous()  # a file without figures is no hindrance to taking some
-    suite = baseline.suite
-    return _Previous(None if suite is None else suite.wall_s, frozenset(baseline.properties))
-
-
-def _tell_of_lost_properties(nodeids: list[str]) -> None:
-    """Say that a part of the suite was measured, or that tests are gone: the file is written either way."""
-    if not nodeids:
-        return
-    n, n_more = len(nodeids), len(nodeids) - N_NAMED
-    what = "1 property of the old file is" if n == 1 else f"{n} properties of the old file are"
-    names = [*map(visible, nodeids[:N_NAMED]), *([f"and {n_more} more"] if n_more > 0 else [])]
-    click.echo(f"note: {what} not in the new one: {', '.join(names)}", err=True)
+        return None  # a file without figures is no hindrance to taking some; others were refused before
 
 
 def _time_suite(project: Project, last_s: float | None) -> Suite:

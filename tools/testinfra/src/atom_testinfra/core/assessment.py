@@ -63,6 +63,10 @@ class Assessment(Struct, frozen=True, kw_only=True):
     """Of the properties' local seconds per example."""
     share_asked: float
     suite_failure: str | None
+    n_earlier: int = 0
+    """Properties of which some figure is from an earlier session."""
+    oldest: str | None = None
+    """When the oldest session began that some figure is from; `None` when all are from one session."""
     pins: PinPolicy
     """What happened to tests that pin their own number of examples."""
 
@@ -101,6 +105,7 @@ class Assessor:
         self._slowest: list[tuple[float, _Reversed, PropertyCost, ProfileCost]] = []
         self._unsteered: list[Unsteered] = []
         self._example_s: list[float] = []
+        self._n_earlier = 0
         self._n_properties = self._n_undeclared = self._n_unpredictable = 0
         self._repeats: dict[str, int] = {}
 
@@ -112,6 +117,7 @@ class Assessor:
         self._n_undeclared += not subject.is_declared
         local = subject.profiles.get(targets.local_profile)
         ci = subject.profiles.get(targets.ci_profile)
+        self._n_earlier += any(cost.source is not None for cost in subject.profiles.values())
         for profile, cost in subject.profiles.items():
             self._repeats[profile] = max(self._repeats.get(profile, 0), cost.repeats)
         if local is not None:
@@ -152,6 +158,8 @@ class Assessor:
             median_example_s=median(self._example_s) if self._example_s else None,
             share_asked=evidence.targets.share,
             suite_failure=_suite_failure(evidence),
+            n_earlier=self._n_earlier,
+            oldest=min((made.started_at for made in evidence.earlier.values()), default=None),
             pins=evidence.provenance.pins,
         )
 
@@ -193,12 +201,13 @@ class _TierTally:
         self.tier = tier
         self.profile = targets.ci_profile if is_ci else targets.local_profile
         self.limit_s = tier_limit(targets, tier, is_ci=is_ci)
-        self.n_measured = self.n_missed = 0
+        self.n_measured = self.n_missed = self.n_earlier = 0
         self.slowest_s: float | None = None
         self._worst: list[tuple[float, _Reversed, ProfileCost]] = []
 
     def add(self, nodeid: str, cost: ProfileCost) -> None:
         self.n_measured += 1
+        self.n_earlier += cost.source is not None
         self.slowest_s = max(self.slowest_s or 0.0, cost.duration_s)
         if cost.duration_s >= self.limit_s:
             self.n_missed += 1
@@ -220,6 +229,7 @@ class _TierTally:
             n_missed=self.n_missed,
             slowest_s=self.slowest_s,
             reason=None if self.n_measured else reason,
+            earlier=f"{self.n_earlier} measured earlier" if self.n_earlier else None,
             misses=[
                 Miss(
                     nodeid=name.text,
@@ -239,9 +249,9 @@ def _suite_failure(evidence: Evidence) -> str | None:
     if suite is None or suite.exit_status == 0:
         return None
     outcomes = ", ".join(f"{n} {outcome}" for outcome, n in sorted(suite.outcomes.items())) or "no outcome"
-    return (
-        f"The whole suite did not pass (pytest's status {suite.exit_status}; {outcomes}), so it has no time."
-    )
+    named = f" ({'; '.join(suite.failed)})" if suite.failed else ""
+    kept = "it has no time" if suite.last_passed is None else "its time is that of the last run that did"
+    return f"The whole suite did not pass{named}: pytest's status {suite.exit_status}, {outcomes}, so {kept}."
 
 
 def _is_unsteered(local: ProfileCost, ci: ProfileCost) -> bool:

@@ -118,6 +118,10 @@ class ProfileCost(
     """Why the cost model does not apply, in a sentence."""
     predicted: Prediction | None = None
     """What the cost model expected of this profile, to be held against what was measured."""
+    source: str | None = None
+    """Key in `earlier` of the session it was measured in; `None` for the file's latest session."""
+    digest: str | None = None
+    """Digest of the test's source then, where the property's own has changed since."""
 
     def find_flaw(self) -> str | None:
         """Return what no run can have produced, or `None`: what types and ranges alone do not say."""
@@ -171,9 +175,11 @@ class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     outcome: Outcome | None
     """`None` when no run reached it."""
     reason: str
+    source: str | None = None
+    """Key in `earlier` of the session that says so; `None` for the file's latest session."""
 
 
-class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The whole suite, timed as a person would run it."""
 
     wall_s: Seconds
@@ -182,6 +188,17 @@ class Suite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exit_status: int
     outcomes: dict[str, Count]
     started_at: str
+    failed: list[str] = []
+    """Tests that failed, as pytest's summary names them: the first few."""
+    source: str | None = None
+    """Key in `earlier` of the session after which it was timed; `None` for the file's latest session."""
+    last_passed: Suite | None = None
+    """The last time that it passed, where it did not pass this time."""
+
+    @property
+    def timed(self) -> Suite | None:
+        """The run that its time is from: the last one that passed."""
+        return self if self.exit_status == 0 else self.last_passed
 
 
 class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -263,11 +280,24 @@ class Evidence(Struct, frozen=True, kw_only=True):
     tiers: dict[str, BudgetTier]
     """The declared tiers in force: node id globs, the last match wins."""
     provenance: SessionProvenance
+    """Of the latest session; figures without a `source` are from it."""
+    earlier: dict[str, SessionProvenance] = {}
+    """Earlier sessions that some figure is still from, by the id of their first run; the oldest first."""
     suite: Suite | None
     """`None` when the whole suite was not timed."""
     excluded: list[Excluded]
     properties: Mapping[str, PropertyCost]
     """By node id, sorted. From a file they are decoded when they are asked for: go through them once."""
+
+    def made_by(self, source: str | None) -> SessionProvenance:
+        """Return the session that a figure is from."""
+        return self.provenance if source is None else self.earlier[source]
+
+    @property
+    def max_examples(self) -> dict[str, int | None]:
+        """By profile, what it asked for when it was last measured."""
+        sessions = [*self.earlier.values(), self.provenance]
+        return {profile: n for made in sessions for profile, n in made.max_examples.items()}
 
 
 class Baseline(Evidence, frozen=True, kw_only=True):
@@ -279,7 +309,7 @@ class Baseline(Evidence, frozen=True, kw_only=True):
     """UTC, ISO 8601."""
     targets_met: TargetsMet
     targets_verified: TargetsVerified
-    notes: list[str]
+    notes: str
     """What a verdict alone does not say: which tests miss their limit and by how much, what was left out."""
     slowest_tests: list[SlowTest]
     property_test_targets: PlanTargets

@@ -138,10 +138,17 @@ def _summary(judgement: Judgement, assessment: Assessment) -> str:
     if n_judged:
         of_what = "" if n_judged == n_targets else " of the measured ones"
         targets += f" ({percent(n_met / n_judged)}{of_what})"
-    targets += f"; {percent(assessment.share_asked)} are asked for."
+    targets += f"; {percent(assessment.share_asked)} are asked for.{_age(assessment)}"
     if judgement is not Judgement.FAILED:
         return targets
     return f"{_headline(judgement, assessment)}. {targets}"
+
+
+def _age(assessment: Assessment) -> str:
+    if not assessment.n_earlier or assessment.oldest is None:
+        return ""
+    share = f"{assessment.n_earlier} of {_plural(assessment.n_properties)}"
+    return f" Figures of {share} are from earlier sessions, the oldest of {assessment.oldest[:10]}."
 
 
 def _problems(assessment: Assessment) -> Iterator[str]:

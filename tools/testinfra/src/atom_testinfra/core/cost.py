@@ -274,8 +274,8 @@ def predict(cost: ProfileCost, n_examples: int, *, source: str) -> Prediction | 
 def predict_from_local(costs: Mapping[str, ProfileCost], profile: str, targets: Targets) -> Prediction | None:
     """Return what the local profile's cost lets expect of the examples that another profile ran."""
     local = costs.get(targets.local_profile)
-    if local is None or profile == targets.local_profile:
-        return None
+    if local is None or profile == targets.local_profile or local.source != costs[profile].source:
+        return None  # what two sessions measured is not a prediction that can be held against its result
     return predict(local, costs[profile].n_examples, source=targets.local_profile)
 
 

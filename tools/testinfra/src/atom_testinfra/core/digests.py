@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Evidence, PropertyCost
+    from collections.abc import Mapping
+
+    from atom_testinfra.core.baseline import Evidence, PropertyCost, SessionProvenance
 
 LENGTH = 12
 NO_CHECK = "0" * LENGTH
@@ -64,6 +66,7 @@ class PropertiesDigest:
 def digest_sections(evidence: Evidence, verification_timestamp: str) -> dict[str, str]:
     """Return the digests of everything but the properties, by key."""
     return {
+        "earlier": digest_earlier(evidence.earlier),
         "excluded": _digest(_encode(evidence.excluded)),
         "provenance": _digest(_encode(evidence.provenance)),
         "suite": _digest(_encode(evidence.suite)),
@@ -71,6 +74,11 @@ def digest_sections(evidence: Evidence, verification_timestamp: str) -> dict[str
         "tiers": _digest(_encode(list(evidence.tiers.items()))),
         "verification_timestamp": _digest(_encode(verification_timestamp)),
     }
+
+
+def digest_earlier(earlier: Mapping[str, SessionProvenance]) -> str:
+    """Return the digest of the earlier sessions, whose order is part of it."""
+    return _digest(_encode([*earlier.items()]))
 
 
 def _digest(data: bytes | memoryview) -> str:

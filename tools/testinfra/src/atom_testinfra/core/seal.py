@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.baseline import Baseline, PropertyCost
 
-COMPARED_KEYS = ("excluded", "provenance")
+COMPARED_KEYS = ("earlier", "excluded", "provenance")
 """Beside the properties: what says how two sides are to be compared."""
 PUBLISHED_KEYS = (*COMPARED_KEYS, "suite", "targets", "tiers", "verification_timestamp")
 """Beside the properties: all that is measured or set, for any of it can be quoted."""

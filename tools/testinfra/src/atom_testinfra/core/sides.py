@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from operator import truediv
 from statistics import fmean, median, mode
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -23,7 +23,7 @@ from atom_testinfra.core.threshold import Statistic
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.baseline import Baseline, SessionProvenance
     from atom_testinfra.core.measurement import Measurement, Run
 
 _ENDED = {
@@ -94,6 +94,7 @@ def side_from_baseline(
     *,
     costs: Iterable[ComparedProperty] | None = None,
     is_calibrated: bool = True,
+    with_earlier: bool = True,
 ) -> Side:
     """
     Return what each property cost in the runs behind a baseline.
@@ -106,15 +107,20 @@ def side_from_baseline(
         costs: node id, cost and digest of the baseline's properties, where they can be had for less than by
             going through them.
         is_calibrated: whether costs are ratios to the calibration.
+        with_earlier: whether figures that an update kept from earlier sessions are among them. Those that
+            were measured in another way than the latest ones have no values, and say why.
     """
     provenance = baseline.provenance
-    columns = Columns(seed_set=min(provenance.seed_sets, default=0))
+    earlier = {key: _earlier_session(made, provenance) for key, made in baseline.earlier.items()}
+    columns = Columns(
+        seed_set=min(provenance.seed_sets, default=0), earlier=earlier if with_earlier else None
+    )
     if costs is None:
         properties = baseline.properties.items()
         costs = ((nodeid, subject.profiles.get(profile), subject.digest) for nodeid, subject in properties)
     columns.extend(costs, statistic)
     if not len(columns):
-        profiles = ", ".join(sorted(provenance.max_examples))
+        profiles = ", ".join(sorted(baseline.max_examples))
         raise NothingMeasuredError(
             f"{label!r} has no figures for the profile {profile!r}",
             hint=f"choose one with --profile: {profiles}",
@@ -134,6 +140,27 @@ def side_from_baseline(
         is_calibrated=is_calibrated,
         calibration=provenance.calibration,
     )
+
+
+class EarlierSession(NamedTuple):
+    """What a comparison needs to know of an earlier session in a baseline."""
+
+    seed_set: int
+    problem: str | None
+    """Why its figures cannot stand beside those of the latest session."""
+
+
+def _earlier_session(made: SessionProvenance, latest: SessionProvenance) -> EarlierSession:
+    kinds = {
+        "Python": (_minor_version(made.python), _minor_version(latest.python)),
+        "number of workers": (made.n_workers, latest.n_workers),
+        "machine": (made.machine, latest.machine),
+        "calibration": (made.calibration, latest.calibration),
+        "Hypothesis": (made.versions.get("hypothesis"), latest.versions.get("hypothesis")),
+    }
+    others = [kind for kind, (then, now) in kinds.items() if then != now]
+    reason = f"it was measured earlier ({made.started_at[:10]}), with another {' and '.join(others)}"
+    return EarlierSession(min(made.seed_sets, default=0), reason if others else None)
 
 
 def _refuse_mixed(label: str, runs: Sequence[Run]) -> None:
@@ -235,6 +262,8 @@ class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):
     n_examples: int
     runs: ProfileRuns
     n_explicit: int = 0
+    source: str | None = None
+    digest: str | None = None
 
 
 ComparedProperty: TypeAlias = tuple[str, ComparedCost | ProfileCost | None, str | None]
@@ -248,7 +277,7 @@ class Columns(Mapping[str, Series]):
     100,000 of them as objects, on both sides of a comparison, would take more memory than the files.
     """
 
-    def __init__(self, *, seed_set: int) -> None:
+    def __init__(self, *, seed_set: int, earlier: Mapping[str, EarlierSession] | None = None) -> None:
         self.excluded: dict[str, Series] = {}
         """Tests that have no figures, and why."""
         self._rows: dict[str, int] = {}
@@ -261,21 +290,34 @@ class Columns(Mapping[str, Series]):
         self._uncalibrated: set[int] = set()
         self._unit_us = 1e6
         self._seed_set = seed_set
+        self._earlier = earlier
+        """`None` leaves figures of earlier sessions out."""
+        self._apart: set[int] = set()
+        """Rows of earlier sessions, whose runs are not those of the others."""
 
     def extend(self, costs: Iterable[ComparedProperty], statistic: Statistic) -> None:
         """Take in properties; those without a cost are left out."""
         rows, digests, workloads = self._rows, self._digests, self._workloads
         values_s, calibrations_s, begins = self._values_s, self._calibrations_s, self._begins
-        names: dict[int, str] = {}
+        names: dict[tuple[int, int], str] = {}
         for nodeid, cost, digest in costs:
             if cost is None:
                 continue
+            seed_set = self._seed_set
+            if cost.source is not None:
+                if self._earlier is None:
+                    continue
+                seed_set, problem = self._earlier[cost.source]
+                if problem is not None:
+                    self.excluded[nodeid] = Series(values=[], problem=problem)
+                    continue
+                self._apart.add(len(digests))
             rows[nodeid] = len(digests)
-            digests.append(digest)
-            n = cost.max_examples
-            if n not in names:
-                names[n] = _workload(n, self._seed_set)
-            workloads.append(names[n])
+            digests.append(cost.digest or digest)
+            workload = cost.max_examples, seed_set
+            if workload not in names:
+                names[workload] = _workload(*workload)
+            workloads.append(names[workload])
             seconds = _seconds_of_cost(cost, statistic)
             values_s.fromlist(seconds)
             begins.append(len(values_s))
@@ -292,6 +334,8 @@ class Columns(Mapping[str, Series]):
 
     def _units_of_equal_rows(self) -> array[float] | None:
         """Return what each value is divided by; None unless every test ran in every run, as mostly it did."""
+        if self._apart or len(self._begins) == 1:
+            return None
         calibrations_s, n_runs = self._calibrations_s, self._begins[1]
         if self._begins != array("L", range(0, len(calibrations_s) + 1, n_runs)) or min(calibrations_s) <= 0:
             return None
@@ -304,7 +348,11 @@ class Columns(Mapping[str, Series]):
         self._uncalibrated = {row for row, (i, j) in enumerate(rows) if min(units[i:j]) <= 0}
         for i, j in (rows[row] for row in self._uncalibrated):
             units[i:j] = array("d", [1.0] * (j - i))
-        calibrated = [rows[row] for row in range(len(rows)) if row not in self._uncalibrated]
+        calibrated = [
+            rows[row] for row in range(len(rows)) if row not in self._uncalibrated and row not in self._apart
+        ]
+        if not rows:
+            return units
         n_runs = mode([j - i for i, j in calibrated or rows])
         whole = [i for i, j in calibrated if j - i == n_runs]
         if whole:

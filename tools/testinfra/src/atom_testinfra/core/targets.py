@@ -71,6 +71,8 @@ class TargetResult(Struct, frozen=True, kw_only=True):
     """The slowest test of the tier, or the time of the suite."""
     reason: str | None = None
     """Why there is no verdict."""
+    earlier: str | None = None
+    """What of it an earlier session measured, in words."""
     misses: list[Miss] = []
     """The worst of those that miss, worst first."""
 
@@ -102,18 +104,20 @@ def tier_title(tier: BudgetTier, profile: str) -> str:
 
 
 def suite_result(suite: Suite | None, targets: Targets) -> TargetResult:
-    """Return the whole suite's result; a suite that did not pass has not been measured."""
-    is_measured = suite is not None and suite.exit_status == 0
-    wall_s = suite.wall_s if suite is not None and is_measured else None
+    """Return the whole suite's result, from the last run of it that passed: another one has no time."""
+    timed = None if suite is None else suite.timed
+    wall_s = None if timed is None else timed.wall_s
     is_missed = wall_s is not None and wall_s >= targets.suite_s
     reason = "the suite was not timed" if suite is None else "the suite did not pass, so it has no time"
+    is_earlier = timed is not None and (timed is not suite or timed.source is not None)
     return TargetResult(
         key=SUITE_KEY,
         title="Whole suite",
         limit_s=targets.suite_s,
-        verdict=judge(int(is_measured), int(is_missed)),
-        n_measured=int(is_measured),
+        verdict=judge(int(timed is not None), int(is_missed)),
+        n_measured=int(timed is not None),
         n_missed=int(is_missed),
         slowest_s=wall_s,
-        reason=None if is_measured else reason,
+        reason=reason if timed is None else None,
+        earlier=f"on {timed.started_at[:10]}" if timed is not None and is_earlier else None,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def plan_targets(assessment: Assessment, evidence: Evidence) -> PlanTargets:
     """Return the limits in force under the plan's names."""
-    targets, asked = evidence.targets, evidence.provenance.max_examples
+    targets, asked = evidence.targets, evidence.max_examples
     return PlanTargets(
         fast_tier_seconds=targets.fast.local_s,
         medium_tier_seconds=targets.medium.local_s,
@@ -47,9 +47,9 @@ def targets_met(assessment: Assessment) -> TargetsMet:
     )
 
 
-def list_notes(assessment: Assessment, evidence: Evidence) -> list[str]:
-    """Return what the verdicts alone do not say."""
-    return [*_notes(assessment, evidence)]
+def write_notes(assessment: Assessment, evidence: Evidence) -> str:
+    """Return what the verdicts alone do not say, sentence by sentence."""
+    return " ".join(_notes(assessment, evidence))
 
 
 def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
@@ -60,6 +60,11 @@ def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
         named_s = NAMED_LIMITS_S[result.key]
         if result.limit_s != named_s:
             yield f"{result.key} is held against {result.limit_s:g} s, as the settings say."
+    if assessment.n_earlier:
+        yield (
+            f"Figures of {assessment.n_earlier} of {assessment.n_properties} properties are from earlier "
+            "sessions: their `source` names the session in `earlier`."
+        )
     if evidence.suite is None:
         yield "The whole suite was not timed."
     if max(assessment.repeats.values(), default=0) < MIN_BASE_RUNS:

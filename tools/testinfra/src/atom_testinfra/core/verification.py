@@ -21,10 +21,10 @@ from atom_testinfra.core.cost import (
 from atom_testinfra.core.digests import digest_property, digest_sections
 from atom_testinfra.core.seal import digest_properties, seal_of
 from atom_testinfra.core.tiers import DeclaredTiers, measured_tier
-from atom_testinfra.core.verdicts import list_notes, plan_targets, targets_met, targets_verified
+from atom_testinfra.core.verdicts import plan_targets, targets_met, targets_verified, write_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from atom_testinfra.core.baseline import BudgetTier, Evidence, ProfileCost, PropertyCost
     from atom_testinfra.core.config import Targets
@@ -97,12 +97,13 @@ def _baseline(evidence: Evidence, timestamp: str, assessment: Assessment) -> Bas
         verification_timestamp=timestamp,
         targets_met=targets_met(assessment),
         targets_verified=targets_verified(assessment),
-        notes=list_notes(assessment, evidence),
+        notes=write_notes(assessment, evidence),
         slowest_tests=assessment.slowest,
         property_test_targets=plan_targets(assessment, evidence),
         targets=evidence.targets,
         tiers=evidence.tiers,
         provenance=evidence.provenance,
+        earlier=evidence.earlier,
         suite=evidence.suite,
         excluded=evidence.excluded,
         properties=evidence.properties,
@@ -117,8 +118,9 @@ def _top_differences(stored: Baseline, expected: Baseline) -> Iterator[Differenc
     for key in ("targets_met", "targets_verified", "property_test_targets"):
         new = getattr(expected, key)
         yield from _field_differences(key, getattr(stored, key), new, new.__struct_fields__)
-    for key in ("notes", "slowest_tests"):
-        yield from _list_differences(key, getattr(stored, key), getattr(expected, key))
+    if stored.notes != expected.notes:
+        yield Difference("notes", _text(stored.notes), _text(expected.notes))
+    yield from _list_differences("slowest_tests", stored.slowest_tests, expected.slowest_tests)
     for key in sorted(stored.digests.keys() | expected.digests.keys()):
         if stored.digests.get(key) != expected.digests.get(key):
             old, new = _text(stored.digests.get(key)), _text(expected.digests.get(key))
@@ -134,7 +136,9 @@ def _field_differences(
             yield Difference(f"{place}.{name}", _text(old), _text(new))
 
 
-def _list_differences(place: str, stored: list[object], expected: list[object]) -> Iterator[Difference]:
+def _list_differences(
+    place: str, stored: Sequence[object], expected: Sequence[object]
+) -> Iterator[Difference]:
     for index in range(max(len(stored), len(expected))):
         old = stored[index] if index < len(stored) else None
         new = expected[index] if index < len(expected) else None

@@ -25,6 +25,8 @@ LOG_LINES = 40
 PASSED, FAILED = 0, 1
 """pytest's exit statuses of a suite that ran: what the others say is that it did not."""
 
+N_FAILED = 5
+FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+?::.+?)(?: - .*)?$", re.MULTILINE)
 OUTCOME = re.compile(r"(\d+) (passed|failed|skipped|xfailed|xpassed|deselected|errors?)\b")
 PERCENT = re.compile(rb"\[ *(\d{1,3})%\]")
 
@@ -70,6 +72,7 @@ def time_suite(
         command=["pytest", *arguments],
         exit_status=status,
         outcomes=parse_outcomes(output),
+        failed=parse_failed(output),
         started_at=started_at,
     )
 
@@ -83,6 +86,11 @@ def parse_outcomes(output: str) -> dict[str, int]:
                 outcome.removesuffix("s"): int(n) for n, outcome in sorted(found, key=lambda pair: pair[1])
             }
     return {}
+
+
+def parse_failed(output: str) -> list[str]:
+    """Return the first tests of pytest's short summary: `FAILED tests/t.py::test_a - reason`."""
+    return [found[1] for found in FAILED_TEST.finditer(output)][:N_FAILED]
 
 
 def read_percent(log: Path) -> int | None:

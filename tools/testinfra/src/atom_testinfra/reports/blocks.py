@@ -172,7 +172,7 @@ def _replaced_targets(sources: Sources, arguments: Mapping[str, str]) -> str:
 
 def _number_below(sources: Sources, arguments: Mapping[str, str]) -> str:
     baseline, profile = sources.baseline(), arguments["profile"]
-    known = baseline.provenance.max_examples
+    known = baseline.max_examples
     if profile not in known:
         raise BlockError(f"no profile {profile!r} in the baseline; there are: {', '.join(known)}")
     return render_number_below(baseline, profile, _number_of_seconds(arguments, "limit"))

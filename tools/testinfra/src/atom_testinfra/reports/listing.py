@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def render_properties_by_tier(baseline: Baseline) -> str:
     """Return a heading and a table for each tier that has properties: durations by profile, slowest first."""
     local = baseline.targets.local_profile
-    profiles = sorted(baseline.provenance.max_examples, key=lambda name: (name != local, name))
+    profiles = sorted(baseline.max_examples, key=lambda name: (name != local, name))
     properties = dict(baseline.properties.items())
     parts = []
     for tier in (*BUDGETS, "over"):

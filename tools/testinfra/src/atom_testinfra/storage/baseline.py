@@ -25,7 +25,7 @@ from atom_testinfra.core.baseline import (
     TargetsVerified,
 )
 from atom_testinfra.core.digests import PropertiesDigest, digest_text, encode_property
-from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
+from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
 from atom_testinfra.core.sides import ComparedCost
 from atom_testinfra.core.verification import reword
 from atom_testinfra.storage.atomic import replace_file, writing
@@ -35,10 +35,10 @@ from atom_testinfra.storage.json_document import (
     refuse_duplicate_keys,
     split_object,
 )
-from atom_testinfra.storage.migration import migrate
+from atom_testinfra.storage.migration import migrate, to_version_3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 KEYS = (
@@ -53,6 +53,7 @@ KEYS = (
     "targets",
     "tiers",
     "provenance",
+    "earlier",
     "suite",
     "excluded",
     "digests",
@@ -118,9 +119,9 @@ class StoredProperties(EncodedProperties):
     def __getitem__(self, nodeid: str) -> PropertyCost:
         return _property_decoder.decode(self._values[nodeid])
 
-    def validate(self) -> None:
+    def validate(self, sources: Collection[str] = ()) -> None:
         """
-        Decode all of them, so that no later access can fail.
+        Decode all of them, so that no later access can fail; `sources` are the earlier sessions there are.
 
         Raises:
             BaselineError: One of them is not what a run can have produced.
@@ -129,7 +130,10 @@ class StoredProperties(EncodedProperties):
         for nodeid, value in self._values.items():
             subject = self._decode(nodeid, value)
             for profile, cost in subject.profiles.items():
-                if (flaw := cost.find_flaw()) is not None:
+                flaw = cost.find_flaw()
+                if cost.source is not None and cost.source not in sources:
+                    flaw = _no_session(cost.source)
+                if flaw is not None:
                     place = f"{_place(nodeid)}.profiles[{profile!r}]"
                     raise BaselineError(f"{self._name!r}: {place}: {flaw}", hint=RESTORE)
             if digest_text(memoryview(value)) != subject.check:
@@ -224,6 +228,29 @@ def save_baseline(path: Path, baseline: Baseline, *, adopt: bool = False) -> Non
         replace_file(target, render_baseline(baseline, foreign))
 
 
+def update_baseline(
+    path: Path, make: Callable[[Baseline | None], Baseline], *, adopt: bool = False
+) -> Baseline:
+    """
+    Write what `make` returns for the baseline that is there, and return it; other writers wait meanwhile.
+
+    `make` is given `None` where there is no file, or one without figures of ours.
+
+    Raises:
+        BaselineError: The file is not one that may be replaced (`adopt` allows any JSON object), or it
+            cannot be written. It is as it was then.
+    """
+    with writing(path) as target:
+        foreign = read_foreign(target, adopt=adopt)
+        try:
+            before = load_baseline(target)
+        except InfraError:
+            before = None  # what is there was written by hand: `read_foreign` refuses anything broken
+        baseline = make(before)
+        replace_file(target, render_baseline(baseline, foreign))
+    return baseline
+
+
 def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
     """
     Return what an update of the file has to keep.
@@ -244,12 +271,20 @@ def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
             f"{name!r} is not a performance baseline",
             hint="name another file: baseline = ... in [tool.testinfra], or keep its keys with --adopt",
         )
-    # It was written by hand: what it has under a name that is not the plan's is somebody's metric.
+    # It was written by hand: what it has under a name of ours is somebody's figure, and stays under another.
     renamed = {
-        f"previous_{key}" if key in KEYS and key not in PLAN_KEYS else key: value
+        _previous(key, values) if key in KEYS and key not in PLAN_KEYS else key: value
         for key, value in values.items()
     }
+    renamed |= {_previous(key, values): values[key] for key in values if key in PLAN_KEYS}
     return _foreign(renamed, name)
+
+
+def _previous(key: str, taken: Collection[str]) -> str:
+    name = f"previous_{key}"
+    while name in taken:
+        name = f"previous_{name}"
+    return name
 
 
 def render_baseline(
@@ -300,16 +335,17 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
     version = _require_ours(values, name)
     if version == 1:
         values = migrate(values, name)
-    elif version < SCHEMA_VERSION:  # version 3 has further keys, and all may be missing
-        values["schema_version"] = Raw(_encoder.encode(SCHEMA_VERSION))
+    if version < SCHEMA_VERSION:
+        values = to_version_3(values, name)
     fields: dict[str, Any] = {
         key: decode_value(decoder, _require(values, key, name), key, name)
         for key, decoder in _decoders.items()
     }
     raw = decode_value(_raw_object_decoder, _require(values, "properties", name), "properties", name)
     properties = StoredProperties(raw, name)
-    properties.validate()
+    properties.validate(fields["earlier"])
     baseline = Baseline(**fields, properties=properties)
+    _refuse_unknown_sources(baseline, name)
     foreign = _foreign(values, name)
     if not properties.is_canonical or not _is_canonical(data, baseline, foreign):
         refuse_duplicate_keys(data, name)
@@ -320,6 +356,19 @@ def _parse(data: bytes, name: str) -> tuple[Baseline, Foreign]:
         ]:
             refuse_duplicate_keys(bytes(value), name)
     return (baseline if version == SCHEMA_VERSION else reword(baseline)), foreign
+
+
+def _refuse_unknown_sources(baseline: Baseline, name: str) -> None:
+    """Raise where something is said to come from a session that the file does not have."""
+    suite = [] if baseline.suite is None else [("suite", baseline.suite.source)]
+    excluded = [(f"excluded[{n}]", entry.source) for n, entry in enumerate(baseline.excluded)]
+    for place, source in [*suite, *excluded]:
+        if source is not None and source not in baseline.earlier:
+            raise BaselineError(f"{name!r}: {place}: {_no_session(source)}", hint=RESTORE)
+
+
+def _no_session(source: str) -> str:
+    return f"its `source` {source!r} is not a session in `earlier`"
 
 
 def _is_canonical(data: bytes, baseline: Baseline, foreign: Foreign) -> bool:

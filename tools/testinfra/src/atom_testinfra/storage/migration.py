@@ -16,7 +16,13 @@ from atom_testinfra.core.baseline import (
     TierName,
     update,
 )
-from atom_testinfra.core.digests import LENGTH, PropertiesDigest, digest_property, encode_property
+from atom_testinfra.core.digests import (
+    LENGTH,
+    PropertiesDigest,
+    digest_earlier,
+    digest_property,
+    encode_property,
+)
 from atom_testinfra.core.errors import BaselineError
 from atom_testinfra.core.measurement import Kind, Pin
 from atom_testinfra.storage.json_document import RESTORE, decode_value
@@ -46,7 +52,32 @@ class PropertyCost1(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 _properties_decoder = msgspec.json.Decoder(dict[str, PropertyCost1])
+_notes_decoder = msgspec.json.Decoder(list[str])
 _digests_decoder = msgspec.json.Decoder(dict[str, str])
+
+
+def to_version_3(values: dict[str, Raw], name: str) -> dict[str, Raw]:
+    """
+    Return the values of a file of version 2 as version 3 has them.
+
+    Version 3 names the calibration, which may be missing, has its notes as one text, and figures of earlier
+    sessions.
+
+    Raises:
+        BaselineError: A key is missing, or a value has another type.
+    """
+    for key in ("digests", "notes"):
+        if key not in values:
+            raise BaselineError(f"{name!r}: the key {key!r} is missing", hint=RESTORE)
+    notes = decode_value(_notes_decoder, values["notes"], "notes", name)
+    digests = decode_value(_digests_decoder, values["digests"], "digests", name)
+    encoded: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "notes": " ".join(notes),
+        "earlier": {},
+        "digests": digests | {"earlier": digest_earlier({})},
+    }
+    return values | {key: Raw(msgspec.json.encode(value)) for key, value in encoded.items()}
 
 
 def migrate(values: dict[str, Raw], name: str) -> dict[str, Raw]:
@@ -75,7 +106,7 @@ def migrate(values: dict[str, Raw], name: str) -> dict[str, Raw]:
     if before.hexdigest()[:LENGTH] != digests.get("properties"):
         raise _changed("properties", name)
     encoded: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": 2,
         "digests": digests | {"properties": after.result()},
         "properties": texts,
     }

@@ -54,7 +54,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
             profiles.update(recording.profiles)
             # The unit of a calibration without a name is unknown: what is known then is the CPU time itself.
             is_calibrated = recording.calibration is not None and recording.is_calibrated(profile)
-            side = recording.side(statistic, profile, is_calibrated=is_calibrated)
+            side = recording.side(statistic, profile, is_calibrated=is_calibrated, with_earlier=False)
             if not side.tests:
                 raise NothingMeasuredError(f"no property in its runs of the profile {profile!r}")
             found.append(Moment(at=recording.started_at, source=source, name=name, side=side))

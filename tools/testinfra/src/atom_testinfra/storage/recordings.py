@@ -65,7 +65,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     def profiles(self) -> list[str]:
         """The profiles it has figures for."""
         if self.baseline is not None:
-            return sorted(self.baseline.provenance.max_examples)
+            return sorted(self.baseline.max_examples)
         return sorted({run.header.profile for run in self.runs})
 
     def n_runs(self, profile: str) -> int:
@@ -118,9 +118,13 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             raise BaselineError(f"{self.label!r} was measured at {text!r}, which is no time") from exc
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
-    def side(self, statistic: Statistic, profile: str, *, is_calibrated: bool) -> Side:
+    def side(
+        self, statistic: Statistic, profile: str, *, is_calibrated: bool, with_earlier: bool = True
+    ) -> Side:
         """
         Return the figures of one profile as a side of a comparison.
+
+        Without `with_earlier`, those that a baseline kept from earlier sessions are left out.
 
         Raises:
             NothingMeasuredError: There are none.
@@ -136,7 +140,13 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(stored, StoredProperties) and PROFILE_NAME.fullmatch(profile):
                 costs = stored.costs(profile)
             return side_from_baseline(
-                self.label, self.baseline, statistic, profile, costs=costs, is_calibrated=is_calibrated
+                self.label,
+                self.baseline,
+                statistic,
+                profile,
+                costs=costs,
+                is_calibrated=is_calibrated,
+                with_earlier=with_earlier,
             )
         return side_from_runs(self.label, self.runs, statistic, profile, is_calibrated=is_calibrated)
 

@@ -29,10 +29,11 @@ def describe_evidence(result: TargetResult) -> str:
     if result.slowest_s is None:
         return result.reason or "nothing was measured"
     slowest = numbers.seconds_beside(result.slowest_s, result.limit_s)
+    earlier = "" if result.earlier is None else f", {result.earlier}"
     if result.tier is None:
-        return f"took {slowest}"
+        return f"took {slowest}{earlier}"
     n_met = numbers.count(result.n_measured - result.n_missed)
-    return f"{n_met} of {numbers.plural(result.n_measured, 'test')} inside, slowest {slowest}"
+    return f"{n_met} of {numbers.plural(result.n_measured, 'test')} inside, slowest {slowest}{earlier}"
 
 
 class Histogram(Struct, frozen=True, kw_only=True):
