@@ -10,7 +10,8 @@ import pytest
 from atom_testinfra.cli import main
 from atom_testinfra.core.diagnosis import Observation
 from atom_testinfra.machine import conditions, fingerprint
-from atom_testinfra.machine.conditions import DEBUG_VARIABLES, TRACER_VARIABLES, Noise
+from atom_testinfra.machine.conditions import Noise
+from atom_testinfra.machine.instruments import MODE_VARIABLES, TRACER_VARIABLES
 from atom_testinfra.measuring.environment import CI_VARIABLES
 
 
@@ -20,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    for name in (*CI_VARIABLES, *TRACER_VARIABLES, *DEBUG_VARIABLES, "PYTEST_ADDOPTS"):
+    for name in (*CI_VARIABLES, *TRACER_VARIABLES, *MODE_VARIABLES, "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -43,13 +44,25 @@ def test_a_tracer_fails_and_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit 1, the reason, and the advice, within 80 columns."""
-    monkeypatch.setenv("COVERAGE_PROCESS_START", ".coveragerc")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--cov=package")
     assert main(["doctor"]) == 1
     output = capsys.readouterr().out
     assert "Do not measure now:" in output
-    assert "COVERAGE_PROCESS_START" in output
+    assert "pytest-cov (PYTEST_ADDOPTS)" in output
     assert "measure without it" in output
     assert max(map(len, output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", [*TRACER_VARIABLES, *MODE_VARIABLES])
+def test_a_variable_that_changes_what_is_measured_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured runs do without it, so nothing is spoilt by it; a bare pytest run is under it."""
+    monkeypatch.setenv(name, "1")
+    main(["doctor", "--json"])
+    found = findings(capsys)["environment"]
+    assert (found["level"], f"{name}=1" in found["message"]) == ("notice", True)
+    assert "runs the tests without that" in found["advice"]
 
 
 def test_the_project_is_looked_at(
@@ -85,7 +98,7 @@ def test_the_machine_is_looked_at(
     assert "got 50% of a core; load 7.5 on" in found["contention"]["message"]
     assert "20.0%" in found["steal"]["message"]
     assert "powersave" in found["governor"]["message"]
-    assert "PYTHONDEVMODE=1" in found["interpreter"]["message"]
+    assert "PYTHONDEVMODE=1" in found["environment"]["message"]
     assert "test_b.py:1" in found["profiles"]["message"]
     assert "test_c.py" in found["sources"]["message"]
     assert found["versions"]["message"] == "pytest is not installed here"

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+import pytest
+
 from atom_testinfra.machine.conditions import (
-    find_debug_modes,
     find_tracers,
+    find_variables,
     measure_noise,
     read_governors,
     read_load,
@@ -60,12 +62,8 @@ def test_a_tracer_is_found_by_its_name() -> None:
     assert any("test_conditions" in tracer and "settrace" in tracer for tracer in tracers)
 
 
-def test_variables_that_start_a_tracer_are_found() -> None:
-    """Coverage in subprocesses is set up through the environment; an empty value is none."""
-    assert "COVERAGE_PROCESS_START in the environment" in find_tracers({"COVERAGE_PROCESS_START": "x"})
-    assert not any("environment" in tracer for tracer in find_tracers({"COVERAGE_PROCESS_START": ""}))
-
-
-def test_slow_interpreter_modes_are_found() -> None:
-    """As they are set, so that the reader recognises them."""
-    assert find_debug_modes({"PYTHONDEVMODE": "1", "PATH": "/bin"}) == ["PYTHONDEVMODE=1"]
+@pytest.mark.parametrize("name", ["COVERAGE_PROCESS_START", "HYPOTHESIS_INTERNAL_COVERAGE", "PYTHONDEVMODE"])
+def test_variables_that_change_what_is_measured_are_found(name: str) -> None:
+    """They are shown as they are set; for some of them an empty value is enough."""
+    assert find_variables({name: "1", "PATH": "/bin"}) == [f"{name}=1"]
+    assert find_variables({name: ""}) == [f"{name}="]

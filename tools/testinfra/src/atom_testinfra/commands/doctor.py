@@ -60,7 +60,7 @@ def observe(project: Project, environ: Mapping[str, str]) -> Observation:
         governors=conditions.read_governors(),
         ci_variables=[f"{name}={environ[name]}" for name in CI_VARIABLES if name in environ],
         tracers=tracers,
-        debug_variables=conditions.find_debug_modes(environ),
+        variables=conditions.find_variables(environ),
         option_sources=options,
         n_workers=project.config.workers,
         pins=sources.pins,

@@ -21,6 +21,7 @@ from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.child import GRACE_S
+from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.reports.progress import Forecast, choose_progress
@@ -116,6 +117,8 @@ def _refuse_changes(ctx: click.Context) -> None:
 
 
 def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:
+    if (left_out := describe_left_out(os.environ, spec.profiles.values())) is not None:
+        click.echo(f"note: {left_out}", err=True)
     provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
     known = _known_from(project.baseline) | _known(earlier)

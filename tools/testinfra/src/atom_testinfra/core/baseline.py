@@ -114,6 +114,8 @@ class ProfileCost(
     """`@example` cases, run beside the generated ones."""
     is_exhausted: bool = False
     """The search space ended first: fewer examples, and nothing to extrapolate."""
+    modes: list[str] = []
+    """Slower or faster ways to run its code that were on, as with the garbage collector off."""
     unpredictable: str | None = None
     """Why the cost model does not apply, in a sentence."""
     predicted: Prediction | None = None

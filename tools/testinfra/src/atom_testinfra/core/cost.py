@@ -114,6 +114,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         body_cpu_spread=body_spread(evidence.body_cpu_us, body_cpu_us),
         requested=first.requested,
         is_exhausted=any(p.is_exhausted for p in properties),
+        modes=runs[0].modes,
         unpredictable=_why_unpredictable(properties, n_examples, bound),
     )
 

@@ -70,8 +70,8 @@ class Observation(Struct, frozen=True, kw_only=True):
     """Set here, and taken by Hypothesis or a suite as a sign of CI."""
     tracers: list[str]
     """What traces or profiles Python code, each with where it was found."""
-    debug_variables: list[str]
-    """Interpreter modes that make everything slower."""
+    variables: list[str]
+    """Set here, and change what would be measured under them: tracers, slower modes of the interpreter."""
     option_sources: dict[str, list[str]]
     """Where options are given to every pytest run here, and the options."""
     n_workers: int
@@ -184,12 +184,13 @@ def _check_tracing(seen: Observation) -> Iterator[Finding]:
         if seen.tracers
         else None,
     )
-    if seen.debug_variables:
+    if seen.variables:
         yield Finding(
-            check="interpreter",
-            level=Level.SPOILS,
-            message=f"the interpreter runs in a slower mode: {', '.join(seen.debug_variables)}",
-            advice=f"unset {' '.join(name.partition('=')[0] for name in seen.debug_variables)}",
+            check="environment",
+            level=Level.NOTICE,
+            message=f"set here, and changes what is measured: {', '.join(seen.variables)}",
+            advice="`testinfra measure` runs the tests without that; to measure under it, set it in the"
+            " `env` of a profile in [tool.testinfra]; a bare pytest run here is under it",
         )
 
 

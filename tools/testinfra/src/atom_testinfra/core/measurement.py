@@ -160,6 +160,10 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     line: int | None = None
     explanation: Explanation | None = None
     """Where the time goes; only in a run that was made to explain, whose times hold for nothing else."""
+    instruments: list[str] = []
+    """What watched its code while it ran: a tracer, a profiler, coverage, Hypothesis's observability."""
+    modes: list[str] = []
+    """Slower or faster ways to run its code, as with the garbage collector off: compared with their like."""
     problems: list[str] = []
     """What makes this record unfit for a baseline or a comparison, in full sentences."""
 

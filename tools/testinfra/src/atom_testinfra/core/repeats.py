@@ -103,6 +103,11 @@ def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator
             yield Objection(found.outcome, "its times are those of a broken clock")
         elif (contradiction := find_contradiction(found)) is not None:
             yield Objection(found.outcome, contradiction)
+    if any(found.modes != measurements[0].modes for found in measurements):
+        modes = sorted({mode for found in measurements for mode in found.modes})
+        yield Objection(
+            Outcome.PASSED, f"in some of the runs it ran with {' and '.join(modes)}, in others not"
+        )
     properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
     if len({p.digest for p in properties}) > 1:
         yield Objection(Outcome.PASSED, "its source changed between the runs")

@@ -221,7 +221,7 @@ def _series(
     return Series(
         values=values,
         unit_us=unit_us,
-        workload=_workload(subjects[0].configured, seed_set),
+        workload=_workload(subjects[0].configured, seed_set, records[0][0].modes),
         digest=subjects[0].digest,
         problem=_problem_of(records),
     )
@@ -237,6 +237,8 @@ def _problem_of(records: Sequence[tuple[Measurement, float | None]]) -> str | No
             return UNCALIBRATED
         if (contradiction := find_contradiction(record)) is not None:
             return contradiction
+        if record.modes != records[0][0].modes:
+            return f"it ran {_describe(record.modes)} and {_describe(records[0][0].modes)}"
     return None
 
 
@@ -264,6 +266,7 @@ class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):
     n_explicit: int = 0
     source: str | None = None
     digest: str | None = None
+    modes: list[str] = []
 
 
 ComparedProperty: TypeAlias = tuple[str, ComparedCost | ProfileCost | None, str | None]
@@ -299,7 +302,7 @@ class Columns(Mapping[str, Series]):
         """Take in properties; those without a cost are left out."""
         rows, digests, workloads = self._rows, self._digests, self._workloads
         values_s, calibrations_s, begins = self._values_s, self._calibrations_s, self._begins
-        names: dict[tuple[int, int], str] = {}
+        names: dict[tuple[int, int, str], str] = {}
         for nodeid, cost, digest in costs:
             if cost is None:
                 continue
@@ -314,9 +317,9 @@ class Columns(Mapping[str, Series]):
                 self._apart.add(len(digests))
             rows[nodeid] = len(digests)
             digests.append(cost.digest or digest)
-            workload = cost.max_examples, seed_set
+            workload = cost.max_examples, seed_set, ", ".join(cost.modes)
             if workload not in names:
-                names[workload] = _workload(*workload)
+                names[workload] = _workload(cost.max_examples, seed_set, cost.modes)
             workloads.append(names[workload])
             seconds = _seconds_of_cost(cost, statistic)
             values_s.fromlist(seconds)
@@ -396,8 +399,13 @@ def _seconds_of_cost(cost: ComparedCost | ProfileCost, statistic: Statistic) -> 
     return [s / n_examples for s in seconds]
 
 
-def _workload(n_examples: int | None, seed_set: int) -> str:
-    return f"{n_examples} examples of seed set {seed_set}"
+def _workload(n_examples: int | None, seed_set: int, modes: Sequence[str]) -> str:
+    under = f", {_describe(modes)}" if modes else ""
+    return f"{n_examples} examples of seed set {seed_set}{under}"
+
+
+def _describe(modes: Sequence[str]) -> str:
+    return f"with {' and '.join(modes)}" if modes else "as usual"
 
 
 def _minor_version(python: str) -> str:

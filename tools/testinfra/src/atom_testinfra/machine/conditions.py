@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,24 +10,18 @@ from msgspec import Struct
 
 from atom_testinfra.machine.calibration import calibrate
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.instruments import (
+    MODE_VARIABLES,
+    TRACER_VARIABLES,
+    find_faketime,
+    find_instruments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 N_CALIBRATIONS = 1000
 """Most of a second of CPU: a host that is busy is not busy all the time."""
-
-TRACER_VARIABLES = (
-    "COVERAGE_PROCESS_START",
-    "COVERAGE_PROCESS_CONFIG",
-    "COV_CORE_SOURCE",
-    "COV_CORE_CONFIG",
-    "COV_CORE_DATAFILE",
-    "PYDEVD_LOAD_VALUES_ASYNC",
-    "PYCHARM_DEBUG",
-    "BUNDLED_DEBUGPY_PATH",
-)
-DEBUG_VARIABLES = ("PYTHONDEVMODE", "PYTHONTRACEMALLOC", "PYTHONMALLOC", "PYTHONASYNCIODEBUG")
 
 
 class Noise(Struct, frozen=True, kw_only=True):
@@ -71,33 +64,13 @@ def read_governors(folder: Path = Path("/sys/devices/system/cpu")) -> list[str]:
 
 
 def find_tracers(environ: Mapping[str, str]) -> list[str]:
-    """Return what traces Python code in this process, or will in those that it starts."""
-    tracers = []
-    if sys.gettrace() is not None:
-        tracers.append(f"{_describe(sys.gettrace())} (sys.settrace)")
-    if sys.getprofile() is not None:
-        tracers.append(f"{_describe(sys.getprofile())} (sys.setprofile)")
-    tracers += [f"{name} (sys.monitoring)" for name in _monitoring_tools()]
-    tracers += [f"{name} in the environment" for name in TRACER_VARIABLES if environ.get(name)]
-    return tracers
+    """Return what traces Python code in this process."""
+    return [*find_instruments(), *find_faketime(environ)]
 
 
-def find_debug_modes(environ: Mapping[str, str]) -> list[str]:
-    """Return the variables that put an interpreter into a slower mode, as they are set."""
-    return [f"{name}={environ[name]}" for name in DEBUG_VARIABLES if environ.get(name)]
-
-
-def _monitoring_tools() -> list[str]:
-    monitoring = getattr(sys, "monitoring", None)  # from Python 3.12 on
-    if monitoring is None:
-        return []
-    return [name for tool in range(6) if (name := monitoring.get_tool(tool)) is not None]
-
-
-def _describe(tracer: object) -> str:
-    kind = type(tracer)
-    name = getattr(tracer, "__qualname__", kind.__qualname__)
-    return f"{getattr(tracer, '__module__', None) or kind.__module__}.{name}"
+def find_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables, as they are set, that change what would be measured under them."""
+    return [f"{name}={environ[name]}" for name in (*TRACER_VARIABLES, *MODE_VARIABLES) if name in environ]
 
 
 def _read_ticks() -> list[int] | None:

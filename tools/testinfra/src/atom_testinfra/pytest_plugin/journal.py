@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.instruments import find_instruments
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.plan import CALIBRATION
 from atom_testinfra.pytest_plugin.recorder import cut_reason, encode
@@ -112,7 +113,7 @@ class Journal(Listener):
         header = self._plan.header | {
             "record": "run",
             "n_workers": count_workers(self._config),
-            "is_traced": _is_traced(),
+            "is_traced": bool(find_instruments()),
             "calibration": CALIBRATION,
         }
         if header.get("provenance") is None:
@@ -168,10 +169,3 @@ def _loaded_versions() -> dict[str, str]:
         for name, module in modules.items()
         if isinstance(version := getattr(sys.modules.get(module), "__version__", None), str)
     }
-
-
-def _is_traced() -> bool:
-    if sys.gettrace() is not None or sys.getprofile() is not None:
-        return True
-    monitoring = getattr(sys, "monitoring", None)
-    return monitoring is not None and any(monitoring.get_tool(tool) for tool in range(6))

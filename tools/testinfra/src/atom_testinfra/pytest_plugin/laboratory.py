@@ -22,6 +22,7 @@ from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
+from atom_testinfra.pytest_plugin.watch import Watch
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Laboratory(Listener):
         self.calibrator = Calibrator()
         self.engine_clock = EngineClock()
         self.engine_clock.hold()
+        self.watch = Watch(is_worker=hasattr(config, "workerinput"))
         self.internals = Internals()
         self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int]] = {}
@@ -115,6 +117,7 @@ class Laboratory(Listener):
             result = yield
         finally:
             self.steps["teardown"] = _since(self._began)
+            self.watch.leave(item.nodeid)
             if is_collected:
                 self._heap.collect()
         if is_collected:
@@ -192,6 +195,7 @@ class PropertyProbe:
         self._course: Course | None = None
         self._calibration_s: float | None = None
         self._helper_seed: int | None = None
+        self._conditions: Record = {}
         self._is_refused = False
         """Hypothesis itself failed the test: of a run that fails a health check it reports no statistics."""
         self._observer: Observer | None = None
@@ -205,6 +209,7 @@ class PropertyProbe:
         """Steer the property, and time its body."""
         self.is_started = True
         laboratory, internals = self._laboratory, self.internals
+        laboratory.watch.begin()
         self._subject = subject = find_subject(self._item)
         if subject is None:
             return
@@ -271,6 +276,8 @@ class PropertyProbe:
         if self._subject is not None:
             self._subject.restore()
         if self._subject is not None or self._runs:
+            self._conditions, notes = self._laboratory.watch.end()
+            self._problems += notes
             self._calibration_s = self._laboratory.calibrator.stamp()
 
     def fail(self, exc: BaseException) -> None:
@@ -284,7 +291,7 @@ class PropertyProbe:
             return None, {}
         kind = "helper" if subject is None else subject.kind
         record = self._helper_record() if subject is None else self._property_record(subject, outcome)
-        extra: Record = {"hypothesis": record}
+        extra: Record = {"hypothesis": record, **self._conditions}
         if self._calibration_s is not None:
             extra["calibration_s"] = seconds(self._calibration_s)
         problems = [*self._problems, *self.internals.problems]
