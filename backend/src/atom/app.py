@@ -22,6 +22,7 @@ from atom.episodes.embedding import HashingEmbedder
 from atom.governance import routes as governance
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
+from atom.governance.service import may_access_data
 from atom.graduation.training_sessions import has_training
 from atom.identity import routes as identity
 from atom.identity.access import Gateway
@@ -94,6 +95,6 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
     )
     app.state.decisions = decisions
     app.state.has_training = has_training
-    app.state.gatekeeper = MaturityGate()
+    app.state.gatekeeper = MaturityGate(may_access_data)
     app.state.embedder = HashingEmbedder()
     app.state.reports = CachedReports(clock)

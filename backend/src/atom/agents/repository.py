@@ -34,6 +34,15 @@ GET_AGENT_BY_CLASS: Final = (
     )
     .execution_options(populate_existing=True)
 )
+FIND_CATEGORY: Final = (
+    select(Agents.c.category)
+    .where(
+        Agents.c.workspace_id == bindparam("workspace"),
+        Agents.c.module_path == bindparam("module"),
+        Agents.c.class_name == bindparam("class"),
+    )
+    .with_for_update()
+)
 FIND_STANDING: Final = select(Agents.c.status, Agents.c.confidence).where(
     Agents.c.id == bindparam("agent"), Agents.c.workspace_id == bindparam("workspace")
 )
@@ -74,6 +83,12 @@ def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str,
     """Return the agent registered for a class, as the transaction sees it now; there has to be one."""
     identity = {"workspace": workspace_id, "module": module_path, "class": class_name}
     return session.scalars(GET_AGENT_BY_CLASS, identity).one()
+
+
+def find_category(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> str | None:
+    """Return the category of the agent registered for a class, None if there is none."""
+    identity = {"workspace": workspace_id, "module": module_path, "class": class_name}
+    return session.scalar(FIND_CATEGORY, identity)
 
 
 def put_agent(session: Session, values: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from atom.agents import service
 from atom.agents.schemas import AgentRequest, AgentResponse, OutcomeRequest
 from atom.agents.service import AgentWatcher, Registration
 from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.models import ApiKeyScope
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer
 
@@ -28,7 +29,12 @@ Watcher = Annotated[AgentWatcher, Depends(_watcher)]
 def register_agent(request: AgentRequest, unit: Writing) -> AgentResponse:
     """Register an agent as a student; a known class keeps what it has earned, and is described anew."""
     registration = Registration(**request.model_dump())
-    agent = service.register(unit.session, workspace_id=unit.workspace_id, registration=registration)
+    agent = service.register(
+        unit.session,
+        workspace_id=unit.workspace_id,
+        registration=registration,
+        may_move=unit.caller.scope is ApiKeyScope.ADMIN,
+    )
     return AgentResponse.model_validate(agent)
 
 

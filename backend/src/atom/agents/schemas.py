@@ -40,3 +40,7 @@ class OutcomeRequest(Request):
 
     is_success: Flag
     impact: Impact = Impact.LOW
+
+    def lifts(self) -> bool:
+        """A success raises the agent's confidence; a failure anybody may report who runs it."""
+        return self.is_success

@@ -17,7 +17,7 @@ from atom.agents.maturity import (
     known_confidence,
     status_after,
 )
-from atom.kit.errors import ConflictError, NotFoundError
+from atom.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import KeyPage
 from atom.kit.text import check_json, check_text
@@ -55,11 +55,14 @@ class Registration:
         check_json(self.configuration, field="configuration")
 
 
-def register(session: Session, *, workspace_id: str, registration: Registration) -> Agent:
+def register(
+    session: Session, *, workspace_id: str, registration: Registration, may_move: bool = True
+) -> Agent:
     """
     Return the agent of a class, registered now as a student unless it was before.
 
-    Registering again brings what the agent says about itself up to date; what it has earned stays.
+    Registering again brings what the agent says about itself up to date; what it has earned stays. Its
+    category says who may judge it and see its data: another one takes a caller who `may_move` it.
     """
     identity = {
         "workspace_id": workspace_id,
@@ -72,6 +75,12 @@ def register(session: Session, *, workspace_id: str, registration: Registration)
         "version": registration.version,
         "configuration": registration.configuration,
     }
+    if not may_move:
+        category = repository.find_category(session, **identity)
+        if category not in (None, registration.category):
+            raise ForbiddenError(
+                f"the agent's category is {category!r}; another one takes a key of scope 'admin'"
+            )
     start = {"id": new_id(), "status": AgentStatus.STUDENT, "confidence": UNKNOWN_CONFIDENCE}
     repository.put_agent(session, {**identity, **description, **start})
     return repository.get_agent_by_class(session, **identity)

@@ -16,7 +16,8 @@ from atom.chat.schemas import (
     MessageResponse,
     TitleRequest,
 )
-from atom.identity.access import DomainRouter, Reading, Writing
+from atom.identity.access import DomainRouter, Reading, Unit, Writing
+from atom.kit.errors import NotFoundError
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, PageAnswer
 
@@ -25,7 +26,8 @@ router = DomainRouter(prefix="/v1/chats", tag="chat")
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=problem_responses(*WITH_BODY, 404))
 def create_chat(request: ChatRequest, unit: Writing) -> ChatResponse:
-    """Open a conversation for a user of the workspace."""
+    """Open a conversation for a user of the workspace; a person's key opens that person's."""
+    unit.viewer_id(request.user_id)
     chat = service.create_session(
         unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
     )
@@ -35,6 +37,7 @@ def create_chat(request: ChatRequest, unit: Writing) -> ChatResponse:
 @router.get("")
 def list_chats(query: Annotated[ChatQuery, Query()], unit: Reading) -> PageAnswer[ChatResponse]:
     """List a user's conversations, the one that changed last first."""
+    unit.viewer_id(query.user_id)
     page = service.list_sessions(
         unit.session, workspace_id=unit.workspace_id, user_id=query.user_id, page=query.page
     )
@@ -44,6 +47,7 @@ def list_chats(query: Annotated[ChatQuery, Query()], unit: Reading) -> PageAnswe
 @router.get("/{chat_id}", responses=problem_responses(404))
 def read_chat(chat_id: Id, unit: Reading) -> ChatResponse:
     """Return a conversation."""
+    _require_own(unit, chat_id)
     chat = service.get_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
     return ChatResponse.model_validate(chat)
 
@@ -51,6 +55,7 @@ def read_chat(chat_id: Id, unit: Reading) -> ChatResponse:
 @router.patch("/{chat_id}", responses=problem_responses(*WITH_BODY, 404))
 def rename_chat(chat_id: Id, request: TitleRequest, unit: Writing) -> ChatResponse:
     """Give a conversation another title."""
+    _require_own(unit, chat_id)
     chat = service.rename_session(
         unit.session, unit.clock, workspace_id=unit.workspace_id, chat_id=chat_id, title=request.title
     )
@@ -60,6 +65,7 @@ def rename_chat(chat_id: Id, request: TitleRequest, unit: Writing) -> ChatRespon
 @router.delete("/{chat_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problem_responses(404))
 def delete_chat(chat_id: Id, unit: Writing) -> None:
     """Delete a conversation and its messages; the episodes made of it stay."""
+    _require_own(unit, chat_id)
     service.delete_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
 
 
@@ -70,6 +76,7 @@ def delete_chat(chat_id: Id, unit: Writing) -> None:
 )
 def append_message(chat_id: Id, request: MessageRequest, unit: Writing) -> MessageResponse:
     """Add what somebody said to the end of a conversation."""
+    _require_own(unit, chat_id)
     message = service.append_message(
         unit.session,
         unit.clock,
@@ -86,6 +93,7 @@ def list_messages(
     chat_id: Id, query: Annotated[MessageQuery, Query()], unit: Reading
 ) -> list[MessageResponse]:
     """Return a conversation's last messages, oldest first."""
+    _require_own(unit, chat_id)
     found = service.history(
         unit.session,
         workspace_id=unit.workspace_id,
@@ -94,3 +102,12 @@ def list_messages(
         before=query.before,
     )
     return [MessageResponse.model_validate(message) for message in found]
+
+
+def _require_own(unit: Unit, chat_id: str) -> None:
+    """Raise NotFoundError if the key belongs to a person and the conversation to another one."""
+    user_id = unit.viewer_id()
+    if user_id is not None:
+        chat = service.get_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
+        if chat.user_id != user_id:
+            raise NotFoundError("chat session", chat_id)

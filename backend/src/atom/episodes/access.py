@@ -11,6 +11,8 @@ from atom.agents.maturity import AgentStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy.orm import Session
+
 LADDER = (AgentStatus.STUDENT, AgentStatus.INTERN, AgentStatus.SUPERVISED, AgentStatus.AUTONOMOUS)
 
 
@@ -50,14 +52,36 @@ class Gatekeeper(Protocol):
     def decide(self, *, agent_id: str, status: AgentStatus, action: EpisodeAction) -> AccessDecision:
         """Return the decision; asking changes nothing."""
 
+    def lets_see(self, session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:
+        """Whether a person may see what the agent remembers."""
+
+
+class AccessLookup(Protocol):
+    """Knows the rule of governance on who may see an agent's data."""
+
+    def __call__(self, session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:
+        """Whether the user may see the agent's data."""
+
+
+def nobody(session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:  # noqa: ARG001
+    """Let no person see an agent's data: the answer of a gate that knows no rule."""
+    return False
+
 
 class MaturityGate:
-    """Decides by `REQUIRED_MATURITY` alone; an agent outside the ladder may do nothing."""
+    """Decides by `REQUIRED_MATURITY`, and on people by the rule that it is given."""
+
+    def __init__(self, may_see: AccessLookup = nobody) -> None:
+        self._may_see = may_see
+
+    def lets_see(self, session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:
+        """Return what the rule says."""
+        return self._may_see(session, workspace_id=workspace_id, agent_id=agent_id, user_id=user_id)
 
     def decide(self, *, agent_id: str, status: AgentStatus, action: EpisodeAction) -> AccessDecision:
-        """Return whether the status is at least as high as the action requires."""
+        """Return whether the status is as high as the action requires; outside the ladder none is."""
         required = REQUIRED_MATURITY[action]
         is_allowed = status in LADDER and LADDER.index(status) >= LADDER.index(required)
-        verb = "may" if is_allowed else "may not"
-        reason = f"agent {agent_id!r} is {status} and {verb} {action}; it takes {required}"
+        verdict = "Allowed" if is_allowed else "Denied"
+        reason = f"{verdict}: {action.value!r} needs at least {required}, and agent {agent_id!r} is {status}."
         return AccessDecision(is_allowed=is_allowed, maturity=status, reason=reason)

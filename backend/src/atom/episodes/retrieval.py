@@ -216,6 +216,14 @@ class _Look:
         if viewer.user_id is not None:
             require_user(session, workspace_id=viewer.workspace_id, user_id=viewer.user_id)
         decision = gate.decide(agent_id=viewer.agent_id, status=status, action=action)
+        if viewer.user_id is not None and not gate.lets_see(
+            session,
+            workspace_id=viewer.workspace_id,
+            agent_id=viewer.agent_id,
+            user_id=viewer.user_id,
+        ):
+            reason = f"Denied: user {viewer.user_id!r} may not see the data of agent {viewer.agent_id!r}."
+            decision = AccessDecision(is_allowed=False, maturity=status, reason=reason)
         return cls(session=session, clock=clock, viewer=viewer, access_type=access_type, decision=decision)
 
     @property

@@ -86,8 +86,11 @@ def create_reflection(request: ReflectionRequest, unit: Writing, embedder: Embed
 
 
 @router.get("/episodes", responses=problem_responses(404))
-def list_episodes(query: Annotated[EpisodeQuery, Query()], unit: Reading) -> PageAnswer[EpisodeResponse]:
+def list_episodes(
+    query: Annotated[EpisodeQuery, Query()], unit: Reading, gate: Gate
+) -> PageAnswer[EpisodeResponse]:
     """List an agent's episodes, the latest first, archived ones too."""
+    _require_sight(unit, gate, query.agent_id)
     page = service.list_episodes(
         unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page
     )
@@ -95,15 +98,18 @@ def list_episodes(query: Annotated[EpisodeQuery, Query()], unit: Reading) -> Pag
 
 
 @router.get("/episodes/{episode_id}", responses=problem_responses(404))
-def read_episode(episode_id: Id, unit: Reading) -> EpisodeResponse:
+def read_episode(episode_id: Id, unit: Reading, gate: Gate) -> EpisodeResponse:
     """Return an episode."""
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
+    _require_sight(unit, gate, episode.agent_id)
     return EpisodeResponse.model_validate(episode)
 
 
 @router.get("/episodes/{episode_id}/segments", responses=problem_responses(404))
-def list_segments(episode_id: Id, unit: Reading) -> list[SegmentResponse]:
+def list_segments(episode_id: Id, unit: Reading, gate: Gate) -> list[SegmentResponse]:
     """Return an episode's segments in order."""
+    episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
+    _require_sight(unit, gate, episode.agent_id)
     found = service.list_segments(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
     return [SegmentResponse.model_validate(segment) for segment in found]
 
@@ -239,4 +245,14 @@ def consolidate_episodes(
 
 
 def _viewer(unit: Unit, agent_id: str, request: LookRequest) -> Viewer:
-    return Viewer(workspace_id=unit.workspace_id, agent_id=agent_id, user_id=request.user_id)
+    user_id = unit.viewer_id(request.user_id)
+    return Viewer(workspace_id=unit.workspace_id, agent_id=agent_id, user_id=user_id)
+
+
+def _require_sight(unit: Unit, gate: Gatekeeper, agent_id: str) -> None:
+    """Raise ForbiddenError if the key belongs to a person who may not see the agent's data."""
+    user_id = unit.viewer_id()
+    if user_id is not None:
+        service.require_sight(
+            unit.session, gate, workspace_id=unit.workspace_id, agent_id=agent_id, user_id=user_id
+        )

@@ -204,6 +204,15 @@ def require_action(
     return status
 
 
+def require_sight(
+    session: Session, gate: Gatekeeper, *, workspace_id: str, agent_id: str, user_id: str
+) -> None:
+    """Raise ForbiddenError unless the person may see what the agent remembers."""
+    get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
+    if not gate.lets_see(session, workspace_id=workspace_id, agent_id=agent_id, user_id=user_id):
+        raise ForbiddenError(f"user {user_id!r} may not see the data of agent {agent_id!r}")
+
+
 def text_of(episode: Episode) -> str:
     """Return the text that stands for an episode when it is compared with another text."""
     parts = (episode.title, episode.summary or "", *(episode.topics or ()), *(episode.entities or ()))

@@ -141,7 +141,7 @@ def decide(status: AgentStatus, confidence: float | None, action: str) -> Decisi
     complexity = complexity_of(action)
     required = required_status(complexity)
     is_allowed = has_reached(status, required)
-    comparison = "meets" if is_allowed else "does not meet"
+    verdict = "Allowed" if is_allowed else "Denied"
     return Decision(
         is_allowed=is_allowed,
         agent_status=status,
@@ -150,8 +150,8 @@ def decide(status: AgentStatus, confidence: float | None, action: str) -> Decisi
         requires_human_approval=not is_allowed
         or (status is AgentStatus.SUPERVISED and complexity >= REVIEWED_FROM),
         confidence=known_confidence(confidence),
-        reason=f"{canonical_action(action)!r} has complexity {complexity}: "
-        f"{status.value!r} {comparison} {required.value!r}",
+        reason=f"{verdict}: {canonical_action(action)!r} has complexity {complexity} and needs at least"
+        f" {required.value}; this agent is {status.value}.",
     )
 
 
@@ -165,7 +165,7 @@ def decide_for_unknown(agent_id: str, action: str) -> Decision:
         required_status=required_status(complexity),
         requires_human_approval=True,
         confidence=0.0,
-        reason=f"no agent {agent_id!r}",
+        reason=f"Denied: the workspace has no agent {agent_id!r}.",
     )
 
 

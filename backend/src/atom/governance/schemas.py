@@ -83,6 +83,10 @@ class AnswerRequest(Request):
     user_id: Id
     is_approved: Flag
 
+    def acts_for(self) -> tuple[str, ...]:
+        """The person who decided."""
+        return (self.user_id,)
+
 
 class ApprovalResponse(Answer):
     """A question to a person, and the answer if there is one."""
@@ -122,6 +126,10 @@ class FeedbackRequest(Request):
     reasoning: str | None = OUTPUT
     execution_id: Id | None = None
 
+    def acts_for(self) -> tuple[str, ...]:
+        """The person who reacted."""
+        return (self.user_id,)
+
 
 class FeedbackResponse(Answer):
     """Feedback as it was written."""
@@ -146,7 +154,12 @@ class TriggerRequest(Request):
     user_id: Id = Field(description="who supervises the run, where it has to be")
     context: JsonObject = Field(default_factory=dict)
     priority: Annotated[int, Field(ge=-1_000, le=1_000), WHOLE] = 0
-    is_supervisor_available: Flag = False
+    is_supervisor_available: Flag = Field(False, description="whether that person says so")
+
+    def acts_for(self) -> tuple[str, ...]:
+        """The person, where the trigger is theirs or relies on their watching."""
+        is_theirs = self.source is TriggerSource.MANUAL or self.is_supervisor_available
+        return (self.user_id,) if is_theirs else ()
 
 
 class RoutingResponse(Answer):
@@ -188,6 +201,10 @@ class ProposalRequest(Request):
 
     type: ProposalType
     proposed_by: Id | None = None
+
+    def acts_for(self) -> tuple[str, ...]:
+        """The person who proposes, if it is one."""
+        return () if self.proposed_by is None else (self.proposed_by,)
 
 
 class ProposalResponse(Answer):

@@ -29,6 +29,7 @@ from starlette.requests import ClientDisconnect
 from atom.db.session import WritersQueue, unit_of_work
 from atom.identity.keys import Caller, authenticate
 from atom.identity.models import ApiKeyScope
+from atom.identity.trust import require_trust, viewer_id
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError
 from atom.web.bodies import check_address, check_body
@@ -67,6 +68,10 @@ class Unit:
     def workspace_id(self) -> str:
         """The workspace whose rows the request may see."""
         return self.caller.workspace_id
+
+    def viewer_id(self, named: str | None = None) -> str | None:
+        """The person for whom the request shows data, None for the workspace itself."""
+        return viewer_id(self.caller, named)
 
 
 class Door:
@@ -197,6 +202,7 @@ class DomainRouter(APIRouter):
 def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)
     async def handle(*, unit: Door, **arguments: Any) -> Any:
+        require_trust(unit.caller, arguments.values())
         return handler(unit=unit.open(), **arguments)
 
     (dependency,) = signature(handler, eval_str=True).parameters["unit"].annotation.__metadata__

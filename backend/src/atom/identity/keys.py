@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
+from atom.identity.users import require_user
 from atom.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from atom.kit.ids import new_id
 from atom.kit.text import checked_text
@@ -30,7 +31,7 @@ Keys = table_of(ApiKey)
 Workspaces = table_of(Workspace)
 
 FIND_CALLER = (
-    select(Keys.c.id, Keys.c.workspace_id, Keys.c.scope, Workspaces.c.status)
+    select(Keys.c.id, Keys.c.workspace_id, Keys.c.user_id, Keys.c.scope, Workspaces.c.status)
     .join_from(Keys, Workspaces, Workspaces.c.id == Keys.c.workspace_id)
     .where(
         Keys.c.key_hash == bindparam("hash"),
@@ -44,11 +45,12 @@ CLOSED = {WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who speaks: a key, and through it a workspace."""
+    """Who speaks: a key, and through it a workspace or, if the key belongs to a person, that person."""
 
     key_id: str
     workspace_id: str
     scope: ApiKeyScope
+    user_id: str | None = None
 
     def require(self, scope: ApiKeyScope) -> None:
         """Raise unless the key's scope includes this one."""
@@ -71,15 +73,23 @@ def create_key(
     workspace_id: str,
     name: str,
     scope: ApiKeyScope,
+    user_id: str | None = None,
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Make a key for a workspace; its secret has 256 random bits, so a plain hash protects it."""
+    """
+    Make a key for a workspace, or for one of its people.
+
+    Its secret has 256 random bits, so a plain hash protects it.
+    """
     if session.get(Workspace, workspace_id) is None:
         raise NotFoundError("workspace", workspace_id)
+    if user_id is not None:
+        require_user(session, workspace_id=workspace_id, user_id=user_id)
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey(
         id=new_id(),
         workspace_id=workspace_id,
+        user_id=user_id,
         name=checked_text(name, field="name"),
         key_hash=hash_secret(secret),
         scope=scope,
@@ -103,7 +113,7 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
         raise UnauthenticatedError("the API key is unknown, expired or revoked")
     if found.status in CLOSED:
         raise ForbiddenError(f"the workspace is {found.status.value}")
-    return Caller(key_id=found.id, workspace_id=found.workspace_id, scope=found.scope)
+    return Caller(key_id=found.id, workspace_id=found.workspace_id, scope=found.scope, user_id=found.user_id)
 
 
 def list_keys(session: Session, *, workspace_id: str) -> list[ApiKey]:

@@ -77,7 +77,7 @@ class User(Base):
 
 
 class ApiKey(Base):
-    """A credential of a workspace; the secret itself is not kept, only its SHA-256."""
+    """A credential of a workspace or of one of its people; of the secret only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
 
@@ -85,9 +85,11 @@ class ApiKey(Base):
     workspace_id: Mapped[ForeignId] = mapped_column(
         ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
     )
+    user_id: Mapped[ForeignId | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scope: Mapped[ApiKeyScope] = mapped_column(str_enum(ApiKeyScope, name="scope"))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

@@ -26,6 +26,7 @@ def create_key(request: KeyRequest, unit: Administering) -> NewKeyResponse:
         workspace_id=unit.workspace_id,
         name=request.name,
         scope=request.scope,
+        user_id=request.user_id,
         expires_at=request.expires_at,
     )
     return NewKeyResponse(**KeyResponse.model_validate(made.key).model_dump(), secret=made.secret)

@@ -10,7 +10,7 @@ from pydantic import Field
 from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.text import MAX_NAME
-from atom.web.schemas import WHOLE, Answer, Moment, Name, Request
+from atom.web.schemas import WHOLE, Answer, Id, Moment, Name, Request
 
 EMAIL = r"^[^@\s\u001c-\u001f\u0085\ufeff]+@[^@\s\u001c-\u001f\u0085\ufeff]+$"
 """Something on both sides of an at sign, and no space of any kind; whether it exists shows a letter to it."""
@@ -21,6 +21,7 @@ class KeyRequest(Request):
 
     name: Name = Field(examples=["nightly import"])
     scope: ApiKeyScope = ApiKeyScope.READ
+    user_id: Id | None = Field(None, description="the person whose key it is: it speaks for nobody else")
     expires_at: Moment | None = None
 
 
@@ -30,9 +31,11 @@ class KeyResponse(Answer):
     id: str
     name: str
     scope: ApiKeyScope
+    user_id: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class NewKeyResponse(KeyResponse):

@@ -109,6 +109,14 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    def acts_for(self) -> tuple[str, ...]:
+        """Return the people in whose name the request acts: its key has to speak for each of them."""
+        return ()
+
+    def lifts(self) -> bool:
+        """Whether the request makes an agent more trusted, which takes a key of scope admin."""
+        return False
+
 
 class Answer(BaseModel):
     """A response, read from what a service returned."""

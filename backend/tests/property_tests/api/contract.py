@@ -104,6 +104,7 @@ class Contract:
             client.app
         )  # for the requests that Schemathesis makes up itself when it checks an answer
         self.transport = DirectTransport(client.app)
+        self._known_cases: dict[str, list[Case]] = {}
         self.schema.config.generation.update(allow_x00=False)  # no text may have one; JSON Schema has no word
         checks = self.schema.config.checks
         # A rule that JSON Schema cannot say (see `_check_refusal`), or a body that is long field by field.
@@ -126,12 +127,23 @@ class Contract:
         return {operation.id: self._whole_case(operation) for operation in self.operations}
 
     def _whole_case(self, operation: Operation) -> Case:
-        cases = self.schema.iter_coverage_cases(
-            operation.definition,
-            generation_modes=[GenerationMode.POSITIVE],
-            generation_config=self.schema.config.generation,
-        )
-        return max(cases, key=lambda case: len(id_fields(case)))
+        return max(self._valid_cases(operation), key=lambda case: len(id_fields(case)))
+
+    def valid_cases(self, name: str) -> list[Case]:
+        """Return valid requests for an operation, at the bounds of its schemas."""
+        (operation,) = (each for each in self.operations if each.id == name)
+        return self._valid_cases(operation)
+
+    def _valid_cases(self, operation: Operation) -> list[Case]:
+        if operation.id not in self._known_cases:
+            self._known_cases[operation.id] = list(
+                self.schema.iter_coverage_cases(
+                    operation.definition,
+                    generation_modes=[GenerationMode.POSITIVE],
+                    generation_config=self.schema.config.generation,
+                )
+            )
+        return self._known_cases[operation.id]
 
     def tagged(self, tag: str) -> list[Operation]:
         """Return the operations of a domain; there has to be one."""

@@ -35,9 +35,11 @@ class DirectTransport:
 
     def send(self, case: Case, headers: Mapping[str, str]) -> Response:
         """Send a request with some more headers, and return the answer."""
-        request = requests.Request(
-            **case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
-        ).prepare()
+        kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
+        return self.answer(requests.Request(**kwargs).prepare())
+
+    def answer(self, request: requests.PreparedRequest) -> Response:
+        """Send a request as it is, and return the answer."""
         began = time.perf_counter()
         with _handlers_in_the_loop():
             start, body = self._loop.run_until_complete(self._answer(request))
@@ -67,6 +69,13 @@ class DirectTransport:
         await self.app(_scope(request), receive, send)
         start, *chunks = messages
         return start, b"".join(chunk.get("body", b"") for chunk in chunks)
+
+
+def request(transport: DirectTransport, method: str, path: str, body: Any, secret: str) -> Response:
+    """Send a request that a test has written, with a key."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    prepared = requests.Request(method, f"{BASE_URL}{path}", json=body, headers=headers).prepare()
+    return transport.answer(prepared)
 
 
 def _scope(request: requests.PreparedRequest) -> dict[str, Any]:

@@ -111,6 +111,7 @@ LISTINGS = (
             **of_workspace(owner),
             **of_agent(owner),
             "title": "t",
+            "ended_at": NOW + timedelta(days=1),
             "maturity_at_time": AgentStatus.INTERN,
         },
         read=lambda session, owner, page: episodes.list_episodes(session, **owner.agent, page=page),

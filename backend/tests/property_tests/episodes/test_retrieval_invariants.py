@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from atom.agents.maturity import AgentStatus
 from atom.episodes import retrieval
 from atom.episodes.access import MaturityGate
-from atom.episodes.models import Episode, EpisodeSegment, EpisodeStatus
+from atom.episodes.models import Episode, EpisodeAccessLog, EpisodeSegment, EpisodeStatus
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, TimeRange, Viewer
+from atom.governance.service import may_access_data
+from atom.identity.models import UserRole
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.tables import METADATA
@@ -36,7 +38,7 @@ from tests.property_tests.episodes.strategies import (
 )
 
 DAY_S = 86_400
-GATE = MaturityGate()
+GATE = MaturityGate(lambda *_, **__: True)
 WORDS = WordEmbedder()
 CLOCK = ManualClock(NOW)
 DAYS = {TimeRange.DAY: 1, TimeRange.WEEK: 7, TimeRange.MONTH: 30, TimeRange.QUARTER: 90}
@@ -278,9 +280,9 @@ LOOKS = {"temporal": {}, "semantic": {"query": "alpha"}, "contextual": {"task": 
 RANK = {AgentStatus.STUDENT: 0, AgentStatus.INTERN: 1, AgentStatus.SUPERVISED: 2, AgentStatus.AUTONOMOUS: 3}
 
 
-def look(world: World, kind: str, **options: Any) -> retrieval.Retrieval:
+def look(world: World, kind: str, gate: MaturityGate = GATE, **options: Any) -> retrieval.Retrieval:
     function = getattr(retrieval, f"retrieve_{kind}")
-    tools = (GATE,) if kind == "temporal" else (GATE, WORDS)
+    tools = (gate,) if kind == "temporal" else (gate, WORDS)
     return function(world.session, CLOCK, *tools, viewer=world.viewer, **{**LOOKS[kind], **options})
 
 
@@ -329,6 +331,47 @@ def test_every_look_leaves_its_logs(
         counts = dict(session.connection().execute(FIND_COUNTS).all())
         assert {id_ for id_, n in counts.items() if n} == set(shown)
         assert all(counts[id_] == 1 for id_ in shown)
+
+
+SPECIALTIES = (None, "finance", "FINANCE", "legal")
+
+
+@pytest.mark.invariant(34)
+@given(
+    kind=st.sampled_from((*LOOKS, "sequential")),
+    role=st.sampled_from(UserRole),
+    specialty=st.sampled_from(SPECIALTIES),
+)
+@example(kind="temporal", role=UserRole.GUEST, specialty=None)
+@example(kind="sequential", role=UserRole.GUEST, specialty="legal")
+@example(kind="semantic", role=UserRole.MEMBER, specialty="FINANCE")
+@example(kind="contextual", role=UserRole.SUPER_ADMIN, specialty=None)
+def test_a_person_sees_what_governance_lets_them_see(
+    database: Database, kind: str, role: UserRole, specialty: str | None
+) -> None:
+    """Invariant 34: a look for a person who may not see the agent's data is denied, and logged as denied."""
+    gate = MaturityGate(may_access_data)
+    memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
+    with factories.with_people(database) as (session, people):
+        world = World(session, people, [memory])
+        person = factories.user(
+            session, workspace_id=world.tenant.workspace_id, role=role, specialty=specialty
+        )
+        viewer = replace(world.viewer, user_id=person.id)
+        may = role in (UserRole.WORKSPACE_ADMIN, UserRole.SUPER_ADMIN) or specialty in ("finance", "FINANCE")
+        if kind == "sequential":
+            told = retrieval.retrieve_sequential(session, CLOCK, gate, viewer=viewer, episode_id=world.ids[0])
+            shown = [] if told.story is None else [told.story.episode.id]
+        else:
+            world.viewer = viewer
+            told = look(world, kind, gate)
+            shown = ids_of(told)
+        assert told.decision.is_allowed is may
+        assert shown == (world.ids if may else [])
+        logged = session.execute(
+            select(EpisodeAccessLog.user_id, EpisodeAccessLog.governance_check_passed)
+        ).all()
+        assert logged == [(person.id, may)]
 
 
 @pytest.mark.invariant(34)

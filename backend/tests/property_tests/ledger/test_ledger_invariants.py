@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain, product
 
 import pytest
@@ -26,10 +26,12 @@ from atom.ledger.errors import (
     PeriodBlockedError,
     PeriodClosedError,
 )
+from atom.ledger.models import TransactionStatus
 from atom.ledger.postings import AccountType, NewTransaction, Side, credit, debit, normal_side
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
+from tests.pages import follow
 from tests.property_tests.ledger import strategies
 from tests.property_tests.ledger.strategies import FUNDS_MINOR, DatedDeed, Defect, Line, Move
 
@@ -367,6 +369,93 @@ def test_an_account_is_changed_by_its_workspace_at_its_version(
             assert found.name == (name.strip() if is_changed and name else "Account")
             assert found.is_active is (is_active if is_changed and is_active is not None else True)
             assert found.balance_minor == FUNDS_MINOR
+
+
+DEEDS = ("post", "draft", "post a draft", "cancel a draft", "reverse")
+
+
+@pytest.mark.invariant(16)
+@given(
+    story=st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 1), st.booleans()), max_size=6),
+    limit=st.integers(1, 3),
+)
+@example(story=[("draft", 0, False), ("post a draft", 0, False)], limit=1)
+@example(story=[("post", 0, True), ("post", 1, False), ("draft", 1, False)], limit=1)
+def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
+    database: Database, story: list[tuple[str, int, bool]], limit: int
+) -> None:
+    """Invariant 16: a transaction says when it was written and posted; an account lists those it is in."""
+    clock = ManualClock(NOW)
+    with database.prepared(two_currencies) as (sessions, (books, euros)), sessions() as session:
+        scope = {"workspace_id": books.workspace_id}
+        model: dict[str, tuple[TransactionStatus, datetime, datetime | None, int, bool]] = {}
+        for deed, account, is_euro in story:
+            now = clock.advance(timedelta(hours=1))
+            drafts = [id_ for id_, row in model.items() if row[0] is TransactionStatus.PENDING]
+            posted = [id_ for id_, row in model.items() if row[0] is TransactionStatus.POSTED]
+            if deed in ("post", "draft"):
+                side = euros if is_euro else (books.asset_ids[account], books.equity_id)
+                new = NewTransaction(
+                    postings=(debit(side[0], 2), credit(side[1], 2)),
+                    currency="EUR" if is_euro else "USD",
+                    **scope,
+                )
+                write = service.post if deed == "post" else service.draft
+                receipt = write(session, clock, new)
+                at = now if deed == "post" else None
+                model[receipt.transaction_id] = (receipt.status, now, at, account, is_euro)
+            elif deed == "post a draft" and drafts:
+                service.post_draft(session, clock, transaction_id=drafts[0], **scope)
+                _, made, _, *where = model[drafts[0]]
+                model[drafts[0]] = (TransactionStatus.POSTED, made, now, *where)
+            elif deed == "cancel a draft" and drafts:
+                service.cancel_draft(session, transaction_id=drafts[0], **scope)
+                _, made, at, *where = model[drafts[0]]
+                model[drafts[0]] = (TransactionStatus.CANCELLED, made, at, *where)
+            elif deed == "reverse" and len(posted) == 1:
+                receipt = service.reverse(session, clock, transaction_id=posted[0], **scope)
+                model[receipt.transaction_id] = (TransactionStatus.POSTED, now, now, *model[posted[0]][3:])
+                break
+        for number, account_id in enumerate(books.asset_ids):
+            found = follow(
+                lambda page, account_id=account_id: service.list_transactions(
+                    session, account_id=account_id, page=page, **scope
+                ),
+                limit=limit,
+                most=len(model) + 1,
+            )
+            own = {id_: row for id_, row in model.items() if row[3] == number and not row[4]}
+            funding = 1
+            assert len(found) == len(own) + funding
+            assert {
+                row.id: (row.status, row.created_at, row.posted_at) for row in found if row.id in model
+            } == {id_: row[:3] for id_, row in own.items()}
+        for currency, is_euro in (("USD", False), ("EUR", True)):
+            moved = sum(
+                2 for row in model.values() if row[0] is TransactionStatus.POSTED and row[4] is is_euro
+            )
+            total = service.trial_balance(session, currency=currency, **scope)
+            funds = 0 if is_euro else 2 * FUNDS_MINOR
+            assert (total.debit_minor, total.credit_minor) == (funds + moved, funds + moved)
+
+
+def two_currencies(sessions: Sessions) -> tuple[Books, tuple[str, str]]:
+    """Books with two funded accounts, and two accounts in euros without a floor."""
+    books = factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
+    with unit_of_work(sessions) as session:
+        first, second = (
+            service.open_account(
+                session,
+                workspace_id=books.workspace_id,
+                code=code,
+                name=code,
+                type_=AccountType.ASSET,
+                currency="EUR",
+                floor_minor=None,
+            ).id
+            for code in ("e1", "e2")
+        )
+    return books, (first, second)
 
 
 def effect_of(transactions: list[tuple[Line, ...]]) -> dict[AccountType, int]:

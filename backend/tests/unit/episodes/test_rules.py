@@ -284,7 +284,7 @@ class TestAccess:
         ladder = list(AgentStatus)[:4]
         assert [status for status in AgentStatus if decisions[status].is_allowed] == ladder[4 - allowed :]
         assert all(decision.maturity == status for status, decision in decisions.items())
-        assert decisions[AgentStatus.PAUSED].reason.startswith("agent 'a' is paused and may not ")
+        assert decisions[AgentStatus.PAUSED].reason.endswith(", and agent 'a' is paused.")
 
 
 def test_documented_limits() -> None:

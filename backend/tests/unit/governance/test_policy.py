@@ -63,10 +63,10 @@ def test_a_decision_says_what_it_rests_on() -> None:
         required_status=AgentStatus.SUPERVISED,
         requires_human_approval=True,
         confidence=0.5,
-        reason="'create' has complexity 3: 'intern' does not meet 'supervised'",
+        reason="Denied: 'create' has complexity 3 and needs at least supervised; this agent is intern.",
     )
     assert decide(AgentStatus.SUPERVISED, 0.8, "create").reason == (
-        "'create' has complexity 3: 'supervised' meets 'supervised'"
+        "Allowed: 'create' has complexity 3 and needs at least supervised; this agent is supervised."
     )
 
 
@@ -80,7 +80,7 @@ def test_an_unknown_agent_may_do_nothing() -> None:
         required_status=AgentStatus.STUDENT,
         requires_human_approval=True,
         confidence=0.0,
-        reason="no agent 'a7'",
+        reason="Denied: the workspace has no agent 'a7'.",
     )
     assert enforce(decision).verdict is Verdict.BLOCKED
     assert not enforce(decision).proceeds

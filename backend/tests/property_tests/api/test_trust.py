@@ -1,0 +1,286 @@
+"""Who may lift an agent, speak for a person, see what an agent remembers: docs/trust.md, route by route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.agents.maturity import known_confidence, rank
+from atom.db.session import unit_of_work
+from atom.identity import keys
+from atom.identity.models import ApiKeyScope, UserRole
+from atom.kit.clock import ManualClock
+from atom.tables import METADATA, agents, identity
+from tests import factories
+from tests.api.operations import scopes_of_operations
+from tests.database import Database
+from tests.factories import NOW
+
+if TYPE_CHECKING:
+    from tests.property_tests.api.contract import Contract
+    from tests.property_tests.api.world import World
+
+ADMIN, WRITE, READ = ApiKeyScope.ADMIN, ApiKeyScope.WRITE, ApiKeyScope.READ
+OPERATIONS = sorted(name for name, scope in scopes_of_operations().items() if scope is not None)
+TARGETS = ("admin", "judge", "guest")
+"""People of the workspace: who administers it, who works in the agent's field, who may do nothing."""
+KEYS: dict[str, tuple[ApiKeyScope, str | None]] = {
+    **{f"{scope} of nobody": (scope, None) for scope in ApiKeyScope},
+    **{f"{scope} of the {who}": (scope, who) for scope in ApiKeyScope for who in TARGETS},
+}
+
+SPEAKING: dict[str, tuple[str, dict[str, Any]]] = {
+    "submit_feedback": ("user_id", {"type": "correction", "user_correction": "84.20"}),
+    "decide_approval": ("user_id", {"is_approved": True}),
+    "decide_proposal": ("user_id", {"is_approved": True}),
+    "propose": ("proposed_by", {"type": "action"}),
+    "route_trigger": ("user_id", {"source": "manual"}),
+}
+"""The operations in which a person acts: the field that names the person, and the rest of a request."""
+PATHS = {
+    "submit_feedback": "/v1/agents/{agent}/feedback",
+    "decide_approval": "/v1/approvals/{approval}/decision",
+    "decide_proposal": "/v1/proposals/{proposal}/decision",
+    "propose": "/v1/agents/{agent}/proposals",
+    "route_trigger": "/v1/agents/{agent}/triggers",
+}
+LOOKS = {
+    "temporal": {},
+    "semantic": {"query": "invoice"},
+    "contextual": {"task": "invoice"},
+    "sequential": {"episode_id": "{episode}"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """A world with people of three kinds and a key of each kind."""
+
+    world: World
+    people: dict[str, str]
+    secrets: dict[str, str]
+
+    def ids(self) -> dict[str, str]:
+        """What a path may name."""
+        own = self.world.my_ids
+        return {
+            "agent": self.world.mine.agent_id,
+            "approval": own["hitl_actions"][0],
+            "proposal": own["agent_proposals"][0],
+            "episode": own["episodes"][0],
+        }
+
+
+def build_office(sessions: sessionmaker[Session]) -> Office:
+    """Commit the office; the agent it asks about is supervised, so that it can be lifted."""
+    from tests.property_tests.api.world import build
+
+    world = build(sessions)
+    with unit_of_work(sessions) as session:
+        agent = session.get_one(agents.Agent, world.mine.agent_id)
+        agent.status, agent.confidence, agent.category = agents.AgentStatus.SUPERVISED, 0.75, "finance"
+        about = {"workspace_id": world.mine.id}
+        people = {
+            "admin": factories.user(session, role=UserRole.WORKSPACE_ADMIN, **about).id,
+            "judge": factories.user(session, specialty="Finance", **about).id,
+            "guest": factories.user(session, role=UserRole.GUEST, specialty="legal", **about).id,
+        }
+        secrets = {
+            kind: keys.create_key(
+                session,
+                ManualClock(NOW),
+                name=kind,
+                scope=scope,
+                user_id=None if who is None else people[who],
+                **about,
+            ).secret
+            for kind, (scope, who) in KEYS.items()
+        }
+    return Office(world=world, people=people, secrets=secrets)
+
+
+@contextmanager
+def office_of(database: Database) -> Iterator[Office]:
+    with database.prepared(build_office) as (_, office):
+        yield office
+
+
+def call(contract: Contract, office: Office, kind: str, path: str, body: Any) -> Any:
+    from tests.property_tests.api.transport import request
+
+    return request(contract.transport, "POST", path.format(**office.ids()), body, office.secrets[kind])
+
+
+def speaks(kind: str, target: str) -> bool:
+    """The rule in one line: a person's key for that person, nobody's admin key for everybody."""
+    scope, who = KEYS[kind]
+    return who == target if who is not None else scope is ADMIN
+
+
+@pytest.mark.invariant(40)
+@pytest.mark.parametrize(("name", "kind"), [*product(SPEAKING, KEYS)])
+def test_only_who_speaks_for_a_person_acts_for_them(
+    database: Database, contract: Contract, name: str, kind: str
+) -> None:
+    """For each operation, key and person: another voice than the person's is a 403 and writes nothing."""
+    field, rest = SPEAKING[name]
+    needed = scopes_of_operations()[name]
+    assert needed is not None
+    order = list(ApiKeyScope)
+    for target in TARGETS:
+        with office_of(database) as office:
+            before = database.snapshot()
+            answer = call(contract, office, kind, PATHS[name], {field: office.people[target], **rest})
+            may = order.index(KEYS[kind][0]) >= order.index(needed) and speaks(kind, target)
+            assert answer.status_code == (403 if not may else 201 if name in CREATING else 200), target
+            if not may:
+                assert database.snapshot() == before, target
+
+
+CREATING = {"submit_feedback", "propose"}
+
+
+@pytest.mark.invariant(40)
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("kind", ["write of nobody", "write of the admin"])
+def test_no_key_below_admin_lifts_an_agent(
+    database: Database, contract: Contract, name: str, kind: str
+) -> None:
+    """For each operation and key that writes: no agent is more trusted, or of another field, afterwards."""
+    from tests.property_tests.api.contract import id_fields, with_fields
+
+    with office_of(database) as office:
+        before = standings(database)
+        for case in contract.valid_cases(name):
+            own = office.world.own(id_fields(case))
+            contract.send(with_fields(case, own), office.secrets[kind])
+        for agent_id, (rung, confidence, category) in standings(database).items():
+            if agent_id in before:
+                assert (rung, confidence) <= before[agent_id][:2]
+                assert category == before[agent_id][2]
+            else:
+                assert (rung, confidence) <= (0, 0.5)
+
+
+def standings(database: Database) -> dict[str, tuple[int, float, str]]:
+    """Return rung, confidence and category of every agent; outside the ladder is below it."""
+    table = METADATA.tables["agent_registry"]
+    found = {}
+    with database.engine.connect() as connection:
+        for row in connection.execute(select(table)):
+            rung = rank(row.status)
+            found[row.id] = (-1 if rung is None else rung, known_confidence(row.confidence), row.category)
+    return found
+
+
+@pytest.mark.invariant(40)
+def test_a_success_lifts_with_an_admins_key_only(database: Database, contract: Contract) -> None:
+    """A success takes scope admin; a failure is taken from whoever may write."""
+    for kind, (scope, _) in KEYS.items():
+        with office_of(database) as office:
+            for is_success in (True, False):
+                body = {"is_success": is_success, "impact": "high"}
+                answer = call(contract, office, kind, "/v1/agents/{agent}/outcomes", body)
+                may = scope is ADMIN or (scope is WRITE and not is_success)
+                assert answer.status_code == (200 if may else 403), (kind, is_success)
+
+
+@pytest.mark.invariant(34)
+@pytest.mark.parametrize(("look", "target"), [*product(LOOKS, (None, *TARGETS))])
+def test_memory_is_shown_to_whom_it_may_be_shown(
+    database: Database, contract: Contract, look: str, target: str | None
+) -> None:
+    """For each look, key and person: a guest sees nothing, a person's key looks for that person alone."""
+    with office_of(database) as office:
+        body: dict[str, Any] = {key: value.format(**office.ids()) for key, value in LOOKS[look].items()}
+        if target is not None:
+            body["user_id"] = office.people[target]
+        for kind, (_, who) in KEYS.items():
+            answer = call(contract, office, kind, f"/v1/agents/{{agent}}/memory/{look}", body)
+            if who is not None and target not in (None, who):
+                assert answer.status_code == 403, kind
+                continue
+            found = answer.json()
+            may = (who or target) != "guest"
+            assert found["decision"]["is_allowed"] is may, kind
+            assert bool(found.get("hits") or found.get("story")) is may, kind
+
+
+@pytest.mark.invariant(34)
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize(
+    "path", ["/v1/episodes?agent_id={agent}", "/v1/episodes/{episode}", "/v1/episodes/{episode}/segments"]
+)
+def test_the_plain_lists_of_memory_keep_to_the_same_rule(
+    database: Database, contract: Contract, kind: str, path: str
+) -> None:
+    """A guest's key gets around the four looks by no other route."""
+    from tests.property_tests.api.transport import request
+
+    with office_of(database) as office:
+        answer = request(contract.transport, "GET", path.format(**office.ids()), None, office.secrets[kind])
+        assert answer.status_code == (403 if KEYS[kind][1] == "guest" else 200)
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/chats?user_id={owner}", None),
+        ("GET", "/v1/chats/{chat}", None),
+        ("GET", "/v1/chats/{chat}/messages", None),
+        ("POST", "/v1/chats/{chat}/messages", {"role": "user", "content": "Hello"}),
+        ("PATCH", "/v1/chats/{chat}", {"title": "Mine now"}),
+        ("POST", "/v1/chats", {"user_id": "{owner}"}),
+        ("DELETE", "/v1/chats/{chat}", None),
+    ],
+)
+def test_a_persons_key_reaches_that_persons_conversations(
+    database: Database, contract: Contract, kind: str, method: str, path: str, body: Any
+) -> None:
+    """Another person's conversation does not exist for it; a key of nobody reaches them all."""
+    from tests.property_tests.api.transport import request
+
+    with office_of(database) as office:
+        ids = {"owner": office.world.mine.user_id, "chat": office.world.my_ids["chat_sessions"][0]}
+        filled = body and {key: value.format(**ids) for key, value in body.items()}
+        before = database.snapshot("chat_sessions", "chat_messages")
+        answer = request(contract.transport, method, path.format(**ids), filled, office.secrets[kind])
+        scope, who = KEYS[kind]
+        may = who is None and (method == "GET" or scope is not READ)
+        assert (answer.status_code < 300) is may, answer.text
+        if not may:
+            assert answer.status_code in (403, 404)
+            assert database.snapshot("chat_sessions", "chat_messages") == before
+
+
+@pytest.mark.parametrize("scope", ApiKeyScope)
+def test_a_registered_agent_changes_its_field_with_an_admins_key_only(
+    database: Database, contract: Contract, scope: ApiKeyScope
+) -> None:
+    """The category says who judges an agent and sees its data: its runner does not choose that anew."""
+    with office_of(database) as office, Session(database.engine) as session:
+        agent = session.get_one(agents.Agent, office.world.mine.agent_id)
+        body = {"name": "Clerk", "module_path": agent.module_path, "class_name": agent.class_name}
+        session.rollback()
+        for category, is_change in (("finance", False), ("legal", True)):
+            described = {**body, "category": category}
+            answer = call(contract, office, f"{scope} of nobody", "/v1/agents", described)
+            may = scope is ADMIN or (scope is WRITE and not is_change)
+            assert answer.status_code == (200 if may else 403)
+
+
+def test_the_keys_of_a_person_go_with_the_person(database: Database) -> None:
+    """The schema deletes them: no key speaks for somebody who is not there."""
+    with office_of(database) as office, Session(database.engine) as session:
+        session.delete(session.get_one(identity.User, office.people["guest"]))
+        session.flush()
+        owners = set(session.scalars(select(identity.ApiKey.user_id)))
+        assert owners == {None, office.people["admin"], office.people["judge"]}
