@@ -36,6 +36,7 @@ from atom_testinfra.storage.runs import (
     list_sessions,
     load_run,
     load_session,
+    next_sequence,
     prepare_folder,
     remove_spec_without_runs,
     run_schema,
@@ -322,6 +323,41 @@ class TestSessions:
             "20260102T000000Z-bb-local-s0-r1",
         ]
         assert len(load_session(tmp_path, "20260101T000000Z-aa")) == 2
+
+    def test_the_last_one_recorded_is_the_latest_whatever_its_clock_said(self, tmp_path: Path) -> None:
+        """The clock was ahead for one session; it is named, and the one after it is taken."""
+        made = [("20280103T000000Z-aa", "2028-01-03T00:00:00.000Z"), ("20261129T000000Z-bb", "2026-11-29")]
+        for number, (name, at) in enumerate(made, start=1):
+            run = header(name, f"{name}-local-s0-r0", started_at=at, sequence=number)
+            write(tmp_path / f"{name}.jsonl", [run, Collected(nodeids=[])])
+        sessions = list_sessions(tmp_path)
+        assert [*sessions.files] == [name for name, _ in made]
+        assert sessions.latest() == load_session(tmp_path)[0].header.session_id == "20261129T000000Z-bb"
+        (note,) = sessions.notes
+        assert note.startswith("session '20280103T000000Z-aa' says that it was recorded in the future")
+        assert next_sequence(tmp_path) == 3
+
+    def test_runs_of_a_session_are_in_order_though_the_clock_jumped(self, tmp_path: Path) -> None:
+        """The clock was set back between two of them."""
+        for number, at in enumerate(["2026-11-29T10:00:00Z", "2026-11-29T09:00:00Z"], start=1):
+            run = header("s", f"s-local-s0-r{number}", started_at=at, sequence=number, repeat=number)
+            write(tmp_path / f"r{number}.jsonl", [run, Collected(nodeids=[])])
+        assert [run.header.repeat for run in load_session(tmp_path, "s")] == [1, 2]
+
+    def test_a_session_without_numbers_is_placed_by_its_file(self, tmp_path: Path) -> None:
+        """A bare pytest run numbers nothing: it comes after the numbered ones that were there before it."""
+        order = [("c", 1), ("b", 0), ("a", 2), ("d", 0)]
+        for at, (name, number) in enumerate(order, start=1_000_000):
+            path = tmp_path / f"{name}.jsonl"
+            write(path, [header(name, name, sequence=number), Collected(nodeids=[])])
+            os.utime(path, (at, at))
+        assert [*list_sessions(tmp_path).files] == ["c", "b", "a", "d"]
+
+    def test_of_sessions_without_numbers_one_from_the_future_is_not_the_latest(self, tmp_path: Path) -> None:
+        """Older versions wrote none; their ids begin with the time."""
+        for name, at in {"2028-x": "2028-01-01", "2025-x": "2025-01-01", "2026-x": "2026-01-01"}.items():
+            write(tmp_path / f"{name}.jsonl", [header(name, name, started_at=at), Collected(nodeids=[])])
+        assert [*list_sessions(tmp_path).files] == ["2028-x", "2025-x", "2026-x"]
 
     def test_a_run_that_collected_nothing_is_passed_over(self, tmp_path: Path) -> None:
         """Files of runs that were killed before their first test are no results."""

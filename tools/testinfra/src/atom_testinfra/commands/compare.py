@@ -116,8 +116,8 @@ def _only_one(first: str | None, second: str | None) -> str | None:
 def _find(project: Project, name: str) -> Recording:
     """Return what a name stands for, and say what could not be read on the way to it."""
     recording = find_recording(project, name)
-    if recording.left_out is not None:
-        _say(f"note: passed over {recording.left_out}")
+    for note in recording.notes:
+        _say(f"note: {note}")
     return recording
 
 

@@ -89,8 +89,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         return _explain(options["explained"], _make_spec(project, options), project, options)
     prepare_folder(project.runs)
     sessions = list_sessions(project.runs)
-    if sessions.left_out is not None:
-        click.echo(f"note: passed over {sessions.left_out}", err=True)
+    for note in sessions.notes:
+        click.echo(f"note: {note}", err=True)
     if options["resume"]:
         spec = load_spec(project.runs)
         wait_for_writers(sessions.files_of(spec.session_id), patience_s=GRACE_S)

@@ -219,8 +219,8 @@ def _load_runs(project: Project, folder: Path | None, session_id: str | None) ->
         return load_session(folder)
     sessions = list_sessions(folder or project.runs)
     runs = sessions.load(session_id or sessions.latest())
-    if sessions.left_out is not None:
-        click.echo(f"note: passed over {sessions.left_out}", err=True)
+    for note in sessions.notes:
+        click.echo(f"note: {note}", err=True)
     return runs
 
 

@@ -215,6 +215,8 @@ class RunHeader(Struct, frozen=True, kw_only=True, tag_field="record", tag="run"
     """0-based repeat of the same profile and seed set."""
     part: Count = 0
     """0-based continuation of the same repeat, after a run that was stopped or died."""
+    sequence: Count = 0
+    """The how-manieth run of its folder, so that no clock has to say which was made last; 0 is unknown."""
     steering: Steering = Steering.TOOL
     n_workers: Count
     """0 for a serial run."""

@@ -35,7 +35,16 @@ from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import SUFFIX, append, cannot, is_cut_off, load_header, load_run, save_plan
+from atom_testinfra.storage.runs import (
+    SUFFIX,
+    append,
+    cannot,
+    is_cut_off,
+    load_header,
+    load_run,
+    next_sequence,
+    save_plan,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +90,7 @@ class Session:
         self._provenance = provenance
         self._observer = observer
         self._parts: dict[tuple[int, str], list[Run]] = {}
+        self._sequence: int | None = None
         self.left_out: Counter[str] = Counter()
         """Repeats that the time budget had no room for, by profile."""
 
@@ -233,6 +243,7 @@ class Session:
         spec = self._spec
         settings = spec.profiles[profile]
         suffix = f"-p{part}" if part else ""
+        self._sequence = next_sequence(self._runs) if self._sequence is None else self._sequence + 1
         return RunHeader(
             schema_version=RUN_SCHEMA_VERSION,
             run_id=f"{spec.session_id}-{profile}-s{spec.seed_set}-r{repeat}{suffix}",
@@ -244,6 +255,7 @@ class Session:
             seed_set=spec.seed_set,
             repeat=repeat,
             part=part,
+            sequence=self._sequence,
             steering=settings.steering,
             n_workers=spec.n_workers,
             provenance=self._provenance,

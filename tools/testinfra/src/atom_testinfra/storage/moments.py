@@ -84,7 +84,7 @@ def _candidates(
     sessions = list_sessions(project.runs)
     if sessions.left_out is not None:
         left_out.append(sessions.left_out)
-    for session_id in sorted(sessions.files)[-limit:]:
+    for session_id in [*sessions.files][-limit:]:
         yield session_id, Source.SESSION, partial(_session, sessions, session_id)
 
 

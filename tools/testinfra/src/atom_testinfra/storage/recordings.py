@@ -58,8 +58,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     baseline: Baseline | None = None
     runs: list[Run] = []
-    left_out: str | None = None
-    """What could not be read where it was looked for, in words."""
+    notes: list[str] = []
+    """What is odd about the place where it was looked for."""
 
     @property
     def profiles(self) -> list[str]:
@@ -176,7 +176,7 @@ def find_recording(project: Project, name: str) -> Recording:
     sessions = list_sessions(project.runs)
     if name == LATEST:
         latest = _of_session(sessions.load(sessions.latest()))
-        return msgspec.structs.replace(latest, left_out=sessions.left_out)
+        return msgspec.structs.replace(latest, notes=sessions.notes)
     if name in sessions:
         return _of_session(sessions.load(name))
     return _at_revision(project, name)

@@ -27,6 +27,7 @@ from atom_testinfra.core.measurement import (
 from atom_testinfra.core.session import SessionSpec
 from atom_testinfra.storage.atomic import LOCKS, replace_file
 from atom_testinfra.storage.run_writer import RunWriter
+from atom_testinfra.storage.session_order import RunFile, find_from_the_future, in_order_of_recording
 
 if sys.platform != "win32":
     import fcntl
@@ -124,8 +125,23 @@ class Sessions(Struct, frozen=True, kw_only=True):
 
     folder: Path
     files: dict[str, list[Path]]
+    """By session id, the session that was recorded last at the end."""
     unreadable: dict[Path, RunFileError]
-    """The files of which the first line says nothing that can be read, with the reason."""
+    """Files whose first line cannot be read, with the reason."""
+    from_the_future: dict[str, str] = {}
+    """When a session was made, as it says, where that is yet to come."""
+    last_sequence: int = 0
+    """The largest number that a run has here."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is odd about the folder, in sentences without a full stop."""
+        notes = [] if self.left_out is None else [f"passed over {self.left_out}"]
+        return notes + [
+            f"session {session_id!r} says that it was recorded in the future, at {started_at}: a clock was"
+            " wrong; sessions count in the order in which they were recorded"
+            for session_id, started_at in self.from_the_future.items()
+        ]
 
     @property
     def left_out(self) -> str | None:
@@ -142,13 +158,13 @@ class Sessions(Struct, frozen=True, kw_only=True):
         return session_id in self.files or self._find_unreadable(session_id) is not None
 
     def latest(self) -> str:
-        """Return the latest session of which something can be read."""
+        """Return the session that was recorded last, whatever the clock said, of those that can be read."""
         if not self.files:
             besides = f", besides {self.left_out}" if self.left_out else ""
             raise NothingMeasuredError(
                 f"no runs in {os.fspath(self.folder)!r}{besides}", hint="measure first: testinfra measure"
             )
-        return max(self.files)
+        return [*self.files][-1]
 
     def files_of(self, session_id: str) -> list[Path]:
         """
@@ -170,14 +186,14 @@ class Sessions(Struct, frozen=True, kw_only=True):
         """
         paths = self.files_of(session_id)
         if not paths:
-            known = ", ".join(sorted(self.files, reverse=True)[:5]) or "none"
+            known = ", ".join([*self.files][:-6:-1]) or "none"
             raise NothingMeasuredError(
                 f"no session {session_id!r} in {os.fspath(self.folder)!r}", hint=f"there are: {known}"
             )
         runs = [load_run(path) for path in paths]
         return sorted(
             (run for run in runs if run.collected is not None),
-            key=lambda run: (run.header.started_at, run.header.run_id),
+            key=lambda run: (run.header.sequence, run.header.started_at, run.header.run_id),
         )
 
     def _find_unreadable(self, session_id: str) -> RunFileError | None:
@@ -190,7 +206,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
 
 def list_sessions(folder: Path) -> Sessions:
     """Return which run files a folder holds of which session; one that cannot be read hides no other."""
-    files: dict[str, list[Path]] = {}
+    found: dict[str, list[RunFile]] = {}
     unreadable: dict[Path, RunFileError] = {}
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
@@ -199,8 +215,20 @@ def list_sessions(folder: Path) -> Sessions:
             unreadable[path] = exc
             continue
         if header is not None:
-            files.setdefault(header.session_id, []).append(path)
-    return Sessions(folder=folder, files=files, unreadable=unreadable)
+            found.setdefault(header.session_id, []).append(RunFile(path, header))
+    ordered = in_order_of_recording(found)
+    return Sessions(
+        folder=folder,
+        files={session_id: [file.path for file in found[session_id]] for session_id in ordered},
+        unreadable=unreadable,
+        from_the_future=find_from_the_future(found),
+        last_sequence=max((file.header.sequence for files in found.values() for file in files), default=0),
+    )
+
+
+def next_sequence(folder: Path) -> int:
+    """Return the number of the next run that is recorded in a folder."""
+    return list_sessions(folder).last_sequence + 1
 
 
 def load_session(folder: Path, session_id: str | None = None) -> list[Run]:
@@ -319,7 +347,8 @@ def save_spec(spec: SessionSpec, folder: Path) -> None:
 def load_spec(folder: Path, session_id: str | None = None) -> SessionSpec:
     """Return what a session was asked for: by default the latest one that has recorded anything."""
     if session_id is None:
-        session_id = max(list_sessions(folder).files.keys() & _saved_specs(folder), default=None)
+        specs = _saved_specs(folder)
+        session_id = next((name for name in reversed(list_sessions(folder).files) if name in specs), None)
     spec = None if session_id is None else find_spec(folder, session_id)
     if spec is None:
         raise NothingMeasuredError(
