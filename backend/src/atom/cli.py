@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def atom() -> None:
-    """Run the atom backend; its settings are the variables ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT."""
+    """Run the atom backend; `atom settings` lists the variables of the environment that it reads."""
 
 
 @atom.command("migrate")
@@ -49,6 +49,13 @@ def downgrade(revision: str) -> None:
     with connected(_settings().database_url) as engine:
         migrate.downgrade(engine, revision)
         click.echo(f"the database is at {migrate.current(engine)}")
+
+
+@atom.command("settings")
+def settings_command() -> None:
+    """List the settings: variables of the environment, with value, meaning and default."""
+    for variable, value, default, meaning in _settings().described():
+        click.echo(f"{variable}={value}\n    {meaning} (default: {default})")
 
 
 @atom.command()

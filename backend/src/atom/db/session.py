@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import StaticPool, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import sqlite
 from atom.db.types import load_json
-from atom.kit.errors import UnavailableError
+from atom.kit.errors import InvalidError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import URL, Engine
 
+DIALECTS = {
+    "sqlite": sqlite.DRIVER,
+    "sqlite+pysqlite": sqlite.DRIVER,
+    sqlite.DRIVER: sqlite.DRIVER,
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+"""How an address may begin, and the driver that is meant; hosts of databases write `postgres` too."""
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock, on either database."""
 
@@ -29,18 +39,15 @@ def create_engine(url: str | URL) -> Engine:
 
     An in-memory SQLite database lives on one connection, shared by all sessions of the engine.
     """
-    address = make_url(url)
+    address = database_address(url)
     if address.get_backend_name() == "postgresql":
-        engine = sqlalchemy.create_engine(
-            address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, json_deserializer=load_json
-        )
+        engine = sqlalchemy.create_engine(address, pool_pre_ping=True, json_deserializer=load_json)
         event.listen(engine, "connect", _prepare_postgres)
         return engine
     in_memory = address.database in (None, "", ":memory:")
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    embedded = address.set(drivername=sqlite.DRIVER)
     engine = sqlalchemy.create_engine(
-        embedded, connect_args={"check_same_thread": False}, json_deserializer=load_json, **options
+        address, connect_args={"check_same_thread": False}, json_deserializer=load_json, **options
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -54,6 +61,32 @@ def connected(url: str | URL) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def database_address(url: str | URL) -> URL:
+    """Return the address that a text names: of a SQLite file or of a PostgreSQL database."""
+    name = "ATOM_DATABASE_URL"
+    expected = "expected sqlite:///FILE, with three slashes, or postgresql://USER@HOST/NAME"
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as exc:  # a text that is not shown: it may hold a password
+        raise InvalidError(f"{name} cannot be read as an address; {expected}", field=name) from exc
+    scheme = address.drivername
+    if scheme not in DIALECTS:
+        raise InvalidError(f"{name} names a database of kind {scheme!r}; {expected}", field=name)
+    if DIALECTS[scheme] == sqlite.DRIVER and (address.host or address.username):
+        raise InvalidError(
+            f"{name} names the host {address.host!r} for a SQLite file; {expected}", field=name
+        )
+    return address.set(drivername=DIALECTS[scheme])
+
+
+def shown_address(url: str) -> str:
+    """Return an address as it may be shown to anybody: without its password."""
+    address = make_url(url)
+    if "password" in address.query:
+        address = address.update_query_dict({"password": "***"})
+    return address.render_as_string(hide_password=True)
 
 
 def _prepare_postgres(dbapi_connection: Any, _record: object) -> None:
@@ -76,7 +109,12 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
 
 def read_only_session_factory(engine: Engine) -> sessionmaker[Session]:
     """Return the maker of sessions that may read only; they never wait for a writer."""
-    return session_factory(engine.execution_options(**{sqlite.READ_ONLY: True}))
+    return session_factory(read_only(engine))
+
+
+def read_only(engine: Engine) -> Engine:
+    """Return the engine whose transactions may read only."""
+    return engine.execution_options(**{sqlite.READ_ONLY: True})
 
 
 @contextmanager
