@@ -28,6 +28,7 @@ from atom.identity import routes as identity
 from atom.identity.access import Gateway
 from atom.kit.clock import Clock, SystemClock
 from atom.ledger import routes as ledger
+from atom.web.heads import AnswerHead
 from atom.web.limits import BodyLimit
 from atom.web.openapi import complete_openapi, operation_id
 from atom.web.problems import add_problem_handlers
@@ -68,10 +69,12 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
         version=version("atom-backend"),
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        redirect_slashes=False,  # it would redirect to whatever the header Host says
     )
     app.state.engine = own_engine
     _provide(app, settings, own_engine, clock or SystemClock())
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(AnswerHead)
     add_problem_handlers(app)
     for module in (health, *DOMAINS):
         app.include_router(module.router)

@@ -1,18 +1,25 @@
-"""`/health`: whether the service can do its work."""
+"""`/live` and `/ready`: whether the process answers, and whether it can do its work. Neither takes a key."""
 
 from __future__ import annotations
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
-from sqlalchemy import text
 
 from atom.db import migrate
+from atom.identity.access import Gateway
 from atom.web.problems import problem_responses
 
 router = APIRouter(tags=["health"], responses=problem_responses(500, 503))
 
 
-class HealthResponse(BaseModel):
+class LiveResponse(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class ReadyResponse(BaseModel):
     """The service answers, and its database too."""
 
     status: str
@@ -20,11 +27,22 @@ class HealthResponse(BaseModel):
     migration: str
 
 
+@router.get("/live")
+async def read_live() -> LiveResponse:
+    """Answer, without asking anything else: restart the process if this fails."""
+    return LiveResponse(status="ok")
+
+
+@router.get("/ready")
+async def read_ready(request: Request) -> ReadyResponse:
+    """Read from the database; 503 when it does not answer or stands at another migration: wait then."""
+    engine, gateway = request.app.state.engine, request.app.state.gateway
+    assert isinstance(gateway, Gateway)
+    await to_thread.run_sync(migrate.require_head, engine, limiter=gateway.reading_threads)
+    return ReadyResponse(status="ok", database=engine.dialect.name, migration=migrate.head())
+
+
 @router.get("/health")
-def read_health(request: Request) -> HealthResponse:
-    """Ask the database; 503 when it does not answer or stands at another migration."""
-    engine = request.app.state.engine
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
-    migrate.require_head(engine)
-    return HealthResponse(status="ok", database=engine.dialect.name, migration=migrate.head())
+async def read_health(request: Request) -> ReadyResponse:
+    """Answer what `/ready` answers: the name under which older watchers know it."""
+    return await read_ready(request)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from datetime import timedelta
 
 import pytest
+from starlette.types import Message
 
 from atom.identity.models import ApiKeyScope, Workspace, WorkspaceStatus
+from tests.api.operations import committed
 from tests.http import Api, problem_of
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+WITH_BODY = [operation for operation in committed() if operation.split()[1] in ("POST", "PATCH", "PUT")]
+
+
+BODIES = [b"{", b"[" * 100_000, b'{"a": 1}', b"\xff", b'{"a": "\\u0000"}']
+
+
+def repr_short(content: bytes) -> str:
+    """Return a short name for the content of a body."""
+    return repr(content)[:12]
+
 
 ADMIN, WRITE, READ = ApiKeyScope.ADMIN, ApiKeyScope.WRITE, ApiKeyScope.READ
 
@@ -53,6 +69,53 @@ def test_a_closed_workspace_is_forbidden_to_its_own_keys(api: Api, status: Works
     with api.sessions.begin() as session:
         session.get_one(Workspace, workspace.id).status = status
     assert status.value in api.caller(workspace).refused(403, "GET", "/v1/agents")["detail"]
+
+
+@pytest.mark.parametrize("content", BODIES, ids=repr_short)
+@pytest.mark.parametrize("operation", WITH_BODY)
+def test_a_key_is_looked_at_before_the_body(api: Api, operation: str, content: bytes) -> None:
+    """Whatever the body, a key that is missing, unknown or revoked is a 401; one of too low a scope a 403."""
+    _, method, path = operation.split()
+    path = re.sub(r"{\w+}", NOWHERE, path)
+    workspace = api.workspace()
+    admin = api.caller(workspace)
+    revoked = admin.ok("POST", "/v1/keys", {"name": "revoked", "scope": "admin"})
+    admin.ok("DELETE", f"/v1/keys/{revoked['id']}")
+    for secret in (None, "atom_nobody", revoked["secret"]):
+        headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        response = api.client.request(method, path, content=content, headers=headers)
+        assert problem_of(response)["status"] == 401
+        assert problem_of(response)["errors"] == []
+    if committed()[operation] is not READ:
+        headers = {"Authorization": f"Bearer {workspace.secrets[READ]}"}
+        response = api.client.request(method, path, content=content, headers=headers)
+        assert problem_of(response)["status"] == 403
+
+
+def test_without_a_key_the_body_is_not_even_received(api: Api) -> None:
+    """A caller who shows no key costs no more than the head of the request."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-length", b"1000"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
+    asyncio.run(api.client.app(scope, receive, send))
+    assert sent[0]["status"] == 401
+
+
+@pytest.mark.parametrize("is_valid", [(True, True), (True, False), (False, True)])
+def test_two_headers_with_keys_are_no_key(api: Api, is_valid: tuple[bool, bool]) -> None:
+    """Which of two keys would count is nobody's guess: neither does."""
+    secret = api.workspace().secrets[ADMIN]
+    headers = [("Authorization", f"Bearer {secret if valid else 'atom_nobody'}") for valid in is_valid]
+    problem = problem_of(api.client.get("/v1/agents", headers=headers))
+    assert problem["status"] == 401
+    assert "2 headers" in problem["detail"]
 
 
 @pytest.mark.parametrize(

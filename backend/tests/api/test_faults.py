@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,16 +15,21 @@ import pytest
 from httpx import Response
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
+from starlette.testclient import TestClient
 
+from atom.app import create_app
 from atom.db import migrate
 from atom.db.session import WritersQueue, create_engine
+from atom.identity.access import Gateway
 from atom.kit.errors import UnavailableError
+from atom.settings import Settings
 from tests.database import Clone, Database
 from tests.faults import failing_after
 from tests.http import Api, Workspace, problem_of, serving
 
 LOCK_TIMEOUT_MS = 50
 LONG = "x" * 50_000
+N_THREADS = Settings().threads
 
 
 @pytest.fixture
@@ -84,6 +91,57 @@ def test_a_lock_that_is_not_released_is_a_503(own_api: tuple[Api, Workspace, Clo
             assert api.caller(workspace).ok("GET", "/v1/ledger/accounts") == []
     assert api.rows() == before
     assert_works(api, workspace)
+
+
+def test_readiness_waits_for_no_lock(own_api: tuple[Api, Workspace, Clone]) -> None:
+    """While somebody else writes, the service is ready: it only reads to find out, and holds nobody up."""
+    api, _, clone = own_api
+    with locked(clone):
+        assert api.stranger().ok("GET", "/ready") == api.stranger().ok("GET", "/health")
+
+
+def test_readiness_reads_no_migrations(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the code needs is known from the start: its scripts are not parsed again for a stranger."""
+    monkeypatch.setattr(migrate, "ScriptDirectory", None)
+    assert api.stranger().ok("GET", "/ready")["migration"] == migrate.head()
+
+
+def test_a_process_lives_without_its_database() -> None:
+    """Restarting it would not help; but it is not ready, and says so."""
+    nowhere = create_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    app = create_app(Settings(), engine=nowhere)
+    client = TestClient(app, raise_server_exceptions=False)  # not started: that needs the database
+    assert client.get("/live").json() == {"status": "ok"}
+    assert_unavailable(client.get("/ready"))
+    nowhere.dispose()
+
+
+def test_who_reads_does_not_wait_for_those_who_wait_to_write(database: Database) -> None:
+    """With more writers queued than there are threads, a reader is answered before any of them."""
+    with database.clone() as clone, serving(database, clone.engine) as api:
+        if clone.engine.dialect.name != "sqlite":
+            pytest.skip("writers wait for each other on SQLite alone")
+        workspace = api.workspace()
+        gateway: Gateway = api.client.app.state.gateway  # type: ignore[attr-defined]
+        with ThreadPoolExecutor(2 * N_THREADS) as pool:
+            with gateway.writers.turn():
+                writers = [
+                    pool.submit(open_account, api, workspace, str(code)) for code in range(2 * N_THREADS)
+                ]
+                await_that(lambda: gateway.writing_threads.borrowed_tokens == N_THREADS)
+                assert api.caller(workspace).ok("GET", "/v1/ledger/accounts") == []
+                assert not any(writer.done() for writer in writers)
+            assert {writer.result().status_code for writer in writers} == {201}
+
+
+def await_that(is_so: Callable[[], bool]) -> None:
+    """Return once something is so; give up after five seconds."""
+    waiting = threading.Event()
+    for _ in range(500):
+        if is_so():
+            return
+        waiting.wait(0.01)
+    pytest.fail("it did not come to be so within 5 s")
 
 
 def test_a_full_disk_is_a_503(own_api: tuple[Api, Workspace, Clone]) -> None:

@@ -235,9 +235,10 @@ def test_a_path_that_is_none_and_a_method_that_is_not_there(api: Api) -> None:
     stranger.refused(405, "PUT", "/v1/agents")
     response = stranger("DELETE", "/v1/ledger/trial-balance")
     assert problem_of(response)["status"] == 405
-    assert response.headers["allow"] == "GET"
-    assert stranger("DELETE", "/v1/agents").headers["allow"] == "GET, POST"
-    assert stranger("PUT", f"/v1/chats/{NOWHERE}").headers["allow"] == "DELETE, GET, PATCH"
+    assert response.headers["allow"] == "GET, HEAD"
+    assert stranger("DELETE", "/v1/agents").headers["allow"] == "GET, HEAD, POST"
+    assert stranger("PUT", f"/v1/chats/{NOWHERE}").headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert stranger("GET", "/v1/episode-decay").headers["allow"] == "POST"
     assert stranger("POST", "/openapi.json").headers["allow"] == "GET, HEAD"
 
 
@@ -258,9 +259,10 @@ def test_what_is_not_there_and_what_is_anothers_read_the_same(api: Api) -> None:
         assert str(foreign).replace(id_, "") == str(absent).replace(NOWHERE, "")
 
 
-def test_health_needs_no_key(api: Api) -> None:
+@pytest.mark.parametrize("path", ["/ready", "/health"])
+def test_readiness_needs_no_key(api: Api, path: str) -> None:
     """Whoever watches the service sees that it and its database answer."""
-    assert api.stranger().ok("GET", "/health") == {
+    assert api.stranger().ok("GET", path) == {
         "status": "ok",
         "database": api.database.dialect,
         "migration": migrate.head(),
@@ -298,3 +300,57 @@ def test_numbers_of_free_json_are_kept_by_value(api: Api) -> None:
     is_postgres = api.database.dialect == "postgresql"
     assert isinstance(found["large"], int) is is_postgres
     assert (str(found["zero"]) == "0.0") is is_postgres
+
+
+@pytest.mark.parametrize("n_fields", [49, 50, 51, 3_000])
+def test_a_problem_names_at_most_fifty_fields(api: Api, n_fields: int) -> None:
+    """However much is wrong, an answer is short; it says how many fields are invalid."""
+    fields = {f"{n:06}" + "x" * 30: 1 for n in range(n_fields)}
+    problem = api.caller(api.workspace()).refused(422, "POST", "/v1/users", {"email": "a@b", **fields})
+    assert len(problem["errors"]) == min(n_fields, 50)
+    assert problem["detail"].startswith(f"{n_fields} fields are invalid")
+    assert ("the first 50 are listed" in problem["detail"]) is (n_fields > 50)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "query"),
+    [
+        ("POST", "/v1/users", {"email": "a@b", "x" * 100_000: 1}, None),
+        ("POST", "/v1/users", {"email": "x" * 100_000}, None),
+        ("POST", "/v1/users", {f"{n}" + "é" * 2_000: 1 for n in range(40)}, None),
+        ("GET", "/v1/" + "x" * 60_000, None, None),
+        ("GET", "/v1/approvals", None, {"cursor": "x" * 60_000}),
+        ("GET", "/v1/approvals", None, {"x" * 60_000: "1"}),
+        ("GET", "/v1/approvals", None, {f"{n}": "1" for n in range(9_000)}),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_problem_is_short(api: Api, method: str, path: str, body: Any, query: Any) -> None:
+    """What a bad request says is repeated in part only: the answer is never large because the request was."""
+    response = api.caller(api.workspace())(method, path, body, query=query)
+    assert problem_of(response)["status"] in (404, 422)
+    assert len(response.content) < 50_000
+
+
+@pytest.mark.parametrize("path", ["/live", "/ready", "/health", "/openapi.json", "/docs"])
+def test_head_is_get_without_its_body(api: Api, path: str) -> None:
+    """HEAD is answered wherever GET is, with the same headers and nothing else."""
+    head, get = api.client.head(path), api.client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
+
+
+def test_head_needs_a_key_where_get_does(api: Api) -> None:
+    """HEAD is no way around a key, and no other method becomes GET."""
+    admin = api.caller(api.workspace())
+    assert api.client.head("/v1/agents").status_code == 401
+    assert admin("HEAD", "/v1/agents").status_code == 200
+    assert admin("HEAD", "/v1/episode-decay").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/v1/agents/", "/live/", "/docs/", f"/v1/chats/{NOWHERE}/"])
+def test_a_slash_at_the_end_is_another_path(api: Api, path: str) -> None:
+    """It is not redirected: the address would be made of whatever the header Host says."""
+    response = api.client.get(path, headers={"Host": "elsewhere.example"}, follow_redirects=False)
+    assert problem_of(response)["status"] == 404
+    assert "location" not in response.headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from atom.db.session import read_only
 from atom.kit.errors import AtomError
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head() -> str:
-    """Return the revision this code needs."""
+    """Return the revision this code needs; reading the migrations takes longer than asking a database."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise MigrationError(f"no migrations in {str(SCRIPTS)!r}; reinstall the package")
@@ -48,7 +51,7 @@ def head() -> str:
 
 def current(engine: Engine) -> str | None:
     """Return the database's revision; None for an empty one."""
-    with engine.connect() as connection:
+    with read_only(engine).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+MAX_ERRORS = 50
+MAX_TEXT = 500
+"""How many fields a problem names, and how much of what was sent it repeats."""
 PATH_PARAMETER = re.compile(r"\{\w+\}")
 
 logger = logging.getLogger(__name__)
@@ -95,7 +98,16 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """Return the response that tells of a problem with a request for `path`."""
-    body = Problem(title=title, status=status, detail=detail, instance=path, errors=list(errors))
+    body = Problem(
+        title=title,
+        status=status,
+        detail=_short(detail),
+        instance=_short(path),
+        errors=[
+            FieldProblem(field=_short(error.field), message=_short(error.message))
+            for error in errors[:MAX_ERRORS]
+        ],
+    )
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
@@ -112,19 +124,27 @@ def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
 
 def _answer_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
+    n_errors = len(exc.errors())
     errors = [
-        FieldProblem(field=_storable(".".join(map(str, error["loc"]))), message=_storable(error["msg"]))
-        for error in exc.errors()
+        FieldProblem(field=".".join(map(str, error["loc"])), message=error["msg"])
+        for error in exc.errors()[:MAX_ERRORS]
     ]
-    detail = f"{len(errors)} field{'s are' if len(errors) > 1 else ' is'} invalid"
+    detail = f"{n_errors} field{'s are' if n_errors > 1 else ' is'} invalid"
+    if n_errors > MAX_ERRORS:
+        detail += f"; the first {MAX_ERRORS} are listed"
     return problem(
         request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid request", detail, errors=errors
     )
 
 
-def _storable(text: str) -> str:
-    """Return the text without halves of surrogate pairs, which a sender can name a field and UTF-8 cannot."""
-    return text.encode(errors="backslashreplace").decode()
+def _short(text: str) -> str:
+    """
+    Return what of a text an answer repeats: its beginning, if it is long.
+
+    A sender can name a field by half a surrogate pair, which UTF-8 cannot.
+    """
+    kept = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+    return kept.encode(errors="backslashreplace").decode()
 
 
 def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
@@ -133,6 +153,8 @@ def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
     headers = dict(exc.headers or {})
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         methods = _methods_of(request) or set(headers["Allow"].split(", "))
+        if "GET" in methods:
+            methods.add("HEAD")
         headers["Allow"] = ", ".join(sorted(methods))
     return problem(request.url.path, exc.status_code, phrase, str(exc.detail), headers=headers)
 

@@ -21,6 +21,7 @@ from atom.kit.errors import InvalidError
 from atom.kit.pagination import Cursor
 from atom.web.schemas import ID_PATTERN
 from tests.factories import NOW
+from tests.property_tests.api.places import IsWanted, Place, places
 from tests.property_tests.api.transport import DirectTransport
 
 HAS_RULES = frozenset(
@@ -167,6 +168,21 @@ class Contract:
             generation_modes=list(GenerationMode),
             generation_config=self.schema.config.generation,
         )
+
+    def body_places(self, is_wanted: IsWanted) -> Iterator[tuple[str, Place]]:
+        """Go through the places in the bodies of all operations whose schema is wanted."""
+        for operation in self.operations:
+            body = operation.definition.definition.raw.get("requestBody")
+            if body is not None:
+                schema = body["content"]["application/json"]["schema"]
+                for place in dict.fromkeys(places(self.schema.raw_schema, schema, is_wanted)):
+                    yield operation.id, place
+
+    def parameters(self, name: str) -> list[tuple[str, str]]:
+        """Return where an operation takes parameters, `path` or `query`, and their names."""
+        (found,) = (operation for operation in self.operations if operation.id == name)
+        parameters = found.definition.definition.raw.get("parameters", [])
+        return [(each["in"], each["name"]) for each in parameters if each["in"] != "header"]
 
     def aimed(self, data: st.DataObject, case: Case, *rows: dict[str, list[str]]) -> Case:
         """Let the ids of a request be those of rows, given by table; drawn the oftener, the oftener given."""

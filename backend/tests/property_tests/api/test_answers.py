@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from atom.kit.text import MAX_JSON_DEPTH
 from atom.tables import METADATA
 from tests.database import Database
 from tests.faults import InjectedError, Stage, unanswerable
-from tests.property_tests.api.free_json import Place, free_places, nested, put
+from tests.property_tests.api.places import is_free, nested, put
 from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
 from tests.property_tests.conftest import scaled
 
@@ -63,7 +62,7 @@ def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: 
     """Wherever JSON of any shape may stand, the deepest allowed is taken, one level more is a 422."""
     with world_of(database) as world:
         secret = world.mine.secrets[ApiKeyScope.ADMIN]
-        for name, place in _free_places(contract):
+        for name, place in contract.body_places(is_free):
             case = _valid(contract, name, world)
             body, before = case.body, database.snapshot()
             for depth in (MAX_JSON_DEPTH + 1, 256):
@@ -78,7 +77,7 @@ def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: 
 
 def test_there_are_places_of_any_shape(contract: Contract) -> None:
     """The search finds those that are known, among others."""
-    found = set(_free_places(contract))
+    found = set(contract.body_places(is_free))
     assert found >= {
         ("create_chat", ("metadata",)),
         ("register_agent", ("configuration",)),
@@ -127,13 +126,3 @@ def _valid(contract: Contract, name: str, world: World) -> Case:
 
     case = contract.whole_cases[name]
     return with_fields(case, world.own(id_fields(case)))
-
-
-def _free_places(contract: Contract) -> Iterator[tuple[str, Place]]:
-    """Go through the places of any shape in the bodies of all operations."""
-    for operation in contract.operations:
-        body = operation.definition.definition.raw.get("requestBody")
-        if body is not None:
-            schema = body["content"]["application/json"]["schema"]
-            for place in free_places(contract.schema.raw_schema, schema):
-                yield operation.id, place

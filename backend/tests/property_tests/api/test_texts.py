@@ -1,0 +1,61 @@
+"""Text that no database stores: refused wherever a request may have text, in every operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atom.identity.models import ApiKeyScope
+from tests.database import Database
+from tests.property_tests.api.places import is_free, is_text, put
+from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+
+if TYPE_CHECKING:
+    from tests.property_tests.api.contract import Contract
+
+UNSTORABLE = ("a\0b", "\0", "a\ud800b", "\udfff")
+
+
+@pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
+def test_no_body_has_text_that_cannot_be_stored(database: Database, contract: Contract, text: str) -> None:
+    """NUL and halves of surrogate pairs are a 422 that names the field; nothing is written."""
+    places: list[tuple[str, Any, Any]] = [
+        *((name, place, text) for name, place in contract.body_places(is_text)),
+        *((name, place, {"a": [{"b": text}]}) for name, place in contract.body_places(is_free)),
+        *((name, place, {text: 1}) for name, place in contract.body_places(is_free)),
+    ]
+    assert len(places) > 100
+    with world_of(database) as world:
+        before = database.snapshot()
+        for name, place, value in places:
+            case = _case(contract, name)
+            case.body = put(case.body, place, value)
+            response = contract.send(case, world.mine.secrets[ApiKeyScope.ADMIN])
+            assert response.status_code == 422, (name, place)
+            shown = ".".join(map(str, ("body", *place)))
+            fields = [error["field"] for error in response.json()["errors"]]
+            assert any(field.startswith(shown) for field in fields), (name, place)
+        assert database.snapshot() == before
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_query_or_path_has_a_nul(database: Database, contract: Contract, name: str) -> None:
+    """A NUL in a parameter is a 422 that names it, whatever the parameter is for."""
+    parameters = contract.parameters(name)
+    with world_of(database) as world:
+        before = database.snapshot()
+        for place, parameter in parameters:
+            case = _case(contract, name)
+            values = case.path_parameters if place == "path" else case.query
+            values[parameter] = "a\0b"
+            response = contract.send(case, world.mine.secrets[ApiKeyScope.ADMIN])
+            assert response.status_code == 422, parameter
+            assert f"{place}.{parameter}" in [error["field"] for error in response.json()["errors"]]
+        assert database.snapshot() == before
+
+
+def _case(contract: Contract, name: str) -> Any:
+    from tests.property_tests.api.contract import with_fields
+
+    return with_fields(contract.whole_cases[name], {})
