@@ -24,18 +24,29 @@ def is_ci(value: str) -> bool:
     return value.strip().lower() not in NOT_CI
 
 
+def read_count(variable: str) -> int:
+    """Return the examples that an environment variable asks for; the `env` section of pytest.ini sets it."""
+    value = os.environ.get(variable, "")
+    if not (value.isascii() and value.isdigit() and int(value)):
+        found = f"is {value!r}" if value else "is not set"
+        msg = (
+            f"{variable} {found}: the `env` section of backend/pytest.ini has to set a whole number, "
+            f"as in `D:{variable}=50`; pytest-env knows no prefix such as `CI:`"
+        )
+        raise pytest.UsageError(msg)
+    return int(value)
+
+
 class ProfileCount(int):
     """A number of examples that follows the profile; settings made from such settings keep it."""
 
 
 from_ini = settings.get_profile(INI)
-settings.register_profile(
-    "local", parent=from_ini, max_examples=int(os.environ["HYPOTHESIS_MAX_EXAMPLES_LOCAL"])
-)
+settings.register_profile("local", parent=from_ini, max_examples=read_count("HYPOTHESIS_MAX_EXAMPLES_LOCAL"))
 settings.register_profile(
     "ci",
     parent=from_ini,
-    max_examples=int(os.environ["HYPOTHESIS_MAX_EXAMPLES_CI"]),
+    max_examples=read_count("HYPOTHESIS_MAX_EXAMPLES_CI"),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

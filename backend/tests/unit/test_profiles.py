@@ -19,6 +19,7 @@ from tests.property_tests.conftest import (
     LEAST_EXAMPLES,
     is_ci,
     pytest_collection_modifyitems,
+    read_count,
     scaled,
 )
 
@@ -41,6 +42,16 @@ ALLOWED = {TESTS / "property_tests" / "conftest.py", Path(__file__)}
 def test_ci_is_a_true_value(value: str, expected: bool) -> None:
     """`CI=false` and `CI=0` are not CI."""
     assert is_ci(value) is expected
+
+
+@pytest.mark.parametrize("value", [None, "", "0", "-1", "many", "5.0"])
+def test_a_count_that_is_not_set_is_named(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other lines in the `env` section of pytest.ini end in a message that says which variable is missing."""
+    monkeypatch.delenv("COUNT", raising=False)
+    if value is not None:
+        monkeypatch.setenv("COUNT", value)
+    with pytest.raises(pytest.UsageError, match=r"COUNT is .*pytest\.ini has to set .* `D:COUNT=50`"):
+        read_count("COUNT")
 
 
 def test_scaled_is_a_multiple_of_the_profile() -> None:

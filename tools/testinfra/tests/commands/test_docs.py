@@ -86,7 +86,7 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     assert "Usage: testinfra docs" in text
     assert "-h, --help" in text.partition("Usage: testinfra docs")[2]
     assert main(["docs", "--check"]) == 0
-    assert "blocks in 1 documents are current" in capsys.readouterr().err
+    assert "blocks in 1 document are current" in capsys.readouterr().err
 
 
 def test_check_prints_a_diff_and_the_command_that_fixes_it(
@@ -103,6 +103,42 @@ def test_check_prints_a_diff_and_the_command_that_fixes_it(
     assert out.startswith("--- README.md\n+++ README.md\n")
     assert "run `testinfra docs`" in err
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [["docs"], ["docs", "--check"], ["docs", "README.md"]])
+def test_a_check_of_nothing_is_not_a_success(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """A project whose blocks were lost, or whose settings name the wrong files, is told so."""
+    write_readme(project, "No block here.\n")
+
+    assert main(arguments) == 3
+    assert "there is no managed block in README.md, so nothing was" in capsys.readouterr().err
+
+
+def test_figures_of_a_failed_verification_are_named_as_such(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The documents are written all the same, and one sentence says what the figures are worth."""
+    write_readme(project, block("value of=suite.wall_s"))
+
+    assert main(["docs"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    what = "which is not verified: 1 property failed; 2 of 7 targets missed"
+    assert notes == [f"note: the figures are from 'perf.json', {what}"]
+
+
+def test_a_test_that_failed_has_no_figure_and_the_message_says_why(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence names the document, the test, the reason and what to do."""
+    write_readme(project, block("value of=duration_s test=tests/test_a.py::test_fails profile=local"))
+
+    assert main(["docs"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "error: README.md:1: block 'value': 'tests/test_a.py::test_fails' has no figures under 'local', "
+        "because of its last run: it failed: AssertionError; when it passes, measure and verify again"
+    )
 
 
 def test_a_figure_that_changes_in_the_baseline_makes_the_document_stale(project: Path) -> None:

@@ -79,6 +79,30 @@ def test_max_examples_ci_counts_where_ci_is_true(
     assert probe(result).startswith(expected)
 
 
+def test_the_ci_count_may_come_from_the_environment_alone(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header shows the number that runs, also where no ini option names it."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("HYPOTHESIS_MAX_EXAMPLES_CI", "9")  # as pytest-env does, before the profile is made
+    result = run(pytester, "hypothesis_max_examples = 17", "-v")
+    assert probe(result).startswith("ini 9 ")
+    result.stdout.fnmatch_lines(["hypothesis profile 'ini' -> *max_examples=9*"])
+
+
+@pytest.mark.parametrize(("ci", "is_told"), [("true", True), ("false", False)])
+def test_a_number_that_is_not_in_force_is_named(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: str, *, is_told: bool
+) -> None:
+    """`CI=true HYPOTHESIS_MAX_EXAMPLES=33` runs the number for CI, and the header says so."""
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("HYPOTHESIS_MAX_EXAMPLES", "33")
+    result = run(pytester, "hypothesis_max_examples = 17\nhypothesis_max_examples_ci = 9")
+    line = "HYPOTHESIS_MAX_EXAMPLES=33 is not in force, because CI is true: HYPOTHESIS_MAX_EXAMPLES_CI=9 is"
+    assert (line in result.outlines) is is_told
+    assert probe(result).startswith("ini 9 " if is_told else "ini 33 ")
+
+
 def test_without_an_option_the_profile_stays_hypothesis_own(pytester: pytest.Pytester) -> None:
     """A project that sets none of the options is left as it is."""
     assert probe(run(pytester, "")).startswith("default 100 ")

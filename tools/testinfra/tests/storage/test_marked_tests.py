@@ -52,3 +52,13 @@ def test_a_module_that_does_not_parse_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SubjectError, match=r"cannot read .*test_a\.py"):
         find_marked_tests(tmp_path, ["test_a.py"], "rule")
+
+
+@pytest.mark.parametrize("name", ["test_a.py", "a_test.py", "deep/er/a_test.py"])
+def test_both_of_pytests_file_names_are_looked_at(tmp_path: Path, name: str) -> None:
+    """pytest collects `test_*.py` and `*_test.py`; other files hold no tests."""
+    for file in (name, "tests.py", "conftest.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("@mark.rule(1)\ndef test_a(): pass\n", encoding="utf-8")
+
+    assert find_marked_tests(tmp_path, [], "rule") == [("1", f"{name}::test_a", "")]

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from atom_testinfra.reports.data import ReportData
 
 FIX = "testinfra docs"
+NO_BLOCKS = (
+    "name the documents (docs = [...] in [tool.testinfra]), and put a block into one: "
+    "<!-- testinfra:begin summary of=targets --><!-- testinfra:end -->"
+)
+N_NAMED = 3
 
 
 class StaleBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +74,20 @@ def command(ctx: click.Context, files: tuple[Path, ...], *, check: bool, as_json
         click.echo(msgspec.json.encode(_summary(documents, check=check)))
     elif check:
         click.echo("".join(map(diff_document, stale)), nl=False)
+    if not any(document.n_blocks for document in documents):
+        click.echo(f"{_nothing(documents)}, so nothing was {'checked' if check else 'written'}", err=True)
+        click.echo(f"hint: {NO_BLOCKS}", err=True)
+        return ExitStatus.NOTHING
     _say(documents, stale, check=check)
     return ExitStatus.FAILED if check and stale else ExitStatus.OK
+
+
+def _nothing(documents: list[Document]) -> str:
+    if not documents:
+        return "there is no document"
+    names = ", ".join(document.name for document in documents[:N_NAMED])
+    more = f" and {len(documents) - N_NAMED} more" if len(documents) > N_NAMED else ""
+    return f"there is no managed block in {names}{more}"
 
 
 def render_document(path: Path, project: Project, sources: Sources) -> Document:
@@ -111,8 +128,10 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
         name = _name(project.baseline, project.root)
         loaded = load_baseline(project.baseline)
         refuse_changed(loaded, name, name, keys=PUBLISHED_KEYS)
-        # A verdict is none of the measured figures, which the digests are taken of: it is made again.
-        return complete(loaded, loaded.verification_timestamp)
+        # Digests are taken of what was measured or set; a verdict follows from it, so it is made again.
+        completed = complete(loaded, loaded.verification_timestamp)
+        _tell_of_failure(completed, name)
+        return completed
 
     @cache
     def report() -> ReportData:
@@ -130,6 +149,18 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
         marked=lambda marker: find_marked_tests(project.rootdir, project.config.paths, marker),
         pytest_options=plugin_options,
     )
+
+
+def _tell_of_failure(baseline: Baseline, name: str) -> None:
+    """Say that the figures which go into the documents are those of a verification that failed."""
+    from atom_testinfra.core.assessment import assess
+    from atom_testinfra.core.conclusion import conclude
+
+    conclusion = conclude(assess(baseline))
+    if not conclusion.is_met:
+        click.echo(
+            f"note: the figures are from {name!r}, which is not verified: {conclusion.headline}", err=True
+        )
 
 
 def _read_inside(project: Project, name: str) -> str:
@@ -190,7 +221,8 @@ def _name(path: Path, root: Path) -> str:
 
 def _summary(documents: list[Document], *, check: bool) -> dict[str, object]:
     return {
-        "is_current": not any(document.stale for document in documents),
+        "is_current": any(document.n_blocks for document in documents)
+        and not any(document.stale for document in documents),
         "is_check": check,
         "documents": [
             {"path": document.name, "n_blocks": document.n_blocks, "stale": document.stale}
@@ -200,9 +232,13 @@ def _summary(documents: list[Document], *, check: bool) -> dict[str, object]:
 
 
 def _say(documents: list[Document], stale: list[Document], *, check: bool) -> None:
+    from atom_testinfra.reports import numbers
+
     n_blocks = sum(document.n_blocks for document in documents)
     if not stale:
-        click.echo(f"{n_blocks} blocks in {len(documents)} documents are current", err=True)
+        where = numbers.plural(len(documents), "document")
+        verb = "is" if n_blocks == 1 else "are"
+        click.echo(f"{numbers.plural(n_blocks, 'block')} in {where} {verb} current", err=True)
         return
     for document in stale:
         blocks = ", ".join(f"{block.name} (line {block.line})" for block in document.stale)

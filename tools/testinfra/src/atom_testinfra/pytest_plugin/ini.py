@@ -21,8 +21,27 @@ NOT_TRUE = frozenset({"", "0", "false", "no", "off"})
 
 def export_counts(config: pytest.Config) -> None:
     """Put the example counts that are set into the environment; a variable that is there already wins."""
+    given = os.environ.get(MAX_EXAMPLES.upper())
     for name in (MAX_EXAMPLES, MAX_EXAMPLES_CI):
         _export(config, name)
+    if given is not None and is_ci():
+        config.pluginmanager.register(_NotInForce(given), "atom_testinfra_not_in_force")
+
+
+class _NotInForce:
+    """Says above the tests that the number of examples that somebody gave is not the one in CI."""
+
+    def __init__(self, given: str) -> None:
+        self._given = given
+
+    def pytest_report_header(self) -> str | None:
+        in_force = os.environ.get(MAX_EXAMPLES_CI.upper())
+        if in_force is None or in_force == self._given:
+            return None
+        return (
+            f"{MAX_EXAMPLES.upper()}={self._given} is not in force, because CI is true: "
+            f"{MAX_EXAMPLES_CI.upper()}={in_force} is"
+        )
 
 
 def load_profile(config: pytest.Config) -> None:
@@ -90,9 +109,10 @@ def _profile_values(config: pytest.Config) -> dict[str, Any]:
 
 def _max_examples(config: pytest.Config) -> int | None:
     for option in (MAX_EXAMPLES_CI, MAX_EXAMPLES) if is_ci() else (MAX_EXAMPLES,):
-        if config.getini(option) is not None:
-            # The environment holds the option's own value, or the one that beats it.
-            return _parse_count(f"${option.upper()}", os.environ.get(option.upper(), config.getini(option)))
+        # The environment holds the option's own value, or the one that beats it, as pytest-env may have set.
+        value = os.environ.get(option.upper(), config.getini(option))
+        if value is not None:
+            return _parse_count(f"${option.upper()}", value)
     return None
 
 

@@ -106,6 +106,7 @@ def _table(sources: Sources, arguments: Mapping[str, str]) -> str:
 EMPTY_TABLES = {
     "misses": "No test is above the limit of its tier.",
     "excluded": "Nothing was left out.",
+    "earlier": "All figures are from one session.",
 }
 """Tables that a report leaves out when they have no rows, and what a document says then."""
 
@@ -121,12 +122,13 @@ def _value(sources: Sources, arguments: Mapping[str, str]) -> str:
     """Return one figure of the baseline; `test=` and `profile=` choose a property's."""
     baseline = sources.baseline()
     if "test" in arguments:
-        entry = baseline.properties.get(arguments["test"])
-        if entry is None:
-            raise BlockError(f"no test {arguments['test']!r} in the baseline")
+        nodeid, profile = arguments["test"], arguments.get("profile")
+        entry = baseline.properties.get(nodeid)
+        if entry is None or (profile is not None and profile not in entry.profiles):
+            raise BlockError(_why_without_figures(baseline, nodeid, profile))
         tree = msgspec.to_builtins(entry)
-        if "profile" in arguments:
-            tree = _step(tree["profiles"], arguments["profile"])
+        if profile is not None:
+            tree = tree["profiles"][profile]
     else:
         names = [name for name in baseline.__struct_fields__ if name != "properties"]
         tree = {name: msgspec.to_builtins(getattr(baseline, name)) for name in names}
@@ -135,6 +137,20 @@ def _value(sources: Sources, arguments: Mapping[str, str]) -> str:
     for name in arguments["of"].split("."):
         tree = _step(tree, name)
     return escape(_written(name, tree))
+
+
+def _why_without_figures(baseline: Baseline, nodeid: str, profile: str | None) -> str:
+    """Return why the baseline has no figures of a test, and what to do about it."""
+    for entry in baseline.excluded:
+        if entry.nodeid == nodeid and profile in {None, entry.profile}:
+            return (
+                f"{nodeid!r} has no figures under {entry.profile!r}, because of its last run: "
+                f"{entry.reason.rstrip('.')}; when it passes, measure and verify again"
+            )
+    known = baseline.properties.get(nodeid)
+    if known is None:
+        return f"no test {nodeid!r} in the baseline; correct the name, or measure and verify again"
+    return f"{nodeid!r} has no figures under {profile!r}; there are: {', '.join(known.profiles)}"
 
 
 def _step(tree: Any, name: str) -> Any:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TEST_FILES = ("test_*.py", "*_test.py")
+"""The names of test files, as pytest's `python_files` has them unless a project sets it."""
+
+
 def find_marked_tests(rootdir: Path, paths: list[str], marker: str) -> list[tuple[str, str, str]]:
     """
     Return argument, node id and first docstring sentence of the tests with `@pytest.mark.<marker>(...)`.
@@ -35,7 +39,7 @@ def _test_files(rootdir: Path, paths: list[str]) -> list[Path]:
     found: set[Path] = set()
     for name in paths or ["."]:
         place = rootdir / name.partition("::")[0]
-        found |= {place} if place.is_file() else set(place.rglob("test_*.py"))
+        found |= {place} if place.is_file() else {file for glob in TEST_FILES for file in place.rglob(glob)}
     return sorted(found)
 
 
@@ -54,7 +58,8 @@ def _arguments(test: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, mark
     return [
         str(argument.value)
         for decorator in test.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == f"pytest.mark.{marker}"
+        if isinstance(decorator, ast.Call)
+        and ast.unparse(decorator.func) in {f"pytest.mark.{marker}", f"mark.{marker}"}
         for argument in decorator.args
         if isinstance(argument, ast.Constant)
     ]

@@ -12,10 +12,13 @@ from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.baseline import Baseline, SessionProvenance
+    from atom_testinfra.core.measurement import Machine
     from atom_testinfra.reports.rows import PropertyRow
 
 MAX_EXCLUDED = 50
+MAX_NAMED = 20
+"""Tests that are named of one earlier session."""
 UNKNOWN_COMMIT = "an unknown commit"
 
 
@@ -33,6 +36,18 @@ class ProfileQuality(Struct, frozen=True, kw_only=True):
     """Of the predictions of the duration, relative to what was measured."""
 
 
+class EarlierFigures(Struct, frozen=True, kw_only=True):
+    """What an update kept of one earlier session, because nothing newer was measured."""
+
+    started_at: str
+    commit: str
+    machine: str
+    n_records: int
+    """Properties under a profile whose figures are from it."""
+    tests: list[str]
+    """The first of those properties, as node ids."""
+
+
 class ProvenanceSection(Struct, frozen=True, kw_only=True):
     """Everything needed to say where a figure comes from."""
 
@@ -43,6 +58,7 @@ class ProvenanceSection(Struct, frozen=True, kw_only=True):
     facts: list[tuple[str, str]]
     quality: list[ProfileQuality]
     excluded: list[Excluded]
+    earlier: list[EarlierFigures]
     is_dirty: bool
     contention: float | None
 
@@ -56,7 +72,9 @@ class ProvenanceSection(Struct, frozen=True, kw_only=True):
             if self.excluded
             else "; nothing was left out"
         )
-        return f"From {n_runs} at {commit}{left_out}."
+        n_earlier = sum(item.n_records for item in self.earlier)
+        kept = f"; {numbers.plural(n_earlier, 'figure')} kept from earlier sessions" if n_earlier else ""
+        return f"From {n_runs} at {commit}{kept}{left_out}."
 
     def tables(self) -> list[Table]:
         """Return the facts, how well the figures repeat, and what was left out."""
@@ -91,11 +109,27 @@ class ProvenanceSection(Struct, frozen=True, kw_only=True):
         )
         excluded = Table(
             id="excluded",
-            caption="Left out of the baseline",
+            caption="Not measured when they last ran, and why",
             columns=[Column("Test", CellKind.TEST), Column("Profile"), Column("Reason")],
             rows=[[item.nodeid, item.profile, item.reason] for item in self.excluded],
         )
+        earlier = Table(
+            id="earlier",
+            caption="Figures kept from earlier sessions",
+            columns=[
+                Column("Measured"),
+                Column("Commit"),
+                Column("Machine"),
+                Column("Figures", CellKind.COUNT),
+                Column("Tests", is_remark=True),
+            ],
+            rows=[
+                [item.started_at, item.commit, item.machine, item.n_records, ", ".join(item.tests)]
+                for item in self.earlier
+            ],
+        )
         tables = [facts, quality] if self.quality else [facts]
+        tables += [earlier] if self.earlier else []
         return [*tables, excluded.head(MAX_EXCLUDED)] if self.excluded else tables
 
 
@@ -103,11 +137,10 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
     """Return what the baseline says about its own origin."""
     source = baseline.provenance
     machine = source.machine
-    dirty = " with uncommitted changes" if source.is_dirty else ""
     facts = [
         ("Verified at", baseline.verification_timestamp),
         ("Measured from", source.started_at),
-        ("Commit", f"{source.commit[:12]}{dirty}" if source.commit else UNKNOWN_COMMIT),
+        ("Commit", _commit(source)),
         ("Command", " ".join(source.command)),
         ("Runs", numbers.plural(len(source.runs), "run")),
         ("Examples", ", ".join(f"{name} {count}" for name, count in sorted(source.max_examples.items()))),
@@ -116,7 +149,7 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
         ("Workers", str(source.n_workers) if source.n_workers else "one process"),
         ("Python", source.python),
         ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(source.versions.items()))),
-        ("Machine", f"{machine.system} {machine.arch}, {machine.cpu}, {machine.n_cpus} CPUs"),
+        ("Machine", _machine(machine)),
         ("Memory", f"{machine.memory_mb:,} MB"),
         ("Calibration", numbers.seconds(source.calibration_s)),
         ("Contention", f"{numbers.ratio(source.contention)} (1x: the machine had nothing else to do)"),
@@ -126,9 +159,41 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
         facts=facts,
         quality=[_quality(profile, rows) for profile in profiles],
         excluded=list(baseline.excluded),
+        earlier=_earlier(baseline),
         is_dirty=bool(source.is_dirty),
         contention=source.contention,
     )
+
+
+def _commit(made: SessionProvenance) -> str:
+    if not made.commit:
+        return UNKNOWN_COMMIT
+    return made.commit[:12] + (" with uncommitted changes" if made.is_dirty else "")
+
+
+def _machine(machine: Machine) -> str:
+    return f"{machine.system} {machine.arch}, {machine.cpu}, {machine.n_cpus} CPUs"
+
+
+def _earlier(baseline: Baseline) -> list[EarlierFigures]:
+    if not baseline.earlier:
+        return []
+    records: dict[str, list[str]] = {key: [] for key in baseline.earlier}
+    for nodeid, subject in baseline.properties.items():
+        for cost in subject.profiles.values():
+            if cost.source is not None:
+                records[cost.source].append(nodeid)
+    return [
+        EarlierFigures(
+            started_at=made.started_at,
+            commit=_commit(made),
+            machine=f"{_machine(made.machine)}, Python {made.python}",
+            n_records=len(records[key]),
+            tests=[*dict.fromkeys(records[key])][:MAX_NAMED],
+        )
+        for key, made in baseline.earlier.items()
+        if records[key]
+    ]
 
 
 def _quality(profile: str, rows: list[PropertyRow]) -> ProfileQuality:
