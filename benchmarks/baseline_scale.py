@@ -135,7 +135,7 @@ def _make_baseline(n_tests: int) -> Baseline:
                 pins=PinPolicy.RESPECT,
                 n_workers=0,
                 calibration_s=0.003,
-                contention=1.0,
+                tests_wall_per_cpu=1.0,
             ),
             suite=None,
             excluded=[],

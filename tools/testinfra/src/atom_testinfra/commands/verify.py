@@ -14,11 +14,13 @@ from atom_testinfra.core.assessment import assess
 from atom_testinfra.core.comparison import MIN_BASE_RUNS
 from atom_testinfra.core.conclusion import conclude
 from atom_testinfra.core.config import Profile
+from atom_testinfra.core.contention import Contention
 from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
 from atom_testinfra.core.merging import Selection, merge, select
 from atom_testinfra.core.seal import PUBLISHED_KEYS, refuse_changed
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.verification import check, complete
+from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import now
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.measuring.suite import time_suite
@@ -131,7 +133,9 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     conclusion = _tell(path, assess(baseline), as_json=options["as_json"])
     if baseline.suite is not None and baseline.suite.exit_status != 0 and not options["no_suite"]:
         click.echo(f"note: the suite's output is in {os.fspath(project.runs / SUITE_LOG)}", err=True)
-    for note in told:
+    made = session.evidence.provenance
+    waited = Contention(tests=made.tests_wall_per_cpu, engine=made.engine_wall_per_cpu).describe()
+    for note in [*told, *filter(None, [waited])]:
         click.echo(f"note: {note}", err=True)
     click.echo(f"written: {os.fspath(path)}", err=True)
     return conclusion.exit_status
@@ -235,6 +239,8 @@ def _time_suite(project: Project, last_s: float | None) -> Suite:
     config = project.config
     prepare_folder(project.runs)
     local = config.profiles.get(config.targets.local_profile, Profile(max_examples=100))
+    if (left_out := describe_left_out(os.environ, [local])) is not None:
+        click.echo(f"note: {left_out}", err=True)
     with signals_raise(), suite_progress(last_s) as progress:
         return time_suite(
             config.suite,

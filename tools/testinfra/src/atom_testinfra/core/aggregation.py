@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.baseline import Evidence, Excluded, PropertyCost, SessionProvenance, update
 from atom_testinfra.core.circumstances import circumstances
+from atom_testinfra.core.contention import judge_contention
 from atom_testinfra.core.cost import combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from atom_testinfra.core.config import Targets
     from atom_testinfra.core.measurement import Measurement, Run
     from atom_testinfra.core.session import SessionSpec
+
+
+MOST_RATIO = 1e9
+"""What a baseline can hold."""
 
 
 def gather_evidence(
@@ -147,6 +152,7 @@ def _provenance(runs: Sequence[Run]) -> SessionProvenance:
         for found in run.measurements
         if found.calibration_s is not None and found.calibration_s > 0
     ]
+    contention = judge_contention(runs)
     return SessionProvenance(
         commit=made.commit,
         is_dirty=_any_dirty(runs),
@@ -161,9 +167,14 @@ def _provenance(runs: Sequence[Run]) -> SessionProvenance:
         pins=first.pins,
         n_workers=first.n_workers,
         calibration_s=round_seconds(median(calibrations)) if calibrations else None,
-        contention=round_seconds(median(calibrations) / min(calibrations)) if calibrations else None,
+        tests_wall_per_cpu=_ratio(contention.tests),
+        engine_wall_per_cpu=_ratio(contention.engine),
         calibration=first.calibration,
     )
+
+
+def _ratio(value: float | None) -> float | None:
+    return None if value is None else min(MOST_RATIO, round_seconds(value))
 
 
 def _any_dirty(runs: Sequence[Run]) -> bool | None:

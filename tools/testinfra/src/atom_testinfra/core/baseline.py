@@ -223,8 +223,12 @@ class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     n_workers: Count
     calibration_s: Seconds | None
     """Median CPU seconds of the calibration workload over all runs."""
-    contention: Ratio | None
-    """Median over fastest calibration: 1 on a machine that has nothing else to do."""
+    contention: Ratio | None = None
+    """In older files: median over fastest calibration, which says little about contention."""
+    tests_wall_per_cpu: Ratio | None = None
+    """Wall seconds of the properties' calls for each second of CPU: waiting for whatever it was included."""
+    engine_wall_per_cpu: Ratio | None = None
+    """The same outside of the tests' own functions, where nothing waits but for a CPU."""
     calibration: str | None = None
     """Name of the calibration beside the tests; `None` in files from before it was recorded."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.contention import LEAST_SHARE
 from atom_testinfra.core.statistics import deviation, quantile
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 NOISE_NOTICED, NOISE_SPOILS = 0.05, 0.15
 """Spread of the calibration. 5 against 3 runs find every 1.5x slow-down at 5 %, and two of three at 15 %."""
 STEAL_NOTICED, STEAL_SPOILS = 0.02, 0.10
-SHARE_NOTICED = 0.9
-"""Below this share of a core, wall times say more about the other work here than about the tests."""
 SHOWN = 3
 
 TESTED = {"python": ("3.11", "3.14"), "hypothesis": ("6.131.29", "6.170"), "pytest": ("8.0", "9.2")}
@@ -116,7 +115,7 @@ def _check_noise(seen: Observation) -> Iterator[Finding]:
 
 
 def _check_contention(seen: Observation) -> Iterator[Finding]:
-    busy = seen.cpu_share < SHARE_NOTICED
+    busy = seen.cpu_share < LEAST_SHARE
     load = "" if seen.load is None else f"; load {seen.load:.2g} on {seen.n_cpus} cores"
     yield Finding(
         check="contention",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import TierName
+from atom_testinfra.core.contention import Contention, judge_contention
 from atom_testinfra.core.cost import combine_runs, split_time
 from atom_testinfra.core.measurement import Kind, Outcome, Run
 from atom_testinfra.core.repeats import FAILURES, Repeats
@@ -68,6 +69,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     n_runs: int
     is_traced: bool
     """A coverage tool, profiler or debugger was active in a run."""
+    contention: Contention
+    """Wall seconds for each second of CPU."""
 
 
 def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
@@ -102,6 +105,7 @@ def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
         n_plain=len(plain),
         n_runs=len(runs),
         is_traced=any(run.header.is_traced for run in runs),
+        contention=judge_contention(runs),
     )
 
 

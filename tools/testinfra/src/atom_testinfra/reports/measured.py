@@ -41,6 +41,8 @@ def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -
             "With pytest-cov: testinfra measure -- --no-cov",
             soft_wrap=True,
         )
+    if (waited := summary.contention.describe()) is not None:
+        console.print(f"note: {waited}", markup=False, highlight=False, soft_wrap=True)
     if summary.n_plain:
         n = "1 test" if summary.n_plain == 1 else f"{summary.n_plain} tests"
         console.print(f"Recorded, and not shown: {n} without Hypothesis.")

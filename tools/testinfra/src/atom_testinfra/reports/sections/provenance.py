@@ -152,7 +152,7 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
         ("Machine", _machine(machine)),
         ("Memory", f"{machine.memory_mb:,} MB"),
         ("Calibration", numbers.seconds(source.calibration_s)),
-        ("Contention", f"{numbers.ratio(source.contention)} (1x: the machine had nothing else to do)"),
+        ("Wall over CPU time", _describe_waiting(source)),
     ]
     profiles = sorted({name for row in rows for name in row.costs})
     return ProvenanceSection(
@@ -161,7 +161,7 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
         excluded=list(baseline.excluded),
         earlier=_earlier(baseline),
         is_dirty=bool(source.is_dirty),
-        contention=source.contention,
+        contention=source.engine_wall_per_cpu,
     )
 
 
@@ -194,6 +194,15 @@ def _earlier(baseline: Baseline) -> list[EarlierFigures]:
         for key, made in baseline.earlier.items()
         if records[key]
     ]
+
+
+def _describe_waiting(source: SessionProvenance) -> str:
+    if source.tests_wall_per_cpu is None:
+        return "not known: the file was written by an older version"
+    tests, engine = numbers.ratio(source.tests_wall_per_cpu), source.engine_wall_per_cpu
+    if engine is None:
+        return f"{tests} in the tests' calls"
+    return f"{tests} in the tests' calls, {numbers.ratio(engine)} where only a CPU is waited for"
 
 
 def _quality(profile: str, rows: list[PropertyRow]) -> ProfileQuality:
