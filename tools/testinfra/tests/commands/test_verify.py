@@ -91,7 +91,7 @@ class TestVerify:
         project.record(a_session(BODIES))
         assert main(["verify", "--no-suite"]) == 0
         out, err = capsys.readouterr()
-        assert "fast_tier_under_10s" in out
+        assert "Fast tier, local " in out
         assert "✓ 2 of 7 targets met, 5 not measured." in out
         assert max(map(len, out.splitlines())) <= 80
         assert "\x1b" not in out

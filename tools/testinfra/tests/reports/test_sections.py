@@ -27,7 +27,7 @@ class TestTargets:
 
         assert (fast.title, fast.n_measured, fast.n_missed) == ("Fast tier, local", 38, 1)
         assert fast.verdict == "partial"
-        assert describe_evidence(fast) == "37 of 38 tests inside, slowest 12.50 s"
+        assert describe_evidence(fast) == "37 of 38 tests inside, slowest 12.5 s"
 
     def test_a_test_exactly_at_its_limit_misses_it(self) -> None:
         """The limits are 'less than'."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -71,6 +72,28 @@ def test_reads_a_file_at_a_revision(project: Path) -> None:
     """From anywhere inside, by a relative or an absolute path."""
     assert Repository(project).read("HEAD~2", Path("sub/file.txt")) == b"version 0\n"
     assert Repository(project / "sub").read("HEAD", project / "sub" / "file.txt") == b"version 2\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a link needs a permission there")
+def test_follows_a_committed_link(project: Path) -> None:
+    """A link is committed as the text of its target; what is read is the file, also through two links."""
+    links = {"sub/link.txt": "../other.txt", "again.txt": "sub/link.txt", "away.txt": "../elsewhere.txt"}
+    links |= {"round.txt": "sub/round.txt", "sub/round.txt": "../round.txt"}
+    for name, target in links.items():
+        (project / name).symlink_to(target)
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "links")
+    for name in links:  # they are files, or nothing, by now: the working tree does not say what was committed
+        (project / name).unlink()
+    repository = Repository(project / "sub")
+    assert repository.read("HEAD", Path("link.txt")) == b"version 1\n"
+    assert repository.read("HEAD", Path("../again.txt")) == b"version 1\n"
+    with pytest.raises(
+        GitError, match=r"'away\.txt' is a link to '\.\./elsewhere\.txt' at 'HEAD', which is not"
+    ):
+        repository.read("HEAD", Path("../away.txt"))
+    with pytest.raises(GitError, match="a link to a link"):
+        repository.read("HEAD", Path("../round.txt"))
 
 
 def test_lists_the_commits_of_a_file_oldest_first(project: Path) -> None:

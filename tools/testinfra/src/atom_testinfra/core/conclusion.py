@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from atom_testinfra.core.figures import percent
 from atom_testinfra.core.measurement import PinPolicy
+from atom_testinfra.core.session import CUSTOM
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.targets import MISSES_TOLD
 
@@ -173,8 +174,9 @@ def _hint(judgement: Judgement, assessment: Assessment) -> str | None:
         return _steering_hint(assessment.unsteered, assessment.pins)
     if judgement is Judgement.NOT_MEASURED:
         asked = _asked_profiles(assessment)
+        told = "; 'custom' is what --max-examples N measures" if CUSTOM in assessment.repeats else ""
         return (
-            f"measured was {_named([*assessment.repeats], 'and')}: measure {asked[0]!r} "
+            f"measured was {_named([*assessment.repeats], 'and')}{told}: measure {asked[0]!r} "
             f"(testinfra measure --profile {asked[0]}), or name the profiles in [tool.testinfra.targets]: "
             "local_profile, ci_profile"
         )

@@ -17,6 +17,15 @@ def seconds(value: float, *, digits: int = 3) -> str:
     return f"{significant(value, digits=digits)} s"
 
 
+def seconds_beside(value: float, limit: float) -> str:
+    """Return a duration as `seconds` does, with as many more digits as keep it on its side of a limit."""
+    for digits in range(3, 17):
+        rounded = float(f"{value:.{digits}g}")
+        if (rounded < limit) == (value < limit) and (rounded > limit) == (value > limit):
+            return seconds(value, digits=digits)
+    return f"{value!r} s"
+
+
 def percent(share: float) -> str:
     """Return a share in per cent; almost nothing is not 0 %, and almost everything not 100 %."""
     if 0 < share < 0.01:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.baseline import BudgetTier, Verdict
-from atom_testinfra.core.figures import percent
+from atom_testinfra.core.figures import percent, seconds_beside
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import Suite
@@ -53,6 +53,10 @@ class Miss(Struct, frozen=True, kw_only=True):
     advice: str
     """Where its time goes, and what would help."""
 
+    def __str__(self) -> str:
+        took = seconds_beside(self.duration_s, self.limit_s)
+        return f"{self.nodeid} takes {took}, {self.status}, {self.advice}"
+
 
 class TargetResult(Struct, frozen=True, kw_only=True):
     """A target, what was measured of it, and the verdict."""
@@ -80,10 +84,9 @@ class TargetResult(Struct, frozen=True, kw_only=True):
         """Return in a sentence what misses the target, by how much, and what would help."""
         if self.tier is None and self.slowest_s is not None:
             excess = percent(self.slowest_s / self.limit_s - 1)
-            return f"{self.key}: the suite takes {self.slowest_s:g} s, {excess} over its {self.limit_s:g} s."
-        told = "; ".join(
-            f"{miss.nodeid} takes {miss.duration_s:g} s, {miss.status}, {miss.advice}" for miss in self.misses
-        )
+            took = seconds_beside(self.slowest_s, self.limit_s)
+            return f"{self.key}: the suite takes {took}, {excess} over its {self.limit_s:g} s."
+        told = "; ".join(map(str, self.misses))
         rest = self.n_missed - len(self.misses)
         more = f"; and {rest} more" if rest else ""
         return f"{self.key}: {self.n_missed} of {self.n_measured} miss it: {told}{more}."

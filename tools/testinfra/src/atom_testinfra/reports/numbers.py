@@ -20,12 +20,8 @@ def micros(value: float | None) -> str:
 
 
 def seconds_beside(value: float, limit: float) -> str:
-    """Return a duration in seconds with two decimals, or as many as keep it on its side of `limit`."""
-    for places in range(2, 16):
-        rounded = round(value, places)
-        if (rounded < limit) == (value < limit) and (rounded > limit) == (value > limit):
-            return f"{value:,.{places}f} s"
-    return f"{value!r} s"
+    """Return a duration as `seconds` does, with as many more digits as keep it on its side of `limit`."""
+    return figures.seconds_beside(value, limit)
 
 
 def limit(value: float) -> str:

@@ -30,7 +30,7 @@ def print_assessment(assessment: Assessment, console: Console) -> None:
     table.add_column("verdict", no_wrap=True)
     for result in assessment.results:
         table.add_row(
-            result.key,
+            result.title,
             numbers.limit(result.limit_s),
             "" if result.slowest_s is None else numbers.seconds_beside(result.slowest_s, result.limit_s),
             describe_count(result),
@@ -65,7 +65,7 @@ def describe_count(result: TargetResult) -> str:
 def _print_misses(result: TargetResult, console: Console) -> None:
     if not result.n_missed:
         return
-    console.print(f"\n{result.key}:", highlight=False)
+    console.print(f"\n{visible(result.title)}:", highlight=False, markup=False)
     if result.tier is None:
         _print_line(f"  {result.describe_misses()}", console)
     for miss in result.misses:

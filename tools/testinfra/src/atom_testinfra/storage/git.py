@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TIMEOUT_S = 120.0
+
+LINK = b"120000"
+"""The mode of a symbolic link in a tree."""
+MOST_LINKS = 8
+"""Links that are followed, one to the next."""
 
 REVISION = "%H%x00%cI%x00%s"
 AS_WRITTEN = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8")
@@ -67,10 +73,26 @@ class Repository:
         """Return a file as it was at a revision; `path` is absolute, or relative to the folder."""
         inside = self._inside(path)
         commit = self.resolve(revision)
-        try:
-            return self._run("cat-file", "blob", f"{commit}:{inside}")
-        except GitError as exc:
-            raise GitError(f"there is no {inside!r} at {revision!r}") from exc
+        for _ in range(MOST_LINKS):
+            entry = self._run("ls-tree", "-z", "--full-tree", commit, "--", inside)
+            try:
+                content = self._run("cat-file", "blob", f"{commit}:{inside}")
+            except GitError as exc:
+                raise GitError(f"there is no {inside!r} at {revision!r}") from exc
+            if not entry.startswith(LINK):
+                return content
+            inside = self._target(inside, os.fsdecode(content), revision)
+        raise GitError(f"{os.fspath(path)!r} is a link to a link to a link at {revision!r}, and so on")
+
+    def _target(self, link: str, content: str, revision: str) -> str:
+        """Return what a committed link points to, relative to the root."""
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(link), content))
+        if posixpath.isabs(content) or target.startswith("../"):
+            raise GitError(
+                f"{link!r} is a link to {content!r} at {revision!r}, which is not in the repository",
+                hint="commit the file itself",
+            )
+        return target
 
     def list_revisions(self, path: Path, limit: int) -> list[Revision]:
         """Return the commits that changed a file, oldest first, the last `limit` of them."""
