@@ -22,6 +22,7 @@ Micros = Annotated[float, Meta(ge=0.0, le=1e15)]
 """Microseconds, for what one example costs; rounded to four significant digits, no finer than 1 ns."""
 Ratio = Annotated[float, Meta(ge=0.0, le=1e9)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
+SeedSet = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=10**12)]
 
 TierName = Literal["fast", "medium", "slow", "over"]
@@ -218,7 +219,7 @@ class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Ids of the run files, in the order in which they were made."""
     max_examples: dict[str, Count | None]
     """By profile: what it asked for."""
-    seed_sets: list[Count]
+    seed_sets: list[SeedSet]
     pins: PinPolicy
     n_workers: Count
     calibration_s: Seconds | None

@@ -18,6 +18,7 @@ from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.baseline import Prediction, ProfileCost, ProfileRuns
+from atom_testinfra.core.plausibility import LONGEST_S
 from atom_testinfra.core.rounding import round_micros, round_seconds
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ NORMAL_95 = 1.96
 
 WIDEST = 1000.0
 """Factor of an interval beyond which it says no more than that nothing is known."""
-
-LONGEST_S = 1e9
-"""No test runs for thirty years: a longer time is a broken clock."""
 
 MICRO = 1e-6
 

@@ -15,8 +15,10 @@ TOLERANCE = 0.01
 """Part by which a sum may exceed what it is part of: the clocks are read one after the other."""
 SLACK_S = 0.002
 """The same for short times, in seconds."""
-MOST_COUNTED = 10**12
-"""More than any test runs, and as many as a baseline can hold."""
+MOST_COUNTED = 10**9
+"""More than any test runs, and few enough for every ratio of a baseline."""
+LONGEST_S = 1e9
+"""No test runs for thirty years: a longer time is a broken clock."""
 
 OWN_BACKEND = "hypothesis"
 """Other backends leave test cases out of Hypothesis's statistics."""
@@ -39,15 +41,26 @@ def find_contradiction(record: Measurement) -> str | None:
 
 def _contradictions(record: Measurement, subject: Property) -> Iterator[str]:
     yield from _of_counts(subject)
+    if max(_times(record)) > LONGEST_S:
+        yield f"it holds a time of {max(_times(record)):.4g} s, which no clock has told"
     for name, phase in subject.phases.items():
         yield from _of_phase(f"the {name} phase", phase)
     yield from _of_samples(subject)
     yield from _of_call(record, subject)
 
 
+def _times(record: Measurement) -> Iterator[float]:
+    yield record.setup.wall_s + record.call.wall_s
+    yield record.setup.cpu_s + record.call.cpu_s
+    yield record.calibration_s or 0.0
+    if record.hypothesis is not None:
+        yield from (phase.duration_s for phase in record.hypothesis.phases.values())
+
+
 def _of_counts(subject: Property) -> Iterator[str]:
     counts = [subject.n_explicit, subject.n_engine_runs, subject.n_steps or 0, subject.configured or 0]
-    counts += [subject.effective or 0]
+    counts += [subject.effective or 0, subject.requested or 0]
+    counts += [] if subject.pin is None else [subject.pin.max_examples, subject.pin.line or 0]
     counts += [_n_cases(phase) for phase in subject.phases.values()]
     if max(counts) > MOST_COUNTED:
         yield f"it counts {max(counts):,}, and no test runs so many"

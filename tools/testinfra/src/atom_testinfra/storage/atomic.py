@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from atom_testinfra.core.errors import BaselineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 WAIT_S = 60.0
 LOCKS = ".testinfra"
@@ -55,9 +55,13 @@ def writing(path: Path) -> Iterator[Path]:
         lock.release()
 
 
-def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+def replace_file(
+    path: Path, pieces: Iterable[bytes], *, check: Callable[[Path], object] | None = None
+) -> None:
     """
     Replace the file by the pieces; call it inside `writing(path)` where others may write the same file.
+
+    `check` is given the new file before it takes the old one's place, which it does not if `check` raises.
 
     Raises:
         OSError: It cannot be written; it is as it was then.
@@ -70,6 +74,8 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
+        if check is not None:
+            check(Path(temporary))
         Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:

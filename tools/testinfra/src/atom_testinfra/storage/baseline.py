@@ -225,7 +225,7 @@ def save_baseline(path: Path, baseline: Baseline, *, adopt: bool = False) -> Non
     """
     with writing(path) as target:
         foreign = read_foreign(target, adopt=adopt)
-        replace_file(target, render_baseline(baseline, foreign))
+        _replace(target, render_baseline(baseline, foreign), os.fspath(path))
 
 
 def update_baseline(
@@ -247,8 +247,23 @@ def update_baseline(
         except InfraError:
             before = None  # what is there was written by hand: `read_foreign` refuses anything broken
         baseline = make(before)
-        replace_file(target, render_baseline(baseline, foreign))
+        _replace(target, render_baseline(baseline, foreign), os.fspath(path))
     return baseline
+
+
+def _replace(target: Path, pieces: Iterator[bytes], name: str) -> None:
+    """Write the pieces, unless what they make is a file that is refused when it is read."""
+
+    def read_back(written: Path) -> None:
+        try:
+            parse_baseline(written.read_bytes(), name)
+        except BaselineError as exc:
+            raise BaselineError(
+                f"not written, because it cannot be read again: {exc}",
+                hint="a record of that test holds an impossible figure: measure it again",
+            ) from exc
+
+    replace_file(target, pieces, check=read_back)
 
 
 def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
