@@ -228,7 +228,7 @@ def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
         raise SystemExit(f"{name}: testinfra measure ended with {process.returncode}:\n{output}")
     (run,) = load_session(project.runs)
     records = {record.nodeid: record for record in run.measurements}
-    figures = asdict(subject)
+    figures = asdict(subject) | {"python": run.header.provenance.python}
     figures |= compare_statistics(records, _statistics(project.junit("measured")))
     _say(f"{name}: running it without the tool")
     project.run_bare()
@@ -360,6 +360,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
                 f"{bare.recorded:.0f} / {bare.reported:.0f}",
                 f"{found['n_before_kill']}, then {'the same' if found['same_tests'] else 'NOT the same'}",
                 found["measured_at"][:16].replace("T", " "),
+                found.get("python", "not recorded"),
             ]
         )
         missed += [
@@ -383,6 +384,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
         "valid, bare run",
         "killed after",
         "measured (UTC)",
+        "Python",
     ]
     report = (
         "Recorded / as Hypothesis reports it: all test cases of all phases and the phases' seconds, in the "
