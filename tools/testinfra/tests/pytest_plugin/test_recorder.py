@@ -218,3 +218,121 @@ def test_no_empty_file_is_left_where_a_project_ends_its_process_itself(
         conftest="import os\n\ndef pytest_unconfigure():\n    os._exit(0)\n",
     )
     assert not list(subject.path.glob("*.jsonl"))
+
+
+ELSEWHERE = """
+    import subprocess, sys, threading, time
+    from hypothesis import given, strategies as st
+
+    def spin():
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until: pass
+
+    @given(st.integers(0, 3))
+    def test_in_thread(n):
+        thread = threading.Thread(target=spin)
+        thread.start()
+        thread.join()
+
+    @given(st.integers(0, 3))
+    def test_in_child(n):
+        subprocess.run([sys.executable, "-S", "-c", "sum(i * i for i in range(300_000))"], check=True)
+
+    @given(st.integers(0, 3))
+    def test_inline(n):
+        spin()
+"""
+
+
+def test_work_elsewhere_is_told_from_work_in_the_test(subject: Subject, by_name: ByName) -> None:
+    """CPU time of other threads is in the call's, not in its thread's; ended children are counted apart."""
+    records = by_name(subject.record("--testinfra-max-examples", "4", test_x=ELSEWHERE))
+    thread, child, inline = (records[f"test_{name}"].call for name in ("in_thread", "in_child", "inline"))
+    assert thread.thread_cpu_s is not None
+    assert thread.cpu_s - thread.thread_cpu_s == pytest.approx(0.08, rel=0.25)
+    assert child.children_cpu_s > 0.04
+    assert inline.thread_cpu_s == pytest.approx(inline.cpu_s, rel=0.1, abs=0.01)
+    assert inline.children_cpu_s == 0 == thread.children_cpu_s
+
+
+FIXTURES = """
+    import time
+    import pytest
+    from hypothesis import given, settings, strategies as st, HealthCheck
+
+    def spin():
+        until = time.process_time() + 0.05
+        while time.process_time() < until: pass
+
+    @pytest.fixture(scope="session")
+    def inner():
+        spin()
+        yield
+
+    @pytest.fixture(scope="module")
+    def outer(inner):
+        spin(); spin()
+        yield
+        spin()
+
+    @pytest.fixture
+    def narrow(outer):
+        spin()
+        yield
+        spin()
+
+    class TestA:
+        @pytest.fixture(scope="class", autouse=True)
+        def of_class(self): spin()
+
+        @settings(suppress_health_check=list(HealthCheck))
+        @given(st.integers(0, 3))
+        def test_first(self, narrow, n): pass
+
+    @settings(suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, 3))
+    def test_last(narrow, n): pass
+"""
+
+
+def test_fixtures_wider_than_a_function_are_told_apart(subject: Subject, by_name: ByName) -> None:
+    """Each once, with its scope and place, without what it asks for; what is left is the test's own."""
+    records = by_name(subject.record("--testinfra-max-examples", "4", test_x=FIXTURES))
+    first, last = records["test_first"], records["test_last"]
+    found = {fixture.name: fixture for fixture in [*first.fixtures, *last.fixtures]}
+    assert {name: (one.scope, one.place) for name, one in found.items()} == {
+        "inner": ("session", "test_x.py"),
+        "outer": ("module", "test_x.py"),
+        "of_class": ("class", "test_x.py::TestA"),
+    }
+    costs = {
+        f.name: sum(g.cpu_s for r in (first, last) for g in r.fixtures if g.name == f.name)
+        for f in found.values()
+    }
+    expected = {"inner": 0.05, "outer": 0.15, "of_class": 0.05}
+    assert costs == {name: pytest.approx(cost_s, abs=0.03) for name, cost_s in expected.items()}
+    steps = (first.setup, last.setup, first.teardown, last.teardown)
+    assert [step.cpu_s - step.wide_cpu_s for step in steps] == [pytest.approx(0.06, abs=0.03)] * 4
+    assert last.setup.wide_cpu_s == 0
+    assert last.teardown.wide_cpu_s == pytest.approx(0.06, abs=0.03)
+    wide_s = sum(step.wide_cpu_s for record in (first, last) for step in (record.setup, record.teardown))
+    assert wide_s == pytest.approx(sum(costs.values()), abs=1e-6)
+
+
+def test_start_up_is_counted_from_the_start_of_the_process(subject: Subject) -> None:
+    """What a conftest takes to be imported is in the record, and so is what a test's module takes."""
+    spin = "import time; until = time.process_time() + 0.5\n    while time.process_time() < until: pass"
+    before = subject.record("--testinfra-max-examples", "4", test_x=PROPERTY).collected
+    after = subject.record(
+        "--testinfra-max-examples", "4", test_x=PROPERTY, conftest=f"\n    {spin}"
+    ).collected
+    assert before is not None
+    assert after is not None
+    assert before.startup_cpu_s is not None
+    assert before.collection_cpu_s is not None
+    assert after.startup_cpu_s is not None
+    assert after.startup_cpu_s > before.startup_cpu_s + 0.3
+    late = subject.record("--testinfra-max-examples", "4", test_x=f"\n    {spin}{PROPERTY}").collected
+    assert late is not None
+    assert late.collection_cpu_s is not None
+    assert late.collection_cpu_s > before.collection_cpu_s + 0.3

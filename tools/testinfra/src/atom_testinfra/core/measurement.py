@@ -36,6 +36,7 @@ __all__ = [
     "Seconds",
     "SeedScheme",
     "Steering",
+    "WideFixture",
 ]
 
 
@@ -44,6 +45,23 @@ class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     wall_s: Seconds = 0.0
     cpu_s: Seconds = 0.0
+    thread_cpu_s: Seconds | None = None
+    """Of `cpu_s`, what the test's own thread took; for the call of a property only."""
+    children_cpu_s: Seconds = 0.0
+    """CPU time of child processes that ended meanwhile, no part of `cpu_s`; not known on Windows."""
+    wide_cpu_s: Seconds = 0.0
+    """CPU time, that of ended children included, of fixtures wider than a function."""
+
+
+class WideFixture(Struct, frozen=True, kw_only=True, gc=False):
+    """What one fixture of a class, module, package or session took while a test ran."""
+
+    name: str
+    scope: str
+    place: str
+    """File, class or folder for whose tests it is defined, relative to the root; empty for all."""
+    cpu_s: Seconds
+    """Setting up and tearing down, ended child processes included."""
 
 
 class Samples(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -158,6 +176,8 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     worker: str | None = None
     path: str | None = None
     line: int | None = None
+    fixtures: list[WideFixture] = []
+    """The fixtures wider than a function that were set up or torn down around it."""
     explanation: Explanation | None = None
     """Where the time goes; only in a run that was made to explain, whose times hold for nothing else."""
     instruments: list[str] = []
@@ -232,6 +252,10 @@ class Collected(Struct, frozen=True, kw_only=True, tag_field="record", tag="coll
 
     nodeids: list[str]
     n_deselected: Count = 0
+    startup_cpu_s: Seconds | None = None
+    """CPU time from the start of the process until pytest was configured; for a serial run only."""
+    collection_cpu_s: Seconds | None = None
+    """CPU time from there to the first test: conftests, imports, collection; for a serial run only."""
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):

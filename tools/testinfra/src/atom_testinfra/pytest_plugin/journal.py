@@ -119,7 +119,12 @@ class Journal(Listener):
         if header.get("provenance") is None:
             header["provenance"] = _provenance(self._config)
         self._write(header)
-        self._write({"record": "collected", "nodeids": names, "n_deselected": self._n_deselected})
+        collected = {"record": "collected", "nodeids": names, "n_deselected": self._n_deselected}
+        if not header["n_workers"]:  # with workers, tests are collected in them
+            startup_s = self._began[1]  # the clock has counted since the process began
+            collected["startup_cpu_s"] = round(startup_s, 6)
+            collected["collection_cpu_s"] = round(Clocks.process_cpu() - startup_s, 6)
+        self._write(collected)
 
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:
         self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1

@@ -11,6 +11,7 @@ from hypothesis import Phase, core
 from hypothesis.errors import HypothesisException
 
 from atom_testinfra.machine.calibration import Calibrator
+from atom_testinfra.machine.children import children_cpu_ns
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.engine_clock import EngineClock
@@ -23,6 +24,7 @@ from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
 from atom_testinfra.pytest_plugin.watch import Watch
+from atom_testinfra.pytest_plugin.wide_fixtures import WideFixtures
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
@@ -58,11 +60,13 @@ class Laboratory(Listener):
         self.watch = Watch(is_worker=hasattr(config, "workerinput"))
         self.internals = Internals()
         self.shared_random = SharedRandom()
-        self.steps: dict[str, tuple[int, int]] = {}
-        """Wall and CPU nanoseconds of what this process ran of the test."""
+        self.steps: dict[str, tuple[int, int, str]] = {}
+        """Wall and CPU nanoseconds of what this process ran of the test, and further figures as JSON."""
         self._item: pytest.Item | None = None
         self._probe: PropertyProbe | None = None
-        self._began = (0, 0)
+        self._began = (0, 0, 0)
+        self._fixtures = WideFixtures(naming)
+        config.pluginmanager.register(self._fixtures, "atom_testinfra_fixtures")
         self._heap = heap
         self._raise_unraisable = _find_unraisable(config)
         self._referrers = Referrers()
@@ -88,11 +92,13 @@ class Laboratory(Listener):
         assert probe is not None
         self.engine_clock.hold()
         probe.start()
-        began = _now()
+        thread_cpu = Clocks.thread_cpu
+        began, began_thread_s = _now(), thread_cpu()
         try:
             return (yield)
         finally:
-            self.steps["call"] = _since(began)
+            thread_s = thread_cpu() - began_thread_s
+            self.steps["call"] = self._since(began, thread_s if probe.is_property else None)
             probe.stop()
 
     # A second function for the same hook, innermost: Hypothesis's plugin sets its collector too.
@@ -116,7 +122,7 @@ class Laboratory(Listener):
         try:
             result = yield
         finally:
-            self.steps["teardown"] = _since(self._began)
+            self.steps["teardown"] = self._since(self._began)
             self.watch.leave(item.nodeid)
             if is_collected:
                 self._heap.collect()
@@ -128,7 +134,7 @@ class Laboratory(Listener):
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Stop the clocks before anyone makes a report of the step."""
         if call.when == "setup":
-            self.steps[call.when] = _since(self._began)
+            self.steps[call.when] = self._since(self._began)
         elif call.when == "call" and call.excinfo is not None and self._probe is not None:
             self._probe.fail(call.excinfo.value)
 
@@ -141,6 +147,23 @@ class Laboratory(Listener):
 
     def take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:
         """Return the kind of the test that ended, `None` without Hypothesis, and further keys."""
+        kind, figures = self._take(nodeid, outcome)
+        if fixtures := self._fixtures.take_records():
+            figures["fixtures"] = fixtures
+        return kind, figures
+
+    def _since(self, began: tuple[int, int, int], thread_s: float | None = None) -> tuple[int, int, str]:
+        """Return what passed since a step began; what is 0 for most tests stands in few records."""
+        wall, cpu, children = began
+        wall, cpu = Clocks.wall_ns() - wall, max(Clocks.process_cpu_ns() - cpu, 0)
+        further = "" if thread_s is None else f',"thread_cpu_s":{seconds(thread_s)}'
+        if children := children_cpu_ns() - children:
+            further += f',"children_cpu_s":{children}e-9'
+        if wide := self._fixtures.take_step():
+            further += f',"wide_cpu_s":{wide}e-9'
+        return wall, cpu, further
+
+    def _take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:
         probe, item = self._probe, self._item
         self.forget()
         if item is None:
@@ -171,13 +194,8 @@ def _find_unraisable(config: pytest.Config) -> Callable[[pytest.Config], None]:
     return found
 
 
-def _now() -> tuple[int, int]:
-    return Clocks.wall_ns(), Clocks.process_cpu_ns()
-
-
-def _since(began: tuple[int, int]) -> tuple[int, int]:
-    wall, cpu = began
-    return Clocks.wall_ns() - wall, max(Clocks.process_cpu_ns() - cpu, 0)
+def _now() -> tuple[int, int, int]:
+    return Clocks.wall_ns(), Clocks.process_cpu_ns(), children_cpu_ns()
 
 
 class PropertyProbe:
@@ -199,6 +217,11 @@ class PropertyProbe:
         self._is_refused = False
         """Hypothesis itself failed the test: of a run that fails a health check it reports no statistics."""
         self._observer: Observer | None = None
+
+    @property
+    def is_property(self) -> bool:
+        """Whether Hypothesis runs the item itself."""
+        return self._subject is not None
 
     @property
     def internals(self) -> Internals:

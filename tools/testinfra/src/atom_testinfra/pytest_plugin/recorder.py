@@ -61,7 +61,7 @@ class Recorder(Listener):
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
         self._path = self._quoted_path = ""
-        self._steps: dict[str, tuple[int, int]] = {}
+        self._steps: dict[str, tuple[int, int, str]] = {}
         self._outcome = "passed"
         self._reason: str | None = None
         self._passed_over: set[str] = set()
@@ -95,7 +95,7 @@ class Recorder(Listener):
             return
         if report.outcome != "passed" or (when == "call" and hasattr(report, "wasxfail")):
             self._follow(report)
-        self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began)
+        self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began, "")
         if when not in {"setup", "call"}:
             self._end(report)
         self._cpu_began = cpu
@@ -161,7 +161,7 @@ class Recorder(Listener):
         figures: dict[str, Any] = {}
         if laboratory is not None:
             # Of a test that ran elsewhere pytest tells how long it took; the CPU time here is not its own.
-            steps = laboratory.steps or {when: (wall, 0) for when, (wall, _) in steps.items()}
+            steps = laboratory.steps or {when: (wall, 0, "") for when, (wall, _, _) in steps.items()}
             kind, figures = laboratory.take(nodeid, outcome)
         elif "hypothesis" in sys.modules:
             figures["problems"] = [LATE_PROBLEM]
@@ -173,8 +173,8 @@ class Recorder(Listener):
         text = f'{{"record":"test","nodeid":{name},"kind":"{kind}","outcome":"{outcome}"'
         if self._reason is not None:
             text += f',"reason":{quote(self._reason)}'
-        for when, (wall, cpu) in steps.items():
-            text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9}}'
+        for when, (wall, cpu, further) in steps.items():
+            text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9{further}}}'
         path, line, _ = report.location
         if path != self._path:
             self._path, self._quoted_path = path, quote(self._name.place(path))
