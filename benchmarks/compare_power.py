@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from evidence import save, table
 from power_runs import Subject, loaded
 
-from atom_testinfra.core.comparison import ChangeVerdict, Comparison, compare_sides
+from atom_testinfra.core.comparison import Comparison, compare_sides
 from atom_testinfra.core.confirmation import MOST_TURNS, confirm_suspects
+from atom_testinfra.core.judgement import ChangeVerdict
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.statistics import deviation, quantile
 from atom_testinfra.core.threshold import Threshold, parse_threshold

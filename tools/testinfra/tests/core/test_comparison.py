@@ -9,16 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import (
-    ChangeVerdict,
-    Comparison,
-    Series,
-    Side,
-    compare_sides,
-    confirm,
-)
+from atom_testinfra.core.comparison import Comparison, Side, compare_sides
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
+from atom_testinfra.core.judgement import ChangeVerdict, Counts, Series, confirm
 from atom_testinfra.core.measurement import Machine
+from atom_testinfra.core.parts import Part
 from atom_testinfra.core.statistics import Interval
 from atom_testinfra.core.threshold import Threshold
 
@@ -327,3 +322,111 @@ def test_scaling_an_interval_keeps_its_shape(bounds: list[float], factor: float)
     """Taking a factor out keeps low <= value <= high."""
     scaled = Interval(*bounds).scaled(factor)
     assert scaled.low <= scaled.value <= scaled.high
+
+
+def by_parts(body: float, rest: float, around: float = 0.0, elsewhere: float = 0.0, *, n: int = 5) -> Series:
+    """A test with these parts in every run, in milliseconds of an example."""
+    costs = {Part.BODY: body, Part.REST: rest, Part.AROUND: around, Part.ELSEWHERE: elsewhere}
+    parts = {part: [cost * STEADY[run] for run in range(n)] for part, cost in costs.items()}
+    values = list(map(sum, zip(*parts.values(), strict=True)))
+    return Series(values=values, parts=parts, unit_us=1000, n_examples=100, counts=Counts(1.0, None))
+
+
+USUAL = {"body": 1.0, "rest": 2.0, "around": 0.5, "elsewhere": 0.5}
+
+
+class TestParts:
+    @pytest.mark.parametrize(
+        ("part", "change"),
+        [
+            ("body", {"body": 1.5}),
+            ("drawing and Hypothesis", {"rest": 4.0}),
+            ("set-up and teardown", {"around": 2.5}),
+            ("other threads and child processes", {"elsewhere": 2.5}),
+        ],
+    )
+    def test_the_part_that_moved_is_named(self, part: str, change: dict[str, float]) -> None:
+        """The body by its own ratio, any other part by half of the whole that it adds."""
+        base, new = by_parts(**USUAL), by_parts(**(USUAL | change), n=3)
+        (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
+        assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, part)
+        assert found.ratio is not None
+        assert found.ratio.value == pytest.approx(1.5, rel=0.05)
+        added_us = 1000 * sum(value - USUAL[name] for name, value in change.items())
+        assert found.base_us == pytest.approx(4000)
+        assert found.new_us == pytest.approx(4000 + added_us, rel=0.05)
+        assert found.suite_s == pytest.approx(added_us * 100 / 1e6, rel=0.2)
+
+    @pytest.mark.parametrize("change", [{"rest": 2.5}, {"around": 1.0}, {"elsewhere": 1.0}, {"body": 1.1}])
+    def test_a_small_part_may_double(self, change: dict[str, float]) -> None:
+        """What adds an eighth to the whole is not too much, and neither is a body a tenth dearer."""
+        base, new = by_parts(**USUAL), by_parts(**(USUAL | change), n=3)
+        (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
+        assert found.verdict is ChangeVerdict.OK
+
+    def test_a_part_that_is_new_is_seen(self) -> None:
+        """Nothing was done in other threads before, and now more is than anywhere else."""
+        base, new = by_parts(1.0, 1.0), by_parts(1.0, 1.0, elsewhere=2.0, n=3)
+        (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
+        assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, "other threads and child processes")
+
+    def test_the_body_alone_is_compared_where_no_more_is_known(self) -> None:
+        """A note says what cannot be seen."""
+        bare = Series(values=STEADY, unit_us=1000)
+        result = compare_sides(side("a", t=bare), side("b", t=by_parts(**USUAL, n=3)), Threshold())
+        assert "1 test is compared by the body alone, of 1" in " ".join(result.notes)
+
+    def test_each_part_has_a_factor_of_its_own(self) -> None:
+        """Another Hypothesis draws twice as long for all tests: one finding, and none of a test."""
+        names = [f"t{i}" for i in range(8)]
+        base = side("a", **{name: by_parts(**USUAL) for name in names})
+        new = side("b", **{name: by_parts(**(USUAL | {"rest": 4.0}), n=3) for name in names})
+        result = compare_sides(base, new, Threshold())
+        assert {change.verdict for change in result.changes} == {ChangeVerdict.OK}
+        assert result.factors["drawing and Hypothesis"] == pytest.approx(1.5, rel=0.05)
+        assert result.factors["body"] == pytest.approx(1, rel=0.05)
+        assert result.is_suite_slower
+
+    @pytest.mark.parametrize(
+        ("before", "after", "verdict"),
+        [
+            (Counts(1.0, None), Counts(1.3, None), "slower"),
+            (Counts(1.0, None), Counts(1.2, None), "ok"),
+            (Counts(1.0, 10.0), Counts(1.0, 14.0), "slower"),
+        ],
+    )
+    def test_counts_are_exact(self, before: Counts, after: Counts, verdict: str) -> None:
+        """A test that filters more, or whose machine takes more steps, is found without any noise."""
+        base = replace(by_parts(**USUAL), counts=before)
+        new = replace(by_parts(**USUAL, n=3), counts=after)
+        (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
+        assert found.verdict.value == verdict
+        assert found.counts == (before, after)
+        assert not found.is_suspect
+
+    def test_another_hypothesis_may_count_otherwise(self) -> None:
+        """The same seed gives other examples there, so that nothing follows from a count."""
+        base = replace(by_parts(**USUAL), counts=Counts(1.0, None))
+        new = replace(by_parts(**USUAL, n=3), counts=Counts(2.0, None))
+        one, other = replace(side("a", t=base), hypothesis="6.1"), replace(side("b", t=new), hypothesis="6.2")
+        (found,) = compare_sides(one, other, Threshold()).changes
+        assert found.verdict is ChangeVerdict.OK
+
+    def test_what_no_test_is_charged_for_has_a_line_of_its_own(self) -> None:
+        """A shared fixture is compared by its name, with the seconds that it takes more in a run."""
+        name = "module fixture engine of tests/test_db.py"
+        outside = [
+            {name: Series(values=times(factor), unit_us=100_000), "start-up": Series(values=STEADY)}
+            for factor in (1, 3)
+        ]
+        sides = [
+            replace(side(label, t=by_parts(**USUAL)), outside=found)
+            for label, found in zip("ab", outside, strict=True)
+        ]
+        result = compare_sides(*sides, Threshold())
+        assert [(change.nodeid, change.verdict.value) for change in result.outside] == [
+            (name, "slower"),
+            ("start-up", "ok"),
+        ]
+        assert result.outside[0].suite_s == pytest.approx(0.2, rel=0.05)
+        assert result.is_slower

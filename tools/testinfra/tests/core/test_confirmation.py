@@ -9,8 +9,9 @@ from itertools import cycle
 import pytest
 from tests.made_runs import make_record, make_run
 
-from atom_testinfra.core.comparison import ChangeVerdict, Comparison, Side, compare_sides
+from atom_testinfra.core.comparison import Comparison, Side, compare_sides
 from atom_testinfra.core.confirmation import choose_companions, confirm_suspects, take_turns
+from atom_testinfra.core.judgement import ChangeVerdict
 from atom_testinfra.core.measurement import Run
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.threshold import Statistic, Threshold

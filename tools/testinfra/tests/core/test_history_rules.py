@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import Series, Side
+from atom_testinfra.core.comparison import Side
 from atom_testinfra.core.history import History, Moment, Source, build_histories
+from atom_testinfra.core.judgement import Series
 from atom_testinfra.core.measurement import Machine
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from atom_testinfra.core.comparison import (
     MIN_BASE_RUNS,
     MIN_NEW_RUNS,
-    ChangeVerdict,
     Comparison,
     Side,
     compare_sides,
@@ -29,6 +28,7 @@ from atom_testinfra.core.errors import (
     NothingMeasuredError,
     SubjectError,
 )
+from atom_testinfra.core.judgement import ChangeVerdict
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.threshold import Threshold, parse_threshold
 from atom_testinfra.machine.fingerprint import read_provenance
@@ -161,10 +161,9 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict
     comparison = compare_sides(sides.base_side, sides.new_side, threshold)
     if common := set(sides.base.run_ids).intersection(sides.new.run_ids):
         comparison = _tell_of_common_runs(comparison, sides, common)
-    is_suspect = bool(comparison.suspects) or comparison.is_suite_suspect
-    if is_suspect and (options["confirm"] or options["exact"]):
+    if comparison.has_suspects and (options["confirm"] or options["exact"]):
         comparison = _look_again(project, sides, comparison, options)
-    elif is_suspect:
+    elif comparison.has_suspects:
         comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
     _print(comparison, sides.profile, options)
     if comparison.n_compared == 0:

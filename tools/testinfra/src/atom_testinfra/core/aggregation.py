@@ -11,6 +11,7 @@ from atom_testinfra.core.contention import judge_contention
 from atom_testinfra.core.cost import combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
+from atom_testinfra.core.outside import seconds_by_run
 from atom_testinfra.core.repeats import Repeats, parts_by_repeat
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.session import is_complete
@@ -169,12 +170,25 @@ def _provenance(runs: Sequence[Run]) -> SessionProvenance:
         calibration_s=round_seconds(median(calibrations)) if calibrations else None,
         tests_wall_per_cpu=_ratio(contention.tests),
         engine_wall_per_cpu=_ratio(contention.engine),
+        outside=_outside(runs),
         calibration=first.calibration,
     )
 
 
 def _ratio(value: float | None) -> float | None:
     return None if value is None else min(MOST_RATIO, round_seconds(value))
+
+
+def _outside(runs: Sequence[Run]) -> dict[str, dict[str, list[float]]]:
+    repeats: dict[str, list[list[Run]]] = {}
+    for (profile, _, _), parts in sorted(parts_by_repeat(runs).items()):
+        repeats.setdefault(profile, []).append(parts)
+    found = {profile: seconds_by_run(of_profile) for profile, of_profile in repeats.items()}
+    return {
+        profile: {name: [round_seconds(s) for s in values] for name, values in outside.items()}
+        for profile, outside in found.items()
+        if outside
+    }
 
 
 def _any_dirty(runs: Sequence[Run]) -> bool | None:

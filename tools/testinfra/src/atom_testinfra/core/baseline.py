@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
+from atom_testinfra.core.parts import Part
 
 SCHEMA = "atom-testinfra/performance-baseline"
 SCHEMA_VERSION = 3
@@ -67,6 +68,8 @@ class ProfileRuns(
     """Median CPU time of the test's own function per valid example; empty where it cannot be seen."""
     calibration_s: list[Seconds] = []
     """CPU seconds of the calibration workload beside the test; empty when none was run."""
+    parts_us: dict[Part, list[Micros]] = {}
+    """CPU time of each part for each valid example; empty where not all of them were recorded."""
 
 
 class ProfileCost(
@@ -119,6 +122,8 @@ class ProfileCost(
     """Slower or faster ways to run its code that were on, as with the garbage collector off."""
     unpredictable: str | None = None
     """Why the cost model does not apply, in a sentence."""
+    steps_per_valid: Ratio | None = None
+    """Rules that a machine executes in a valid example; `None` for other tests, and where it varies."""
     predicted: Prediction | None = None
     """What the cost model expected of this profile, to be held against what was measured."""
     source: str | None = None
@@ -131,8 +136,10 @@ class ProfileCost(
         if self.n_examples + self.n_explicit < 1:
             return "no example was run, so there is nothing to measure"
         runs, n = self.runs, len(self.runs.duration_s)
-        if n != len(runs.cpu_s) or not n == len(runs.body_cpu_us or runs.cpu_s) == len(
-            runs.calibration_s or runs.cpu_s
+        if (
+            n != len(runs.cpu_s)
+            or not n == len(runs.body_cpu_us or runs.cpu_s) == len(runs.calibration_s or runs.cpu_s)
+            or any(len(column) != n for column in runs.parts_us.values())
         ):
             return "`runs` has lists of different lengths"
         return None
@@ -230,6 +237,8 @@ class SessionProvenance(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Wall seconds of the properties' calls for each second of CPU: waiting for whatever it was included."""
     engine_wall_per_cpu: Ratio | None = None
     """The same outside of the tests' own functions, where nothing waits but for a CPU."""
+    outside: dict[str, dict[str, list[Seconds]]] = {}
+    """By profile: CPU seconds that no test is to be charged for, by what took them, run by run."""
     calibration: str | None = None
     """Name of the calibration beside the tests; `None` in files from before it was recorded."""
 

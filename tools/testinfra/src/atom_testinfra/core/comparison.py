@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from enum import StrEnum
-from operator import truediv
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,53 +12,37 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.circumstances import describe_calibration
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
+from atom_testinfra.core.judgement import (
+    MIN_TESTS_FOR_FACTOR,
+    Change,
+    ChangeVerdict,
+    Counts,
+    Key,
+    Measured,
+    Series,
+    SideEffects,
+    factors_of,
+    judge,
+    judge_counts,
+    may_exceed,
+    measure,
+    suite_ratio,
+    verdict_of,
+)
 from atom_testinfra.core.measurement import Machine
-from atom_testinfra.core.statistics import Interval, false_alarm_rate, middle, ratio_interval, run_effects
-from atom_testinfra.core.threshold import Threshold
+from atom_testinfra.core.statistics import Interval, false_alarm_rate, middle, ratio_interval
+from atom_testinfra.core.threshold import Statistic, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MIN_BASE_RUNS = 5
 MIN_NEW_RUNS = 3
-MIN_TESTS_FOR_FACTOR = 5
-"""With fewer tests, one that changed would be taken for the whole suite, or one that is wild for its run."""
+MIN_OUTSIDE_US = 20_000.0
+"""What start-up, collection or a shared fixture may take more in a run before it can be called slower."""
 
 LARGE_SAMPLE = 1000
 """So many tests are enough to know what a run did to all, and what chance does."""
-
-
-class ChangeVerdict(StrEnum):
-    """What is known about the cost of a test, new against base."""
-
-    SLOWER = "slower"
-    """The whole interval lies above the threshold."""
-    INCONCLUSIVE = "inconclusive"
-    """The interval reaches over the threshold, or the figures that it needs are missing."""
-    WORKLOAD_CHANGED = "workload changed"
-    """Other source, examples or seeds: a cost of something else."""
-    FASTER = "faster"
-    """The whole interval lies below the threshold's inverse."""
-    RENAMED = "renamed"
-    """Gone under one node id and new, with the same source, under another."""
-    NEW = "new"
-    GONE = "gone"
-    OK = "ok"
-    """The whole interval lies below the threshold."""
-
-
-class Series(Struct, frozen=True, kw_only=True, gc=False):
-    """What one test cost in each run of one side, in units of the calibration beside it."""
-
-    values: list[float]
-    unit_us: float = 1.0
-    """What to multiply the values with for microseconds on this side's machine."""
-    workload: str | None = None
-    """Examples, seeds and whatever else has to be equal."""
-    digest: str | None = None
-    """Digest of the test's source."""
-    problem: str | None = None
-    """Why the values say nothing, as a clause: "it failed"."""
 
 
 class Side(Struct, frozen=True, kw_only=True):
@@ -78,49 +60,10 @@ class Side(Struct, frozen=True, kw_only=True):
     is_calibrated: bool = True
     calibration: str | None = None
     """Name of the calibration that is the unit of the costs; `None` where it was not recorded."""
-
-
-class Measured(Struct, frozen=True, gc=False):
-    """The ratio of a test's costs, before a verdict is made of it."""
-
-    nodeid: str
-    ratio: Interval
-    base_us: float
-    n_runs: tuple[int, int]
-
-
-class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One test on both sides, and the verdict."""
-
-    nodeid: str
-    verdict: ChangeVerdict
-    ratio: Interval | None = None
-    """New to base, the suite's factor taken out."""
-    limit: float | None = None
-    """The ratio above which the test is slower."""
-    base_us: float | None = None
-    """Median cost on the base side."""
-    new_us: float | None = None
-    """That, times the ratio."""
-    n_runs: tuple[int, int] = (0, 0)
-    """Base and new."""
-    reason: str | None = None
-    """What the verdict alone does not say, as a clause."""
-    renamed_from: str | None = None
-    suspected: Interval | None = None
-    """The ratio before the test was run again; `ratio` is then from the further runs alone."""
-    instructions: tuple[float, float] | None = None
-    """Instructions that one example executes, base and new, where they were counted."""
-
-    @property
-    def is_suspect(self) -> bool:
-        """
-        Whether it should be run again before it is called slower, or let go.
-
-        It need not lie above the limit: of 18 tests that had become half as slow again, eight runs on a noisy
-        machine put five below a limit of 25 %, four of them more than half way to it.
-        """
-        return self.ratio is not None and self.limit is not None and _may_exceed(self.ratio, self.limit)
+    outside: Mapping[str, Series] = {}
+    """What a run costs outside of its tests, by what takes it: see `core.outside`."""
+    payers: Mapping[str, str] = {}
+    """By shared fixture, a test that needs it."""
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -131,7 +74,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     threshold: Threshold
     changes: list[Change]
     suite_factor: float | None
-    """Median ratio of all tests, taken out of each; `None` with fewer than five in common."""
+    """Median ratio of all tests by their whole cost; `None` with fewer than five in common."""
+    factors: dict[str, float] = {}
+    """How much the median test moved, by part: taken out of each test."""
+    outside: list[Change] = []
+    """Start-up, collection and shared fixtures, which no test is charged for, worst first."""
     suite: Interval | None
     """The same from run to run, with an interval; from the further runs alone where the suite ran again."""
     n_compared: int
@@ -148,22 +95,37 @@ class Comparison(Struct, frozen=True, kw_only=True):
     @property
     def is_suite_suspect(self) -> bool:
         """Whether the suite should be run again, as a test should, before it is called slower."""
-        return self.suite is not None and _may_exceed(self.suite, self.threshold.suite_limit)
+        return self.suite is not None and may_exceed(self.suite, self.threshold.suite_limit)
 
     @property
     def suite_verdict(self) -> ChangeVerdict | None:
         """The verdict on the suite, by the threshold's share alone; `None` with too few tests."""
-        return None if self.suite is None else _verdict_of(self.suite, self.threshold.suite_limit)
+        return None if self.suite is None else verdict_of(self.suite, self.threshold.suite_limit)
 
     @property
     def is_slower(self) -> bool:
         """Whether a gate should fail."""
-        return self.is_suite_slower or any(c.verdict is ChangeVerdict.SLOWER for c in self.changes)
+        changes = [*self.changes, *self.outside]
+        return self.is_suite_slower or any(c.verdict is ChangeVerdict.SLOWER for c in changes)
 
     @property
     def suspects(self) -> list[Change]:
         """What should be run again."""
         return [change for change in self.changes if change.is_suspect]
+
+    @property
+    def outside_suspects(self) -> list[Change]:
+        """What outside of the tests should be run again."""
+        return [change for change in self.outside if change.is_suspect]
+
+    @property
+    def has_suspects(self) -> bool:
+        """Whether there is anything to run again."""
+        return bool(self.suspects or self.outside_suspects) or self.is_suite_suspect
+
+    def factor_of(self, key: Key) -> float:
+        """Return what is taken out of a cost."""
+        return self.factors.get(key or self.threshold.statistic.value, 1.0)
 
     def count(self) -> Counter[ChangeVerdict]:
         """Return how many tests have each verdict."""
@@ -195,114 +157,88 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         raise _nothing_to_compare(base, new, common)
     sample = _sample_of_measured(base, new, common)
     pairs = [(base.tests[nodeid], new.tests[nodeid]) for nodeid in sample]
-    before, after = RunEffects([old for old, _ in pairs]), RunEffects([late for _, late in pairs])
+    effects = SideEffects(pairs)
     measured: list[Measured] = []
+    counts: dict[str, tuple[Counts, Counts]] = {}
     unjudged: list[Change] = []
+    n_bare = 0
     for nodeid in common:  # one by one: of 100,000 tests not all series fit at once
         old, late = base.tests[nodeid], new.tests[nodeid]
         problem = _find_problem(old, late)
         if problem is None:
-            costs = before.undo(old.values), after.undo(late.values)
-            measured.append(measure(nodeid, *costs, unit_us=old.unit_us))
+            measured.append(measure(nodeid, old, late, effects))
+            n_bare += not (old.parts and late.parts)
+            if old.counts and late.counts and old.counts != late.counts:
+                counts[nodeid] = old.counts, late.counts
         else:
             verdict, reason = problem
             n_runs = (len(old.values), len(late.values))
             unjudged.append(Change(nodeid=nodeid, verdict=verdict, reason=reason, n_runs=n_runs))
     factor = suite = None
+    factors: dict[Key, float] = {}
     if len(measured) >= MIN_TESTS_FOR_FACTOR:
-        factor = median([one.ratio.value for one in measured])
+        factors = factors_of(measured)
         suite = suite_ratio([(old.values, late.values) for old, late in pairs])
-    judged = [judge(one, threshold, factor=factor or 1.0) for one in measured]
+        factor = factors[None] if None in factors else _whole_factor(pairs)
+    judged = [judge(one, threshold, factors=factors) for one in measured]
+    if base.hypothesis == new.hypothesis:  # another version may generate other examples of the same seed
+        judged = [judge_counts(one, counts.get(one.nodeid), threshold) for one in judged]
     unmatched = [*_list_gone(gone, renamed), *_list_new(added, renamed)]
-    chances = [
-        _chance(before.undo(old.values), after.undo(late.values), threshold, old.unit_us)
-        for old, late in pairs
-    ]
+    chances = [_chance(old, late, effects, threshold) for old, late in pairs]
+    notes = _note_differences(base, new)
+    if threshold.statistic is Statistic.PARTS and n_bare:
+        notes.append(_note_bare(n_bare, len(measured)))
+    statistic = threshold.statistic.value
     return Comparison(
         base=base.label,
         new=new.label,
         threshold=threshold,
         changes=sorted([*judged, *unjudged, *unmatched], key=_severity),
         suite_factor=factor,
+        factors={statistic if key is None else key.value: value for key, value in factors.items()},
         suite=suite,
         n_compared=len(judged),
         expected_by_chance=fmean(chances) * len(measured) if chances else 0.0,
-        notes=_note_differences(base, new),
+        outside=compare_outside(base, new, threshold),
+        notes=notes,
     )
 
 
-class RunEffects:
-    """What each run of a side did to all of its tests alike, as far as there are enough to tell."""
-
-    def __init__(self, tests: Sequence[Series]) -> None:
-        self._n_runs = max((len(series.values) for series in tests), default=0)
-        whole = [series.values for series in tests if len(series.values) == self._n_runs]
-        is_known = self._n_runs >= 2 and len(whole) >= MIN_TESTS_FOR_FACTOR
-        self._effects = run_effects(whole) if is_known else None
-
-    def undo(self, values: list[float]) -> list[float]:
-        """Return a test's costs without them."""
-        if self._effects is None or len(values) != self._n_runs:
-            return values
-        return list(map(truediv, values, self._effects))
-
-
-def suite_ratio(tests: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Interval:
+def compare_outside(base: Side, new: Side, threshold: Threshold) -> list[Change]:
     """
-    Return the ratio of what the new runs cost all tests alike to what the base runs did, with an interval.
+    Return how start-up, collection and each shared fixture changed, worst first.
 
-    Args:
-        tests: costs of each test, base and new, run by run. Of those that ran in fewer runs than most did, it
-            is not known in which: they are left out.
+    They are judged where parts are compared, by their CPU time in a run: no factor is taken out of them.
     """
-    shapes = Counter((len(base), len(new)) for base, new in tests)
-    ((shape, _),) = shapes.most_common(1)
-    whole = [(base, new) for base, new in tests if (len(base), len(new)) == shape]
-    levels = [middle(base) for base, _ in whole]
-    before = run_effects([base for base, _ in whole], levels)
-    after = run_effects([new for _, new in whole], levels)
-    return ratio_interval(before, after)
+    if threshold.statistic is not Statistic.PARTS:
+        return []
+    changes = []
+    for name, late in new.outside.items():
+        old = base.outside.get(name)
+        if old is None or len(old.values) < MIN_NEW_RUNS or len(late.values) < MIN_NEW_RUNS:
+            continue
+        if min(old.values) <= 0 or min(late.values) <= 0:
+            continue
+        one = measure(name, old, late, SideEffects([]))
+        limits = replace(threshold, floor_us=max(threshold.floor_us, MIN_OUTSIDE_US))
+        change = judge(one, limits, factors={})
+        assert change.new_us is not None
+        changes.append(replace(change, suite_s=(change.new_us - one.base_us) / 1e6))
+    return sorted(changes, key=_severity)
 
 
-def measure(nodeid: str, base: Sequence[float], new: Sequence[float], *, unit_us: float) -> Measured:
-    """Return the ratio of a test's costs, before anything is made of it; `unit_us` is the base side's."""
-    return Measured(nodeid, ratio_interval(base, new), middle(base) * unit_us, (len(base), len(new)))
+def _whole_factor(pairs: Sequence[tuple[Series, Series]]) -> float:
+    """Return how much the median test moved by its whole cost."""
+    ratios = [middle(late.values) / middle(old.values) for old, late in pairs]
+    return middle(ratios)
 
 
-def judge(measured: Measured, threshold: Threshold, *, factor: float) -> Change:
-    """Return the verdict that a ratio gives under a threshold, with the suite's factor taken out."""
-    ratio = measured.ratio.scaled(1 / factor)
-    base_us = measured.base_us
-    limit = threshold.limit(base_us)
-    verdict = _verdict_of(ratio, limit)
-    return Change(
-        nodeid=measured.nodeid,
-        verdict=verdict,
-        ratio=ratio,
-        limit=limit,
-        base_us=base_us,
-        new_us=base_us * ratio.value,
-        n_runs=measured.n_runs,
-        reason="its interval reaches over the limit" if verdict is ChangeVerdict.INCONCLUSIVE else None,
+def _note_bare(n_bare: int, n: int) -> str:
+    tests = "1 test is" if n_bare == 1 else f"{n_bare} tests are"
+    return (
+        f"{tests} compared by the body alone, of {n}: one side does not say what drawing, set-up, teardown,"
+        " other threads and child processes took."
     )
-
-
-def confirm(
-    suspect: Change, base: Series | None, new: Series | None, threshold: Threshold, *, factor: float = 1.0
-) -> Change:
-    """
-    Return the verdict on a suspect after it was run again, from the further runs alone.
-
-    The runs that raised the suspicion have no say: they were picked for being slow. `factor` is the suite's,
-    where the base was not run again beside the new side.
-    """
-    problem = "it did not run again" if base is None or new is None else base.problem or new.problem
-    if base is None or new is None or problem or not base.values or not new.values:
-        reason = problem or "it did not run again"
-        return replace(suspect, verdict=ChangeVerdict.INCONCLUSIVE, reason=reason, suspected=suspect.ratio)
-    measured = measure(suspect.nodeid, base.values, new.values, unit_us=base.unit_us)
-    again = judge(measured, threshold, factor=factor)
-    return replace(again, suspected=suspect.ratio, instructions=suspect.instructions)
 
 
 def _refuse_unlike(base: Side, new: Side) -> None:
@@ -394,18 +330,6 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
     return None
 
 
-def _verdict_of(ratio: Interval, limit: float) -> ChangeVerdict:
-    if ratio.low > limit:
-        return ChangeVerdict.SLOWER
-    if ratio.high < 1 / limit:
-        return ChangeVerdict.FASTER
-    return ChangeVerdict.OK if ratio.high <= limit else ChangeVerdict.INCONCLUSIVE
-
-
-def _may_exceed(ratio: Interval, limit: float) -> bool:
-    return ratio.high > limit and ratio.value > (1 + limit) / 2
-
-
 def _is_fit(series: Series) -> bool:
     return series.problem is None and bool(series.values)
 
@@ -457,19 +381,25 @@ def _list_new(added: Mapping[str, Series], renamed: dict[str, str]) -> list[Chan
     return changes
 
 
-def _chance(base: Sequence[float], new: Sequence[float], threshold: Threshold, unit_us: float) -> float:
-    """Return the probability that this test's noise alone would be called slower."""
-    limit = threshold.limit(middle(base) * unit_us)
+def _chance(base: Series, new: Series, effects: SideEffects, threshold: Threshold) -> float:
+    """Return the probability that this test's noise alone would be called slower, by any of its costs."""
+    total = 0.0
+    for _, old, late in effects.costs(base, new):
+        if min(old) <= 0 or min(late) <= 0:
+            continue
+        limit = threshold.limit(middle(old) * base.unit_us)
 
-    def is_alarm(one: Sequence[float], other: Sequence[float]) -> bool:
-        return ratio_interval(one, other).low > limit
+        def is_alarm(one: Sequence[float], other: Sequence[float], limit: float = limit) -> bool:
+            return ratio_interval(one, other).low > limit
 
-    return false_alarm_rate(base, new, is_alarm)
+        total += false_alarm_rate(old, late, is_alarm)
+    return min(1.0, total)
 
 
 _ORDER = list(ChangeVerdict)
 
 
-def _severity(change: Change) -> tuple[int, float, str]:
-    """Worst verdict first, within it the largest ratio."""
-    return _ORDER.index(change.verdict), -change.ratio.value if change.ratio else 0.0, change.nodeid
+def _severity(change: Change) -> tuple[int, float, float, str]:
+    """Worst verdict first, within it what costs the suite most, then the largest ratio."""
+    ratio = -change.ratio.value if change.ratio else 0.0
+    return _ORDER.index(change.verdict), -(change.suite_s or 0.0), ratio, change.nodeid

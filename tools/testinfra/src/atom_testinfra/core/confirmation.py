@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import (
+from atom_testinfra.core.comparison import compare_outside
+from atom_testinfra.core.judgement import (
     MIN_TESTS_FOR_FACTOR,
     ChangeVerdict,
-    RunEffects,
-    Series,
+    SideEffects,
     confirm,
+    factors_of,
+    measure,
     suite_ratio,
 )
+from atom_testinfra.core.parts import Part
 from atom_testinfra.core.sides import side_from_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from atom_testinfra.core.comparison import Change, Comparison, Side
+    from atom_testinfra.core.comparison import Comparison, Side
+    from atom_testinfra.core.judgement import Change, Key
     from atom_testinfra.core.measurement import Run
     from atom_testinfra.core.statistics import Interval
 
@@ -54,27 +58,35 @@ def confirm_suspects(
     """
     is_suite_open = run_base is not None and comparison.is_suite_suspect
     undecided = [suspect.nodeid for suspect in comparison.suspects]
-    if not undecided and not is_suite_open:
+    if not comparison.has_suspects or (not undecided and run_base is None):
         return comparison
     again = _FurtherRuns(comparison, base, run_base, run_new, profile)
     decided: dict[str, Change] = {}
-    factor = 1.0 if run_base is not None else comparison.suite_factor or 1.0
-    n_missing = TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR - len(undecided)
-    companions = choose_companions(comparison, n_missing)
-    nodeids = undecided + companions
+    keys: list[Key] = [None, *Part]
+    factors = {} if run_base is not None else {key: comparison.factor_of(key) for key in keys}
+    companions = choose_companions(comparison, n_companions(comparison, is_suite_open=is_suite_open))
+    payers = [base.payers[c.nodeid] for c in comparison.outside_suspects if c.nodeid in base.payers]
+    nodeids = list(dict.fromkeys([*undecided, *companions, *payers]))
     for _ in range(MOST_TURNS):
         again.make(nodeids, n_runs)
-        if is_suite_open and (suite := again.judge_suite(companions)) is not None:
-            comparison, factor = replace(comparison, suite=suite), suite.value
+        if is_suite_open and (judged := again.judge_suite(companions)) is not None:
+            suite, factors = judged
+            comparison = replace(comparison, suite=suite)
         is_suite_open = is_suite_open and comparison.suite_verdict is ChangeVerdict.INCONCLUSIVE
-        decided |= {change.nodeid: change for change in again.judge(undecided, factor)}
+        decided |= {change.nodeid: change for change in again.judge(undecided, factors)}
         undecided = [n for n in undecided if decided[n].verdict is ChangeVerdict.INCONCLUSIVE]
         if not undecided and not is_suite_open:
             break
         if not is_suite_open:
             beside = [nodeid for nodeid in nodeids if nodeid not in undecided]
             nodeids = undecided + beside[: MIN_TESTS_FOR_FACTOR - 1]
+    comparison = replace(comparison, outside=again.judge_outside(is_base_run=run_base is not None))
     return comparison.with_changes(decided.values())
+
+
+def n_companions(comparison: Comparison, *, is_suite_open: bool) -> int:
+    """Return how many tests that are no suspects should run beside them."""
+    return TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR - len(comparison.suspects)
 
 
 class _FurtherRuns:
@@ -90,8 +102,8 @@ class _FurtherRuns:
         self._profile = profile
         self._of_base: list[Run] = []
         self._of_new: list[Run] = []
-        self._tests: tuple[Mapping[str, Series], Mapping[str, Series]] = {}, {}
-        """What each test cost in them, base and new."""
+        self._sides: tuple[Side, Side] = base, base
+        """What everything cost in them, base and new."""
 
     def make(self, nodeids: Sequence[str], n_runs: int) -> None:
         """Run these so many times on each side."""
@@ -101,32 +113,50 @@ class _FurtherRuns:
             elif self._run_base is not None:
                 self._of_base.append(self._run_base(nodeids))
         base = self._base if self._run_base is None else self._side("base", self._of_base)
-        self._tests = base.tests, self._side("new", self._of_new).tests
+        self._sides = base, self._side("new", self._of_new)
 
-    def judge(self, nodeids: Sequence[str], factor: float) -> Iterator[Change]:
-        """Yield what all further runs say about suspects, with the suite's factor taken out."""
-        before, after = map(_without_run_effects, self._tests)
+    def judge(self, nodeids: Sequence[str], factors: Mapping[Key, float]) -> Iterator[Change]:
+        """Yield what all further runs say about suspects, with the suite's factors taken out."""
+        base, new = (side.tests for side in self._sides)
+        both = [n for n in new if n in base and base[n].problem is None and new[n].problem is None]
+        effects = SideEffects([(base[n], new[n]) for n in both])
+        threshold = self._comparison.threshold
         for suspect in self._comparison.suspects:
             if suspect.nodeid in nodeids:
-                costs = before.get(suspect.nodeid), after.get(suspect.nodeid)
-                yield confirm(suspect, *costs, self._comparison.threshold, factor=factor)
+                costs = base.get(suspect.nodeid), new.get(suspect.nodeid)
+                yield confirm(suspect, *costs, threshold, effects=effects, factors=factors)
 
-    def judge_suite(self, nodeids: Sequence[str]) -> Interval | None:
-        """Return what all further runs say about the suite, by these; `None` if too few of them ran."""
-        base, new = self._tests
+    def judge_outside(self, *, is_base_run: bool) -> list[Change]:
+        """Return what all further runs say about suspects outside of the tests."""
+        changes = self._comparison.outside
+        if not is_base_run:
+            return changes
+        judged = {c.nodeid: c for c in compare_outside(*self._sides, self._comparison.threshold)}
+        return [
+            replace(judged[change.nodeid], suspected=change.ratio)
+            if change.is_suspect and change.nodeid in judged
+            else change
+            for change in changes
+        ]
+
+    def judge_suite(self, nodeids: Sequence[str]) -> tuple[Interval, dict[Key, float]] | None:
+        """
+        Return what all further runs say about the suite, by these tests, and how much each cost moved.
+
+        `None` if too few of them ran.
+        """
+        base, new = (side.tests for side in self._sides)
         n_runs = len(self._of_base), len(self._of_new)
         costs = [(base[n].values, new[n].values) for n in nodeids if n in base and n in new]
         whole = [pair for pair in costs if (len(pair[0]), len(pair[1])) == n_runs]
-        return suite_ratio(whole) if len(whole) >= MIN_TESTS_FOR_FACTOR else None
+        if len(whole) < MIN_TESTS_FOR_FACTOR:
+            return None
+        measured = [measure(n, base[n], new[n], SideEffects([])) for n in nodeids if n in base and n in new]
+        return suite_ratio(whole), factors_of(measured)
 
     def _side(self, label: str, runs: Sequence[Run]) -> Side:
         statistic, is_calibrated = self._comparison.threshold.statistic, self._base.is_calibrated
         return side_from_runs(label, runs, statistic, self._profile, is_calibrated=is_calibrated)
-
-
-def _without_run_effects(tests: Mapping[str, Series]) -> dict[str, Series]:
-    effects = RunEffects([series for series in tests.values() if series.problem is None])
-    return {nodeid: replace(series, values=effects.undo(series.values)) for nodeid, series in tests.items()}
 
 
 def choose_companions(comparison: Comparison, n: int) -> list[str]:

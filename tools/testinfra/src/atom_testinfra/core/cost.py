@@ -18,6 +18,7 @@ from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.baseline import Prediction, ProfileCost, ProfileRuns
+from atom_testinfra.core.parts import Part, parts_of
 from atom_testinfra.core.plausibility import LONGEST_S
 from atom_testinfra.core.rounding import round_micros, round_seconds
 
@@ -106,7 +107,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         filtered_draw_us=_median_us([part.filtered_draw_s for part in parts]),
         overrun_us=_median_us([part.overrun_s for part in parts]),
         overruns_per_valid=round_seconds(median([_overruns_per_valid(p) for p in properties])),
-        calls_per_valid=round_seconds(median([_calls_per_valid(p) for p in properties])),
+        calls_per_valid=round_seconds(median([calls_per_valid(p) for p in properties])),
         runs=evidence,
         body_cpu_us=(body_cpu_us := median_us(evidence.body_cpu_us)),
         body_cpu_spread=body_spread(evidence.body_cpu_us, body_cpu_us),
@@ -114,6 +115,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         is_exhausted=any(p.is_exhausted for p in properties),
         modes=runs[0].modes,
         unpredictable=_why_unpredictable(properties, n_examples, bound),
+        steps_per_valid=_steps_per_valid(properties),
     )
 
 
@@ -298,15 +300,27 @@ def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> Pr
         cpu_s=[round_seconds(run.setup.cpu_s + run.call.cpu_s) for run in runs],
         # A list with gaps could not be put beside the others, run by run.
         body_cpu_us=[round_micros(s / MICRO) for s in bodies] if len(bodies) == len(runs) else [],
+        parts_us=_parts(runs),
         calibration_s=[round_seconds(s) for s in calibrations] if len(calibrations) == len(runs) else [],
     )
+
+
+def _parts(runs: Sequence[Measurement]) -> dict[Part, list[float]]:
+    """Return each part in each run, if all runs have the same parts; one that is nothing is left out."""
+    found = [parts_of(run) for run in runs]
+    first = found[0]
+    if first is None or any(parts is None or parts.keys() != first.keys() for parts in found):
+        return {}
+    columns = {part: [round_micros(parts[part] / MICRO) for parts in found if parts] for part in first}
+    return {part: column for part, column in columns.items() if part is not Part.ELSEWHERE or any(column)}
 
 
 def _median_us(values_s: Sequence[float]) -> float:
     return round_micros(median(values_s) / MICRO)
 
 
-def _calls_per_valid(subject: Property) -> float:
+def calls_per_valid(subject: Property) -> float:
+    """Return how many test cases it took to find a valid one."""
     generate = subject.generate
     if generate is None or generate.n_valid == 0:
         return 1.0
@@ -316,6 +330,19 @@ def _calls_per_valid(subject: Property) -> float:
 def _overruns_per_valid(subject: Property) -> float:
     generate = subject.generate
     return 0.0 if generate is None or generate.n_valid == 0 else generate.n_overrun / generate.n_valid
+
+
+def _steps_per_valid(properties: Sequence[Property]) -> float | None:
+    """Return how many steps a machine takes in a valid example, if it is the same in every run."""
+    found = {steps_per_valid(subject) for subject in properties}
+    return found.pop() if len(found) == 1 else None
+
+
+def steps_per_valid(subject: Property) -> float | None:
+    """Return how many rules a machine executed for each valid example; `None` for other tests."""
+    if subject.n_steps is None or not subject.n_valid:
+        return None
+    return round_seconds(subject.n_steps / subject.n_valid)
 
 
 def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: int | None) -> str | None:

@@ -17,7 +17,7 @@ from atom_testinfra.core.comparison import Side
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from atom_testinfra.core.comparison import Series
+    from atom_testinfra.core.judgement import Series
     from atom_testinfra.core.measurement import Machine
 
 

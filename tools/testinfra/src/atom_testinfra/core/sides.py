@@ -14,17 +14,22 @@ from msgspec import Struct
 
 from atom_testinfra.core.baseline import ProfileCost, ProfileRuns
 from atom_testinfra.core.circumstances import describe_calibration, describe_machine
-from atom_testinfra.core.comparison import Series, Side
+from atom_testinfra.core.comparison import Side
+from atom_testinfra.core.cost import calls_per_valid, steps_per_valid
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
+from atom_testinfra.core.judgement import Counts, Series
 from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.outside import outside_of, seconds_by_run
+from atom_testinfra.core.parts import Part, parts_of
 from atom_testinfra.core.plausibility import find_contradiction
+from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.threshold import Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from atom_testinfra.core.baseline import Baseline, SessionProvenance
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.measurement import Measurement, Property, Run
 
 _ENDED = {
     Outcome.FAILED: "it failed",
@@ -36,6 +41,9 @@ _ENDED = {
     Outcome.INTERRUPTED: "its run was interrupted",
 }
 
+
+OF_BODY = (Statistic.BODY_CPU, Statistic.PARTS)
+"""Where the parts were not recorded, the body's median is what is left to compare."""
 
 UNCALIBRATED = "its calibration is missing"
 
@@ -60,7 +68,9 @@ def side_from_runs(
     _refuse_mixed(label, chosen)
     by_test: dict[str, list[tuple[Measurement, float | None]]] = defaultdict(list)
     calibrations = []
-    for records in _by_repeat(chosen):
+    repeats = parts_by_run(chosen)
+    for parts in repeats:
+        records = _records_of(parts)
         calibration_s = _calibration_of(records) if is_calibrated else 1.0
         if calibration_s is not None:
             calibrations.append(calibration_s)
@@ -83,6 +93,8 @@ def side_from_runs(
         is_traced=any(run.header.is_traced for run in chosen),
         is_calibrated=is_calibrated,
         calibration=header.calibration,
+        outside=_outside(repeats, calibrations, unit_us),
+        payers={name: payer for parts in repeats for name, payer in outside_of(parts).payers.items()},
     )
 
 
@@ -139,6 +151,7 @@ def side_from_baseline(
         machine=provenance.machine,
         is_calibrated=is_calibrated,
         calibration=provenance.calibration,
+        outside=columns.outside(provenance.outside.get(profile, {})),
     )
 
 
@@ -184,7 +197,7 @@ def have_calibration(runs: Iterable[Run], profile: str) -> bool:
     """Return whether a calibration stands beside some test of each run of a profile that has a property."""
     return all(
         _calibration_of(records) is not None
-        for records in _by_repeat(run for run in runs if run.header.profile == profile)
+        for records in map(_records_of, parts_by_run(run for run in runs if run.header.profile == profile))
         if any(record.hypothesis is not None for record in records)
     )
 
@@ -194,14 +207,31 @@ def baseline_has_calibration(baseline: Baseline) -> bool:
     return bool(baseline.provenance.calibration_s)
 
 
-def _by_repeat(runs: Iterable[Run]) -> list[list[Measurement]]:
-    """Return the tests of each run, the parts of a resumed one joined; a later record replaces a former."""
-    repeats: dict[tuple[str, str, int, int], dict[str, Measurement]] = defaultdict(dict)
+def parts_by_run(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return the parts of each run, of which a resumed one has several."""
+    repeats: dict[tuple[str, str, int, int], list[Run]] = defaultdict(list)
     for run in runs:
         header = run.header
-        repeat = repeats[header.session_id, header.profile, header.seed_set, header.repeat]
-        repeat.update((record.nodeid, record) for record in run.measurements)
-    return [list(repeat.values()) for repeat in repeats.values()]
+        repeats[header.session_id, header.profile, header.seed_set, header.repeat].append(run)
+    return list(repeats.values())
+
+
+def _records_of(parts: Iterable[Run]) -> list[Measurement]:
+    """Return the tests of a run, all parts joined; a later record replaces a former."""
+    records = {record.nodeid: record for run in parts for record in run.measurements}
+    return list(records.values())
+
+
+def _outside(
+    repeats: Sequence[Sequence[Run]], calibrations: Sequence[float], unit_us: float
+) -> dict[str, Series]:
+    """Return what each thing outside of the tests cost in every run, if every run is calibrated."""
+    if len(repeats) != len(calibrations):
+        return {}
+    return {
+        name: Series(values=list(map(truediv, seconds, calibrations)), unit_us=unit_us)
+        for name, seconds in seconds_by_run(repeats).items()
+    }
 
 
 def _calibration_of(records: Iterable[Measurement]) -> float | None:
@@ -213,18 +243,43 @@ def _series(
     records: Sequence[tuple[Measurement, float | None]], statistic: Statistic, unit_us: float, seed_set: int
 ) -> Series:
     subjects = [record.hypothesis for record, _ in records if record.hypothesis is not None]
-    values = []
-    for record, calibration_s in records:
+    parts = _parts_of(records) if statistic is Statistic.PARTS else {}
+    values: list[float] = list(map(sum, zip(*parts.values(), strict=True)))
+    for record, calibration_s in records if not parts else ():
         cost_s = _cost_of(record, statistic)
         if cost_s is not None and calibration_s is not None:
             values.append(cost_s / calibration_s)
     return Series(
         values=values,
         unit_us=unit_us,
+        parts=parts,
+        n_examples=subjects[0].n_explicit + subjects[0].n_valid,
+        counts=_counts_of(subjects),
         workload=_workload(subjects[0].configured, seed_set, records[0][0].modes),
         digest=subjects[0].digest,
         problem=_problem_of(records),
     )
+
+
+def _parts_of(records: Sequence[tuple[Measurement, float | None]]) -> dict[Part, list[float]]:
+    """Return each part in every run, as ratios to its calibration; nothing unless all runs have the same."""
+    found = []
+    for record, calibration_s in records:
+        parts = parts_of(record)
+        if parts is None or calibration_s is None:
+            return {}
+        found.append({part: cost_s / calibration_s for part, cost_s in parts.items()})
+    if any(parts.keys() != found[0].keys() for parts in found):
+        return {}
+    return {part: [parts[part] for parts in found] for part in found[0]}
+
+
+def _counts_of(subjects: Sequence[Property]) -> Counts | None:
+    """Return what is counted of a test, if it is the same in all runs."""
+    counts = {
+        Counts(round_seconds(calls_per_valid(subject)), steps_per_valid(subject)) for subject in subjects
+    }
+    return counts.pop() if len(counts) == 1 else None
 
 
 def _problem_of(records: Sequence[tuple[Measurement, float | None]]) -> str | None:
@@ -247,7 +302,7 @@ def _cost_of(record: Measurement, statistic: Statistic) -> float | None:
     subject = record.hypothesis
     if subject is None:
         return None
-    if statistic is Statistic.BODY_CPU and subject.body_cpu is not None:
+    if statistic in OF_BODY and subject.body_cpu is not None:
         return subject.body_cpu.median_s
     n_examples = subject.n_explicit + subject.n_valid
     if n_examples == 0:
@@ -263,7 +318,9 @@ class ComparedCost(Struct, frozen=True, kw_only=True, gc=False):
     max_examples: int
     n_examples: int
     runs: ProfileRuns
+    calls_per_valid: float
     n_explicit: int = 0
+    steps_per_valid: float | None = None
     source: str | None = None
     digest: str | None = None
     modes: list[str] = []
@@ -292,6 +349,12 @@ class Columns(Mapping[str, Series]):
         """Beside each value; 0 where there is none."""
         self._uncalibrated: set[int] = set()
         self._unit_us = 1e6
+        self._units: array[float] = array("d")
+        """What the values of each run are divided by, where it is the same for most tests."""
+        self._parts_s: dict[Part, array[float]] = {}
+        """Beside each value; 0 where the parts are not known."""
+        self._has_parts = array("b")
+        self._counts: list[tuple[int, float, float | None]] = []
         self._seed_set = seed_set
         self._earlier = earlier
         """`None` leaves figures of earlier sessions out."""
@@ -321,10 +384,39 @@ class Columns(Mapping[str, Series]):
             if workload not in names:
                 names[workload] = _workload(cost.max_examples, seed_set, cost.modes)
             workloads.append(names[workload])
-            seconds = _seconds_of_cost(cost, statistic)
+            seconds = self._add_parts(cost) if statistic is Statistic.PARTS else []
+            self._has_parts.append(bool(seconds))
+            seconds = seconds or _seconds_of_cost(cost, statistic)
+            self._pad_parts(len(values_s) + len(seconds))
+            self._counts.append(
+                (cost.n_examples + cost.n_explicit, cost.calls_per_valid, cost.steps_per_valid)
+            )
             values_s.fromlist(seconds)
             begins.append(len(values_s))
             calibrations_s.fromlist(cost.runs.calibration_s or [0.0] * len(seconds))
+
+    def _add_parts(self, cost: ComparedCost | ProfileCost) -> list[float]:
+        """Keep the parts of a test, and return their sum in each run; nothing where they are not known."""
+        parts_us = cost.runs.parts_us
+        if not parts_us:
+            return []
+        for part, column in parts_us.items():
+            kept = self._parts_s.setdefault(part, array("d", bytes(8 * len(self._values_s))))
+            kept.fromlist([us / 1e6 for us in column])
+        return [sum(us) / 1e6 for us in zip(*parts_us.values(), strict=True)]
+
+    def _pad_parts(self, length: int) -> None:
+        for kept in self._parts_s.values():
+            kept.frombytes(bytes(8 * (length - len(kept))))
+
+    def outside(self, seconds: Mapping[str, list[float]]) -> dict[str, Series]:
+        """Return what was spent outside of the tests, in the unit of the same run."""
+        units = self._units
+        return {
+            name: Series(values=list(map(truediv, values, units)), unit_us=self._unit_us)
+            for name, values in seconds.items()
+            if len(values) == len(units)
+        }
 
     def calibrate(self) -> None:
         """
@@ -334,6 +426,8 @@ class Columns(Mapping[str, Series]):
         """
         units = self._units_of_equal_rows() or self._units_of_rows()
         self._values_s = array("d", map(truediv, self._values_s, units))
+        for part, kept in self._parts_s.items():
+            self._parts_s[part] = array("d", map(truediv, kept, units))
 
     def _units_of_equal_rows(self) -> array[float] | None:
         """Return what each value is divided by; None unless every test ran in every run, as mostly it did."""
@@ -342,7 +436,7 @@ class Columns(Mapping[str, Series]):
         calibrations_s, n_runs = self._calibrations_s, self._begins[1]
         if self._begins != array("L", range(0, len(calibrations_s) + 1, n_runs)) or min(calibrations_s) <= 0:
             return None
-        by_run = array("d", [fmean(calibrations_s[run::n_runs]) for run in range(n_runs)])
+        by_run = self._units = array("d", [fmean(calibrations_s[run::n_runs]) for run in range(n_runs)])
         self._unit_us = median(by_run) * 1e6
         return by_run * (len(calibrations_s) // n_runs)
 
@@ -360,6 +454,7 @@ class Columns(Mapping[str, Series]):
         whole = [i for i, j in calibrated if j - i == n_runs]
         if whole:
             by_run = array("d", [fmean([units[i + run] for i in whole]) for run in range(n_runs)])
+            self._units = by_run
             self._unit_us = median(by_run) * 1e6
             for i in whole:
                 units[i : i + n_runs] = by_run
@@ -370,15 +465,25 @@ class Columns(Mapping[str, Series]):
         if row is None:
             return self.excluded[nodeid]
         is_calibrated = row not in self._uncalibrated
+        place = slice(self._begins[row], self._begins[row + 1])
+        n_examples, calls, steps = self._counts[row]
         return Series(
-            values=self._values_s[self._begins[row] : self._begins[row + 1]].tolist()
-            if is_calibrated
-            else [],
+            values=self._values_s[place].tolist() if is_calibrated else [],
             unit_us=self._unit_us,
+            parts=self._parts(place) if is_calibrated and self._has_parts[row] else {},
+            n_examples=n_examples,
+            counts=Counts(calls, steps),
             workload=self._workloads[row],
             digest=self._digests[row],
             problem=None if is_calibrated else UNCALIBRATED,
         )
+
+    def _parts(self, place: slice) -> dict[Part, list[float]]:
+        parts = {part: kept[place].tolist() for part, kept in self._parts_s.items()}
+        if not any(parts.get(Part.BODY, ())):
+            parts.pop(Part.BODY, None)
+        parts.setdefault(Part.ELSEWHERE, [0.0] * (place.stop - place.start))
+        return parts
 
     def __contains__(self, nodeid: object) -> bool:
         return nodeid in self._rows or nodeid in self.excluded
@@ -392,7 +497,7 @@ class Columns(Mapping[str, Series]):
 
 
 def _seconds_of_cost(cost: ComparedCost | ProfileCost, statistic: Statistic) -> list[float]:
-    if statistic is Statistic.BODY_CPU and cost.runs.body_cpu_us:
+    if statistic in OF_BODY and cost.runs.body_cpu_us:
         return [us / 1e6 for us in cost.runs.body_cpu_us]
     n_examples = cost.n_examples + cost.n_explicit
     seconds = cost.runs.duration_s if statistic is Statistic.WALL else cost.runs.cpu_s

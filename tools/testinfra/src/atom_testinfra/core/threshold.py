@@ -1,4 +1,4 @@
-"""How much slower is too much: `body_cpu:25%`, `cpu:7.5%+20us`, `body_cpu:0.02s`."""
+"""How much slower is too much: `parts:25%`, `cpu:7.5%+20us`, `body_cpu:0.02s`."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ DEFAULT_FLOOR_US = 2.0
 
 _TERM = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(?P<unit>%|us|ms|s)")
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
-_EXAMPLES = "'body_cpu:25%', 'cpu:7.5%+20us' or 'body_cpu:0.02s'"
+_EXAMPLES = "'parts:25%', 'cpu:7.5%+20us' or 'body_cpu:0.02s'"
 
 
 class Statistic(StrEnum):
     """Which cost of a test is compared; each is per valid example."""
 
+    PARTS = "parts"
+    """The body by itself, and each other part by what it adds to the whole: see `core.parts`."""
     BODY_CPU = "body_cpu"
-    """Median CPU time inside the test's own function; of a state machine, which hides it, the `cpu`."""
+    """Median CPU time inside the test's own function, or a machine's rules and invariants."""
     CPU = "cpu"
-    """CPU time of set-up and call: with generating and Hypothesis's own work."""
+    """CPU time of set-up and call, without teardown: with generating and Hypothesis's own work."""
     WALL = "wall"
-    """Wall time of set-up and call: what somebody waits, and as noisy as the machine."""
+    """Wall time of set-up and call, without teardown: as noisy as the machine."""
 
 
 class Threshold(Struct, frozen=True, kw_only=True):
     """A cost and how far it may rise: by a share, and at least by an absolute floor."""
 
-    statistic: Statistic = Statistic.BODY_CPU
+    statistic: Statistic = Statistic.PARTS
     share: float = DEFAULT_SHARE
     floor_us: float = DEFAULT_FLOOR_US
 

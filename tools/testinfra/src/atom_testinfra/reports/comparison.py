@@ -8,14 +8,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from atom_testinfra.core.comparison import ChangeVerdict
+from atom_testinfra.core.judgement import ChangeVerdict
 from atom_testinfra.reports.numbers import micros
 from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from atom_testinfra.core.comparison import Change, Comparison
+    from atom_testinfra.core.comparison import Comparison
+    from atom_testinfra.core.judgement import Change
 
 STYLES = {
     ChangeVerdict.SLOWER: "bold red",
