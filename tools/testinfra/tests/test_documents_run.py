@@ -91,7 +91,16 @@ def parse_settings(text: str) -> object:
     return msgspec.convert(table.get("tool", {}).get("testinfra", {}), Config) and table
 
 
+def find_pages(text: str) -> list[str]:
+    """Return the documents in a table of contents of the site; each entry has to name at least one."""
+    entries = [line for line in text.splitlines() if line and not line.startswith(":")]
+    pages = {entry: sorted(map(str, (ROOT / "docs").glob(f"{entry}.md"))) for entry in entries}
+    assert [entry for entry, found in pages.items() if not found] == []
+    return [page for found in pages.values() for page in found]
+
+
 PARSERS: dict[str, Callable[[str], object]] = {
+    "{toctree}": find_pages,
     "toml": parse_settings,
     "markdown": lambda text: parse_blocks(text, "a document"),
 }

@@ -15,6 +15,7 @@ from atom_testinfra.core.errors import RunFileError
 from atom_testinfra.core.measurement import PinPolicy, Provenance, Run, Steering
 from atom_testinfra.core.session import SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.session import Session
@@ -134,6 +135,7 @@ class TestResumed:
     """A session is gone on with where its runs can be put together with new ones."""
 
     MADE = make_run([make_record("a")])
+    MADE = replace(MADE, header=replace(MADE.header, calibration=CALIBRATION))
     SPEC = a_spec(profiles={"local": Profile(max_examples=200)}, repeats=2)
 
     def resume(self, tmp_path: Path, now: Provenance, recorded: list[Run], **changes: Any) -> Noting:
