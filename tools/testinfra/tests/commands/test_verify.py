@@ -223,6 +223,26 @@ class TestNothingToJudge:
         assert main(["verify", "--no-suite"]) == 3
         assert project.baseline.read_bytes() == before
 
+    def test_a_profile_that_was_renamed_in_the_settings(self, project: Project, capsys: Any) -> None:
+        """Old figures do not make its targets green for ever: the settings have to name its successor."""
+        project.record(a_session(BODIES))
+        assert main(["verify", "--no-suite"]) == 0
+        before = project.baseline.read_bytes()
+        project.settings(
+            "[tool.testinfra.profiles]\ndev = { max_examples = 200 }\nci = { max_examples = 50 }\n"
+        )
+        changes = {"session_id": "20261123T", "started_at": "2026-11-23T10:15:00Z"}
+        run = a_run([a_measurement(bound=50)], profile="ci", run_id="new-0", **changes)
+        project.record([run])
+        capsys.readouterr()
+        assert main(["verify", "--no-suite"]) == 3
+        err = capsys.readouterr().err
+        assert "for the profile 'local', which the settings do not have (they have dev, ci)" in err
+        assert "local_profile = ... in [tool.testinfra.targets]" in err
+        assert project.baseline.read_bytes() == before
+        assert main(["verify", "--no-suite", "--replace"]) == 0
+        assert "they are not judged" in capsys.readouterr().err
+
     def test_a_file_without_a_property_is_not_current(self, project: Project, capsys: Any) -> None:
         """`--check` finds no difference in an empty file, and says that there is nothing in it."""
         save_baseline(project.baseline, make_baseline(0))

@@ -116,6 +116,7 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
         click.echo(f"not written: {os.fspath(path)} is as it was", err=True)
         return conclusion.exit_status
     before = _load_previous(path)
+    _refuse_renamed_profiles(project, session.evidence, None if options["replace"] else before)
     if before is not None and not options["replace"]:
         _merge(session, before, path)  # to refuse before the suite runs
     if not options["no_suite"]:
@@ -194,6 +195,31 @@ def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
     if conclusion.hint is not None:
         click.echo(f"hint: {conclusion.hint}", err=True)
     return conclusion
+
+
+def _refuse_renamed_profiles(project: Project, now: Evidence, before: Baseline | None) -> None:
+    """
+    Raise where targets would be held against old figures for ever, because nothing measures their profile.
+
+    Raises:
+        NothingMeasuredError: A profile of the targets is not in the settings, and only the file has figures.
+    """
+    config = project.config
+    for key in ("local_profile", "ci_profile"):
+        profile = getattr(config.targets, key)
+        if profile in config.profiles or profile in now.provenance.max_examples:
+            continue
+        known = ", ".join(config.profiles)
+        told = (
+            f"the targets are for the profile {profile!r}, which the settings do not have (they have {known})"
+        )
+        if before is not None and any(profile in found.profiles for found in before.properties.values()):
+            raise NothingMeasuredError(
+                f"{told}, and which this session did not measure",
+                hint=f"name its successor: {key} = ... in [tool.testinfra.targets]; "
+                "or drop its figures: testinfra verify --replace",
+            )
+        click.echo(f"note: {told}: they are not judged", err=True)
 
 
 class _Session(NamedTuple):

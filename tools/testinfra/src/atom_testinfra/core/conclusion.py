@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     """A few words, without a full stop."""
     summary: str
     """One or two sentences, with the counts of targets."""
+    age: str | None = None
+    """How many properties have figures of earlier sessions, and how old the oldest are, in a sentence."""
     problems: list[str]
     """What keeps the verification from succeeding, in sentences that name the tests; else empty."""
     hint: str | None = None
@@ -76,6 +79,7 @@ def conclude(assessment: Assessment) -> Conclusion:
         judgement=judgement,
         headline=_headline(judgement, assessment),
         summary=_summary(judgement, assessment),
+        age=_age(assessment),
         problems=[*_problems(assessment)],
         hint=_hint(judgement, assessment),
     )
@@ -139,17 +143,19 @@ def _summary(judgement: Judgement, assessment: Assessment) -> str:
     if n_judged:
         of_what = "" if n_judged == n_targets else " of the measured ones"
         targets += f" ({percent(n_met / n_judged)}{of_what})"
-    targets += f"; {percent(assessment.share_asked)} are asked for.{_age(assessment)}"
+    targets += f"; {percent(assessment.share_asked)} are asked for."
+    if (age := _age(assessment)) is not None:
+        targets += f" {age}"
     if judgement is not Judgement.FAILED:
         return targets
     return f"{_headline(judgement, assessment)}. {targets}"
 
 
-def _age(assessment: Assessment) -> str:
+def _age(assessment: Assessment) -> str | None:
     if not assessment.n_earlier or assessment.oldest is None:
-        return ""
+        return None
     share = f"{assessment.n_earlier} of {_plural(assessment.n_properties)}"
-    return f" Figures of {share} are from earlier sessions, the oldest of {assessment.oldest[:10]}."
+    return f"Figures of {share} are from earlier sessions, the oldest of {assessment.oldest[:10]}."
 
 
 def _problems(assessment: Assessment) -> Iterator[str]:
@@ -167,7 +173,7 @@ def _problems(assessment: Assessment) -> Iterator[str]:
 
 def _hint(judgement: Judgement, assessment: Assessment) -> str | None:
     if failed := _failed(assessment):
-        return f"run it with pytest to see why: pytest '{failed[0]}'"
+        return f"run it to see why: `pytest {shlex.quote(failed[0])}`"
     if assessment.suite_failure is not None:
         return "run the suite with pytest, mend what fails, then verify again"
     if assessment.unsteered:

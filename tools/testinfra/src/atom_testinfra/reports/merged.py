@@ -50,7 +50,8 @@ def _sessions(evidence: Evidence, nodeids: Sequence[str]) -> Iterator[str]:
     used = {cost.source for nodeid in nodeids for cost in evidence.properties[nodeid].profiles.values()}
     for key, made in evidence.earlier.items():
         if key in used:
-            yield f"{made.started_at[:10]} at {(made.commit or 'an unknown commit')[:12]}"
+            commit = made.commit[:12] if made.commit else "an unknown commit"
+            yield f"{made.started_at[:10]} at {commit}"
 
 
 def _named(nodeids: Sequence[str]) -> str:
