@@ -14,7 +14,7 @@ from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.explanation import Explanation
+    from atom_testinfra.core.explanation import Explanation, FunctionCost
     from atom_testinfra.core.measurement import Measurement, Provenance
     from atom_testinfra.core.session import SessionSpec
     from atom_testinfra.measuring.session import Observer
@@ -24,7 +24,9 @@ def explain(
     nodeid: str, spec: SessionSpec, *, rootdir: Path, provenance: Provenance, observer: Observer
 ) -> tuple[Measurement, Explanation]:
     """
-    Run one test under the specification's first profile and return its record, and the explanation in it.
+    Run one test under the specification's first profile and return its record, and the explanation.
+
+    It runs twice: once observed by Hypothesis, and once more, with the same examples, under a profiler.
 
     Raises:
         NothingMeasuredError: there is no such test, or nothing of Hypothesis in it.
@@ -34,7 +36,7 @@ def explain(
     is_there = os.path.isfile(rootdir / file)  # noqa: PTH113 (a name that is too long is an error to `Path`)
     spec = replace(
         spec,
-        profiles={profile: replace(spec.profiles[profile], repeats=1)},
+        profiles={profile: replace(spec.profiles[profile], repeats=2)},
         n_workers=0,
         only=[escape(nodeid)],
         is_explained=True,
@@ -47,11 +49,17 @@ def explain(
         except NothingMeasuredError as exc:
             hint = "name it as `testinfra measure` does: path/of/file.py::Class::test[parameters]"
             raise NothingMeasuredError(f"pytest collected no test {nodeid!r}", hint=hint) from exc
-        record = session.runs[-1].measurements[-1]
+        records = [run.measurements[-1] for run in session.runs]
+    record = records[0]
     if record.explanation is None:
         reasons = [*([record.reason] if record.reason else []), *record.problems]
         raise SubjectError(
             f"{nodeid!r} {record.outcome}, and Hypothesis observed no test case of it"
             + (f": {'; '.join(reasons)}" if reasons else "")
         )
-    return record, record.explanation
+    explanation = replace(record.explanation, functions=_functions_of(records[1:]))
+    return replace(record, explanation=explanation), explanation
+
+
+def _functions_of(profiled: list[Measurement]) -> list[FunctionCost]:
+    return [found for record in profiled if record.explanation for found in record.explanation.functions]

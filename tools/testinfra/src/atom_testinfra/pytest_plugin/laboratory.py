@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from atom_testinfra.machine.heap import Heap
     from atom_testinfra.pytest_plugin.costs import Record
+    from atom_testinfra.pytest_plugin.explaining import Explainer
+    from atom_testinfra.pytest_plugin.fixtures import FixtureWatch
     from atom_testinfra.pytest_plugin.naming import Naming
-    from atom_testinfra.pytest_plugin.observer import Observer
     from atom_testinfra.pytest_plugin.plan import Plan
 
 HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
@@ -70,6 +71,13 @@ class Laboratory(Listener):
         self._heap = heap
         self._raise_unraisable = _find_unraisable(config)
         self._referrers = Referrers()
+        self.fixtures: FixtureWatch | None = None
+        """Only in a run that explains."""
+        if plan.is_explained:
+            from atom_testinfra.pytest_plugin.fixtures import FixtureWatch
+
+            self.fixtures = FixtureWatch()
+            config.pluginmanager.register(self.fixtures, "atom_testinfra_fixtures")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -216,7 +224,7 @@ class PropertyProbe:
         self._conditions: Record = {}
         self._is_refused = False
         """Hypothesis itself failed the test: of a run that fails a health check it reports no statistics."""
-        self._observer: Observer | None = None
+        self._explainer: Explainer | None = None
 
     @property
     def is_property(self) -> bool:
@@ -289,10 +297,10 @@ class PropertyProbe:
         """Let Hypothesis observe its test cases, if this run is to explain."""
         if not (self._laboratory.plan.is_explained and self.internals.can_listen):
             return nullcontext()
-        from atom_testinfra.pytest_plugin.observer import Observer
+        from atom_testinfra.pytest_plugin.explaining import Explainer
 
-        self._observer = Observer(is_property=self._subject is not None)
-        return self._observer.listening(self.internals.version)
+        self._explainer = Explainer(self._laboratory, is_property=self._subject is not None)
+        return self._explainer.watching(self.internals.version)
 
     def stop(self) -> None:
         """Leave everything as it was found."""
@@ -318,9 +326,9 @@ class PropertyProbe:
         if self._calibration_s is not None:
             extra["calibration_s"] = seconds(self._calibration_s)
         problems = [*self._problems, *self.internals.problems]
-        if self._observer is not None:
-            problems += self._observer.problems
-            extra["explanation"] = self._observer.explanation({} if subject is None else subject.strategies)
+        if self._explainer is not None:
+            problems += self._explainer.problems
+            extra["explanation"] = self._explainer.explanation({} if subject is None else subject.strategies)
         if problems:
             extra["problems"] = problems
         return kind, extra

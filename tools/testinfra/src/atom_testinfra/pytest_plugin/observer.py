@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import re
 from typing import TYPE_CHECKING, Any
 
 from hypothesis.internal import observability
 
 from atom_testinfra.pytest_plugin.costs import seconds
+from atom_testinfra.pytest_plugin.places import cut, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -22,10 +24,14 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.costs import Record
 
 N_SLOWEST = 5
+N_PARTS = N_CAUSES = 50
+"""What is kept of each: a test may draw under a thousand labels."""
 CALL_LENGTH = 1000
 RETRIED, RETRIED_END = "Retried draw from ", " to satisfy filter"
 GAVE_UP = "gave_up"
 RULE = "generate:rule:"
+INTERACTIVE = re.compile(r"generate:(?:Draw \d+|unlabeled_\d+)(?: \((?P<label>.*)\))?", re.DOTALL)
+"""How Hypothesis names a draw inside a test: by its number, and by its label if it has one."""
 ADD, REMOVE, OLD = "add_observability_callback", "remove_observability_callback", "TESTCASE_CALLBACKS"
 
 
@@ -58,9 +64,11 @@ class Observer:
             if before is not None:
                 observability.OBSERVABILITY_COLLECT_COVERAGE = before
 
-    def explanation(self, strategies: Mapping[str, object]) -> Record | None:
-        """Return what was heard, or `None` when that is nothing."""
-        return self._heard.record(strategies) if self._heard.n_cases else None
+    def explanation(
+        self, strategies: Mapping[str, object], filters: Mapping[str, str] | None = None
+    ) -> Record | None:
+        """Return what was heard, or `None` when that is nothing; filters are places by representation."""
+        return self._heard.record(strategies, filters or {}) if self._heard.n_cases else None
 
     def _hear(self, observation: Any) -> None:
         if observation.type != "test_case":
@@ -79,9 +87,9 @@ class _Heard:
     def __init__(self) -> None:
         self.n_cases = 0
         self._n_untimed = 0
-        self._parts: dict[str, list[float]] = {}
+        self._parts: dict[str, _Sum] = {}
         self._slowest: list[tuple[float, int, str, str]] = []
-        self._gave_up: dict[str, list[float]] = {}
+        self._gave_up: dict[str, _Sum] = {}
         self._retried: dict[str, int] = {}
         self._order = itertools.count()
 
@@ -90,45 +98,74 @@ class _Heard:
         total = sum(timing.values())
         self.n_cases += 1
         self._n_untimed += not timing
-        for name, value in timing.items():
-            if value > 0:
-                self._parts.setdefault(name, []).append(value)
+        for name, value in _merge(timing).items():
+            self._parts.setdefault(name, _Sum()).add(value)
         for feature in observation.features:
             if feature.startswith(RETRIED):
-                cause = feature.removeprefix(RETRIED).removesuffix(RETRIED_END)
+                cause = cut(feature.removeprefix(RETRIED).removesuffix(RETRIED_END))
                 self._retried[cause] = self._retried.get(cause, 0) + 1
         if observation.status == GAVE_UP:
             reason = observation.status_reason.rpartition("unable to satisfy ")[2] or "it did not say why"
-            self._gave_up.setdefault(reason, []).append(total)
-        if timing:
+            self._gave_up.setdefault(cut(reason), _Sum()).add(total)
+        if timing and (len(self._slowest) < N_SLOWEST or total > self._slowest[0][0]):
             # The order decides between equal times, so that nothing else is ever compared.
             case = (total, -next(self._order), observation.status, _call(observation)[:CALL_LENGTH])
             (heapq.heappush if len(self._slowest) < N_SLOWEST else heapq.heappushpop)(self._slowest, case)
 
-    def record(self, strategies: Mapping[str, object]) -> Record:
-        causes = dict.fromkeys([*self._gave_up, *self._retried])
-        waste = [
-            {
-                "cause": cause,
-                "n_gave_up": len(self._gave_up.get(cause, ())),
-                "n_retried": self._retried.get(cause, 0),
-                "total_s": seconds(sum(self._gave_up.get(cause, ()))),
-            }
-            for cause in causes
-        ]
+    def record(self, strategies: Mapping[str, object], filters: Mapping[str, str]) -> Record:
+        waste = self._waste(filters)
+        parts = sorted(self._parts.items(), key=lambda part: (-part[1].total, part[0]))
         return {
             "n_cases": self.n_cases,
             "n_untimed": self._n_untimed,
-            "parts": sorted(
-                (_part(name, values, strategies) for name, values in self._parts.items()),
-                key=lambda part: (-part["total_s"], part["name"]),
-            ),
+            "n_parts": len(parts),
+            "n_causes": len(waste),
+            "parts": [_part(name, values, strategies) for name, values in parts[:N_PARTS]],
             "slowest": [
                 {"total_s": seconds(total), "status": status, "call": call}
                 for total, _, status, call in sorted(self._slowest, reverse=True)
             ],
-            "waste": sorted(waste, key=lambda entry: (-entry["n_gave_up"], -entry["n_retried"])),
+            "waste": waste[:N_CAUSES],
         }
+
+    def _waste(self, filters: Mapping[str, str]) -> list[Record]:
+        """Return the causes, worst first; filters whose condition stands in one place are one cause."""
+        merged: dict[str, Record] = {}
+        for cause in dict.fromkeys([*self._gave_up, *self._retried]):
+            place = filters.get(cause)
+            empty: Record = {"cause": cause, "n_gave_up": 0, "n_retried": 0, "total_s": 0.0}
+            entry = merged.setdefault(place or cause, empty if place is None else empty | {"place": place})
+            gave_up = self._gave_up.get(cause, _Sum())
+            entry["n_gave_up"] += gave_up.n
+            entry["n_retried"] += self._retried.get(cause, 0)
+            entry["total_s"] = seconds(entry["total_s"] + gave_up.total)
+        return sorted(merged.values(), key=lambda entry: (-entry["n_gave_up"], -entry["n_retried"]))
+
+
+class _Sum:
+    """How many values there were, what they add up to, and the largest."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.total = self.most = 0.0
+
+    def add(self, value: float) -> None:
+        self.n += 1
+        self.total += value
+        self.most = max(self.most, value)
+
+
+def _merge(timing: Mapping[str, float]) -> dict[str, float]:
+    """Return the times of a test case, with all draws inside the test that have the same label as one."""
+    merged: dict[str, float] = {}
+    for name, value in timing.items():
+        if value <= 0:
+            continue
+        if (found := INTERACTIVE.fullmatch(name)) is not None:
+            label = found["label"]
+            name = "generate:data.draw()" if label is None else f"generate:data.draw(): {cut(label)}"
+        merged[name] = merged.get(name, 0.0) + value
+    return merged
 
 
 def _call(observation: Any) -> str:
@@ -136,19 +173,19 @@ def _call(observation: Any) -> str:
     if any(name.startswith(RULE) for name in observation.timing):
         steps: str = observation.representation
         return steps
-    return ", ".join(f"{name}={value!r}" for name, value in observation.arguments.items())
+    return ", ".join(f"{name}={describe(value)}" for name, value in observation.arguments.items())
 
 
-def _part(name: str, values: list[float], strategies: Mapping[str, object]) -> Record:
+def _part(name: str, values: _Sum, strategies: Mapping[str, object]) -> Record:
     part: Record = {
         "name": name,
-        "n": len(values),
-        "total_s": seconds(sum(values)),
-        "max_s": seconds(max(values)),
+        "n": values.n,
+        "total_s": seconds(values.total),
+        "max_s": seconds(values.most),
     }
     what, _, argument = name.partition(":")
     if what == "generate" and argument in strategies:
-        part["strategy"] = repr(strategies[argument])
+        part["strategy"] = describe(strategies[argument])
     return part
 
 

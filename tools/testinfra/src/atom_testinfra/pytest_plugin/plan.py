@@ -66,6 +66,11 @@ class Plan:
         self.n_workers: int = header["n_workers"]
 
     @property
+    def is_profiled(self) -> bool:
+        """Whether this is the second run that explains: of the functions, which a profiler makes slower."""
+        return self.is_explained and self.header["repeat"] > 0
+
+    @property
     def is_called_off(self) -> bool:
         """Whether nobody waits for this run any more: who made the plan is gone, or took it back."""
         is_orphan = self._parent_pid is not None and self._getppid() != self._parent_pid

@@ -1,105 +1,175 @@
-"""What `testinfra measure --explain` prints about one test."""
+"""What `testinfra measure --explain` prints about one test: two screens at most, whatever the test."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rich.console import Console
 
-    from atom_testinfra.core.explanation import Explanation, Part, Waste
+    from atom_testinfra.core.explanation import Draw, Explanation, FixtureCost, FunctionCost, Part, Waste
     from atom_testinfra.core.measurement import Measurement, Property
 
-N_PARTS, N_LINES = 30, 10
+Row = tuple[str, ...]
+
+N_PARTS, N_DRAWS, N_FUNCTIONS, N_FIXTURES, N_CAUSES, N_NOTES = 10, 10, 10, 5, 5, 5
+N_SLOWEST, N_LINES = 3, 3
+WIDEST = 160
+"""Characters of a line where there is no terminal, which has no width."""
+MUCH_SET_UP_S = 0.001
+"""Fixtures below this are pytest's own bookkeeping."""
 
 
 def print_explanation(record: Measurement, explanation: Explanation, console: Console) -> None:
     """Print where the time of a property goes, what is slow, and what is thrown away."""
-    cost = record.hypothesis
-    lines = [f"{record.nodeid}: {record.outcome}", *(_totals(explanation, cost) if cost is not None else [])]
-    for line in lines:
-        _print(line, console)
-    _print_parts(explanation.parts, console)
-    _print_slowest(explanation, console)
-    _print_waste(explanation.waste, console)
-    for problem in record.problems:
-        _print(f"note: {problem}", console)
+    width = console.width if console.is_terminal else WIDEST
+    for line in explain_lines(record, explanation):
+        shown = visible(line)
+        shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
+        console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def _print(line: str, console: Console) -> None:
-    """Print a line as it is, but for what would steer the terminal: names and arguments may hold anything."""
-    console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+def explain_lines(record: Measurement, explanation: Explanation) -> Iterable[str]:
+    """Yield the lines, as long as they are."""
+    reason = "" if record.reason is None else f": {record.reason}"
+    yield f"{record.nodeid}: {record.outcome}{reason}"
+    if record.hypothesis is not None:
+        yield from _totals(explanation, record.hypothesis)
+    yield from _table("where the time goes", PART_HEAD, *_part_rows(explanation))
+    yield from _table("lines that draw", DRAW_HEAD, *_draw_rows(explanation.draws))
+    yield from _table(
+        "functions of the test and of what it calls, under a profiler, in a second run",
+        FUNCTION_HEAD,
+        *_function_rows(explanation.functions),
+    )
+    yield from _table("fixtures set up for it", FIXTURE_HEAD, *_fixture_rows(explanation.fixtures))
+    yield from _slowest(explanation)
+    yield from _waste(explanation)
+    for problem in record.problems[:N_NOTES]:
+        yield f"note: {problem}"
 
 
-def _totals(explanation: Explanation, cost: Property) -> list[str]:
+def _totals(explanation: Explanation, cost: Property) -> Iterable[str]:
     run_s = sum(phase.run_s for phase in cost.phases.values())
     whole_s = sum(phase.duration_s for phase in cost.phases.values())
     filtered_s = sum(phase.filtered_s for phase in cost.phases.values())
-    lines = [
-        f"{explanation.n_cases} test cases observed",
-        (
-            f"{whole_s:.2f} s in Hypothesis's phases: {run_s:.2f} s in test cases, {filtered_s:.2f} s of it "
-            f"in those it filtered out, and {max(0.0, whole_s - run_s):.2f} s for its own work"
-        ),
-    ]
-    if explanation.n_untimed:
-        lines.append(
-            f"{explanation.n_untimed} test cases gave up while drawing, and Hypothesis observes no times for "
-            f"those: the parts below add up to {explanation.timed_s:.2f} s"
-        )
-    lines.append(
-        "observed, each test case takes longer than it does otherwise: none of this enters a baseline"
+    yield f"{explanation.n_cases} test cases observed"
+    yield (
+        f"{numbers.seconds(whole_s)} in Hypothesis's phases: {numbers.seconds(run_s)} in test cases, "
+        f"{numbers.seconds(filtered_s)} of it in those that were given up, and "
+        f"{numbers.seconds(max(0.0, whole_s - run_s))} between them"
     )
-    return lines
+    if explanation.n_untimed:
+        yield (
+            f"{explanation.n_untimed} test cases gave up while drawing, and Hypothesis observes no times for "
+            f"those: the parts below add up to {numbers.seconds(explanation.timed_s)}"
+        )
+    yield "observed, each test case takes longer than it does otherwise: none of this enters a baseline"
 
 
-def _print_parts(parts: list[Part], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
+PART_HEAD = ("total", "share", "cases", "per case", "most", "part")
+DRAW_HEAD = ("own", "total", "draws", "line, function, strategy")
+FUNCTION_HEAD = ("own", "calls", "function")
+FIXTURE_HEAD = ("own", "scope", "fixture")
 
-    whole = sum(part.total_s for part in parts) or 1.0
-    table = Table(title="where the time goes", title_justify="left", box=None, pad_edge=False, expand=True)
-    for name in ("total", "share", "cases", "per case", "most"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("part", overflow="fold", ratio=1)
-    for part in parts[:N_PARTS]:
-        share = f"{part.total_s / whole:.0%}"
-        times = [_milliseconds(part.total_s / part.n), _milliseconds(part.max_s)]
-        table.add_row(_milliseconds(part.total_s), share, str(part.n), *times, Text(visible(_name(part))))
-    console.print()
-    console.print(table)
-    if len(parts) > N_PARTS:
-        console.print(f"  and {len(parts) - N_PARTS} smaller ones")
+
+def _part_rows(explanation: Explanation) -> tuple[list[Row], int]:
+    whole = explanation.timed_s
+    rows: list[Row] = [
+        (
+            numbers.seconds(part.total_s),
+            numbers.share(part.total_s / whole if whole else None),
+            numbers.count(part.n),
+            numbers.seconds(part.total_s / part.n if part.n else None),
+            numbers.seconds(part.max_s),
+            _name(part),
+        )
+        for part in explanation.parts[:N_PARTS]
+    ]
+    return rows, max(explanation.n_parts, len(explanation.parts)) - len(rows)
 
 
 def _name(part: Part) -> str:
     return part.name if part.strategy is None else f"{part.name}: {part.strategy}"
 
 
-def _print_slowest(explanation: Explanation, console: Console) -> None:
+def _draw_rows(draws: list[Draw]) -> tuple[list[Row], int]:
+    rows: list[Row] = [
+        (
+            numbers.seconds(draw.own_s),
+            numbers.seconds(draw.total_s),
+            numbers.count(draw.n),
+            f"{draw.place} {draw.function}: {draw.strategy}",
+        )
+        for draw in draws[:N_DRAWS]
+    ]
+    return rows, len(draws) - len(rows)
+
+
+def _function_rows(functions: list[FunctionCost]) -> tuple[list[Row], int]:
+    rows: list[Row] = [
+        (numbers.seconds(found.own_s), numbers.count(found.n), f"{found.place} {found.function}")
+        for found in functions[:N_FUNCTIONS]
+    ]
+    return rows, 0
+
+
+def _fixture_rows(fixtures: list[FixtureCost]) -> tuple[list[Row], int]:
+    slow = [fixture for fixture in fixtures if fixture.own_s >= MUCH_SET_UP_S]
+    rows: list[Row] = [
+        (numbers.seconds(fixture.own_s), fixture.scope, f"{fixture.place or ''} {fixture.name}".strip())
+        for fixture in slow[:N_FIXTURES]
+    ]
+    return rows, len(slow) - len(rows)
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], n_left_out: int) -> Iterable[str]:
+    """Yield a table whose last column is words, and whose others are figures; nothing without rows."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(head[:-1], *(row[:-1] for row in rows), strict=True)]
+    yield ""
+    yield title
+    for row in (head, *rows):
+        figures = [cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=True)]
+        yield "  ".join([*figures, " ".join(row[-1].split())])
+    if n_left_out:
+        yield f"  and {n_left_out:,} more"
+
+
+def _slowest(explanation: Explanation) -> Iterable[str]:
     if explanation.slowest:
-        console.print("\nslowest test cases:")
-    for case in explanation.slowest:
+        yield ""
+        yield "slowest test cases:"
+    for case in explanation.slowest[:N_SLOWEST]:
+        yield f"  {numbers.seconds(case.total_s)} {case.status}"
         lines = case.call.splitlines()
-        more = [] if len(lines) <= N_LINES else [f"and {len(lines) - N_LINES} lines more"]
-        _print(f"  {_milliseconds(case.total_s)} {case.status}", console)
-        for line in [*lines[:N_LINES], *more]:
-            _print(f"    {line}", console)
+        shown = lines if len(lines) <= N_LINES else lines[: N_LINES - 1]
+        for line in shown:
+            yield f"    {line}"
+        if len(shown) < len(lines):
+            yield f"    and {len(lines) - len(shown)} lines more"
 
 
-def _print_waste(waste: list[Waste], console: Console) -> None:
-    if waste:
-        console.print("\nthrown away:")
-    for entry in waste:
-        what = []
-        if entry.n_gave_up:
-            what.append(f"ended {entry.n_gave_up} test cases ({_milliseconds(entry.total_s)} observed)")
-        if entry.n_retried:
-            what.append(f"made a draw start again in {entry.n_retried}")
-        _print(f"  {entry.cause}: {', '.join(what)}", console)
+def _waste(explanation: Explanation) -> Iterable[str]:
+    if explanation.waste:
+        yield ""
+        yield "thrown away:"
+    for entry in explanation.waste[:N_CAUSES]:
+        place = "" if entry.place is None else f"{entry.place} "
+        yield f"  {', '.join(_effects(entry))}: {place}{entry.cause}"
+    n_left_out = max(explanation.n_causes, len(explanation.waste)) - N_CAUSES
+    if n_left_out > 0:
+        yield f"  and {n_left_out:,} more causes"
 
 
-def _milliseconds(value: float) -> str:
-    return f"{value * 1000:.2f} ms"
+def _effects(entry: Waste) -> Iterable[str]:
+    if entry.n_gave_up:
+        yield f"ended {entry.n_gave_up} test cases ({numbers.seconds(entry.total_s)} observed)"
+    if entry.n_retried:
+        yield f"made a draw start again in {entry.n_retried}"
