@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 
-from atom import health
+from atom import health, operations
 from atom.agents import routes as agents
 from atom.analytics import routes as analytics
 from atom.analytics.reports import CachedReports
@@ -29,20 +29,34 @@ from atom.identity.access import Gateway
 from atom.kit.clock import Clock, SystemClock
 from atom.ledger import routes as ledger
 from atom.web.heads import AnswerHead
-from atom.web.limits import BodyLimit
+from atom.web.limits import BodyLimit, RequestLimit
+from atom.web.metrics import RequestMetrics
+from atom.web.observing import Observing
 from atom.web.openapi import complete_openapi, operation_id
 from atom.web.problems import add_problem_handlers
+from atom.web.reference import add_reference
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy import Engine
+    from starlette.types import ASGIApp
 
     from atom.settings import Settings
 
 TITLE = "atom"
 DESCRIPTION = "Chat agents: their conversations, episodes, permissions, money and metrics."
+EXEMPT = frozenset({"/live", "/metrics"})
+"""Paths that are answered however many requests there are."""
 DOMAINS = (identity, agents, governance, chat, episodes, ledger, analytics)
+
+
+class Application(FastAPI):
+    """FastAPI's, with the figures of its requests, which are taken around everything else."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what a server calls."""
+        return Observing(super().build_middleware_stack(), metrics=self.state.metrics)
 
 
 def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock | None = None) -> FastAPI:
@@ -52,7 +66,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     It refuses to start on a database at another migration than the code's. An engine that is passed in stays
     open at the end.
     """
-    own_engine = engine or create_engine(settings.database_url)
+    own_engine = engine or create_engine(settings.database_url, max_connections=settings.database_connections)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -63,22 +77,28 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
             if engine is None:
                 own_engine.dispose()
 
-    app = FastAPI(
+    app = Application(
         title=TITLE,
         description=DESCRIPTION,
         version=version("atom-backend"),
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        docs_url=None,
+        redoc_url=None,
         redirect_slashes=False,  # it would redirect to whatever the header Host says
     )
     app.state.engine = own_engine
+    app.state.metrics = RequestMetrics()
+    app.state.metrics_token = settings.metrics_token
     _provide(app, settings, own_engine, clock or SystemClock())
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(AnswerHead)
+    app.add_middleware(RequestLimit, max_requests=settings.max_requests, exempt=EXEMPT)
     add_problem_handlers(app)
-    for module in (health, *DOMAINS):
+    for module in (health, operations, *DOMAINS):
         app.include_router(module.router)
     complete_openapi(app)
+    add_reference(app)
     return app
 
 

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 from sqlalchemy.exc import OperationalError
 
-from atom.app import create_app
+from atom import server
 from atom.db import migrate
 from atom.db.repair import deep_values
 from atom.db.session import connected, session_factory, unit_of_work
@@ -88,13 +87,7 @@ def serve(is_migrating: bool, is_quiet: bool) -> None:
         if is_migrating:
             migrate.upgrade(engine)
         migrate.require_head(engine)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning" if is_quiet else "info",
-        access_log=not is_quiet,
-    )
+    server.serve(settings, is_quiet=is_quiet)
 
 
 @atom.command("create-key")

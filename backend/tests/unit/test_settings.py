@@ -80,8 +80,8 @@ def test_without_variables_the_defaults_stand() -> None:
 def test_every_setting_is_read_and_refused_empty(each: Field[Any]) -> None:
     """Each field has a variable; set but empty, which shells and compose files make, it is an error."""
     name = variable_of(each)
-    default = str(each.default)
-    assert Settings.from_environment({name: f" {default} "} if default else {}) == Settings()
+    if each.default is not None:
+        assert Settings.from_environment({name: f" {each.default} "}) == Settings()
     with pytest.raises(InvalidError, match=f"{name} is empty"):
         Settings.from_environment({name: " "})
 
@@ -93,11 +93,26 @@ NUMBERS = [each for each in fields(Settings) if "least" in each.metadata]
 def test_a_number_is_held_to_its_bounds(each: Field[int]) -> None:
     """The bounds are allowed, one step beyond is not, and nothing but digits is a number."""
     name, bounds = variable_of(each), each.metadata
-    for text in (bounds["least"], bounds["most"]):
-        assert str(text) in str(Settings.from_environment({name: str(text)}))
+    postgres = {"ATOM_DATABASE_URL": "postgresql://host/name"}
+    for number in (bounds["least"], bounds["most"]):
+        assert getattr(Settings.from_environment({**postgres, name: str(number)}), each.name) == number
     for text in (bounds["least"] - 1, bounds["most"] + 1, "1.5", "٣", "many", "0x10", "9" * 5_000):
         with pytest.raises(InvalidError, match=f"expected a whole number from {bounds['least']}"):
             Settings.from_environment({name: str(text)})
+
+
+def test_a_choice_is_one_of_its_words() -> None:
+    """Any other word is refused, and the ones that are meant are named."""
+    assert Settings.from_environment({"ATOM_LOG_FORMAT": "json"}).log_format == "json"
+    with pytest.raises(InvalidError, match="ATOM_LOG_FORMAT is 'xml', expected 'text' or 'json'"):
+        Settings.from_environment({"ATOM_LOG_FORMAT": "xml"})
+
+
+def test_several_workers_need_postgresql() -> None:
+    """A SQLite file lets one process write: several would only wait for each other."""
+    Settings(database_url="postgresql://host/name", workers=2)
+    with pytest.raises(InvalidError, match="name a PostgreSQL database"):
+        Settings(workers=2)
 
 
 def test_a_mistyped_variable_is_refused() -> None:
@@ -110,6 +125,7 @@ def test_the_settings_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     """`atom settings` shows each variable, its value in force and its default; no password."""
     monkeypatch.setenv("ATOM_DATABASE_URL", "postgresql://ada:sesame@host/name?password=sesame")
     monkeypatch.setenv("ATOM_THREADS", "3")
+    monkeypatch.setenv("ATOM_METRICS_TOKEN", "sesame")
     assert cli.main(["settings"]) == 0
     out = capsys.readouterr().out
     assert {variable_of(each) for each in fields(Settings)} <= set(out.replace("=", "\n").split())

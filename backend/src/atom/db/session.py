@@ -29,26 +29,33 @@ DIALECTS = {
     "postgres": "postgresql+psycopg",
 }
 """How an address may begin, and the driver that is meant; hosts of databases write `postgres` too."""
+MAX_CONNECTIONS = 17
+"""As many as the application takes by its default settings."""
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock, on either database."""
 
 
-def create_engine(url: str | URL) -> Engine:
+def create_engine(url: str | URL, *, max_connections: int = MAX_CONNECTIONS) -> Engine:
     """
-    Return an engine for a SQLite or PostgreSQL address.
+    Return an engine for a SQLite or PostgreSQL address, with at most so many connections.
 
-    An in-memory SQLite database lives on one connection, shared by all sessions of the engine.
+    An in-memory SQLite database lives on one connection, shared by all sessions of the engine. An error of
+    the engine does not show the parameters of its statement: a log has no business with them.
     """
+    options: dict[str, Any] = {"json_deserializer": load_json, "hide_parameters": True}
     address = database_address(url)
     if address.get_backend_name() == "postgresql":
-        engine = sqlalchemy.create_engine(address, pool_pre_ping=True, json_deserializer=load_json)
+        engine = sqlalchemy.create_engine(
+            address, pool_pre_ping=True, pool_size=max_connections, max_overflow=0, **options
+        )
         event.listen(engine, "connect", _prepare_postgres)
         return engine
     in_memory = address.database in (None, "", ":memory:")
-    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
-    engine = sqlalchemy.create_engine(
-        address, connect_args={"check_same_thread": False}, json_deserializer=load_json, **options
-    )
+    if in_memory:
+        options["poolclass"] = StaticPool
+    else:
+        options |= {"pool_size": max_connections, "max_overflow": 0}
+    engine = sqlalchemy.create_engine(address, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

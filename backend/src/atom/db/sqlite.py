@@ -6,7 +6,9 @@ A dialect rather than a listener to `begin`: an engine with listeners looks for 
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.dialects import registry
@@ -28,10 +30,22 @@ class EmbeddedConnection(sqlite3.Connection):
 
     is_read_only = False
 
+    def __init__(self, database: str, *arguments: Any, **options: Any) -> None:
+        _make_private(database)
+        super().__init__(database, *arguments, **options)
+
     def set_read_only(self, value: bool) -> None:
         """Let the connection write or not."""
         self.execute(f"PRAGMA query_only = {int(value)}")
         self.is_read_only = value
+
+
+def _make_private(database: str) -> None:
+    """Make a database's file, if there is none, for the eyes of its owner; SQLite's other files follow it."""
+    if database in ("", ":memory:") or database.startswith("file:"):
+        return
+    with suppress(OSError):  # that it is there, or cannot be: SQLite says which
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 class ReadOnly(ConnectionCharacteristic):

@@ -23,4 +23,9 @@ class AnswerHead:
         async def send_no_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_no_body)
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, send_no_body)
+        finally:
+            if "route" in as_get:  # what a middleware around this one names the request by
+                scope["route"] = as_get["route"]

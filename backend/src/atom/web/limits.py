@@ -1,4 +1,4 @@
-"""How large a request may be: refused by its header, or while it is read when the header is silent."""
+"""How large a request may be, and how many there may be at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from atom.web.problems import problem
+from atom.web.problems import RETRY_AFTER_S, problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,3 +62,30 @@ def _content_length(scope: Scope) -> int | None:
         if name == b"content-length":
             return int(value) if value.isdigit() else None
     return None
+
+
+class RequestLimit:
+    """ASGI middleware that answers 503 to a request when as many are being worked on as may be."""
+
+    def __init__(self, app: ASGIApp, *, max_requests: int, exempt: frozenset[str]) -> None:
+        self._app = app
+        self._max_requests = max_requests
+        self._exempt = exempt
+        self.n_requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; those for an exempt path are neither counted nor refused."""
+        if scope["type"] != "http" or scope["path"] in self._exempt:
+            await self._app(scope, receive, send)
+            return
+        if self.n_requests >= self._max_requests:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            detail = f"{self._max_requests} requests are being worked on; try again"
+            headers = {"Retry-After": str(RETRY_AFTER_S)}
+            await problem(scope["path"], status, status.phrase, detail, headers=headers)(scope, receive, send)
+            return
+        self.n_requests += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.n_requests -= 1

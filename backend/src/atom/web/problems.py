@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from atom.kit.errors import AtomError, InvalidError
+from atom.web.logs import FIELDS
+from atom.web.observing import fields_of, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +173,7 @@ def _methods_of(request: Request) -> set[str]:
 
 def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
     """Tell a database that does not answer now (locked, full, disconnected) from a fault of ours."""
-    logger.error("database error at %s", request.url.path, exc_info=exc)
+    _log("a database error", request, exc)
     is_passing = isinstance(exc, OperationalError | PoolTimeoutError) or (
         isinstance(exc, DBAPIError) and exc.connection_invalidated
     )
@@ -187,8 +189,16 @@ def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
 
 
 def _answer_unexpected(request: Request, exc: Exception) -> JSONResponse:
-    logger.error("unexpected error at %s", request.url.path, exc_info=exc)
+    _log("an unexpected error", request, exc)
     return _internal_error(request)
+
+
+def _log(what: str, request: Request, exc: Exception) -> None:
+    """Log an exception without its message, which may repeat what the request said."""
+    fields = fields_of(request.scope)
+    if isinstance(exc, OperationalError):  # what the database says of itself: locked, full, not there
+        fields["reason"] = str(exc.orig).partition("\n")[0]
+    logger.error("%s at %s", what, route_of(request.scope), exc_info=exc, extra={FIELDS: fields})
 
 
 def _internal_error(request: Request) -> JSONResponse:
