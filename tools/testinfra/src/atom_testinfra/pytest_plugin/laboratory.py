@@ -77,7 +77,7 @@ class Laboratory(Listener):
             from atom_testinfra.pytest_plugin.fixtures import FixtureWatch
 
             self.fixtures = FixtureWatch()
-            config.pluginmanager.register(self.fixtures, "atom_testinfra_fixtures")
+            config.pluginmanager.register(self.fixtures, "atom_testinfra_explained_fixtures")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
