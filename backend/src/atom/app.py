@@ -13,7 +13,9 @@ from atom import health, operations
 from atom.agents import routes as agents
 from atom.analytics import routes as analytics
 from atom.analytics.reports import CachedReports
+from atom.budgets import routes as budgets
 from atom.chat import routes as chat
+from atom.chat.service import has_session
 from atom.db import migrate
 from atom.db.session import WritersQueue, create_engine, read_only_session_factory, session_factory
 from atom.episodes import routes as episodes
@@ -23,6 +25,7 @@ from atom.governance import routes as governance
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.service import may_access_data
+from atom.graduation import routes as graduation
 from atom.graduation.training_sessions import has_training
 from atom.identity import routes as identity
 from atom.identity.access import Gateway
@@ -48,7 +51,7 @@ TITLE = "atom"
 DESCRIPTION = "Chat agents: their conversations, episodes, permissions, money and metrics."
 EXEMPT = frozenset({"/live", "/metrics"})
 """Paths that are answered however many requests there are."""
-DOMAINS = (identity, agents, governance, chat, episodes, ledger, analytics)
+DOMAINS = (identity, agents, governance, chat, episodes, ledger, budgets, graduation, analytics)
 
 
 class Application(FastAPI):
@@ -118,6 +121,7 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
     )
     app.state.decisions = decisions
     app.state.has_training = has_training
+    app.state.has_chat = has_session
     app.state.gatekeeper = MaturityGate(may_access_data)
     app.state.embedder = HashingEmbedder()
     app.state.reports = CachedReports(clock)

@@ -11,6 +11,7 @@ import pytest
 
 from atom.graduation import training_sessions
 from atom.identity.models import ApiKeyScope
+from atom.kit.ids import new_id
 from tests import factories
 from tests.api.operations import committed
 from tests.faults import Stage, unanswerable
@@ -158,6 +159,36 @@ def agents(tour: Tour) -> None:
     assert tour("POST", f"{path}/deprecate")["status"] == "deprecated"
     assert tour("GET", path)["status"] == "deprecated"
     assert made["id"] in [agent["id"] for agent in tour("GET", "/v1/agents")["items"]]
+    run_an_agent(tour)
+
+
+def run_an_agent(tour: Tour) -> None:
+    chat_id = tour.chat_with_messages()
+    runs = f"/v1/agents/{tour.workspace.agent_id}/executions"
+    body = {"chat_id": chat_id, "input_summary": "Is it paid?", "metadata": {"model": "small"}}
+    run = tour("POST", runs, body)
+    assert (run["status"], run["chat_id"]) == ("running", chat_id)
+    path = f"/v1/executions/{run['id']}"
+    assert tour("POST", f"{path}/steps", {"summary": "read the invoice"})["metadata"]["model"] == "small"
+    tour.api.clock.advance(timedelta(seconds=90))
+    correction = {"correction": "84.20"}
+    told = tour("POST", f"{path}/interventions", correction)["metadata"]
+    assert told["human_intervention"] is True
+    assert [entry["correction"] for entry in told["human_corrections"]] == ["84.20"]
+    ended = tour("POST", f"{path}/completion", {"outcome": "completed", "result_summary": "It is paid."})
+    assert (ended["status"], ended["duration_seconds"]) == ("completed", 90)
+    for late, late_body in (
+        ("steps", {"summary": "x"}),
+        ("interventions", {}),
+        ("completion", {"outcome": "failed"}),
+    ):
+        tour.admin.refused(409, "POST", f"{path}/{late}", late_body)
+    assert tour("GET", path) == ended
+    other = tour("POST", runs, {"triggered_by": "schedule"})
+    assert [row["id"] for row in tour("GET", "/v1/executions", chat_id=chat_id)["items"]] == [run["id"]]
+    assert [row["id"] for row in tour("GET", "/v1/executions", status="running")["items"]] == [other["id"]]
+    episode = tour.admin.ok("POST", "/v1/episodes", {"agent_id": tour.workspace.agent_id, "chat_id": chat_id})
+    assert episode["human_intervention_count"] == 1
 
 
 def governance(tour: Tour) -> None:
@@ -413,12 +444,118 @@ def analytics(tour: Tour) -> None:
     assert (bank["health"]["status"], bank["health"]["error_percent"]) == ("error", 100.0)
 
 
+def budgets(tour: Tour) -> None:
+    project = tour("POST", "/v1/projects", {"name": "Relaunch", "budget_minor": 10_000})
+    path = f"/v1/projects/{project['id']}"
+    task = tour("POST", f"{path}/tasks", {"title": "Draw", "assigned_to": tour.workspace.user_id})
+    assert tour("POST", f"{path}/tasks/{task['id']}/work", {"minutes": 108})["actual_minutes"] == 108
+    assert [row["id"] for row in tour("GET", f"{path}/tasks")["items"]] == [task["id"]]
+    burnt = tour("POST", f"{path}/burn")
+    assert (burnt["actual_burn_minor"], burnt["status"]) == (9_000, "at_risk")
+    assert tour("GET", path) == burnt
+    assert tour("GET", "/v1/projects")["items"] == [burnt]
+    spend(tour)
+
+
+def spend(tour: Tour) -> None:
+    money = {"category": "travel", "amount_minor": 60}
+    tour("POST", "/v1/spending/limits", {"category": "travel", "limit_minor": 100})
+    kept, given_back = (
+        tour("POST", "/v1/spending/reservations", {**money, "amount_minor": 30})["reservation"] for _ in "ab"
+    )
+    path = "/v1/spending/reservations"
+    settled = tour("POST", f"{path}/{kept['id']}/settlement", {"spent_minor": 20})
+    assert (settled["status"], settled["spent_minor"]) == ("settled", 20)
+    assert tour("POST", f"{path}/{given_back['id']}/release")["status"] == "released"
+    tour.admin.refused(409, "POST", f"{path}/{given_back['id']}/release")
+    assert tour("GET", f"{path}/{kept['id']}") == settled
+    assert tour("GET", path, status="settled", category="travel")["items"] == [settled]
+    assert tour("POST", "/v1/spending/records", money)["spent_minor"] == 80
+    refused = tour("POST", "/v1/spending/checks", money)
+    assert refused["verdict"] == "paused"
+    assert tour("GET", "/v1/spending/categories", name="travel")["items"][0]["is_paused"]
+    assert not tour("POST", "/v1/spending/resumption", {"category": "travel"})["is_paused"]
+    tour("POST", "/v1/spending/records", {**money, "category": "food"})
+    first = tour("GET", "/v1/spending/categories", limit=1)
+    rest = tour("GET", "/v1/spending/categories", limit=1, cursor=first["next"])
+    assert [first["items"][0]["name"], rest["items"][0]["name"]] == ["food", "travel"]
+
+
+def graduation(tour: Tour) -> None:
+    with tour.api.sessions.begin() as session:
+        student = factories.agent(
+            session, workspace_id=tour.workspace.id, status="student", confidence=0.45
+        ).id
+        episodes = [
+            {"id": new_id(), "workspace_id": tour.workspace.id, "agent_id": student}
+            | {"maturity_at_time": "student", "constitutional_score": 0.9}
+            for _ in range(10)
+        ]
+        factories.add_episodes(session, episodes)
+    agent, user_id = f"/v1/agents/{student}", tour.workspace.user_id
+    stands = tour("GET", f"{agent}/readiness")
+    assert (stands["target"], stands["is_ready"], stands["advice"]) == ("intern", True, "promote")
+    assert tour("GET", f"{agent}/readiness", target="autonomous")["gaps"][0]["criterion"] == "episodes"
+    assert tour("GET", f"{agent}/supervised-readiness")["supervision"]["trend"] == "unknown"
+    case = {"episode_id": episodes[0]["id"], "passed_sandbox": True, "n_interventions": 0}
+    assert tour("POST", f"{agent}/exams", {"cases": [case]})["is_passed"]
+    assert not tour("POST", f"{agent}/exams", {"cases": []})["is_passed"]
+    grade = tour("POST", "/v1/compliance-grades", {"violations": ["critical"], "n_actions": 2})
+    assert grade == {"score": 0.5, "is_compliant": False}
+    assert tour("GET", f"{agent}/training-estimate", n_capability_gaps=1)["hours"] == pytest.approx(46.5)
+    train(tour, agent)
+    supervise(tour, agent)
+    promotion = tour("POST", f"{agent}/promotions", {"target": "intern", "promoted_by": user_id})
+    assert (promotion["from_status"], promotion["to_status"]) == ("student", "intern")
+    assert tour("GET", f"{agent}/promotions")["items"] == [promotion]
+    tour.admin.refused(409, "POST", f"{agent}/promotions", {"target": "intern", "promoted_by": user_id})
+
+
+def train(tour: Tour, agent: str) -> None:
+    ids = []
+    for _ in range(3):
+        proposal = tour.admin.ok("POST", f"{agent}/proposals", {"type": "training"})
+        body = {"proposal_id": proposal["id"], "supervisor_id": tour.workspace.user_id}
+        ids.append(tour("POST", "/v1/trainings", body)["id"])
+    for id_ in ids[:2]:
+        assert tour("POST", f"/v1/trainings/{id_}/start")["status"] == "in_progress"
+    score = {"performance_score": 0.1}
+    assert tour("POST", f"/v1/trainings/{ids[0]}/completion", score)["confidence_boost"] == 0.05
+    assert tour("POST", f"/v1/trainings/{ids[1]}/failure")["status"] == "failed"
+    assert tour("POST", f"/v1/trainings/{ids[2]}/cancellation")["status"] == "cancelled"
+    assert [row["id"] for row in tour("GET", "/v1/trainings", status="failed")["items"]] == [ids[1]]
+    # the training made an intern of the student: a failure, reported, takes it down again
+    tour.admin.ok("POST", f"{agent}/outcomes", {"is_success": False})
+
+
+def supervise(tour: Tour, agent: str) -> None:
+    body = {"supervisor_id": tour.workspace.user_id}
+    first, second = (tour("POST", f"{agent}/supervisions", body)["id"] for _ in "ab")
+    step = {"intervention": "correct", "note": "wrong account"}
+    assert tour("POST", f"/v1/supervisions/{first}/interventions", step)["intervention_count"] == 1
+    assert tour("POST", f"/v1/supervisions/{first}/completion", {"rating": 1})["status"] == "completed"
+    assert tour("POST", f"/v1/supervisions/{second}/failure")["status"] == "failed"
+    assert [row["id"] for row in tour("GET", "/v1/supervisions", status="failed")["items"]] == [second]
+
+
 def health(tour: Tour) -> None:
     assert tour("GET", "/live") == {"status": "ok"}
     assert tour("GET", "/ready") == tour("GET", "/health")
 
 
-TOURS = (keys, users, agents, governance, chat, episodes, ledger, analytics, health)
+TOURS = (
+    keys,
+    users,
+    agents,
+    governance,
+    chat,
+    episodes,
+    ledger,
+    budgets,
+    graduation,
+    analytics,
+    health,
+)
 
 
 @pytest.mark.parametrize("visit", TOURS, ids=lambda visit: visit.__name__)

@@ -211,7 +211,7 @@ def settle(session: Session, tenant: Tenant) -> Deed:
 def log_work(session: Session, tenant: Tenant) -> Deed:
     scope = {"workspace_id": tenant.workspace_id}
     project = budgets.create_project(session, CLOCK, **scope, name="Bridge", budget_minor=1)
-    task_id = budgets.add_task(session, **scope, project_id=project.id, title="Dig")
+    task_id = budgets.add_task(session, **scope, project_id=project.id, title="Dig").id
     return lambda: budgets.log_work(session, **scope, project_id=project.id, task_id=task_id, minutes=1)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, tuple_, update
 
 from atom.agents.models import Agent, AgentExecution
 from atom.db.statements import table_of, upsert
+from atom.kit.pagination import Cursor, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from atom.agents.maturity import AgentStatus
+    from atom.kit.pagination import PageRequest
 
 Agents = table_of(Agent)
 
@@ -50,6 +52,13 @@ UPDATE_STANDING: Final = update(Agents).where(Agents.c.id == bindparam("agent"))
 FIND_EXECUTION: Final = select(AgentExecution).where(
     AgentExecution.id == bindparam("execution"), AgentExecution.agent_id == bindparam("agent")
 )
+FIND_EXECUTION_OF_WORKSPACE: Final = (
+    select(AgentExecution)
+    .join(Agent, Agent.id == AgentExecution.agent_id)
+    .where(AgentExecution.id == bindparam("execution"), Agent.workspace_id == bindparam("workspace"))
+    .execution_options(populate_existing=True)
+)
+HOLD_EXECUTION: Final = FIND_EXECUTION_OF_WORKSPACE.with_for_update(of=AgentExecution)
 
 
 def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
@@ -108,6 +117,34 @@ def list_agents(session: Session, *, workspace_id: str, limit: int, after: str |
 def find_execution(session: Session, *, agent_id: str, execution_id: str) -> AgentExecution | None:
     """Return a run of the agent; None for another agent's."""
     return session.scalar(FIND_EXECUTION, {"agent": agent_id, "execution": execution_id})
+
+
+def find_execution_of_workspace(
+    session: Session, *, workspace_id: str, execution_id: str, for_update: bool = False
+) -> AgentExecution | None:
+    """Return a run of an agent of the workspace, held against other writers if it is to be changed."""
+    query = HOLD_EXECUTION if for_update else FIND_EXECUTION_OF_WORKSPACE
+    return session.scalar(query, {"execution": execution_id, "workspace": workspace_id})
+
+
+def newest_executions(
+    session: Session, *, workspace_id: str, page: PageRequest, **where: object
+) -> Page[AgentExecution]:
+    """Return the runs of a workspace whose columns have these values, None for any, newest first."""
+    query = (
+        select(AgentExecution)
+        .join(Agent, Agent.id == AgentExecution.agent_id)
+        .where(Agent.workspace_id == workspace_id)
+        .order_by(AgentExecution.started_at.desc(), AgentExecution.id.desc())
+    )
+    for column, value in where.items():
+        if value is not None:
+            query = query.where(getattr(AgentExecution, column) == value)
+    if page.after is not None:
+        place = tuple_(AgentExecution.started_at, AgentExecution.id)
+        query = query.where(place < tuple_(page.after.at, page.after.id))
+    rows = session.scalars(query.limit(page.limit + 1)).all()
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.started_at, id=row.id))
 
 
 @upsert

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, status
 
-from atom.agents import service
-from atom.agents.schemas import AgentRequest, AgentResponse, OutcomeRequest
+from atom.agents import executions, service
+from atom.agents.executions import ChatLookup
+from atom.agents.runs import NewExecution, Result
+from atom.agents.schemas import (
+    AgentRequest,
+    AgentResponse,
+    ExecutionQuery,
+    ExecutionRequest,
+    ExecutionResponse,
+    FinishRequest,
+    InterventionRequest,
+    OutcomeRequest,
+    StepRequest,
+)
 from atom.agents.service import AgentWatcher, Registration
 from atom.identity.access import Administering, DomainRouter, Reading, Writing
 from atom.identity.models import ApiKeyScope
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer
 
-router = DomainRouter(prefix="/v1/agents", tag="agents")
+router = DomainRouter(prefix="/v1", tag="agents")
+
+CREATED = status.HTTP_201_CREATED
 
 
 async def _watcher(request: Request) -> AgentWatcher:
@@ -22,10 +36,16 @@ async def _watcher(request: Request) -> AgentWatcher:
     return watcher
 
 
+async def _has_chat(request: Request) -> ChatLookup:
+    has_chat: ChatLookup = request.app.state.has_chat
+    return has_chat
+
+
+HasChat = Annotated[ChatLookup, Depends(_has_chat)]
 Watcher = Annotated[AgentWatcher, Depends(_watcher)]
 
 
-@router.post("", responses=problem_responses(*WITH_BODY))
+@router.post("/agents", responses=problem_responses(*WITH_BODY))
 def register_agent(request: AgentRequest, unit: Writing) -> AgentResponse:
     """Register an agent as a student; a known class keeps what it has earned, and is described anew."""
     registration = Registration(**request.model_dump())
@@ -38,7 +58,7 @@ def register_agent(request: AgentRequest, unit: Writing) -> AgentResponse:
     return AgentResponse.model_validate(agent)
 
 
-@router.get("")
+@router.get("/agents")
 def list_agents(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAnswer[AgentResponse]:
     """List the agents of the workspace."""
     page = service.list_agents(
@@ -47,14 +67,14 @@ def list_agents(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAn
     return PageAnswer.of(page, AgentResponse.model_validate)
 
 
-@router.get("/{agent_id}", responses=problem_responses(404))
+@router.get("/agents/{agent_id}", responses=problem_responses(404))
 def read_agent(agent_id: Id, unit: Reading) -> AgentResponse:
     """Return an agent."""
     agent = service.get_agent(unit.session, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
 
-@router.post("/{agent_id}/outcomes", responses=problem_responses(*WITH_BODY, 404))
+@router.post("/agents/{agent_id}/outcomes", responses=problem_responses(*WITH_BODY, 404))
 def record_outcome(agent_id: Id, request: OutcomeRequest, unit: Writing, watcher: Watcher) -> AgentResponse:
     """Move the agent's confidence by one outcome, and its status to the band it is then in."""
     agent = service.record_outcome(
@@ -63,22 +83,101 @@ def record_outcome(agent_id: Id, request: OutcomeRequest, unit: Writing, watcher
     return AgentResponse.model_validate(agent)
 
 
-@router.post("/{agent_id}/pause", responses=problem_responses(404, 409))
+@router.post("/agents/{agent_id}/pause", responses=problem_responses(404, 409))
 def pause_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
     """Take an agent off the ladder for a while: it may do nothing."""
     agent = service.pause(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
 
-@router.post("/{agent_id}/resume", responses=problem_responses(404, 409))
+@router.post("/agents/{agent_id}/resume", responses=problem_responses(404, 409))
 def resume_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
     """Put a paused agent back on the rung of its confidence."""
     agent = service.resume(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
 
-@router.post("/{agent_id}/deprecate", responses=problem_responses(404, 409))
+@router.post("/agents/{agent_id}/deprecate", responses=problem_responses(404, 409))
 def deprecate_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
     """Take an agent off the ladder for good."""
     agent = service.deprecate(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
+
+
+@router.post(
+    "/agents/{agent_id}/executions", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404)
+)
+def start_execution(
+    agent_id: Id, request: ExecutionRequest, unit: Writing, has_chat: HasChat
+) -> ExecutionResponse:
+    """Write a run of the agent that begins now; the episode of its conversation will tell of it."""
+    execution = executions.start(
+        unit.session,
+        unit.clock,
+        has_chat,
+        workspace_id=unit.workspace_id,
+        agent_id=agent_id,
+        new=NewExecution(**request.model_dump()),
+    )
+    return ExecutionResponse.model_validate(execution)
+
+
+@router.get("/executions")
+def list_executions(
+    query: Annotated[ExecutionQuery, Query()], unit: Reading
+) -> PageAnswer[ExecutionResponse]:
+    """List the runs of the workspace's agents, the one that started last first."""
+    page = executions.list_executions(
+        unit.session, workspace_id=unit.workspace_id, where=query.where, page=query.page
+    )
+    return PageAnswer.of(page, ExecutionResponse.model_validate)
+
+
+@router.get("/executions/{execution_id}", responses=problem_responses(404))
+def read_execution(execution_id: Id, unit: Reading) -> ExecutionResponse:
+    """Return a run."""
+    execution = executions.get_execution(
+        unit.session, workspace_id=unit.workspace_id, execution_id=execution_id
+    )
+    return ExecutionResponse.model_validate(execution)
+
+
+@router.post("/executions/{execution_id}/steps", responses=problem_responses(*WITH_BODY, 404, 409))
+def add_execution_step(execution_id: Id, request: StepRequest, unit: Writing) -> ExecutionResponse:
+    """Note a step of a run that has not ended."""
+    execution = executions.add_step(
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        execution_id=execution_id,
+        summary=request.summary,
+    )
+    return ExecutionResponse.model_validate(execution)
+
+
+@router.post("/executions/{execution_id}/interventions", responses=problem_responses(*WITH_BODY, 404, 409))
+def intervene_in_execution(
+    execution_id: Id, request: InterventionRequest, unit: Writing
+) -> ExecutionResponse:
+    """Note that a person stepped into a run that has not ended; graduation counts it."""
+    execution = executions.intervene(
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        execution_id=execution_id,
+        **request.model_dump(),
+    )
+    return ExecutionResponse.model_validate(execution)
+
+
+@router.post("/executions/{execution_id}/completion", responses=problem_responses(*WITH_BODY, 404, 409))
+def finish_execution(execution_id: Id, request: FinishRequest, unit: Writing) -> ExecutionResponse:
+    """End a run, once."""
+    execution = executions.finish(
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        execution_id=execution_id,
+        result=Result(**request.model_dump()),
+    )
+    return ExecutionResponse.model_validate(execution)

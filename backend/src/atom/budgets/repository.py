@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
-    Row,
     String,
     and_,
     bindparam,
@@ -21,6 +20,8 @@ from sqlalchemy import (
 )
 
 from atom.budgets.models import Project, ProjectTask, ReservationStatus, SpendCategory, SpendReservation
+from atom.budgets.rows import Category, ProjectBudget, Reservation, Task
+from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of, upsert
 from atom.db.types import UtcDateTime
 from atom.identity.models import User
@@ -28,7 +29,7 @@ from atom.ledger.models import Account, JournalEntry, Transaction, TransactionSt
 from atom.ledger.postings import DEFAULT_CURRENCY, AccountType, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
@@ -44,12 +45,16 @@ Transactions = table_of(Transaction)
 Entries = table_of(JournalEntry)
 Accounts = table_of(Account)
 
+PROJECT = RowsOf(ProjectBudget, Projects, status="budget_status")
+TASK = RowsOf(Task, Tasks)
+CATEGORY = RowsOf(Category, Categories)
+
 ADD_PROJECT: Final = insert(Projects)
-GET_PROJECT: Final = select(Projects).where(
+GET_PROJECT: Final = select(*PROJECT.columns).where(
     Projects.c.id == bindparam("project"), Projects.c.workspace_id == bindparam("workspace")
 )
 LIST_PROJECTS: Final = (
-    select(Projects)
+    select(*PROJECT.columns)
     .where(Projects.c.workspace_id == bindparam("workspace"))
     .order_by(Projects.c.created_at.desc(), Projects.c.id.desc())
     .limit(bindparam("limit"))
@@ -60,6 +65,16 @@ LIST_PROJECTS_AFTER: Final = LIST_PROJECTS.where(
 )
 UPDATE_PROJECT: Final = update(Projects).where(Projects.c.id == bindparam("project"))
 ADD_TASK: Final = insert(Tasks)
+LIST_TASKS: Final = (
+    select(*TASK.columns)
+    .where(Tasks.c.project_id == bindparam("project"))
+    .order_by(Tasks.c.id)
+    .limit(bindparam("limit"))
+)
+LIST_TASKS_AFTER: Final = LIST_TASKS.where(Tasks.c.id > bindparam("after"))
+GET_TASK: Final = select(*TASK.columns).where(
+    Tasks.c.id == bindparam("task"), Tasks.c.project_id == bindparam("project")
+)
 ADD_MINUTES: Final = (
     update(Tasks)
     .where(Tasks.c.id == bindparam("task"), Tasks.c.project_id == bindparam("project"))
@@ -88,13 +103,17 @@ NET_EXPENSE: Final = (
         Accounts.c.type == AccountType.EXPENSE,
     )
 )
-GET_CATEGORY: Final = select(Categories).where(
+GET_CATEGORY: Final = select(*CATEGORY.columns).where(
     Categories.c.workspace_id == bindparam("workspace"), Categories.c.name == bindparam("category")
 )
 GET_CATEGORY_FOR_UPDATE: Final = GET_CATEGORY.with_for_update()
 LIST_CATEGORIES: Final = (
-    select(Categories).where(Categories.c.workspace_id == bindparam("workspace")).order_by(Categories.c.name)
+    select(*CATEGORY.columns)
+    .where(Categories.c.workspace_id == bindparam("workspace"))
+    .order_by(Categories.c.name)
+    .limit(bindparam("limit"))
 )
+LIST_CATEGORIES_AFTER: Final = LIST_CATEGORIES.where(Categories.c.name > bindparam("after"))
 UPDATE_CATEGORY: Final = update(Categories).where(Categories.c.id == bindparam("category"))
 TAKE: Final = (
     update(Categories)
@@ -120,45 +139,58 @@ SPEND: Final = (
     )
 )
 ADD_RESERVATION: Final = insert(Reservations)
-GET_RESERVATION: Final = select(Reservations).where(
-    Reservations.c.id == bindparam("reservation"), Reservations.c.workspace_id == bindparam("workspace")
+RESERVATION: Final = RowsOf(Reservation, Reservations, category=Categories.c.name)
+RESERVATIONS: Final = (
+    select(*RESERVATION.columns)
+    .join_from(Reservations, Categories, Categories.c.id == Reservations.c.category_id)
+    .where(Reservations.c.workspace_id == bindparam("workspace"))
 )
+GET_RESERVATION: Final = RESERVATIONS.where(Reservations.c.id == bindparam("reservation"))
 END_RESERVATION: Final = update(Reservations).where(
     Reservations.c.id == bindparam("reservation"), Reservations.c.status == ReservationStatus.HELD
 )
 
 
-def add_project(session: Session, values: Mapping[str, Any]) -> None:
+def add_project(session: Session, workspace_id: str, project: ProjectBudget) -> None:
     """Write a project."""
-    session.connection().execute(ADD_PROJECT, dict(values))
+    session.connection().execute(ADD_PROJECT, {"workspace_id": workspace_id, **PROJECT.values(project)})
 
 
-def get_project(session: Session, workspace_id: str, project_id: str) -> Row[Any] | None:
+def get_project(session: Session, workspace_id: str, project_id: str) -> ProjectBudget | None:
     """Return a project of the workspace."""
-    return (
-        session.connection()
-        .execute(GET_PROJECT, {"project": project_id, "workspace": workspace_id})
-        .one_or_none()
-    )
+    parameters = {"project": project_id, "workspace": workspace_id}
+    return PROJECT.one(session.connection().execute(GET_PROJECT, parameters))
 
 
-def list_projects(session: Session, workspace_id: str, page: PageRequest) -> list[Row[Any]]:
+def list_projects(session: Session, workspace_id: str, page: PageRequest) -> list[ProjectBudget]:
     """Return projects of the workspace, the newest first: one more than a page holds, if there is one."""
     values: dict[str, Any] = {"workspace": workspace_id, "limit": page.limit + 1}
     if page.after is None:
-        return list(session.connection().execute(LIST_PROJECTS, values))
+        return PROJECT.all(session.connection().execute(LIST_PROJECTS, values))
     values |= {"at": page.after.at, "after": page.after.id}
-    return list(session.connection().execute(LIST_PROJECTS_AFTER, values))
+    return PROJECT.all(session.connection().execute(LIST_PROJECTS_AFTER, values))
 
 
-def update_project(session: Session, project_id: str, **values: Any) -> None:
-    """Change a project."""
-    session.connection().execute(UPDATE_PROJECT, {"project": project_id, **values})
+def update_project(session: Session, project: ProjectBudget, *names: str) -> None:
+    """Write some fields of a project."""
+    session.connection().execute(UPDATE_PROJECT, {"project": project.id, **PROJECT.changes(project, names)})
 
 
-def add_task(session: Session, values: Mapping[str, Any]) -> None:
+def add_task(session: Session, task: Task) -> None:
     """Write a task of a project."""
-    session.connection().execute(ADD_TASK, dict(values))
+    session.connection().execute(ADD_TASK, TASK.values(task))
+
+
+def get_task(session: Session, project_id: str, task_id: str) -> Task | None:
+    """Return a task of the project."""
+    return TASK.one(session.connection().execute(GET_TASK, {"task": task_id, "project": project_id}))
+
+
+def list_tasks(session: Session, project_id: str, *, limit: int, after: str | None) -> list[Task]:
+    """Return tasks of a project in the order of their ids."""
+    statement = LIST_TASKS if after is None else LIST_TASKS_AFTER
+    parameters = {"project": project_id, "limit": limit, "after": after}
+    return TASK.all(session.connection().execute(statement, parameters))
 
 
 def add_minutes(session: Session, project_id: str, task_id: str, minutes: int) -> bool:
@@ -202,17 +234,18 @@ def ensure_category(session: Session, workspace_id: str, name: str) -> None:
 
 def get_category(
     session: Session, workspace_id: str, name: str, *, for_update: bool = False
-) -> Row[Any] | None:
+) -> Category | None:
     """Return a category of the workspace; `for_update` keeps others from it until the transaction ends."""
     statement = GET_CATEGORY_FOR_UPDATE if for_update else GET_CATEGORY
-    return (
-        session.connection().execute(statement, {"workspace": workspace_id, "category": name}).one_or_none()
-    )
+    parameters = {"workspace": workspace_id, "category": name}
+    return CATEGORY.one(session.connection().execute(statement, parameters))
 
 
-def list_categories(session: Session, workspace_id: str) -> list[Row[Any]]:
-    """Return the workspace's categories by name."""
-    return list(session.connection().execute(LIST_CATEGORIES, {"workspace": workspace_id}))
+def list_categories(session: Session, workspace_id: str, *, limit: int, after: str | None) -> list[Category]:
+    """Return categories of the workspace by name."""
+    statement = LIST_CATEGORIES if after is None else LIST_CATEGORIES_AFTER
+    parameters = {"workspace": workspace_id, "limit": limit, "after": after}
+    return CATEGORY.all(session.connection().execute(statement, parameters))
 
 
 def update_category(session: Session, category_id: str, **values: Any) -> None:
@@ -231,20 +264,44 @@ def spend(session: Session, category_id: str, *, spent_minor: int, reserved_mino
     session.connection().execute(SPEND, parameters)
 
 
-def add_reservation(session: Session, values: Mapping[str, Any]) -> None:
+def add_reservation(session: Session, workspace_id: str, reservation: Reservation) -> None:
     """Write a reservation."""
-    session.connection().execute(ADD_RESERVATION, dict(values))
+    values = RESERVATION.values(reservation)
+    session.connection().execute(ADD_RESERVATION, {"workspace_id": workspace_id, **values})
 
 
-def get_reservation(session: Session, workspace_id: str, reservation_id: str) -> Row[Any] | None:
+def get_reservation(session: Session, workspace_id: str, reservation_id: str) -> Reservation | None:
     """Return a reservation of the workspace."""
     parameters = {"reservation": reservation_id, "workspace": workspace_id}
-    return session.connection().execute(GET_RESERVATION, parameters).one_or_none()
+    return RESERVATION.one(session.connection().execute(GET_RESERVATION, parameters))
 
 
-def end_reservation(session: Session, reservation_id: str, **values: Any) -> bool:
-    """Change a reservation that is held; return whether it was."""
-    return rows_changed(session, END_RESERVATION, {"reservation": reservation_id, **values}) == 1
+def list_reservations(
+    session: Session,
+    workspace_id: str,
+    page: PageRequest,
+    *,
+    category: str | None,
+    status: ReservationStatus | None,
+) -> list[Reservation]:
+    """Return reservations of the workspace, the newest first: one more than a page holds, if there is one."""
+    query = RESERVATIONS.order_by(Reservations.c.created_at.desc(), Reservations.c.id.desc())
+    if category is not None:
+        query = query.where(Categories.c.name == category)
+    if status is not None:
+        query = query.where(Reservations.c.status == status)
+    if page.after is not None:
+        place = tuple_(Reservations.c.created_at, Reservations.c.id)
+        query = query.where(place < tuple_(page.after.at, page.after.id))
+    return RESERVATION.all(
+        session.connection().execute(query.limit(page.limit + 1), {"workspace": workspace_id})
+    )
+
+
+def end_reservation(session: Session, ended: Reservation) -> bool:
+    """End a reservation if it is held; return whether it was."""
+    values = RESERVATION.changes(ended, ("status", "spent_minor", "ended_at"))
+    return rows_changed(session, END_RESERVATION, {"reservation": ended.id, **values}) == 1
 
 
 @upsert

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atom.budgets import repository
 from atom.budgets.models import MAX_MINUTES, ReservationStatus
+from atom.budgets.rows import Category, ProjectBudget, Reservation, Task
 from atom.budgets.rules import (
     BudgetStatus,
     Guardrail,
@@ -20,54 +21,15 @@ from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
 from atom.kit.money import MAX_AMOUNT_MINOR
-from atom.kit.pagination import Cursor, Page, PageRequest
+from atom.kit.pagination import DEFAULT_LIMIT, Cursor, KeyPage, Page, PageRequest
 from atom.kit.text import checked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
-    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from atom.kit.clock import Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectBudget:
-    """A project, what it burnt when that was last computed, and how its budget stood then."""
-
-    id: str
-    name: str
-    budget_minor: int
-    actual_burn_minor: int
-    status: BudgetStatus
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
-    """A spending category and how it stands; without a limit everything is approved."""
-
-    name: str
-    limit_minor: int | None
-    spent_minor: int
-    reserved_minor: int
-    is_paused: bool
-    required_deal_stage: str | None
-    required_milestone: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """Money set aside in a category."""
-
-    id: str
-    amount_minor: int
-    spent_minor: int | None
-    status: ReservationStatus
-    created_at: datetime
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,22 +53,21 @@ def create_project(
         status=BudgetStatus.ON_TRACK,
         created_at=clock.now(),
     )
-    values = {
-        "id": project.id,
-        "workspace_id": workspace_id,
-        "name": project.name,
-        "budget_minor": budget_minor,
-        "actual_burn_minor": project.actual_burn_minor,
-        "budget_status": project.status,
-        "created_at": project.created_at,
-    }
-    repository.add_project(session, values)
+    repository.add_project(session, workspace_id, project)
     return project
 
 
 def get_project(session: Session, *, workspace_id: str, project_id: str) -> ProjectBudget:
     """Return a project of the workspace."""
-    return _project(_found_project(session, workspace_id, project_id))
+    project = repository.get_project(session, workspace_id, project_id)
+    if project is None:
+        raise NotFoundError("project", project_id)
+    return project
+
+
+def has_project(session: Session, *, workspace_id: str, project_id: str) -> bool:
+    """Whether the workspace has the project."""
+    return repository.get_project(session, workspace_id, project_id) is not None
 
 
 def list_projects(
@@ -114,8 +75,7 @@ def list_projects(
 ) -> Page[ProjectBudget]:
     """Return the workspace's projects, the newest first."""
     page = page or PageRequest()
-    rows = repository.list_projects(session, workspace_id, page)
-    found = [_project(row) for row in rows]
+    found = repository.list_projects(session, workspace_id, page)
     return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
 
@@ -127,39 +87,52 @@ def add_task(
     title: str,
     assigned_to: str | None = None,
     actual_minutes: int = 0,
-) -> str:
-    """Write a task of a project, for a user of the same workspace or nobody, and return its id."""
+) -> Task:
+    """Write a task of a project, for a user of the same workspace or nobody."""
     _require_minutes(actual_minutes, smallest=0)
-    _found_project(session, workspace_id, project_id)
+    get_project(session, workspace_id=workspace_id, project_id=project_id)
     if assigned_to is not None:
         require_user(session, workspace_id=workspace_id, user_id=assigned_to)
-    values = {
-        "id": new_id(),
-        "project_id": project_id,
-        "title": checked_text(title, field="title"),
-        "assigned_to": assigned_to,
-        "actual_minutes": actual_minutes,
-    }
-    repository.add_task(session, values)
-    return str(values["id"])
+    task = Task(
+        id=new_id(),
+        project_id=project_id,
+        title=checked_text(title, field="title"),
+        assigned_to=assigned_to,
+        actual_minutes=actual_minutes,
+    )
+    repository.add_task(session, task)
+    return task
 
 
-def log_work(session: Session, *, workspace_id: str, project_id: str, task_id: str, minutes: int) -> None:
+def list_tasks(
+    session: Session, *, workspace_id: str, project_id: str, limit: int, after: str | None = None
+) -> KeyPage[Task]:
+    """Return the tasks of a project of the workspace in the order of their ids."""
+    get_project(session, workspace_id=workspace_id, project_id=project_id)
+    tasks = repository.list_tasks(session, project_id, limit=limit + 1, after=after)
+    return KeyPage.cut(tasks, limit=limit, key=lambda task: task.id)
+
+
+def log_work(session: Session, *, workspace_id: str, project_id: str, task_id: str, minutes: int) -> Task:
     """Add to the minutes worked on a task."""
     _require_minutes(minutes, smallest=1)
-    _found_project(session, workspace_id, project_id)
-    if not repository.add_minutes(session, project_id, task_id, minutes):
+    get_project(session, workspace_id=workspace_id, project_id=project_id)
+    repository.add_minutes(session, project_id, task_id, minutes)
+    task = repository.get_task(session, project_id, task_id)
+    if task is None:
         raise NotFoundError("task", task_id)
+    return task
 
 
 def refresh_burn(session: Session, *, workspace_id: str, project_id: str) -> ProjectBudget:
     """Compute what a project has burnt, work and expenses, and write it with the status of its budget."""
-    project = _found_project(session, workspace_id, project_id)
+    project = get_project(session, workspace_id=workspace_id, project_id=project_id)
     labour_minor = labour_cost_minor(repository.minutes_by_rate(session, project_id))
     burn_minor = labour_minor + repository.net_expense_minor(session, workspace_id, project_id)
     status = budget_status(burn_minor=burn_minor, budget_minor=project.budget_minor)
-    repository.update_project(session, project_id, actual_burn_minor=burn_minor, budget_status=status)
-    return replace(_project(project), actual_burn_minor=burn_minor, status=status)
+    burnt = replace(project, actual_burn_minor=burn_minor, status=status)
+    repository.update_project(session, burnt, "actual_burn_minor", "status")
+    return burnt
 
 
 def set_limit(
@@ -190,24 +163,38 @@ def set_limit(
         "is_paused": False,
     }
     repository.update_category(session, row.id, **changes)
-    return replace(_category(row), **changes)
+    return replace(row, **changes)
 
 
 def resume_category(session: Session, *, workspace_id: str, category: str) -> Category:
     """End the pause of a category."""
-    row = _found_category(session, workspace_id, category)
+    row = get_category(session, workspace_id=workspace_id, category=category)
     repository.update_category(session, row.id, is_paused=False)
-    return replace(_category(row), is_paused=False)
+    return replace(row, is_paused=False)
 
 
 def get_category(session: Session, *, workspace_id: str, category: str) -> Category:
     """Return a category of the workspace."""
-    return _category(_found_category(session, workspace_id, category))
+    found = repository.get_category(session, workspace_id, category)
+    if found is None:
+        raise NotFoundError("spending category", category)
+    return found
 
 
-def list_categories(session: Session, *, workspace_id: str) -> tuple[Category, ...]:
-    """Return the workspace's categories by name."""
-    return tuple(_category(row) for row in repository.list_categories(session, workspace_id))
+def list_categories(
+    session: Session,
+    *,
+    workspace_id: str,
+    name: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    after: str | None = None,
+) -> KeyPage[Category]:
+    """Return the workspace's categories by name, or the one of a name."""
+    if name is not None:
+        one = repository.get_category(session, workspace_id, name)
+        return KeyPage(items=() if one is None else (one,))
+    found = repository.list_categories(session, workspace_id, limit=limit + 1, after=after)
+    return KeyPage.cut(found, limit=limit, key=lambda category: category.name)
 
 
 def check(
@@ -255,29 +242,45 @@ def reserve(
         raise StaleVersionError(f"somebody else spends from {category!r} at this moment; try again")
     reservation = Reservation(
         id=new_id(),
+        category_id=row.id,
+        category=row.name,
         amount_minor=amount_minor,
         spent_minor=None,
         status=ReservationStatus.HELD,
         created_at=clock.now(),
         ended_at=None,
     )
-    values = {
-        "id": reservation.id,
-        "workspace_id": workspace_id,
-        "category_id": row.id,
-        "amount_minor": amount_minor,
-        "status": reservation.status,
-        "created_at": reservation.created_at,
-    }
-    repository.add_reservation(session, values)
+    repository.add_reservation(session, workspace_id, reservation)
     return ReserveResult(decision=decision, reservation=reservation)
+
+
+def get_reservation(session: Session, *, workspace_id: str, reservation_id: str) -> Reservation:
+    """Return a reservation of the workspace."""
+    reservation = repository.get_reservation(session, workspace_id, reservation_id)
+    if reservation is None:
+        raise NotFoundError("reservation", reservation_id)
+    return reservation
+
+
+def list_reservations(
+    session: Session,
+    *,
+    workspace_id: str,
+    page: PageRequest | None = None,
+    category: str | None = None,
+    status: ReservationStatus | None = None,
+) -> Page[Reservation]:
+    """Return the workspace's reservations, the newest first."""
+    page = page or PageRequest()
+    found = repository.list_reservations(session, workspace_id, page, category=category, status=status)
+    return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
 
 def settle(
     session: Session, clock: Clock, *, workspace_id: str, reservation_id: str, spent_minor: int
 ) -> Reservation:
     """Spend what was reserved, or less; the rest is free again."""
-    row = _found_reservation(session, workspace_id, reservation_id)
+    row = get_reservation(session, workspace_id=workspace_id, reservation_id=reservation_id)
     if not 0 <= spent_minor <= row.amount_minor:
         raise InvalidError(
             f"{spent_minor} is not within the {row.amount_minor} reserved", field="spent_minor"
@@ -287,38 +290,39 @@ def settle(
 
 def release(session: Session, clock: Clock, *, workspace_id: str, reservation_id: str) -> Reservation:
     """Give back what was reserved."""
-    row = _found_reservation(session, workspace_id, reservation_id)
+    row = get_reservation(session, workspace_id=workspace_id, reservation_id=reservation_id)
     return _end(session, clock, row, ReservationStatus.RELEASED, spent_minor=None)
 
 
 def _end(
-    session: Session, clock: Clock, row: Row[Any], status: ReservationStatus, *, spent_minor: int | None
+    session: Session,
+    clock: Clock,
+    reservation: Reservation,
+    status: ReservationStatus,
+    *,
+    spent_minor: int | None,
 ) -> Reservation:
-    ended = replace(_reservation(row), status=status, spent_minor=spent_minor, ended_at=clock.now())
-    if not repository.end_reservation(
-        session, row.id, status=status, spent_minor=spent_minor, ended_at=ended.ended_at
-    ):
+    ended = replace(reservation, status=status, spent_minor=spent_minor, ended_at=clock.now())
+    if not repository.end_reservation(session, ended):
         raise ConflictError("the reservation was settled or released before")
-    repository.spend(session, row.category_id, spent_minor=spent_minor or 0, reserved_minor=row.amount_minor)
+    repository.spend(
+        session,
+        reservation.category_id,
+        spent_minor=spent_minor or 0,
+        reserved_minor=reservation.amount_minor,
+    )
     return ended
 
 
 def _decide(
     session: Session,
-    row: Row[Any],
+    row: Category,
     amount_minor: int,
     *,
     deal_stage: str | None,
     milestones: Iterable[str],
 ) -> SpendDecision:
-    guardrail = Guardrail(
-        limit_minor=row.limit_minor,
-        committed_minor=row.spent_minor + row.reserved_minor,
-        is_paused=row.is_paused,
-        required_deal_stage=row.required_deal_stage,
-        required_milestone=row.required_milestone,
-    )
-    decision = judge(guardrail, amount_minor, deal_stage=deal_stage, milestones=milestones)
+    decision = judge(row.guardrail, amount_minor, deal_stage=deal_stage, milestones=milestones)
     if decision.verdict is Verdict.PAUSED and not row.is_paused:
         repository.update_category(session, row.id, is_paused=True)
     return decision
@@ -334,67 +338,12 @@ def _require_minutes(minutes: int, *, smallest: int) -> None:
         raise InvalidError(f"{minutes} is not within {smallest} to {MAX_MINUTES}", field="minutes")
 
 
-def _found_project(session: Session, workspace_id: str, project_id: str) -> Row[Any]:
-    row = repository.get_project(session, workspace_id, project_id)
-    if row is None:
-        raise NotFoundError("project", project_id)
-    return row
-
-
-def _found_category(session: Session, workspace_id: str, category: str) -> Row[Any]:
-    row = repository.get_category(session, workspace_id, category)
-    if row is None:
-        raise NotFoundError("spending category", category)
-    return row
-
-
 def _ensured_category(
     session: Session, workspace_id: str, category: str, *, for_update: bool = False
-) -> Row[Any]:
+) -> Category:
     name = checked_text(category, field="category")
     repository.ensure_category(session, workspace_id, name)
     row = repository.get_category(session, workspace_id, name, for_update=for_update)
     if row is None:
         raise NotFoundError("spending category", name)
     return row
-
-
-def _found_reservation(session: Session, workspace_id: str, reservation_id: str) -> Row[Any]:
-    row = repository.get_reservation(session, workspace_id, reservation_id)
-    if row is None:
-        raise NotFoundError("reservation", reservation_id)
-    return row
-
-
-def _project(row: Row[Any]) -> ProjectBudget:
-    return ProjectBudget(
-        id=row.id,
-        name=row.name,
-        budget_minor=row.budget_minor,
-        actual_burn_minor=row.actual_burn_minor,
-        status=row.budget_status,
-        created_at=row.created_at,
-    )
-
-
-def _category(row: Row[Any]) -> Category:
-    return Category(
-        name=row.name,
-        limit_minor=row.limit_minor,
-        spent_minor=row.spent_minor,
-        reserved_minor=row.reserved_minor,
-        is_paused=row.is_paused,
-        required_deal_stage=row.required_deal_stage,
-        required_milestone=row.required_milestone,
-    )
-
-
-def _reservation(row: Row[Any]) -> Reservation:
-    return Reservation(
-        id=row.id,
-        amount_minor=row.amount_minor,
-        spent_minor=row.spent_minor,
-        status=row.status,
-        created_at=row.created_at,
-        ended_at=row.ended_at,
-    )

@@ -61,6 +61,11 @@ def get_session(session: Session, *, workspace_id: str, chat_id: str) -> ChatSes
     return chat
 
 
+def has_session(session: Session, *, workspace_id: str, chat_id: str) -> bool:
+    """Whether the workspace has the conversation."""
+    return repository.get_chat(session, chat_id, workspace_id=workspace_id) is not None
+
+
 def append_message(
     session: Session, clock: Clock, *, workspace_id: str, chat_id: str, role: MessageRole, content: str
 ) -> Message:

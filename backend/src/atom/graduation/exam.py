@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Severity(StrEnum):
@@ -35,6 +35,17 @@ class CaseResult:
     def is_passed(self) -> bool:
         """Whether the agent got through alone."""
         return self.passed_sandbox and self.n_interventions == 0
+
+
+class ReportedSandbox:
+    """A sandbox elsewhere that has reported: it replays an episode by telling what was reported of it."""
+
+    def __init__(self, cases: Mapping[str, CaseResult]) -> None:
+        self._cases = cases
+
+    def replay(self, episode_id: str) -> CaseResult:
+        """Return the result that was reported for the episode."""
+        return self._cases[episode_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

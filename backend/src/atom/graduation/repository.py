@@ -16,8 +16,9 @@ from atom.kit.pagination import Cursor, Page, PageRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import InstrumentedAttribute, Session
 
     from atom.agents.maturity import AgentStatus
 
@@ -77,6 +78,31 @@ def promotions_page(session: Session, *, agent_id: str, page: PageRequest) -> Pa
         )
     rows = session.scalars(query.limit(page.limit + 1)).all()
     return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.promoted_at, id=row.id))
+
+
+def newest_page(
+    session: Session,
+    model: type[Owned],
+    at: InstrumentedAttribute[datetime],
+    *,
+    workspace_id: str,
+    page: PageRequest,
+    **where: object,
+) -> Page[Owned]:
+    """Return a workspace's rows whose columns have these values, None for any, in the order of a time."""
+    query = (
+        select(model)
+        .join(Agent, Agent.id == model.agent_id)
+        .where(Agent.workspace_id == workspace_id)
+        .order_by(at.desc(), model.id.desc())
+    )
+    for column, value in where.items():
+        if value is not None:
+            query = query.where(getattr(model, column) == value)
+    if page.after is not None:
+        query = query.where(tuple_(at, model.id) < tuple_(page.after.at, page.after.id))
+    rows = session.scalars(query.limit(page.limit + 1)).all()
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=getattr(row, at.key), id=row.id))
 
 
 def has_training(session: Session, *, proposal_id: str) -> bool:

@@ -12,6 +12,7 @@ from atom.graduation.supervision import standing_after_supervision, supervision_
 from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Page, PageRequest
 from atom.kit.text import check_text
 
 if TYPE_CHECKING:
@@ -102,6 +103,26 @@ def fail_supervision(
     _end(supervision, clock, SupervisionStatus.FAILED)
     session.flush()
     return supervision
+
+
+def list_supervisions(
+    session: Session,
+    *,
+    workspace_id: str,
+    agent_id: str | None = None,
+    status: SupervisionStatus | None = None,
+    page: PageRequest | None = None,
+) -> Page[SupervisionSession]:
+    """Return the supervised sessions of the workspace's agents, the one that began last first."""
+    return repository.newest_page(
+        session,
+        SupervisionSession,
+        SupervisionSession.started_at,
+        workspace_id=workspace_id,
+        page=page or PageRequest(),
+        agent_id=agent_id,
+        status=status,
+    )
 
 
 def _hold_running(session: Session, *, workspace_id: str, supervision_id: str) -> SupervisionSession:

@@ -14,6 +14,7 @@ from atom.graduation.training import standing_after_training, training_boost
 from atom.identity.users import require_user
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Page, PageRequest
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -65,6 +66,26 @@ def approve_training(
 def has_training(session: Session, *, proposal_id: str) -> bool:
     """Whether a training was made from the proposal."""
     return repository.has_training(session, proposal_id=proposal_id)
+
+
+def list_trainings(
+    session: Session,
+    *,
+    workspace_id: str,
+    agent_id: str | None = None,
+    status: TrainingStatus | None = None,
+    page: PageRequest | None = None,
+) -> Page[TrainingSession]:
+    """Return the trainings of the workspace's agents, the one that was scheduled last first."""
+    return repository.newest_page(
+        session,
+        TrainingSession,
+        TrainingSession.created_at,
+        workspace_id=workspace_id,
+        page=page or PageRequest(),
+        agent_id=agent_id,
+        status=status,
+    )
 
 
 def start_training(session: Session, *, workspace_id: str, training_id: str) -> TrainingSession:

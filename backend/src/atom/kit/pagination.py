@@ -46,6 +46,22 @@ class Cursor:
         return cls(at=moment_utc, id=id_)
 
 
+def encode_key(key: str) -> str:
+    """Return a name as opaque, URL-safe text."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def decode_key(text: str) -> str:
+    """Return the name that `encode_key` wrote."""
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidError(f"{text!r} is not a cursor", field="cursor") from exc
+    if not key or "\0" in key:
+        raise InvalidError(f"{text!r} is not a cursor", field="cursor")
+    return key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
     """How many rows, and after which one."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from atom.kit.ids import ID_LENGTH
 from atom.kit.money import MAX_AMOUNT_MINOR
-from atom.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Cursor, PageRequest
+from atom.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Cursor, PageRequest, decode_key, encode_key
 from atom.kit.text import MAX_NAME, json_fault
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ JSON Schema means ECMAScript. What follows says nothing new, but Schemathesis ta
 that a text may be made of, and a text of 100,000 such characters for a pattern of 60 MB.
 """
 MAX_CURSOR = 200
+MAX_KEY_CURSOR = 1_100
+"""A name of 200 characters, each of four bytes, in base64."""
 MAX_INTEGER = 2**31 - 1
 """The largest number that a column of type INTEGER holds."""
 
@@ -142,6 +144,31 @@ class IdPageQuery(LimitQuery):
     cursor: Id | None = Field(None, description="`next` of the page before; none for the first page")
 
 
+class KeyQuery(LimitQuery):
+    """Which part of a list in the order of names to return."""
+
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_KEY_CURSOR,
+        description="`next` of the page before; none for the first page",
+        json_schema_extra={"format": "key-cursor"},
+    )
+
+    @property
+    def after(self) -> str | None:
+        """The name after which the page starts."""
+        return None if self.cursor is None else decode_key(self.cursor)
+
+
+class PlaceQuery(LimitQuery):
+    """Which part of a list of numbered rows to return."""
+
+    cursor: int | None = Field(
+        None, ge=0, le=MAX_INTEGER, description="`next` of the page before; none for the first page"
+    )
+
+
 class PageQuery(LimitQuery):
     """Which part of a list in the order of time to return."""
 
@@ -174,4 +201,10 @@ class PageAnswer(Answer, Generic[Row]):
     def of(cls, page: Page[Item] | KeyPage[Item], read: Callable[[Item], Row]) -> PageAnswer[Row]:
         """Return the answer for a page, each of its items read by `read`."""
         place = page.next.encode() if isinstance(page.next, Cursor) else page.next
+        return cls(items=[read(item) for item in page.items], next=place)
+
+    @classmethod
+    def of_names(cls, page: KeyPage[Item], read: Callable[[Item], Row]) -> PageAnswer[Row]:
+        """Return the answer for a page in the order of names, which a cursor holds encoded."""
+        place = None if page.next is None else encode_key(page.next)
         return cls(items=[read(item) for item in page.items], next=place)

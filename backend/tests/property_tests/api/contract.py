@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from starlette.testclient import TestClient
 
 from atom.kit.errors import InvalidError
-from atom.kit.pagination import Cursor
+from atom.kit.pagination import Cursor, encode_key
 from atom.web.schemas import ID_PATTERN
 from tests.factories import NOW
 from tests.property_tests.api.places import IsWanted, Place, places
@@ -34,6 +34,10 @@ HAS_RULES = frozenset(
         "post_bill",
         "post_invoice",
         "post_transaction",
+        "read_readiness",
+        "read_supervised_readiness",
+        "settle_reservation",
+        "start_execution",
         "submit_feedback",
         "transfer",
     }
@@ -42,9 +46,11 @@ HAS_RULES = frozenset(
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 CURSOR = Cursor(at=NOW, id=NOBODY).encode()
+KEY_CURSOR = encode_key("m")
 TABLES = {
     "account_id": "ledger_accounts",
     "agent_id": "agent_registry",
+    "assigned_to": "users",
     "approval_id": "hitl_actions",
     "chat_id": "chat_sessions",
     "credit_account_id": "ledger_accounts",
@@ -55,11 +61,17 @@ TABLES = {
     "execution_id": "agent_executions",
     "key_id": "api_keys",
     "project_id": "projects",
+    "promoted_by": "users",
     "proposal_id": "agent_proposals",
     "proposed_by": "users",
+    "reservation_id": "spend_reservations",
     "rule_id": "alert_rules",
     "source_account_id": "ledger_accounts",
+    "supervision_id": "supervision_sessions",
+    "supervisor_id": "users",
     "target_account_id": "ledger_accounts",
+    "task_id": "project_tasks",
+    "training_id": "training_sessions",
     "transaction_id": "ledger_transactions",
     "user_id": "users",
 }
@@ -67,6 +79,7 @@ TABLES = {
 
 schemathesis.openapi.format("uuid", st.just(NOBODY))
 schemathesis.openapi.format("cursor", st.just(CURSOR))
+schemathesis.openapi.format("key-cursor", st.just(KEY_CURSOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +297,7 @@ def _check_refusal(case: Case, response: Response) -> None:
     """Require that a valid request is refused only by a rule that JSON Schema cannot say."""
     if response.status_code != 422 or case.meta is None or case.meta.generation.mode.is_negative:
         return
-    if case.query.get("cursor") not in (None, CURSOR):
+    if case.query.get("cursor") not in (None, CURSOR, KEY_CURSOR):
         return  # any text keeps the schema, and no other text is a cursor
     problem: dict[str, Any] = response.json()
     assert problem["title"] == InvalidError.title, f"the document allows what is refused: {problem}"

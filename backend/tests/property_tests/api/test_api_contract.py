@@ -32,7 +32,7 @@ OTHERS = [table.name for table in METADATA.sorted_tables if table.name not in (L
 SCOPES = scopes_of_operations()
 OPERATIONS = sorted(SCOPES)
 ORDER = list(ApiKeyScope)
-ACTS_FOR_PEOPLE = ("propose", "route_trigger", "submit_feedback")
+ACTS_FOR_PEOPLE = ("intervene_in_execution", "propose", "route_trigger", "submit_feedback")
 """Operations whose whole request acts for a person, which takes more than the scope of the route."""
 
 

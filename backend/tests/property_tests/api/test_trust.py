@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from atom.agents.maturity import known_confidence, rank
 from atom.db.session import unit_of_work
+from atom.governance import proposals
+from atom.governance.models import ProposalType
 from atom.identity import keys
 from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.clock import ManualClock
@@ -42,6 +44,10 @@ SPEAKING: dict[str, tuple[str, dict[str, Any]]] = {
     "decide_proposal": ("user_id", {"is_approved": True}),
     "propose": ("proposed_by", {"type": "action"}),
     "route_trigger": ("user_id", {"source": "manual"}),
+    "intervene_in_execution": ("user_id", {"correction": "84.20"}),
+    "start_supervision": ("supervisor_id", {}),
+    "schedule_training": ("supervisor_id", {"proposal_id": "{training_proposal}"}),
+    "promote_agent": ("promoted_by", {"target": "autonomous"}),
 }
 """The operations in which a person acts: the field that names the person, and the rest of a request."""
 PATHS = {
@@ -50,6 +56,10 @@ PATHS = {
     "decide_proposal": "/v1/proposals/{proposal}/decision",
     "propose": "/v1/agents/{agent}/proposals",
     "route_trigger": "/v1/agents/{agent}/triggers",
+    "intervene_in_execution": "/v1/executions/{execution}/interventions",
+    "start_supervision": "/v1/agents/{agent}/supervisions",
+    "schedule_training": "/v1/trainings",
+    "promote_agent": "/v1/agents/{agent}/promotions",
 }
 LOOKS = {
     "temporal": {},
@@ -66,6 +76,8 @@ class Office:
     world: World
     people: dict[str, str]
     secrets: dict[str, str]
+    execution_id: str
+    proposal_id: str
 
     def ids(self) -> dict[str, str]:
         """What a path may name."""
@@ -75,6 +87,8 @@ class Office:
             "approval": own["hitl_actions"][0],
             "proposal": own["agent_proposals"][0],
             "episode": own["episodes"][0],
+            "execution": self.execution_id,
+            "training_proposal": self.proposal_id,
         }
 
 
@@ -103,7 +117,12 @@ def build_office(sessions: sessionmaker[Session]) -> Office:
             ).secret
             for kind, (scope, who) in KEYS.items()
         }
-    return Office(world=world, people=people, secrets=secrets)
+        run = factories.execution(session, agent_id=agent.id, status="running").id
+        own = {**about, "agent_id": agent.id}
+        proposal = proposals.propose(session, ManualClock(NOW), type=ProposalType.TRAINING, **own).id
+        ready = {**own, "maturity_at_time": "supervised", "constitutional_score": 1.0}
+        factories.add_episodes(session, [ready] * 50)
+    return Office(world=world, people=people, secrets=secrets, execution_id=run, proposal_id=proposal)
 
 
 @contextmanager
@@ -116,6 +135,10 @@ def call(contract: Contract, office: Office, kind: str, path: str, body: Any) ->
     from tests.property_tests.api.transport import request
 
     return request(contract.transport, "POST", path.format(**office.ids()), body, office.secrets[kind])
+
+
+def format_ids(value: Any, ids: dict[str, str]) -> Any:
+    return value.format(**ids) if isinstance(value, str) else value
 
 
 def speaks(kind: str, target: str) -> bool:
@@ -137,14 +160,15 @@ def test_only_who_speaks_for_a_person_acts_for_them(
     for target in TARGETS:
         with office_of(database) as office:
             before = database.snapshot()
-            answer = call(contract, office, kind, PATHS[name], {field: office.people[target], **rest})
+            filled = {key: format_ids(value, office.ids()) for key, value in rest.items()}
+            answer = call(contract, office, kind, PATHS[name], {field: office.people[target], **filled})
             may = order.index(KEYS[kind][0]) >= order.index(needed) and speaks(kind, target)
             assert answer.status_code == (403 if not may else 201 if name in CREATING else 200), target
             if not may:
                 assert database.snapshot() == before, target
 
 
-CREATING = {"submit_feedback", "propose"}
+CREATING = {"submit_feedback", "propose", "start_supervision", "schedule_training", "promote_agent"}
 
 
 @pytest.mark.invariant(40)

@@ -27,6 +27,8 @@ from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import ProposalType
 from atom.governance.routing import TriggerSource
+from atom.graduation import supervision_sessions, training_sessions
+from atom.graduation.supervision_sessions import Intervention
 from atom.identity import keys
 from atom.identity.models import ApiKeyScope
 from atom.kit.clock import ManualClock
@@ -150,6 +152,7 @@ def _fill(session: Session, workspace: Workspace, word: str) -> None:
     _talk(session, workspace, word)
     _govern(session, workspace, word)
     _book(session, workspace, word)
+    _graduate(session, workspace, word)
     _measure(session, workspace, word)
 
 
@@ -231,6 +234,22 @@ def _book(session: Session, workspace: Workspace, word: str) -> None:
     budgets.add_task(session, project_id=project.id, title=word, **scope)
     budgets.set_limit(session, category=word, limit_minor=1_000, **scope)
     budgets.reserve(session, CLOCK, category=word, amount_minor=1, **scope)
+
+
+def _graduate(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id}
+    proposal = proposals.propose(
+        session, CLOCK, agent_id=workspace.agent_id, type=ProposalType.TRAINING, **scope
+    )
+    training_sessions.approve_training(
+        session, CLOCK, proposal_id=proposal.id, supervisor_id=workspace.user_id, **scope
+    )
+    watched = supervision_sessions.start_supervision(
+        session, CLOCK, agent_id=workspace.agent_id, supervisor_id=workspace.user_id, **scope
+    )
+    supervision_sessions.intervene(
+        session, CLOCK, supervision_id=watched.id, intervention=Intervention.CORRECT, note=word, **scope
+    )
 
 
 def _measure(session: Session, workspace: Workspace, word: str) -> None:

@@ -195,12 +195,18 @@ def test_logged_work_adds_up(database: Database, minutes: list[int]) -> None:
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
         scope = {"workspace_id": own, "project_id": project.id}
         task, _ = (
-            service.add_task(session, **scope, title=title, actual_minutes=60) for title in ("Dig", "Build")
+            service.add_task(session, **scope, title=title, actual_minutes=60).id
+            for title in ("Dig", "Build")
         )
         for some in minutes:
             service.log_work(session, **scope, task_id=task, minutes=some)
+        other = service.create_project(session, CLOCK, workspace_id=own, name="Tunnel", budget_minor=1)
+        elsewhere = {"workspace_id": own, "project_id": other.id}
+        with pytest.raises(NotFoundError):
+            service.log_work(session, **elsewhere, task_id=task, minutes=1)
         found = service.refresh_burn(session, **scope)
         assert found.actual_burn_minor == labour_cost_minor([(0, 120 + sum(minutes))])
+        assert service.refresh_burn(session, **elsewhere).actual_burn_minor == 0
 
 
 @pytest.mark.invariant(22)
@@ -332,10 +338,13 @@ def test_budgets_of_another_workspace_are_not_found(database: Database, number: 
         assert reserved.reservation is not None
         ids = {
             "project": project.id,
-            "task": service.add_task(session, **scope, title="Dig"),
+            "task": service.add_task(session, **scope, title="Dig").id,
             "reservation": reserved.reservation.id,
         }
-        before = service.get_project(session, **scope), service.list_categories(session, workspace_id=own)
+        before = (
+            service.get_project(session, **scope),
+            service.list_categories(session, workspace_id=own),
+        )
         nothing = dict.fromkeys(ids, "nothing")
         if changed == "workspace":
             attempt = calls(session, other, ids)[number]
@@ -353,7 +362,7 @@ def test_budgets_of_another_workspace_are_not_found(database: Database, number: 
             service.list_categories(session, workspace_id=own),
         )
         assert service.list_projects(session, workspace_id=other).items == ()
-        assert service.list_categories(session, workspace_id=other) == ()
+        assert service.list_categories(session, workspace_id=other).items == ()
 
 
 @pytest.mark.invariant(22)

@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from atom.budgets import service
 from atom.budgets.models import ReservationStatus
+from atom.budgets.rows import Category
 from atom.budgets.rules import Verdict
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError
@@ -150,10 +151,11 @@ class SpendMachine(RuleBasedStateMachine):
 
     @invariant()
     def category_is_that_of_the_model(self) -> None:
-        listed = service.list_categories(self.session, **self.scope)
+        listed = service.list_categories(self.session, **self.scope).items
         assert len(listed) == self.exists
         for category in listed:
-            assert category == service.Category(
+            assert category == Category(
+                id=category.id,
                 name="travel",
                 limit_minor=self.limit,
                 spent_minor=self.spent,

@@ -80,7 +80,8 @@ def test_an_action_is_allowed_from_the_rung_of_its_complexity_on(
     assert decision.confidence == confidence
     assert decision.is_allowed == (status in RUNGS and RUNGS.index(status) >= complexity - 1)
     assert repr(action.lower()) in decision.reason
-    assert repr(status.value) in decision.reason
+    assert decision.reason.startswith("Allowed: " if decision.is_allowed else "Denied: ")
+    assert decision.reason.endswith(f"this agent is {status.value}.")
 
 
 @pytest.mark.invariant(35)
@@ -651,6 +652,50 @@ def test_outside_the_ladder_nothing_is_proposed(
     """Invariant 43: a paused or deprecated agent is refused, however confident, unless a person insists."""
     routing = route(status, source, is_supervisor_available=is_available)
     assert routing.route is (Route.RUN if source is TriggerSource.MANUAL else Route.REFUSED)
+
+
+@pytest.mark.invariant(43)
+@given(
+    status=st.sampled_from([AgentStatus.STUDENT, AgentStatus.INTERN, *OUTSIDE]),
+    confidence=st.none() | st.sampled_from([0.0, 0.3, 1.0]),
+)
+@example(status=AgentStatus.STUDENT, confidence=0.0)
+@example(status=AgentStatus.STUDENT, confidence=None)
+def test_a_blocked_trigger_remembers_the_agent_as_it_was(
+    database: Database, status: AgentStatus, confidence: float | None
+) -> None:
+    """Invariant 43: maturity and confidence at the block stay; no confidence counts as 0.5, and 0 as 0."""
+    with database.session() as session:
+        office = factories.tenant(session, status=status, confidence=confidence)
+        trigger = triggers.Trigger(source=TriggerSource.DATA_SYNC, user_id=office.user_id, context={"n": 1})
+        triggers.route_trigger(
+            session, ManualClock(NOW), **office.agent, trigger=trigger, is_supervisor_available=True
+        )
+        registry.record_outcome(session, new_decisions(session), **office.agent, is_success=True)
+        (blocked,) = rows_of(session, BlockedTrigger)
+        assert (blocked.maturity_at_block, blocked.trigger_context) == (status, {"n": 1})
+        assert blocked.confidence_at_block == (0.5 if confidence is None else confidence)
+
+
+@pytest.mark.invariant(44)
+@given(ends=st.lists(st.booleans(), min_size=1, max_size=4))
+@example(ends=[False, False, False])
+def test_a_run_that_fails_three_times_has_failed(database: Database, ends: list[bool]) -> None:
+    """Invariant 44: a failed run waits again after its first and second attempt, and ends after the third."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office = factories.tenant(session)
+        scope = {"workspace_id": office.workspace_id}
+        entry = factories.queue_entry(session, agent_id=office.agent_id, user_id=office.user_id)
+        for attempt, is_well in enumerate(ends, start=1):
+            (claimed,) = supervised_queue.claim_batch(session, clock, **scope)
+            assert (claimed.id, claimed.attempt_count) == (entry.id, attempt)
+            end = supervised_queue.complete_entry if is_well else supervised_queue.fail_entry
+            status = end(session, entry_id=entry.id, **scope).status
+            assert status == ("completed" if is_well else "failed" if attempt == 3 else "pending")
+            if status != "pending":
+                assert supervised_queue.claim_batch(session, clock, **scope) == []
+                break
 
 
 queued = st.sampled_from([*product((-1, 0, 3), (0, 1, 60), range(4))])

@@ -280,6 +280,7 @@ def test_a_violation_never_helps(found: list[Severity], added: Severity, n_actio
 @example(status=STUDENT, target=INTERN, is_ready=True, confidence=0.3)
 @example(status=INTERN, target=SUPERVISED, is_ready=True, confidence=None)
 @example(status=SUPERVISED, target=AUTONOMOUS, is_ready=True, confidence=0.7)
+@example(status=SUPERVISED, target=AUTONOMOUS, is_ready=True, confidence=1.0)
 @example(status=SUPERVISED, target=AUTONOMOUS, is_ready=False, confidence=0.95)
 @example(status=STUDENT, target=SUPERVISED, is_ready=True, confidence=0.3)
 @example(status=STUDENT, target=INTERN, is_ready=False, confidence=0.3)
@@ -421,6 +422,34 @@ TRAINING_STEPS: dict[tuple[str, str | None], dict[str, tuple[str, str | None]]] 
 """Where a training proposal and its training stand, and where each step takes the two; other steps fail."""
 
 
+@pytest.mark.invariant(42)
+@given(decides=st.sampled_from(("approve", "reject", "schedule")), hours=st.integers(0, 9))
+@example(decides="reject", hours=1)
+@example(decides="schedule", hours=1)
+def test_a_proposal_tells_who_approved_it_and_when(database: Database, decides: str, hours: int) -> None:
+    """Invariant 42: whoever approves or schedules is named, a rejection names nobody; the time is kept."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        proposal = proposals.propose(
+            session, clock, **tenant.agent, type=ProposalType.TRAINING, proposed_by=tenant.user_id
+        )
+        person = factories.user(session, workspace_id=tenant.workspace_id).id
+        scope = {"workspace_id": tenant.workspace_id, "proposal_id": proposal.id}
+        now = clock.advance(timedelta(hours=hours))
+        if decides == "schedule":
+            training = training_sessions.approve_training(session, clock, supervisor_id=person, **scope)
+            assert (training.supervisor_id, training.created_at) == (person, now)
+        else:
+            proposals.decide_proposal(
+                session, clock, user_id=person, is_approved=decides == "approve", **scope
+            )
+        session.expire_all()
+        found = session.get_one(AgentProposal, proposal.id)
+        assert found.approved_by == (None if decides == "reject" else person)
+        assert (found.proposed_by, found.created_at, found.changed_at) == (tenant.user_id, NOW, now)
+
+
 @pytest.mark.invariant(50)
 @given(
     steps=st.lists(
@@ -560,6 +589,47 @@ def test_a_supervised_session_counts_what_happened_in_it(
         assert (watched.agent_id, watched.workspace_id) == (tenant.agent_id, tenant.workspace_id)
         assert (watched.supervisor_id, watched.started_at) == (tenant.user_id, NOW)
         assert count(session, SupervisionSession) == 1
+
+
+@pytest.mark.invariant(47)
+@given(told=st.lists(st.tuples(grad.ratings, grad.few, st.integers(0, 3)), max_size=12), target=grad.targets)
+@example(told=[(1, 0, 1)] * 5 + [(5, 0, 1)] * 5, target=INTERN)
+@example(told=[(5, 0, 1)] * 5 + [(1, 0, 1)] * 5, target=INTERN)
+def test_an_agents_own_completed_sessions_are_judged_in_the_order_of_their_end(
+    database: Database, told: list[tuple[int, int, int]], target: AgentStatus
+) -> None:
+    """Invariant 47: the trend compares the last five with the five before; a colleague's do not count."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        decisions = new_decisions(session)
+        expected = []
+        for rating, n_interventions, hours in told:
+            for agent_id in (people.colleague, tenant.agent_id):
+                scope = {"workspace_id": tenant.workspace_id}
+                watched = supervision_sessions.start_supervision(
+                    session, clock, agent_id=agent_id, supervisor_id=tenant.user_id, **scope
+                )
+                watched_scope = {"supervision_id": watched.id, **scope}
+                for _ in range(n_interventions):
+                    supervision_sessions.intervene(
+                        session, clock, intervention=Intervention.PAUSE, note="Wait", **watched_scope
+                    )
+                clock.advance(timedelta(hours=hours, seconds=1))
+                mine = agent_id == tenant.agent_id
+                if mine or rating > 2:
+                    supervision_sessions.complete_supervision(
+                        session, clock, decisions, rating=rating if mine else 1, **watched_scope
+                    )
+                if mine:
+                    seconds = (timedelta(hours=hours, seconds=1)).total_seconds()
+                    one = SupervisedSession(
+                        rating=rating, n_interventions=n_interventions, duration_seconds=seconds
+                    )
+                    expected.insert(0, one)
+        found = service.assess_agent_with_supervision(session, **tenant.agent, target=target)
+        assert found.supervision == assess_supervision(expected, target)
+        assert found.score == pytest.approx(0.7 * found.readiness.score + 0.3 * found.supervision.score)
 
 
 @pytest.mark.invariant(45)

@@ -296,6 +296,74 @@ def test_unresolved_input_pauses_until_it_is_given(
         assert done.status is ExecutionStatus.COMPLETED
 
 
+@given(
+    started_s=st.integers(0, 5),
+    took_ms=st.integers(0, 5_000),
+    is_ok=st.booleans(),
+    of_output=st.none() | st.integers(0, 1),
+    of_start=st.none() | st.integers(2, 3),
+    of_resume=st.none() | st.integers(4, 5),
+)
+@example(started_s=2, took_ms=1_500, is_ok=True, of_output=1, of_start=3, of_resume=None)
+@example(started_s=2, took_ms=1_500, is_ok=True, of_output=None, of_start=3, of_resume=4)
+@example(started_s=1, took_ms=7, is_ok=False, of_output=None, of_start=None, of_resume=None)
+def test_moments_are_kept_and_the_nearest_input_counts(
+    database: Database,
+    started_s: int,
+    took_ms: int,
+    is_ok: bool,
+    of_output: int | None,
+    of_start: int | None,
+    of_resume: int | None,
+) -> None:
+    """A step keeps its start and its time; an output goes before an input, and a new input before an old."""
+    clock = ManualClock(NOW)
+    reference = Reference(key="rows", step="fetch")
+    workflow = Workflow(
+        steps=(Step(id="fetch", action="get"), Step(id="send", action="put", inputs={"body": reference})),
+        connections=(Connection(source="fetch", target="send"),),
+    )
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        inputs = {} if of_start is None else {"fetch.rows": of_start}
+        made = service.create_execution(
+            session, clock, workspace_id=own, workflow_id="wf", workflow=workflow, inputs=inputs
+        )
+        scope = {"workspace_id": own, "execution_id": made.id}
+        began = clock.advance(timedelta(seconds=started_s))
+        service.begin(session, clock, **scope)
+        step_began = clock.advance(timedelta(seconds=1))
+        service.advance(session, clock, **scope)
+        reported = clock.advance(timedelta(milliseconds=took_ms))
+        service.pause(session, clock, **scope)
+        output = {} if of_output is None else {"rows": of_output}
+        if is_ok:
+            service.complete_step(session, clock, **scope, step_id="fetch", output=output)
+        else:
+            service.fail_step(session, clock, **scope, step_id="fetch", error="broken")
+        fetch, _ = service.get_steps(session, **scope)
+        assert (fetch.started_at, fetch.duration_ms) == (step_began, took_ms)
+        assert fetch.not_before == (None if is_ok else reported + timedelta(seconds=1))
+        given_now = None if of_resume is None else {"fetch.rows": of_resume}
+        resumed = service.resume(session, clock, **scope, inputs=given_now)
+        assert (resumed.started_at, resumed.ended_at) == (began, None)
+        if not is_ok:
+            ended_at = clock.advance(timedelta(seconds=1))
+            ended = service.cancel(session, clock, **scope)
+            assert (ended.started_at, ended.ended_at) == (began, ended_at)
+            return
+        wanted = next((n for n in (of_output, of_resume, of_start) if n is not None), None)
+        found = service.advance(session, clock, **scope)
+        if wanted is None:
+            assert [need.name for need in found.missing] == ["body"]
+        else:
+            (send,) = found.start
+            assert send.inputs == {"body": wanted}
+            ended_at = clock.advance(timedelta(minutes=1))
+            ended = service.complete_step(session, clock, **scope, step_id="send", output={})
+            assert (ended.status, ended.ended_at) == (ExecutionStatus.COMPLETED, ended_at)
+
+
 Change = Callable[..., object]
 CHANGES: dict[str, Change] = {
     "pause": service.pause,

@@ -44,7 +44,7 @@ def test_minutes_out_of_range_are_refused(database: Database, clock: ManualClock
         with pytest.raises(InvalidError) as caught:
             service.add_task(session, **scope, title="Dig", actual_minutes=minutes)
         assert caught.value.field == "minutes"
-        task = service.add_task(session, **scope, title="Dig", actual_minutes=0)
+        task = service.add_task(session, **scope, title="Dig", actual_minutes=0).id
         service.add_task(session, **scope, title="Dig", actual_minutes=10_000_000)
         for wrong in (minutes, 0):
             with pytest.raises(InvalidError) as caught:
@@ -64,7 +64,7 @@ def test_work_on_another_projects_task_is_not_found(database: Database, clock: M
             service.create_project(session, clock, workspace_id=own, name=name, budget_minor=0)
             for name in ("Bridge", "Tunnel")
         )
-        task = service.add_task(session, workspace_id=own, project_id=bridge.id, title="Dig")
+        task = service.add_task(session, workspace_id=own, project_id=bridge.id, title="Dig").id
         with pytest.raises(service.NotFoundError):
             service.log_work(session, workspace_id=own, project_id=tunnel.id, task_id=task, minutes=1)
 
@@ -75,7 +75,7 @@ def test_check_of_an_unknown_category_writes_nothing(database: Database, clock: 
         (own,) = factories.workspace_ids(session, 1)
         decision = service.check(session, workspace_id=own, category="travel", amount_minor=LARGEST)
         assert decision.is_approved
-        assert service.list_categories(session, workspace_id=own) == ()
+        assert service.list_categories(session, workspace_id=own).items == ()
 
 
 def test_categories_are_listed_by_name(database: Database, clock: ManualClock) -> None:
@@ -84,7 +84,11 @@ def test_categories_are_listed_by_name(database: Database, clock: ManualClock) -
         (own,) = factories.workspace_ids(session, 1)
         for name in ("b", "a", "c"):
             service.record(session, workspace_id=own, category=name, amount_minor=1)
-        assert [item.name for item in service.list_categories(session, workspace_id=own)] == ["a", "b", "c"]
+        assert [item.name for item in service.list_categories(session, workspace_id=own).items] == [
+            "a",
+            "b",
+            "c",
+        ]
 
 
 def test_amount_taken_meanwhile_is_a_conflict(

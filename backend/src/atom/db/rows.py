@@ -1,0 +1,58 @@
+"""Rows as the types that services work with: a dataclass names its fields once, for reading and writing."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar, Protocol
+
+    from sqlalchemy import ColumnElement, CursorResult, Result, Table
+
+    class Dataclass(Protocol):
+        """Anything that `fields` takes."""
+
+        __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Item = TypeVar("Item", bound="Dataclass")
+
+
+class RowsOf(Generic[Item]):
+    """
+    The columns of a table that make a dataclass.
+
+    A field has the name of its column, or `names` says which column it is: of this table by its name, or of
+    another one that the query joins, which is read and never written.
+    """
+
+    def __init__(self, type_: type[Item], table: Table, **names: str | ColumnElement[Any]) -> None:
+        self._type = type_
+        places = {field.name: names.get(field.name, field.name) for field in fields(type_)}
+        self._column_of = {name: place for name, place in places.items() if isinstance(place, str)}
+        self.columns: list[ColumnElement[Any]] = [
+            (table.c[place] if isinstance(place, str) else place).label(name)
+            for name, place in places.items()
+        ]
+
+    def one(self, result: Result[Any] | CursorResult[Any]) -> Item | None:
+        """Return the one row of a result, None for none."""
+        row = result.one_or_none()
+        return None if row is None else self._read(row)
+
+    def all(self, result: Result[Any] | CursorResult[Any]) -> list[Item]:
+        """Return the rows of a result."""
+        return [self._read(row) for row in result]
+
+    def values(self, item: Item) -> dict[str, Any]:
+        """Return what an INSERT of the item writes, by column."""
+        return {column: getattr(item, name) for name, column in self._column_of.items()}
+
+    def changes(self, item: Item, names: Iterable[str]) -> dict[str, Any]:
+        """Return what an UPDATE of some of the item's fields writes, by column."""
+        return {self._column_of[name]: getattr(item, name) for name in names}
+
+    def _read(self, row: Any) -> Item:
+        return self._type(**row._mapping)
