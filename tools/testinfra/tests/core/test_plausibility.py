@@ -60,6 +60,7 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
         (with_phase(gc_s=3.0), "collecting garbage in the generate phase took 3 s"),
         (with_phase(filtered_s=3.0), "filtered test cases in the generate phase took 3 s"),
         (with_phase(n_valid=10**15), "it counts 1,000,000,000,000,000, and no test runs so many"),
+        (replace(GOOD, calibration_s=60.0), "its calibration took 60 s"),
         (with_subject(n_steps=10**13), "it counts 10,000,000,000,000"),
         (with_subject(body_s=3.0), "the test's own function took 3 s, and the call 2.015 s"),
         (with_samples("body_cpu", total_s=3.0), "the sum of `body_cpu` took 3 s, and 200 of them 2 s"),
@@ -131,3 +132,11 @@ def test_one_such_record_keeps_its_test_out_of_every_figure() -> None:
     assert ([*summary.measured], [test.reason for test in summary.unmeasured]) == ([], [objection.reason])
     side = side_from_runs("new", runs, Statistic.CPU, "local")
     assert side.tests[GOOD.nodeid].problem == objection.reason
+
+
+def test_an_impossible_calibration_is_not_in_the_unit_of_its_run() -> None:
+    """Every other test of the run is held against the mean of the calibrations."""
+    other = replace(GOOD, nodeid="t.py::test_other")
+    runs = [make_run([replace(GOOD, calibration_s=60.0), other])]
+    side = side_from_runs("new", runs, Statistic.CPU, "local")
+    assert side.tests[other.nodeid].unit_us == pytest.approx(3000)

@@ -12,6 +12,7 @@ from atom_testinfra.core.cost import combine_runs, predict_from_local
 from atom_testinfra.core.digests import digest_property
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
 from atom_testinfra.core.outside import seconds_by_run
+from atom_testinfra.core.plausibility import is_calibration
 from atom_testinfra.core.repeats import Repeats, parts_by_repeat
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.session import is_complete
@@ -151,7 +152,7 @@ def _provenance(runs: Sequence[Run]) -> SessionProvenance:
         found.calibration_s
         for run in runs
         for found in run.measurements
-        if found.calibration_s is not None and found.calibration_s > 0
+        if found.calibration_s is not None and is_calibration(found.calibration_s)
     ]
     contention = judge_contention(runs)
     return SessionProvenance(

@@ -20,6 +20,9 @@ MOST_COUNTED = 10**9
 LONGEST_S = 1e9
 """No test runs for thirty years: a longer time is a broken clock."""
 
+LONGEST_CALIBRATION_S = 10.0
+"""Ten thousand times what the work of a calibration takes."""
+
 OWN_BACKEND = "hypothesis"
 """Other backends leave test cases out of Hypothesis's statistics."""
 
@@ -41,6 +44,8 @@ def find_contradiction(record: Measurement) -> str | None:
 
 def _contradictions(record: Measurement, subject: Property) -> Iterator[str]:
     yield from _of_counts(subject)
+    if (record.calibration_s or 0.0) > LONGEST_CALIBRATION_S:
+        yield f"its calibration took {record.calibration_s:.4g} s, and some milliseconds are usual"
     if max(_times(record)) > LONGEST_S:
         yield f"it holds a time of {max(_times(record)):.4g} s, which no clock has told"
     for name, phase in subject.phases.items():
@@ -49,10 +54,14 @@ def _contradictions(record: Measurement, subject: Property) -> Iterator[str]:
     yield from _of_call(record, subject)
 
 
+def is_calibration(seconds: float | None) -> bool:
+    """Return whether this is what a calibration can have taken."""
+    return seconds is not None and 0 < seconds <= LONGEST_CALIBRATION_S
+
+
 def _times(record: Measurement) -> Iterator[float]:
     yield record.setup.wall_s + record.call.wall_s
     yield record.setup.cpu_s + record.call.cpu_s
-    yield record.calibration_s or 0.0
     if record.hypothesis is not None:
         yield from (phase.duration_s for phase in record.hypothesis.phases.values())
 

@@ -21,7 +21,7 @@ from atom_testinfra.core.judgement import Counts, Series
 from atom_testinfra.core.measurement import Outcome
 from atom_testinfra.core.outside import outside_of, seconds_by_run
 from atom_testinfra.core.parts import Part, parts_of
-from atom_testinfra.core.plausibility import find_contradiction
+from atom_testinfra.core.plausibility import find_contradiction, is_calibration
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.core.threshold import Statistic
 
@@ -235,7 +235,8 @@ def _outside(
 
 
 def _calibration_of(records: Iterable[Measurement]) -> float | None:
-    found = [record.calibration_s for record in records if record.calibration_s]
+    measured = (record.calibration_s for record in records)
+    found = [seconds for seconds in measured if seconds is not None and is_calibration(seconds)]
     return fmean(found) if found else None
 
 
