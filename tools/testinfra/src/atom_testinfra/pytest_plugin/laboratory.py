@@ -23,6 +23,7 @@ from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
 from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
+from atom_testinfra.pytest_plugin.warm_up import build_tables
 from atom_testinfra.pytest_plugin.watch import Watch
 from atom_testinfra.pytest_plugin.wide_fixtures import WideFixtures
 from atom_testinfra.storage.run_writer import escape
@@ -78,6 +79,9 @@ class Laboratory(Listener):
 
             self.fixtures = FixtureWatch()
             config.pluginmanager.register(self.fixtures, "atom_testinfra_explained_fixtures")
+            config.pluginmanager.register(self.fixtures, "atom_testinfra_fixtures")
+        if any(peek_kind(item) is not None for item in items):
+            build_tables()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
