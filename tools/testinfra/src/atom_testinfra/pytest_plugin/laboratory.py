@@ -79,7 +79,6 @@ class Laboratory(Listener):
 
             self.fixtures = FixtureWatch()
             config.pluginmanager.register(self.fixtures, "atom_testinfra_explained_fixtures")
-            config.pluginmanager.register(self.fixtures, "atom_testinfra_fixtures")
         if any(peek_kind(item) is not None for item in items):
             build_tables()
 
