@@ -330,7 +330,7 @@ def _session(python: Path, root: Path, arguments: list[str], known: Path) -> lis
     """Return the runs of a session, which is made unless it is known."""
     if not known.exists():
         _say(f"measuring in {root.name}")
-        options = ["measure", "--json", *arguments]
+        options = ["measure", "--json", "--baseline", *arguments]
         document = json.loads(_run([str(python), "-m", "atom_testinfra", *options], root, ok=(0, 1)))
         known.write_text(document["session_id"])
     return load_session(root / ".testinfra" / "runs", known.read_text())

@@ -138,7 +138,7 @@ def test_a_profile_with_a_dash_is_measured_by_its_name(project: Project) -> None
     (project.root / "pyproject.toml").write_text(
         "[tool.testinfra]\nrepeats = 2\n[tool.testinfra.profiles.ci-fast]\nmax_examples = 7\n"
     )
-    document = project.document("--profile", "ci-fast")
+    document = project.document("--baseline", "--profile", "ci-fast")
     assert numbers(document) == {("test_free", "ci-fast"): 7, ("test_pinned", "ci-fast"): 33}
     assert [(run.header.profile, run.header.repeat) for run in project.runs()] == [
         ("ci-fast", 0),
@@ -163,7 +163,7 @@ def test_pins_follow_the_policy(project: Project, policy: str, expected: int) ->
         (("--profile", "local"), 20, 33),
         (("--profile", "local=7"), 7, 33),
         (("--profile", "local", "--max-examples", "7"), 7, 33),
-        (("--pins", "cap"), 20, 20),
+        (("--baseline", "--pins", "cap"), 20, 20),
     ],
 )
 def test_a_suite_that_steers_itself_follows_the_command_line(
@@ -373,7 +373,7 @@ def test_the_table_names_the_slowest_first_and_every_reason(project: Project) ->
     assert out.index("test_slow") < out.index("test_quick")
     assert "test_wrong (p): failed: assert 10 < 10" in out
     assert "test_left_out (p): skipped: not on this machine" in out
-    assert max(len(line) for line in out.splitlines() if "fast" in line) <= 80
+    assert max(len(line) for line in out.splitlines() if "::test_slow" in line and " s " in line) <= 110
 
 
 class TestCannotRun:
@@ -703,3 +703,175 @@ def child_alive(project: Project) -> bool:
         except OSError:
             continue
     return False
+
+
+OWN_SETTINGS = """
+    from hypothesis import settings
+
+    settings.register_profile("theirs", max_examples=12)
+    settings.load_profile("theirs")
+"""
+
+
+class TestFirstAnswer:
+    """A bare `testinfra measure` runs the suite once, as it is, and says where its time goes."""
+
+    def test_the_suite_runs_once_under_its_own_settings(self, project: Project) -> None:
+        """Its own profile and pins decide; the settings' profiles are for a baseline."""
+        project.write(test_a=MIXED, conftest=OWN_SETTINGS)
+        document = project.document()
+        assert numbers(document) == {("test_free", "as-is"): 12, ("test_pinned", "as-is"): 33}
+        assert len(project.runs()) == 1
+        (found,) = document["overviews"]
+        assert found["usual_examples"] == 12
+        assert [pin["pin"]["max_examples"] for pin in found["pins"]] == [33]
+        assert [estimate["n_examples"] for estimate in found["what_if"]] == [25, 50, 100]
+
+    def test_the_machine_s_own_ci_stays(self, project: Project) -> None:
+        """As in a plain run of pytest, where Hypothesis takes the machine for CI or not."""
+        project.write(
+            test_a="""
+            import os
+            from hypothesis import given, strategies as st
+
+            @given(st.booleans())
+            def test_ci(x):
+                assert os.environ["CI"] == "true"
+            """
+        )
+        project.env |= {"CI": "true"}
+        project.measure()
+
+    def test_each_profile_runs_as_often_as_a_baseline_needs(self, project: Project) -> None:
+        """`--baseline` says before what it will do."""
+        project.write(test_a=MIXED)
+        (project.root / "pyproject.toml").write_text(
+            "[tool.testinfra]\nrepeats = 2\n[tool.testinfra.profiles]\n"
+            "local = { max_examples = 5, repeats = 1 }\nci = { max_examples = 3 }\n"
+        )
+        _, err = project.measure("--baseline")
+        assert err.startswith("for a baseline: local 1 time, ci 2 times; ")
+        assert sorted((run.header.profile, run.header.repeat) for run in project.runs()) == [
+            ("ci", 0),
+            ("ci", 1),
+            ("local", 0),
+        ]
+
+    def test_verify_says_what_is_missing(self, project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+        """Targets are for the profiles of the settings: no verdict, no baseline, exit status 3."""
+        project.write(test_a=MIXED, conftest=OWN_SETTINGS)
+        project.measure()
+        done = subprocess.run(
+            [sys.executable, "-m", "atom_testinfra", "verify", "--no-suite"],
+            cwd=project.root,
+            env=project.env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 3
+        assert "testinfra measure --baseline" in done.stderr
+        assert not (project.root / "performance_baseline.json").exists()
+
+    def test_a_policy_for_pins_needs_a_number(self, project: Project) -> None:
+        """Under the suite's own settings there is nothing to cap or to scale by."""
+        project.write(test_a=MIXED)
+        _, err = project.measure("--pins", "cap", status=2)
+        assert "--pins needs a number of examples" in " ".join(err.split())
+
+    def test_the_number_that_fits_is_told(self, project: Project) -> None:
+        """More time has room for more examples."""
+        project.write(test_a=MIXED)
+        found = []
+        for limit in ("1", "10"):
+            out, _ = project.measure("--fit", limit)
+            match = re.search(r"have room for N=([\d,]+) examples in every property", out)
+            assert match is not None, out
+            found.append(int(match[1].replace(",", "")))
+        assert 0 < found[0] < found[1]
+
+    def test_paths_count_from_where_it_is_called(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """From a folder of the project, `tests` is the folder that is there, for options of pytest too."""
+        (project.root / "pyproject.toml").write_text("[tool.testinfra]\n")
+        folder = project.root / "part" / "tests"
+        folder.mkdir(parents=True)
+        (folder / "test_b.py").write_text(dedent(MIXED))
+        (project.root / "tests").mkdir()
+        (project.root / "tests" / "test_c.py").write_text("def test_c(): pass\n")
+        below = Project(project.root / "part")
+        below.measure("--", "tests", "--ignore", "tests/none", "--junitxml=out.xml")
+        assert {record.nodeid for run in project.runs() for record in run.measurements} == {
+            f"part/tests/test_b.py::{name}" for name in ("test_free", "test_pinned", "test_plain")
+        }
+        assert (project.root / "part" / "out.xml").exists()
+
+    def test_auto_is_a_worker_for_each_cpu(self, project: Project) -> None:
+        """As for pytest-xdist; another word is refused."""
+        pytest.importorskip("xdist")
+        project.write(test_a=MIXED)
+        out, _ = project.measure("-n", "auto")
+        assert project.runs()[0].header.n_workers == len(os.sched_getaffinity(0))
+        assert "the least possible" in out
+        _, err = project.measure("-n", "many", status=2)
+        assert "'many' is not a number of workers, or auto" in err
+
+    def test_a_session_is_saved_under_a_name(self, project: Project) -> None:
+        """For `compare --baseline NAME`; a name that cannot be used is refused before anything runs."""
+        project.write(test_a=MIXED)
+        _, err = project.measure("--save", "before")
+        assert "testinfra compare --baseline before" in err
+        assert len([*(project.root / ".testinfra/baselines/before").glob("*.jsonl")]) == 1
+        _, err = project.measure("--save", "a/b", status=2)
+        assert "'a/b'" in err
+        assert len(project.runs()) == 1
+
+
+SLEEPY = """
+    import time
+    from hypothesis import given, settings, strategies as st
+
+    @given(st.booleans())
+    def test_a_quick(x):
+        pass
+
+    @settings(deadline=None)
+    @given(st.booleans())
+    def test_b_endless(x):
+        time.sleep(600)
+"""
+
+
+@pytest.mark.integration
+class TestCut:
+    """Whatever ends a run early, what was measured until then is shown."""
+
+    @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+    def test_the_table_comes_after_a_signal(self, project: Project, signum: signal.Signals) -> None:
+        """With the way to go on, and the signal's exit status."""
+        project.write(test_a=SLEEPY)
+        process = project.start()
+        for _ in range(600):
+            if any(
+                b"test_a_quick" in file.read_bytes().partition(b"collected")[2].partition(b"\n")[2]
+                for file in project.root.rglob("*.jsonl")
+            ):
+                break
+            time.sleep(0.1)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + signum
+        assert "as-is: 1 property, slowest first" in out
+        assert "test_a.py::test_a_quick" in out
+        assert "testinfra measure --resume" in err
+
+    def test_a_time_budget_holds_from_the_first_run_on(self, project: Project) -> None:
+        """A test that would take an hour is cut, what ran before is shown, and the session can be resumed."""
+        project.write(test_a=SLEEPY)
+        began = time.monotonic()
+        out, err = project.measure("--time-budget", "8")
+        assert time.monotonic() - began < 60
+        assert "test_a.py::test_a_quick" in out
+        assert "in the time budget of 8 s; go on with: testinfra measure --resume" in err
+        (run,) = project.runs()
+        assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.INTERRUPTED]

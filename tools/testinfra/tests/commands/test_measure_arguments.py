@@ -82,9 +82,9 @@ def test_nothing_can_be_changed_of_a_session_that_is_resumed(
 @pytest.mark.parametrize(
     ("arguments", "steering"),
     [
-        ("", ["suite", "tool"]),
-        ("--repeats 2 --seed-set 1 -n 0", ["suite", "tool"]),
-        *((f"--pins {policy}", ["tool", "tool"]) for policy in PinPolicy),
+        ("--baseline", ["suite", "tool"]),
+        ("--baseline --repeats 2 --seed-set 1 -n 0", ["suite", "tool"]),
+        *((f"--baseline --pins {policy}", ["tool", "tool"]) for policy in PinPolicy),
         ("--profile own", ["suite"]),
         ("--profile own --pins cap", ["tool"]),
         ("--profile own --max-examples 9", ["tool"]),

@@ -210,7 +210,7 @@ class TestNothingToJudge:
         assert main(["verify"]) == 3
         out, err = capsys.readouterr()
         assert "\N{EN DASH} Not measured: no property has figures under 'local' or 'ci'." in out
-        assert "hint: measured was 'dev': measure 'local' (testinfra measure --profile local)" in err
+        assert "hint: measured was 'dev': measure 'local' (testinfra measure --baseline)" in err
         assert not project.baseline.exists()
 
     def test_a_good_baseline_stays(self, project: Project) -> None:

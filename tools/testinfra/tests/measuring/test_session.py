@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.config import Config, Profile
-from atom_testinfra.core.errors import RunFileError
+from atom_testinfra.core.config import AS_IS, Config, Profile
+from atom_testinfra.core.errors import ConfigError, RunFileError
 from atom_testinfra.core.measurement import PinPolicy, Provenance, Run, Steering
-from atom_testinfra.core.session import SessionSpec, choose_profiles
+from atom_testinfra.core.session import AS_IS_PROFILE, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
@@ -57,13 +57,22 @@ def test_a_number_on_the_command_line_keeps_the_profile_s_repeats() -> None:
     }
 
 
+def test_without_a_choice_the_suite_s_own_settings_are_measured() -> None:
+    """A baseline takes every profile of the settings, and `as-is` can be asked for by its name."""
+    config = Config(profiles={"ci": Profile(max_examples=50)})
+    assert choose_profiles(config, [], None) == {AS_IS: AS_IS_PROFILE}
+    assert choose_profiles(config, ["as-is", "ci"], None) == {AS_IS: AS_IS_PROFILE, **config.profiles}
+    assert choose_profiles(config, [], None, is_for_baseline=True) == config.profiles
+    with pytest.raises(ConfigError, match="bare `testinfra measure`"):
+        Config(profiles={AS_IS: Profile(max_examples=50)})
+
+
 SUITE = Profile(max_examples=200, repeats=1, env={"CI": "false"}, steering=Steering.SUITE)
 
 
 @pytest.mark.parametrize(
     ("chosen", "max_examples", "expected"),
     [
-        ([], None, SUITE),
         (["local"], None, SUITE),
         (["local=50"], None, replace(SUITE, max_examples=50, steering=Steering.TOOL)),
         (["local=200"], None, replace(SUITE, steering=Steering.TOOL)),
@@ -98,20 +107,21 @@ def test_the_command_line_s_workers_go_before_those_of_the_settings(
         (400.0, {"local": 3, "ci": 3}),
         (299.0, {"local": 2, "ci": 3}),
         (200.0, {"local": 1, "ci": 3}),
-        (1.0, {"local": 1, "ci": 1}),
+        (1.0, {"local": 1, "ci": 0}),
     ],
 )
 def test_a_repeat_that_passes_the_budget_is_left_out_and_quicker_ones_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget_s: float | None, made: dict[str, int]
 ) -> None:
-    """The budget is filled with what still fits; the first run of each profile is always made."""
+    """The budget is filled with what still fits, and no run begins when it is over."""
     clock = [0.0]
     n_made = dict.fromkeys(LASTS_S, 0)
 
     class Quick(Session):
-        def _run_cell(self, repeat: int, profile: str, parts: object) -> None:
+        def _run_cell(self, repeat: int, profile: str, parts: object) -> bool:
             clock[0] += LASTS_S[profile]
             n_made[profile] += 1
+            return False
 
     monkeypatch.setattr(Clocks, "wall", lambda: clock[0])
     profiles = {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
@@ -127,8 +137,9 @@ def test_a_repeat_that_passes_the_budget_is_left_out_and_quicker_ones_are_made(
 class Noting(Session):
     """Notes what it would run."""
 
-    def _run_cell(self, repeat: int, profile: str, parts: object) -> None:
+    def _run_cell(self, repeat: int, profile: str, parts: object) -> bool:
         self.ran = [*getattr(self, "ran", []), (repeat, profile)]
+        return False
 
 
 class TestResumed:

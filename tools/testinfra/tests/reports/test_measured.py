@@ -1,51 +1,130 @@
-"""The table at the end of `testinfra measure`."""
+"""What `testinfra measure` prints at its end."""
 
 from __future__ import annotations
 
-import io
-
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_runs import make_record, make_run
 from msgspec.structs import replace
-from rich.console import Console
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.measurement import Measurement, Outcome, Pin
+from atom_testinfra.core.overview import overview
 from atom_testinfra.core.summary import summarise_session
-from atom_testinfra.reports.measured import print_summary
+from atom_testinfra.reports.columns import output_width, tell_apart
+from atom_testinfra.reports.measured import render_session
+
+
+def render(*profiles: tuple[str, list[Measurement]], width: int | None = 80, n_shown: int = 20) -> list[str]:
+    """Return what is printed of a session with one run of each profile."""
+    runs = [make_run(records, profile=profile) for profile, records in profiles]
+    overviews = [overview(runs, profile)[0] for profile, _ in profiles]
+    summary = summarise_session(runs, Targets())
+    return [*render_session(summary, overviews, width=width, n_shown=n_shown)]
 
 
 def test_a_test_that_fails_alike_under_two_profiles_is_listed_once() -> None:
     """The reason stands once, with the profiles it holds for; markup in a node id stays text."""
     nodeid = "t.py::test_a[[bold]x]"
     failed = [replace(make_record(nodeid, outcome=Outcome.FAILED), reason="why")]
-    runs = [make_run(failed, profile=profile) for profile in ("local", "ci")]
-    stream = io.StringIO()
-    print_summary(summarise_session(runs, Targets()), Console(file=stream, width=80))
+    lines = render(("local", failed), ("ci", failed))
+    assert f"  {nodeid} (local, ci): failed: why" in lines
+    assert sum(nodeid in line for line in lines) == 1
 
-    assert f"  {nodeid} (local, ci): failed: why" in stream.getvalue().splitlines()
-    assert stream.getvalue().count(nodeid) == 1
+
+def test_tests_with_one_reason_are_one_line_and_some_names() -> None:
+    """Two hundred lines with the same reason would hide the others."""
+    records = [
+        replace(make_record(f"t.py::test_{i}", outcome=Outcome.SKIPPED), reason="no server")
+        for i in range(40)
+    ]
+    lines = render(("p", records))
+    assert "  40 tests (p): skipped: no server" in lines
+    assert "    and 35 more" in lines
+    assert len([line for line in lines if "::test_" in line]) == 5
 
 
 def test_node_ids_do_nothing_to_a_terminal() -> None:
     """Control characters are shown as escapes, in the table, in the remarks and in the lists."""
     hostile = "t.py::test_a[\x1b[31m\u202e]"
     records = [make_record(hostile, problems=["odd"]), make_record(f"{hostile}b", outcome=Outcome.FAILED)]
-    stream = io.StringIO()
-    print_summary(summarise_session([make_run(records)], Targets()), Console(file=stream, width=80))
-
-    shown = stream.getvalue()
-    assert shown.count(r"test_a[\x1b[31m\u202e]") == 3
+    shown = "\n".join(render(("local", records)))
+    assert shown.count(r"test_a[\x1b[31m\u202e]") >= 3
     assert "\x1b" not in shown
     assert "\u202e" not in shown
 
 
-def test_long_names_keep_what_tells_them_apart() -> None:
-    """The end of a name, where its parameters are, goes last."""
-    names = [f"tests/test_long_file.py::test_with_a_name_that_is_too_long[{i}]" for i in range(2)]
-    stream = io.StringIO()
-    records = [make_record(name) for name in names]
-    print_summary(summarise_session([make_run(records)], Targets()), Console(file=stream, width=80))
+def test_files_of_one_name_are_told_apart() -> None:
+    """A row names the whole test where there is room, so that it can be pasted into pytest."""
+    nodeids = ["pkg_a/tests/test_same.py::test_sorted", "pkg_b/tests/test_same.py::test_sorted"]
+    for width in (None, 300):
+        lines = render(("p", [make_record(nodeid) for nodeid in nodeids]), width=width)
+        assert {line.split()[-1] for line in lines if "::test_sorted" in line} >= {*nodeids}
 
-    lines = [line for line in stream.getvalue().splitlines() if "too_long" in line]
-    assert [line.split()[0][-11:] for line in lines] == ["too_long[0]", "too_long[1]"]
-    assert all(len(line) <= 80 for line in lines)
+
+def test_a_pipe_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`COLUMNS` is respected; without it and without a terminal nothing is cut, however long it is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert output_width() is None
+    monkeypatch.setenv("COLUMNS", "132")
+    assert output_width() == 132
+    monkeypatch.setenv("COLUMNS", "wide")
+    assert output_width() is None
+    long = f"t.py::test_a[{'x' * 5000}]"
+    assert any(line.endswith(long) for line in render(("p", [make_record(long)]), width=None))
+    rows = [line for line in render(("p", [make_record(long)]), width=120) if "x]" in line and " ms" in line]
+    assert rows
+    assert all(len(line) <= 120 for line in rows[:1])
+
+
+@given(
+    st.lists(st.text("ab/:[]", min_size=1, max_size=60), unique=True, max_size=12),
+    st.integers(24, 60),
+)
+def test_labels_are_short_and_different(names: list[str], room: int) -> None:
+    """What differs stays different, also where only the middle of a long name says so; what fits is kept."""
+    labels = tell_apart(names, room)
+    assert len({*labels}) == len(names)
+    assert all(len(label) <= room for label in labels)
+    assert all(label == name for label, name in zip(labels, names, strict=True) if len(name) <= room)
+
+
+def test_variants_that_differ_in_the_middle_are_told_apart() -> None:
+    """Neither the beginning nor the end of these says which is which."""
+    names = [f"tests/a.py::test_{'x' * 80}[{i}-{'y' * 80}]" for i in range(3)]
+    assert len({*tell_apart(names, 40)}) == 3
+
+
+def test_the_table_adds_up() -> None:
+    """Totals are those of all rows, also of those that are not shown."""
+    records = [make_record(f"t.py::test_{i}") for i in range(4)]
+    lines = render(("p", records), n_shown=1, width=None)
+    assert lines[0] == "p: 4 properties, slowest first; wall time of one run"
+    rows = [line.split() for line in lines[2:5]]
+    one, others, all_of_them = (float(row[0]) for row in rows)
+    assert (others, all_of_them) == (pytest.approx(3 * one, rel=0.01), pytest.approx(4 * one, rel=0.01))
+    assert "3 quicker ones (--top 4 shows all)" in lines[3]
+
+
+def test_the_next_step_is_one_command() -> None:
+    """What dominates is explained first; a failure goes before it; where nothing stands out, a baseline."""
+    records = [make_record(f"t.py::test_{i}") for i in range(3)]
+    assert render(("p", records))[-1].startswith(
+        "Next: 33 % of the time is one property; see where it goes: "
+    )
+    assert render(("p", records))[-1].endswith("testinfra measure --explain t.py::test_0")
+    failed = make_record("t.py::test_wrong[a b]", outcome=Outcome.FAILED)
+    assert render(("p", [*records, failed]))[-1] == "Next: see why it fails: pytest 't.py::test_wrong[a b]'"
+
+
+def test_a_pin_is_told_with_what_it_costs() -> None:
+    """In seconds, beside the number that the others run, and where it stands."""
+    pinned = make_record("t.py::test_pinned")
+    assert pinned.hypothesis is not None
+    pinned = replace(
+        pinned, hypothesis=replace(pinned.hypothesis, pin=Pin(max_examples=500, path="t.py", line=7))
+    )
+    lines = render(("p", [pinned, make_record("t.py::test_free")]), width=None)
+    (line,) = [line for line in lines if line.startswith("    t.py::test_pinned: 500 examples take ")]
+    assert line.endswith("(t.py:7)")

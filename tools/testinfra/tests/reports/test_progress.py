@@ -69,9 +69,9 @@ class TestWithoutATerminal:
             progress.tick()
         progress.close()
         assert stream.getvalue().splitlines() == [
-            "measuring p 2/2: 0 of 0 tests",
-            "measuring p 2/2: 0 of 4 tests",
-            "measuring p 2/2: 3 of 4 tests, about 2 s left",
+            "measuring p, run 2 of 2: collecting tests",
+            "measuring p, run 2 of 2: 0 of 4 tests",
+            "measuring p, run 2 of 2: 3 of 4 tests, about 2 s left",
         ]
 
     def test_a_long_test_is_named_every_few_seconds(self) -> None:
@@ -88,10 +88,10 @@ class TestWithoutATerminal:
         now[0] += LINE_EVERY_S
         progress.tick()
         assert stream.getvalue().splitlines()[1:] == [
-            "measuring p 1/1: 0 of 4 tests",
-            f"measuring p 1/1: 0 of 4 tests, waiting for {NODEIDS[0]}",
-            f"measuring p 1/1: 0 of 4 tests, waiting for {NODEIDS[0]}",
-            "measuring p 1/1: 1 of 4 tests, about 6 s left",
+            "measuring p: 0 of 4 tests",
+            f"measuring p: 0 of 4 tests, waiting for {NODEIDS[0]}",
+            f"measuring p: 0 of 4 tests, waiting for {NODEIDS[0]}",
+            "measuring p: 1 of 4 tests, about 6 s left",
         ]
 
     def test_it_is_chosen_where_stderr_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:

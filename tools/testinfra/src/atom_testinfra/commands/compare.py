@@ -193,7 +193,7 @@ def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str])
     return _noted(
         comparison,
         f"Nothing can differ: {base.label} holds runs of {new.label} itself."
-        " For a comparison measure again: testinfra measure",
+        " For a comparison measure again: testinfra measure --baseline",
     )
 
 

@@ -48,7 +48,7 @@ def command(
     for reason in moments.left_out:
         click.echo(f"left out: {reason}", err=True)
     if not moments.found:
-        raise _no_history(profile, "measure, then verify: testinfra measure && testinfra verify")
+        raise _no_history(profile, "measure, then verify: testinfra measure --baseline && testinfra verify")
     histories = _choose(build_histories(moments.found), nodeid)
     if as_json:
         document = {"profile": profile, "statistic": statistic, "histories": histories}

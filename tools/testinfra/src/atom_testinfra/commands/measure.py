@@ -13,20 +13,31 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from atom_testinfra.core.arguments import find_option_without_tests, name_places
+from atom_testinfra.core.arguments import find_option_without_tests, name_places, relocate
+from atom_testinfra.core.config import AS_IS
 from atom_testinfra.core.errors import ConfigError, InfraError
 from atom_testinfra.core.measurement import Outcome, PinPolicy, Steering
-from atom_testinfra.core.session import MOST_EXAMPLES, MOST_SEED_SET, SessionSpec, choose_profiles
+from atom_testinfra.core.overview import overview
+from atom_testinfra.core.session import (
+    MOST_EXAMPLES,
+    MOST_SEED_SET,
+    SessionSpec,
+    choose_profiles,
+    is_finished,
+)
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.summary import Summary, summarise_session
-from atom_testinfra.machine.fingerprint import read_provenance
+from atom_testinfra.machine.fingerprint import count_cpus, read_provenance
 from atom_testinfra.measuring.child import GRACE_S
 from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
-from atom_testinfra.reports.progress import Forecast, choose_progress
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.columns import output_width, printable
+from atom_testinfra.reports.progress import Forecast, choose_progress, describe_seconds
 from atom_testinfra.storage.baseline import load_baseline
 from atom_testinfra.storage.project import Project, load_project
+from atom_testinfra.storage.recordings import Recording, refuse_unfit_saved_name, save_runs
 from atom_testinfra.storage.run_writer import escape
 from atom_testinfra.storage.runs import (
     list_sessions,
@@ -43,11 +54,35 @@ if TYPE_CHECKING:
 
 POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)
-OF_THE_REPORT = frozenset({"resume", "top", "as_json"})
+AUTO = "auto"
+
+
+class Workers(click.ParamType):  # type: ignore[type-arg]  # in click 8.1 it takes none
+    """A number of workers, or `auto`."""
+
+    name = "workers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; `auto` is one for each CPU that this process may use."""
+        if value == AUTO:
+            return count_cpus()
+        if isinstance(value, int) or (str(value).isascii() and str(value).isdigit()):
+            return int(value)
+        return self.fail(f"{value!r} is not a number of workers, or {AUTO}", param, ctx)
+
+
+WORKERS = Workers()
+OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
 """Options that say what is printed, not what is measured."""
 
 
 @click.command()
+@click.option(
+    "--baseline",
+    "is_for_baseline",
+    is_flag=True,
+    help="Measure every profile of the settings, as often as a baseline needs.",
+)
 @click.option(
     "--profile", "profiles", multiple=True, metavar="NAME[=N]", help="Measure this one; repeatable."
 )
@@ -60,7 +95,7 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json"})
 @click.option(
     "--pins", type=click.Choice([p.value for p in PinPolicy]), help="For tests with their own number."
 )
-@click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile.")
+@click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile. [default: 1]")
 @click.option(
     "--seed-set",
     type=click.IntRange(min=0, max=MOST_SEED_SET),
@@ -68,20 +103,27 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json"})
     metavar="K",
     help="Another set of fixed seeds.",
 )
-@click.option("--time-budget", type=SECONDS, metavar="S", help="Make no repeat that would pass S seconds.")
-@click.option("-n", "n_workers", type=click.IntRange(min=0), metavar="N", help="xdist workers.")
+@click.option("--time-budget", type=SECONDS, metavar="S", help="Stop after S seconds.")
+@click.option("--fit", type=SECONDS, metavar="S", help="Say how many examples fit S seconds.")
+@click.option("-n", "n_workers", type=WORKERS, metavar="N", help="xdist workers, or auto: one for each CPU.")
 @click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
 @click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
 @click.option(
     "--explain", "explained", metavar="NODEID", help="Observe one test and say where its time goes."
 )
+@click.option("--save", "saved_as", metavar="NAME", help="Keep the runs, for compare --baseline NAME.")
 @click.option("--resume", is_flag=True, help="Go on with the latest session.")
 @click.option("--top", type=click.IntRange(min=0), default=20, metavar="N", help="Rows of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
-    """Run the properties under each profile, with fixed seeds, and record what each costs."""
+    """
+    Run the properties once, as the suite itself would, and say what each costs and where the time goes.
+
+    The suite's own settings decide how many examples a property runs; seeds are fixed. With --baseline the
+    profiles of [tool.testinfra] are measured, several times each.
+    """
     if options["resume"]:
         _refuse_changes(ctx)
     project = load_project(Path.cwd())
@@ -96,6 +138,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         wait_for_writers(sessions.files_of(spec.session_id), patience_s=GRACE_S)
     else:
         spec = _make_spec(project, options)
+        _refuse_name(project, options["saved_as"])
         save_spec(spec, project.runs)
     try:
         return _measure(spec, project, options)
@@ -122,7 +165,10 @@ def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> in
     provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
     known = _known_from(project.baseline) | _known(earlier)
-    progress = choose_progress(Forecast([name for _, name in spec.cells()], known), spec.repeats_of)
+    forecast = Forecast([name for _, name in spec.cells()], known)
+    if options["is_for_baseline"]:
+        _tell_forecast(spec, forecast)
+    progress = choose_progress(forecast, spec.repeats_of)
     session = Session(
         spec, folder=project.rootdir, runs=project.runs, provenance=provenance, observer=progress
     )
@@ -132,18 +178,72 @@ def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> in
             session.run()
     except Stopped as stopped:
         progress.close()
-        runs = _runs_of(project, spec.session_id)
-        n = sum(len(run.measurements) for run in runs)
-        kept = f"{n} records are kept. Go on with: testinfra measure --resume"
-        click.echo(f"stopped; {kept if runs else 'nothing was recorded'}", err=True)
-        return 128 + stopped.signum
+        return _conclude_stopped(stopped, project, spec, options)
     finally:
         progress.close()
+    status = _conclude(session.runs, project, spec, options)
+    _tell_left_out(session, spec)
+    if options["saved_as"] is not None:
+        _save(project, spec, session.runs, options["saved_as"])
+    return status
+
+
+def _conclude_stopped(stopped: Stopped, project: Project, spec: SessionSpec, options: dict[str, Any]) -> int:
+    """Print what was measured until then, and how to go on."""
+    runs = _runs_of(project, spec.session_id)
+    n = sum(len(run.measurements) for run in runs)
+    if n:
+        _conclude(runs, project, spec, options)
+    kept = f"{n} records are kept. Go on with: testinfra measure --resume"
+    click.echo(f"stopped; {kept if runs else 'nothing was recorded'}", err=True)
+    return 128 + stopped.signum
+
+
+def _tell_forecast(spec: SessionSpec, forecast: Forecast) -> None:
+    """Say before a long session how long it will take, as far as that is known."""
+    runs = ", ".join(f"{name} {numbers.plural(spec.repeats_of(name), 'time')}" for name in spec.profiles)
+    seconds = forecast.seconds_in_all(spec.profiles, spec.repeats_of)
+    expected = (
+        "how long that takes is known after the first of them"
+        if seconds is None
+        else (f"about {describe_seconds(seconds)} by the figures of the last baseline")
+    )
+    budget = "" if spec.time_budget_s is None else f"; it stops after {describe_seconds(spec.time_budget_s)}"
+    click.echo(f"for a baseline: {runs}; {expected}{budget}", err=True)
+
+
+def _tell_left_out(session: Session, spec: SessionSpec) -> None:
     for profile, n in session.left_out.items():
         wanted = spec.repeats_of(profile)
         budget = f"the time budget of {spec.time_budget_s:g} s"
-        click.echo(f"{profile}: {wanted - n} of {wanted} runs, for more would have passed {budget}", err=True)
-    return _conclude(session.runs, project, spec, options)
+        missing = [run for run in session.runs if run.header.profile == profile and run.end is None]
+        if wanted == 1 or missing or n == wanted:
+            n_ran = sum(len(run.measurements) for run in session.runs if run.header.profile == profile)
+            n_all = max(
+                (len(run.collected.nodeids) for run in session.runs if run.collected is not None), default=0
+            )
+            tests = f"{n_ran} of {numbers.plural(n_all, 'test')}" if n_all else "no test"
+            more = "; go on with: testinfra measure --resume" if n_ran else ""
+            click.echo(f"{profile}: {tests} in {budget}{more}", err=True)
+        else:
+            click.echo(
+                f"{profile}: {wanted - n} of {wanted} runs, because more would have passed {budget}", err=True
+            )
+
+
+def _refuse_name(project: Project, name: str | None) -> None:
+    if name is not None:
+        refuse_unfit_saved_name(project, name)
+
+
+def _save(project: Project, spec: SessionSpec, runs: list[Run], name: str) -> None:
+    if not is_finished(runs, spec):
+        click.echo(f"not saved as {name!r}: the session is not finished", err=True)
+        return
+    folder = save_runs(project, name, Recording(label=spec.session_id, runs=runs))
+    click.echo(
+        f"saved in {os.fspath(folder)}; compare with it: testinfra compare --baseline {name}", err=True
+    )
 
 
 def _provenance(project: Project) -> Provenance:
@@ -176,17 +276,22 @@ def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str
 
 def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
     config = project.config
-    profiles = choose_profiles(config, options["profiles"], options["max_examples"])
+    profiles = choose_profiles(
+        config, options["profiles"], options["max_examples"], is_for_baseline=options["is_for_baseline"]
+    )
+    repeats = options["repeats"] or (config.repeats if options["is_for_baseline"] else 1)
     changes: dict[str, Any] = {}
-    if options["repeats"]:
-        changes["repeats"] = options["repeats"]
+    if options["repeats"] or not options["is_for_baseline"]:
+        changes["repeats"] = None
     if options["pins"]:
+        if AS_IS in profiles:
+            raise click.UsageError("--pins needs a number of examples: --max-examples N, or --profile NAME")
         changes["steering"] = Steering.TOOL  # a suite that steers itself would not hear of the policy
     profiles = {name: msgspec.structs.replace(profile, **changes) for name, profile in profiles.items()}
     return SessionSpec(
         session_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
         profiles=profiles,
-        repeats=config.repeats,
+        repeats=repeats,
         pins=PinPolicy(options["pins"] or config.pins),
         seed_set=options["seed_set"],
         n_workers=config.workers if options["n_workers"] is None else options["n_workers"],
@@ -205,10 +310,26 @@ def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
     without_tests = find_option_without_tests(given)
     if without_tests is not None:
         raise click.UsageError(f"with {without_tests} pytest runs no test, so there is nothing to measure")
+    if not Path.cwd().samefile(project.rootdir):
+        given = relocate(
+            given,
+            move_place=lambda place: _from_rootdir(place, project.rootdir, must_exist=True),
+            move_path=lambda path: _from_rootdir(path, project.rootdir, must_exist=False),
+        )
     files = [project.rootdir / place.partition("::")[0] for place in name_places(given)]
     # A word that is too long for a name, or is none for another reason, is an error to `Path.exists`.
     names_a_path = any(os.path.exists(file) for file in files)  # noqa: PTH110
     return given if names_a_path else [*project.config.paths, *given]
+
+
+def _from_rootdir(path: str, rootdir: Path, *, must_exist: bool) -> str:
+    """Return a path as it is called from where pytest runs; a place that is not here, as it was given."""
+    file, separator, rest = path.partition("::")
+    is_here = os.path.exists(file)  # noqa: PTH110 (what is too long for a name is an error to `Path`)
+    if not file or os.path.isabs(file) or (must_exist and not is_here):  # noqa: PTH117
+        return path
+    here = os.path.join(os.path.realpath("."), file)  # noqa: PTH118
+    return os.path.relpath(here, os.path.realpath(rootdir)) + separator + rest
 
 
 def _runs_of(project: Project, session_id: str) -> list[Run]:
@@ -237,16 +358,19 @@ def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
 
 
 def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dict[str, Any]) -> ExitStatus:
+    from atom_testinfra.reports.measured import render_session
+
     summary = summarise_session(runs, project.config.targets)
+    found = [overview(runs, profile) for profile in dict.fromkeys(run.header.profile for run in runs)]
+    overviews = [each for each, _ in found]
     if options["as_json"]:
         document = {"session_id": spec.session_id, "runs": [run.header.run_id for run in runs]}
-        click.echo(msgspec.json.encode(document | msgspec.to_builtins(summary)))
+        document |= msgspec.to_builtins(summary)
+        click.echo(msgspec.json.encode(document | {"overviews": msgspec.to_builtins(overviews)}))
     else:
-        from rich.console import Console
-
-        from atom_testinfra.reports.measured import print_summary
-
-        print_summary(summary, Console(), n_shown=options["top"])
+        fit = (found[0][1], options["fit"]) if options["fit"] is not None and found else None
+        lines = render_session(summary, overviews, width=output_width(), n_shown=options["top"], fit=fit)
+        click.echo(printable("\n".join(lines)))
     return _status(summary, runs)
 
 

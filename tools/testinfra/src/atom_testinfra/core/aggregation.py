@@ -120,7 +120,7 @@ def _refuse_unfit(runs: Sequence[Run]) -> None:
         raise RunFileError(
             "the runs were made with different commits, versions, machines, calibrations,"
             " numbers of workers or --pins",
-            hint="measure again: testinfra measure",
+            hint="measure again: testinfra measure --baseline",
         )
 
 

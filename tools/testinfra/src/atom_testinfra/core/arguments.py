@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _SHORT = frozenset("Wckmnopr")
 _LONG = frozenset(
@@ -31,6 +31,15 @@ _WITHOUT_TESTS = frozenset(
 _UNTIL_FAILURE = frozenset({"-x", "--exitfirst", "--maxfail"})
 
 
+_PATHS = frozenset(
+    {
+        "--basetemp", "--config-file", "--confcutdir", "--ignore", "--junit-xml", "--junitxml", "--log-file",
+        "--rootdir",
+    }
+)  # fmt: skip
+"""Those of them that take a file or a folder."""
+
+
 def name_places(arguments: Iterable[str]) -> list[str]:
     """
     Return the words that name files, folders or tests.
@@ -48,6 +57,44 @@ def find_option_without_tests(arguments: Iterable[str]) -> str | None:
 def stop_at_failure(arguments: Iterable[str]) -> bool:
     """Return whether the run is to end at a failure, as `-x` says, also within `-vx`."""
     return any(option in _UNTIL_FAILURE for option, _ in _read(arguments))
+
+
+def relocate(
+    arguments: Iterable[str], *, move_place: Callable[[str], str], move_path: Callable[[str], str]
+) -> list[str]:
+    """
+    Return the arguments as they are called from another folder.
+
+    What names files, folders or tests goes through `move_place`, the path that an option takes through
+    `move_path`: that one need not exist.
+    """
+    moved: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            moved += [word, *map(move_place, words)]
+        elif word.startswith("--"):
+            option, equals, value = word.partition("=")
+            moved += [f"{option}={move_path(value)}"] if equals and option in _PATHS else [word]
+            if not equals and option in _LONG and (value := next(words, None)) is not None:  # type: ignore[assignment]
+                moved.append(move_path(value) if option in _PATHS else value)
+        elif word.startswith("-") and word != "-":
+            moved += _relocate_short(word, words, move_path)
+        else:
+            moved.append(move_place(word))
+    return moved
+
+
+def _relocate_short(word: str, words: Iterator[str], move_path: Callable[[str], str]) -> list[str]:
+    for position, letter in enumerate(word[1:], start=2):
+        if letter in _SHORT:
+            has_rest = position < len(word)
+            value = word[position:] if has_rest else next(words, None)
+            if value is None:
+                return [word]
+            value = move_path(value) if letter == "c" else value
+            return [word[:position] + value] if has_rest else [word, value]
+    return [word]
 
 
 def _read(arguments: Iterable[str]) -> Iterator[tuple[str, str]]:

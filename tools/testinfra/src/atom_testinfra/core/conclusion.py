@@ -183,11 +183,11 @@ def _hint(judgement: Judgement, assessment: Assessment) -> str | None:
         told = "; 'custom' is what --max-examples N measures" if CUSTOM in assessment.repeats else ""
         return (
             f"measured was {_named([*assessment.repeats], 'and')}{told}: measure {asked[0]!r} "
-            f"(testinfra measure --profile {asked[0]}), or name the profiles in [tool.testinfra.targets]: "
+            "(testinfra measure --baseline), or name the profiles in [tool.testinfra.targets]: "
             "local_profile, ci_profile"
         )
     if judgement is Judgement.NOTHING:
-        return "measure first: testinfra measure"
+        return "measure first: testinfra measure --baseline"
     return None
 
 

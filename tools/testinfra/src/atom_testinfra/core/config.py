@@ -10,6 +10,8 @@ from msgspec import Meta, Struct, field
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.measurement import PinPolicy, Steering
 
+AS_IS = "as-is"
+"""The profile of a bare `testinfra measure`: the suite's own settings."""
 PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Part of a run's id, which is a file's name."""
 
@@ -22,14 +24,16 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named way of running the suite: how many examples, and the environment that makes it so."""
 
-    max_examples: Positive
-    """Examples of a property that names no number of its own."""
+    max_examples: Positive | None
+    """Examples of a property that names no number of its own; `None`: the suite's own number."""
     env: dict[str, str] = {}
     """Environment variables of the run, such as `CI = "true"`."""
     repeats: Positive | None = None
-    """Runs of this profile; the general `repeats` unless it says."""
+    """Runs of this profile for a baseline; the general `repeats` unless it says."""
     steering: Steering = Steering.TOOL
     """Who sees to the number of examples: this tool on each test, or the suite by itself."""
+    keeps_ci: bool = False
+    """Whether the variables by which a machine says that it is CI stay in the environment."""
 
 
 class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,11 +95,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pins: PinPolicy = PinPolicy.RESPECT
     """What happens to a test whose own settings name `max_examples`."""
     repeats: Positive = 5
-    """Runs of each profile that the medians are taken over; `compare` needs 5 of its base, and 3 more."""
+    """Runs of each profile for a baseline, over which medians are taken; `compare` needs 5 of its base."""
     workers: Natural = 0
     """xdist workers of a measured run. None is the steadiest; a comparison needs as many on both sides."""
     time_budget_s: PositiveSeconds | None = None
-    """Make no further repeat that would pass this; the first of each profile is always made."""
+    """Stop measuring after this, and begin no repeat that would pass it."""
 
     def __post_init__(self) -> None:
         if not self.profiles:
@@ -105,6 +109,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         for name in self.profiles:
             refuse_unfit_name("profiles", name)
+            if name == AS_IS:
+                raise ConfigError(
+                    f"profiles: {AS_IS!r} is what a bare `testinfra measure` calls the suite's own settings",
+                    hint="give the profile another name",
+                )
         refuse_unfit_name("targets.local_profile", self.targets.local_profile)
         refuse_unfit_name("targets.ci_profile", self.targets.ci_profile)
 

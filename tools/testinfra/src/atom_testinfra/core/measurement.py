@@ -256,6 +256,8 @@ class Collected(Struct, frozen=True, kw_only=True, tag_field="record", tag="coll
     """CPU time from the start of the process until pytest was configured; for a serial run only."""
     collection_cpu_s: Seconds | None = None
     """CPU time from there to the first test: conftests, imports, collection; for a serial run only."""
+    files: dict[str, Seconds] | None = None
+    """Wall seconds in which each file was imported and its tests collected; of a serial run."""
 
 
 class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from atom_testinfra.core.config import Config, Profile, refuse_unfit_name
+from atom_testinfra.core.config import AS_IS, Config, Profile, refuse_unfit_name
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.measurement import Count, Outcome, PinPolicy, Run, Steering
 
@@ -20,6 +20,7 @@ MOST_SEED_SET = 2**63 - 1
 """What a whole number can be wherever a record may be read."""
 CUSTOM = "custom"
 """The profile of a bare `--max-examples N`."""
+AS_IS_PROFILE = Profile(max_examples=None, steering=Steering.SUITE, keeps_ci=True)
 
 COMPLETE = frozenset({0, 1, 5})
 """pytest's exit statuses of a run that came to its end: passed, some failed, nothing collected."""
@@ -58,18 +59,21 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
         return self.profiles[profile].repeats or self.repeats
 
 
-def choose_profiles(config: Config, chosen: Iterable[str], max_examples: int | None) -> dict[str, Profile]:
+def choose_profiles(
+    config: Config, chosen: Iterable[str], max_examples: int | None, *, is_for_baseline: bool = False
+) -> dict[str, Profile]:
     """
     Return the profiles to measure: `NAME` is one of the settings, `NAME=N` may be any.
 
-    Without a choice all of the settings' profiles are measured, or, with `max_examples`, one of its own.
+    Without a choice the suite's own settings are measured, or, with `max_examples`, that number, or, for a
+    baseline, every profile of the settings.
     A number that is given here is set by the tool, whoever steers the profile by the settings.
     """
     chosen = list(chosen)
     if not chosen:
         if max_examples is not None:
             return {CUSTOM: Profile(max_examples=max_examples)}
-        return dict(config.profiles)
+        return dict(config.profiles) if is_for_baseline else {AS_IS: AS_IS_PROFILE}
     profiles = {}
     for text in chosen:
         name, equals, number = text.partition("=")
@@ -81,6 +85,8 @@ def _profile(config: Config, name: str, number: str | None, max_examples: int | 
     refuse_unfit_name("--profile", name)
     known = config.profiles.get(name)
     if number is None:
+        if name == AS_IS and max_examples is None:
+            return AS_IS_PROFILE
         if known is None:
             raise ConfigError(
                 f"there is no profile {name!r}",
@@ -126,6 +132,14 @@ def is_complete(parts: list[Run]) -> bool:
     if last.end is not None and not _has_crashed(last) and last.end.exit_status in COMPLETE:
         return True
     return last.collected is not None and set(last.collected.nodeids) <= recorded([last])
+
+
+def is_finished(runs: Iterable[Run], spec: SessionSpec) -> bool:
+    """Return whether every run that was asked for came to its end; tests of no further use may have none."""
+    parts: dict[tuple[int, str], list[Run]] = {}
+    for run in sorted(runs, key=lambda run: run.header.part):
+        parts.setdefault((run.header.repeat, run.header.profile), []).append(run)
+    return set(spec.profiles) <= {profile for _, profile in parts} and all(map(is_complete, parts.values()))
 
 
 def _has_crashed(part: Run) -> bool:

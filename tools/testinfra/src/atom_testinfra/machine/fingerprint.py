@@ -153,3 +153,10 @@ def _git_environment() -> dict[str, str] | None:
     from atom_testinfra.core.git_environment import without_places
 
     return without_places(os.environ)
+
+
+def count_cpus() -> int:
+    """Return how many CPUs this process may use, of those that the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -39,7 +39,7 @@ def child_environment(environ: Mapping[str, str], profile: Profile) -> dict[str,
     The profile says what is CI, not the machine on which it happens to be measured; nothing watches the code
     that is measured; and hashes are fixed, because the order of a set is part of the work.
     """
-    left_out = DISTURBING.union(CI_VARIABLES)
+    left_out = DISTURBING if profile.keeps_ci else DISTURBING.union(CI_VARIABLES)
     environment = {name: value for name, value in environ.items() if name not in left_out}
     return environment | {"PYTHONHASHSEED": "0"} | profile.env
 

@@ -92,7 +92,8 @@ class Session:
         self._parts: dict[tuple[int, str], list[Run]] = {}
         self._sequence: int | None = None
         self.left_out: Counter[str] = Counter()
-        """Repeats that the time budget had no room for, by profile."""
+        """Runs that the time budget had no room for, or not for all of their tests, by profile."""
+        self._ends_at: float | None = None
 
     def adopt(self, runs: list[Run]) -> None:
         """Take over what an earlier call of the same session has recorded."""
@@ -115,17 +116,20 @@ class Session:
         began = Clocks.wall()
         lasted: dict[str, float] = {}
         self.left_out.clear()
+        budget = self._spec.time_budget_s
+        self._ends_at = None if budget is None else began + budget
         for repeat, profile in self._spec.cells():
             parts = self._parts.setdefault((repeat, profile), [])
             if is_complete(parts):
                 continue
-            budget = self._spec.time_budget_s
             elapsed = Clocks.wall() - began
-            if repeat and budget is not None and elapsed + lasted.get(profile, 0.0) > budget:
+            expected_s = lasted.get(profile, 0.0) if repeat else 0.0
+            if self._ends_at is not None and began + elapsed + expected_s >= self._ends_at:
                 self.left_out[profile] += 1
                 continue  # a repeat of a quicker profile may still fit
             self._refuse_other_circumstances()
-            self._run_cell(repeat, profile, parts)
+            if self._run_cell(repeat, profile, parts):
+                self.left_out[profile] += 1
             lasted[profile] = Clocks.wall() - began - elapsed
 
     def _refuse_other_circumstances(self) -> None:
@@ -143,7 +147,8 @@ class Session:
                     hint="their times have no common unit; measure anew: testinfra measure",
                 )
 
-    def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> None:
+    def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> bool:
+        """Run what is missing of a repeat and return whether the time budget cut it."""
         self._observer.begin(repeat, profile)
         earlier = [run for run in self.runs if run.header.profile == profile and run.header.repeat < repeat]
         skip_always = without_hypothesis(earlier)
@@ -151,8 +156,11 @@ class Session:
             done = recorded(parts)
             part = self._run_part(repeat, profile, len(parts), sorted(done | skip_always))
             if part is None:
-                break
+                return self._is_out_of_time
             parts.append(part)
+            if self._is_out_of_time and not is_complete(parts):
+                self._forget_cut_repeat(repeat, parts)
+                return True
             if not recorded(parts) - done and not is_complete(parts):
                 what = f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})"
                 raise _with_log(what, self._log(part.header.run_id))
@@ -162,6 +170,18 @@ class Session:
                     f"{MOST_ENDINGS} tests in a row ended pytest before another one ran: {cause}",
                     hint=f"put that right; what it prints is in {os.fspath(self._log(part.header.run_id))!r}",
                 )
+        return False
+
+    @property
+    def _is_out_of_time(self) -> bool:
+        return self._ends_at is not None and Clocks.wall() >= self._ends_at
+
+    def _forget_cut_repeat(self, repeat: int, parts: list[Run]) -> None:
+        """Remove a repeat that the time budget has cut: no median can be made of some of its tests."""
+        if repeat:
+            for part in parts:
+                (self._runs / f"{part.header.run_id}{SUFFIX}").unlink(missing_ok=True)
+            parts.clear()
 
     def _run_part(self, repeat: int, profile: str, number: int, skip: list[str]) -> Run | None:
         header = self._header(repeat, profile, number)
@@ -196,12 +216,13 @@ class Session:
             # Without its plan the run ends with the next test, should a test swallow the interrupt.
             plan_path.unlink(missing_ok=True)
             child.stop()
-        if status == NO_TESTS and skip and _header_of(path) is None:
+        if _header_of(path) is None and (status is None or (status == NO_TESTS and skip)):
             path.unlink(missing_ok=True)
-            return None  # all that there is to run has been run
+            return None  # all that there is to run has been run, or nothing was begun in time
         return self._conclude(path, status, log)
 
-    def _follow(self, child: Child, path: Path) -> int:
+    def _follow(self, child: Child, path: Path) -> int | None:
+        """Tell the observer what is recorded until pytest ends, or the time is over: then return `None`."""
         with contextlib.closing(Tail(path)) as tail:
             while True:
                 status = child.wait(LOOK_S)
@@ -211,10 +232,10 @@ class Session:
                     elif isinstance(record, Measurement):
                         self._observer.measured(record)
                 self._observer.tick()
-                if status is not None:
+                if status is not None or self._is_out_of_time:
                     return status
 
-    def _conclude(self, path: Path, status: int, log: Path) -> Run:
+    def _conclude(self, path: Path, status: int | None, log: Path) -> Run:
         if status == CANNOT_WRITE and (reason := _why_it_could_not_write(path, log)) is not None:
             raise RunFileError(reason, hint="then go on with: testinfra measure --resume")
         if _header_of(path) is None:
@@ -224,14 +245,14 @@ class Session:
         if run.collected is None:
             raise self._could_not_run(status, log)
         lost = lost_test(run)
-        if lost is not None:
+        if lost is not None and status is not None:
             append(path, _crashed(lost, status))
             run = load_run(path)
         if status == 0:
             log.unlink(missing_ok=True)
         return run
 
-    def _could_not_run(self, status: int, log: Path) -> InfraError:
+    def _could_not_run(self, status: int | None, log: Path) -> InfraError:
         if status == NO_TESTS:
             return NothingMeasuredError(
                 f"pytest collected no tests in {os.fspath(self._folder)!r}",

@@ -50,14 +50,13 @@ class Journal(Listener):
         """Count what was deselected."""
         self._n_deselected += len(items)
 
-    def begin(self, session: pytest.Session) -> None:
+    def begin(self, session: pytest.Session, files: dict[str, float]) -> None:
         """Begin the file of a serial run, now that it is known what there is to measure, in which order."""
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
         if session.items and not is_broken and not option.collectonly:
-            self._write_head(
-                [item.nodeid for item in session.items], list(map(self._name.name, session.items))
-            )
+            names = list(map(self._name.name, session.items))
+            self._write_head([item.nodeid for item in session.items], names, files)
 
     def end_test(self, outcome: str, line: str) -> None:
         """Write a test's record as soon as it is there; stop when nobody waits for this run any more."""
@@ -106,7 +105,9 @@ class Journal(Listener):
         else:
             self._write_lost(running, "interrupted", STOPPED)
 
-    def _write_head(self, nodeids: list[str], names: list[str]) -> None:
+    def _write_head(
+        self, nodeids: list[str], names: list[str], files: dict[str, float] | None = None
+    ) -> None:
         if not nodeids:
             return  # nothing to measure, and so no file that could be taken for a result
         self._nodeids = frozenset(nodeids)
@@ -124,6 +125,8 @@ class Journal(Listener):
             startup_s = self._began[1]  # the clock has counted since the process began
             collected["startup_cpu_s"] = round(startup_s, 6)
             collected["collection_cpu_s"] = round(Clocks.process_cpu() - startup_s, 6)
+        if files is not None:
+            collected["files"] = files
         self._write(collected)
 
     def _write_lost(self, nodeid: str, outcome: str, reason: str) -> None:

@@ -55,10 +55,10 @@ class Naming:
     def name(self, item: pytest.Item) -> str:
         """Return the id of a collected test: by the file that it was collected from."""
         nodeid = without_group(item.nodeid) if self._is_grouped else item.nodeid
-        file = _find_file(item)
+        file = find_file(item)
         if file is None or not nodeid.startswith(file.nodeid):
             return nodeid
-        return self._locate(file.path) + nodeid[len(file.nodeid) :]
+        return self.locate(file.path) + nodeid[len(file.nodeid) :]
 
     def learn(self, items: Iterable[pytest.Item]) -> None:
         """Look at the files of the collected tests, each once."""
@@ -68,10 +68,10 @@ class Naming:
             if item.parent is parent:
                 continue
             parent = item.parent
-            file = _find_file(item)
+            file = find_file(item)
             if file is None:
                 continue
-            ours = self._locate(file.path)
+            ours = self.locate(file.path)
             self.is_ambiguous |= seen.setdefault(file.nodeid, ours) != ours
             if ours != file.nodeid:
                 self._files[file.nodeid] = ours
@@ -82,7 +82,7 @@ class Naming:
     def is_evident(self) -> bool:
         """Whether the ids follow from pytest's node ids, for a process that has not collected the tests."""
         return not self.is_ambiguous and all(
-            self._locate(Path(self._rootpath, theirs)) == ours for theirs, ours in self._files.items()
+            self.locate(Path(self._rootpath, theirs)) == ours for theirs, ours in self._files.items()
         )
 
     def adopt(self, nodeids: Sequence[str], names: Sequence[str]) -> None:
@@ -94,7 +94,7 @@ class Naming:
     def place(self, path: str) -> str:
         """Return a path that pytest has made relative to its rootdir, relative to the root."""
         is_inside = not path.startswith("..")
-        return path if self._is_same and is_inside else self._locate(Path(self._rootpath, path))
+        return path if self._is_same and is_inside else self.locate(Path(self._rootpath, path))
 
     def _translate(self, nodeid: str) -> str:
         end = nodeid.find("::")
@@ -103,9 +103,9 @@ class Naming:
                 return ours + nodeid[end:]
             end = nodeid.find("::", end + 2)
         path, separator, rest = nodeid.partition("::")
-        return self._locate(Path(self._rootpath, path)) + separator + rest
+        return self.locate(Path(self._rootpath, path)) + separator + rest
 
-    def _locate(self, path: Path) -> str:
+    def locate(self, path: Path) -> str:
         """Return the path relative to the root; one outside of the root begins with `..`."""
         text = os.path.normpath(path)
         for root in self._roots:
@@ -159,8 +159,8 @@ def _read_table(path: Path) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _find_file(item: pytest.Item) -> pytest.File | None:
-    node: Any = item.parent
+def find_file(node: Any) -> pytest.File | None:
+    """Return the file that a test or a collector belongs to."""
     while node is not None and not isinstance(node, pytest.File):
         node = node.parent
     return node

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.naming import find_file
 from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.run_writer import escape, escape_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     from atom_testinfra.pytest_plugin.journal import Journal
     from atom_testinfra.pytest_plugin.laboratory import Laboratory
@@ -56,6 +58,7 @@ class Recorder(Listener):
         worker: str | None = workerinput.get("workerid")
         self._tail = "}" if worker is None else f',"worker":{quote(worker)}}}'
         self._items: Sequence[pytest.Item] = ()
+        self._collected_ns: dict[Path, int] = {}
         self._name = naming
         self._laboratory: Laboratory | None = None
         self._cpu = Clocks.process_cpu_ns
@@ -73,6 +76,20 @@ class Recorder(Listener):
 
             note_profiles()
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, object, object]:
+        """Time how long importing a file and collecting its tests take, in a serial run."""
+        if self._journal is None:
+            return (yield)
+        began = Clocks.wall_ns()
+        try:
+            return (yield)
+        finally:
+            file = find_file(collector)
+            if file is not None:
+                seen = self._collected_ns.get(file.path, 0)
+                self._collected_ns[file.path] = seen + Clocks.wall_ns() - began
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the laboratory if collection has imported Hypothesis."""
         self._items = session.items
@@ -80,7 +97,8 @@ class Recorder(Listener):
         if "hypothesis" in sys.modules:
             self._open_laboratory()
         if self._journal is not None:
-            self._journal.begin(session)
+            files = {self._name.locate(path): ns / 1e9 for path, ns in self._collected_ns.items()}
+            self._journal.begin(session, files)
         self._cpu_began = self._cpu()
 
     @pytest.hookimpl(tryfirst=True)

@@ -1,100 +1,254 @@
-"""The table at the end of `testinfra measure`."""
+"""What `testinfra measure` prints at its end: the slowest properties, where time goes, what to do next."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.measurement import Kind
-from atom_testinfra.reports.tables import shorten_nodeid, visible
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.columns import render_rows
+from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.summary import MeasuredTest, Summary, UnmeasuredTest
+    from atom_testinfra.core.overview import Bound, Overview
+    from atom_testinfra.core.summary import Summary, UnmeasuredTest
+    from atom_testinfra.core.what_if import Estimate, GrowingSuite
 
 SHOWN = 20
-NUMBERS = ("time", "N", "gen", "body", "engine", "given up", "tier")
-GAP = 2
-"""Between two columns."""
+N_NAMED = 5
+"""Tests of a list that share their reason; the rest is counted."""
+N_FILES = 5
+N_PINS = 5
+PARTS = {
+    "setup": "set-up",
+    "generate": "generating",
+    "body": "body",
+    "engine": "Hypothesis",
+    "filtered": "filtered",
+    "other": "other",
+}
+TITLES = ("time", "N", "per example", *PARTS.values(), "test")
+LEAST_SHARE = 0.01
+"""Part of the whole time below which a saving is not worth a line."""
 
 
-def print_summary(summary: Summary, console: Console, *, n_shown: int = SHOWN) -> None:
-    """Print what was measured, slowest first, and what was not, with the reasons."""
-    for profile in dict.fromkeys(test.profile for test in summary.measured):
-        tests = [test for test in summary.measured if test.profile == profile]
-        _print_table(profile, tests[:n_shown], console)
-        if len(tests) > n_shown:
-            console.print(f"  and {len(tests) - n_shown} quicker ones (--top N shows more)")
-        console.print()
-    _print_list("failed; what fails has no cost worth keeping", summary.failed, console)
-    _print_list("not measured", summary.unmeasured, console)
-    noted = [test for test in summary.measured if test.problems]
-    if noted:
-        console.print("measured, but with no figures for a baseline:")
-        for test in noted:
-            for problem in test.problems:
-                line = visible(f"  {test.nodeid} ({test.profile}): {problem}")
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+def render_session(
+    summary: Summary,
+    overviews: Sequence[Overview],
+    *,
+    width: int | None,
+    n_shown: int = SHOWN,
+    fit: tuple[GrowingSuite, float] | None = None,
+) -> Iterator[str]:
+    """Yield the lines that say what was measured, slowest first, and what was not, with the reasons."""
+    for found in overviews:
+        if found.tests:
+            yield from _render_profile(found, n_shown, width)
+            yield ""
+    if overviews and overviews[0].tests:
+        yield from _render_worth(overviews[0], fit)
+        yield ""
+    yield from _render_list("failed; what fails has no cost worth keeping", summary.failed)
+    yield from _render_list("not measured", summary.unmeasured)
+    yield from _render_remarks(summary)
     if summary.is_traced:
-        console.print(
+        yield (
             "A coverage tool, profiler or debugger was active: these times hold for nothing else. "
-            "With pytest-cov: testinfra measure -- --no-cov",
-            soft_wrap=True,
+            "With pytest-cov: testinfra measure -- --no-cov"
         )
     if (waited := summary.contention.describe()) is not None:
-        console.print(f"note: {waited}", markup=False, highlight=False, soft_wrap=True)
+        yield f"note: {waited}"
     if summary.n_plain:
-        n = "1 test" if summary.n_plain == 1 else f"{summary.n_plain} tests"
-        console.print(f"Recorded, and not shown: {n} without Hypothesis.")
+        yield f"Recorded, and not shown: {numbers.plural(summary.n_plain, 'test')} without Hypothesis."
+    if overviews and overviews[0].tests:
+        yield _next_step(overviews[0], summary)
 
 
-def _print_table(profile: str, tests: list[MeasuredTest], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=f"{profile}: per example in ms", title_justify="left", box=None, pad_edge=False)
-    table.add_column("test", overflow="ellipsis", no_wrap=True, ratio=1)
-    for name in NUMBERS:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.expand = True
-    rows = [(_name(test), _numbers(test)) for test in tests]
-    widths = [
-        max(map(len, column)) for column in zip(NUMBERS, *(numbers for _, numbers in rows), strict=True)
+def _render_profile(found: Overview, n_shown: int, width: int | None) -> Iterator[str]:
+    runs = "one run" if found.n_repeats == 1 else f"medians of {found.n_repeats} runs"
+    n = numbers.plural(len(found.tests), "property")
+    yield f"{found.profile}: {n}, slowest first; wall time of {runs}"
+    shown, rest = found.tests[:n_shown], found.tests[n_shown:]
+    rows = [
+        [
+            numbers.seconds(test.total_s),
+            numbers.count(test.n_examples),
+            numbers.seconds(test.total_s / test.n_examples if test.n_examples else None),
+            *(numbers.seconds(getattr(test, f"{part}_s")) for part in PARTS),
+        ]
+        for test in shown
     ]
-    room = console.width - sum(widths) - GAP * len(widths)
-    for nodeid, numbers in rows:
-        table.add_row(Text(shorten_nodeid(nodeid, room)), *numbers)
-    console.print(table)
+    names = [test.nodeid for test in shown]
+    if rest:
+        rows.append(_row_of_many(rest))
+        names.append(f"{numbers.plural(len(rest), 'quicker one')} (--top {len(found.tests)} shows all)")
+    if len(found.tests) > 1:
+        rows.append(_row_of_many(found.tests))
+        names.append("all properties in the table")
+    yield from render_rows(TITLES, rows, names, width=width)
+    yield _where_it_goes(found)
 
 
-def _name(test: MeasuredTest) -> str:
-    """Return the part of a node id that tells tests apart: from the file's name on."""
-    path, separator, name = test.nodeid.partition("::")
-    kind = " (helper)" if test.kind is Kind.HELPER else ""
-    return visible(f"{path.rpartition('/')[2]}{separator}{name}{kind}")
+def _row_of_many(tests: Sequence[object]) -> list[str]:
+    sums = {
+        name: sum(getattr(test, name) for test in tests)
+        for name in ("total_s", "n_examples", *(f"{part}_s" for part in PARTS))
+    }
+    return [
+        numbers.seconds(sums["total_s"]),
+        numbers.count(sums["n_examples"]),
+        "",
+        *(numbers.seconds(sums[f"{part}_s"]) for part in PARTS),
+    ]
 
 
-def _numbers(test: MeasuredTest) -> list[str]:
-    n = f"{test.n_examples}" + (
-        "" if test.max_examples in {None, test.n_examples} else f"/{test.max_examples}"
+def _where_it_goes(found: Overview) -> str:
+    """Return the whole time and its parts as shares, the largest first."""
+    parts = {name: found.part(key) for key, name in PARTS.items()}
+    parts |= {"tests without Hypothesis": found.plain_s, "properties without figures": found.others_s}
+    whole_s = found.tests_s
+    shares = [
+        f"{name} {numbers.share(part_s / whole_s)}"
+        for name, part_s in sorted(parts.items(), key=lambda item: -item[1])
+        if whole_s and part_s / whole_s >= LEAST_SHARE
+    ]
+    around = (
+        "" if found.around_s is None else f"; collecting and pytest itself {numbers.seconds(found.around_s)}"
     )
-    split = [
-        f"{seconds * 1000:.2f}" for seconds in (test.generate_s, test.body_s, test.engine_s, test.filtered_s)
-    ]
-    return [_seconds(test.duration_s), n, *split, test.tier]
+    return f"All tests: {numbers.seconds(whole_s)}: {', '.join(shares)}{around}."
 
 
-def _print_list(title: str, tests: list[UnmeasuredTest], console: Console) -> None:
-    if not tests:
+def _render_worth(found: Overview, fit: tuple[GrowingSuite, float] | None) -> Iterator[str]:
+    """Yield what would be won: by fewer examples, by pins, by what is around the tests, and by workers."""
+    yield "What would be won:"
+    least_s = found.tests_s * LEAST_SHARE
+    filtered_s = found.part("filtered")
+    if filtered_s >= least_s:
+        worst = max(found.tests, key=lambda test: test.filtered_s)
+        yield (
+            f"  {numbers.seconds(filtered_s)} in test cases that were filtered out,"
+            f" {numbers.seconds(worst.filtered_s)} of it in {visible(worst.nodeid)}"
+        )
+    yield from _render_pins(found)
+    yield from _render_files(found, least_s)
+    if found.what_if:
+        yield f"  all tests with N examples in every property: {_estimates(found.what_if)}"
+    if found.what_if_pinned:
+        yield f"  the same, but pinned properties keep their number: {_estimates(found.what_if_pinned)}"
+    if fit is not None:
+        yield f"  {_describe_fit(*fit)}"
+    if found.bounds:
+        yield f"  {_describe_bounds(found.bounds)}"
+
+
+def _render_pins(found: Overview) -> Iterator[str]:
+    if not found.pins:
         return
-    console.print(f"{title}:")
-    profiles: dict[tuple[str, str], list[str]] = {}
+    saved_s = sum(pin.saved_s or 0.0 for pin in found.pins)
+    whole_s = sum(pin.total_s for pin in found.pins)
+    n = numbers.plural(len(found.pins), "pinned property")
+    said = f"  {numbers.seconds(whole_s)} in {n}"
+    if found.usual_examples is not None:
+        word = "less" if saved_s >= 0 else "more"
+        changed = f"{numbers.seconds(abs(saved_s))} {word}"
+        said += f"; with {found.usual_examples:,} examples, like the others, {changed}"
+    yield said
+    for pin in found.pins[:N_PINS]:
+        place = f" ({pin.pin.path}:{pin.pin.line})" if pin.pin.path else ""
+        saved = "" if pin.saved_s is None else f", {numbers.seconds(abs(pin.saved_s))}"
+        saved += "" if pin.saved_s is None else " less" if pin.saved_s >= 0 else " more"
+        took = f"{pin.pin.max_examples:,} examples take {numbers.seconds(pin.total_s)}"
+        yield visible(f"    {pin.nodeid}: {took}{saved}{place}")
+    if len(found.pins) > N_PINS:
+        yield f"    and {len(found.pins) - N_PINS} more"
+
+
+def _render_files(found: Overview, least_s: float) -> Iterator[str]:
+    for file in found.files[:N_FILES]:
+        around_s = (file.collect_s or 0.0) + file.setup_s + file.teardown_s
+        if around_s < max(least_s, 0.01):
+            return
+        parts = {"collecting": file.collect_s, "set-up": file.setup_s, "teardown": file.teardown_s}
+        said = ", ".join(f"{name} {numbers.seconds(part)}" for name, part in parts.items() if part)
+        yield visible(f"  {numbers.seconds(around_s)} around the tests of {file.path}: {said}")
+
+
+def _estimates(estimates: Sequence[Estimate]) -> str:
+    return "; ".join(f"N={found.n_examples}: {_range(found)}" for found in estimates)
+
+
+def _range(found: Estimate) -> str:
+    low, high = numbers.seconds(found.low_s), numbers.seconds(found.high_s)
+    return f"{numbers.seconds(found.seconds)} ({low} to {high})"
+
+
+def _describe_fit(suite: GrowingSuite, limit_s: float) -> str:
+    found = suite.largest_within(limit_s)
+    limit = numbers.seconds(limit_s)
+    if found is None:
+        least = suite.estimate(1)
+        return f"no number of examples fits {limit}: one example in each takes {_range(least)}"
+    return f"{limit} have room for N={found.n_examples:,} examples in every property: {_range(found)}"
+
+
+def _describe_bounds(bounds: Sequence[Bound]) -> str:
+    """Return how little time workers can need, and how far a run with workers is from that."""
+    if bounds[0].took_s is None:
+        least = "; ".join(f"-n {bound.n_workers}: {numbers.seconds(bound.least_s)}" for bound in bounds)
+        return f"all tests shared out among workers take at least: {least}"
+    bound = bounds[0]
+    factor = numbers.ratio(bound.took_s / bound.least_s if bound.took_s and bound.least_s else None)
+    took = f"{numbers.seconds(bound.took_s)} with start-up and collecting"
+    return f"-n {bound.n_workers} took {took}: {factor} the least possible, {numbers.seconds(bound.least_s)}"
+
+
+def _render_list(title: str, tests: Sequence[UnmeasuredTest]) -> Iterator[str]:
+    """Yield tests by reason, with the profiles it holds for; of many with one reason, the first few."""
+    profiles: dict[tuple[str, str], dict[str, None]] = {}
     for test in tests:
-        profiles.setdefault((test.nodeid, test.reason), []).append(test.profile)
+        profiles.setdefault((test.nodeid, test.reason), {})[test.profile] = None
+    groups: dict[tuple[str, str], list[str]] = {}
     for (nodeid, reason), names in profiles.items():
-        line = visible(f"  {nodeid} ({', '.join(names)}): {reason}")
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        groups.setdefault((reason, ", ".join(names)), []).append(nodeid)
+    if groups:
+        yield f"{title}:"
+    for (reason, of_profiles), nodeids in groups.items():
+        yield from _render_group(nodeids, of_profiles, reason)
 
 
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
+def _render_group(nodeids: Sequence[str], profiles: str, reason: str) -> Iterator[str]:
+    if len(nodeids) == 1:
+        yield visible(f"  {nodeids[0]} ({profiles}): {reason}")
+        return
+    yield visible(f"  {numbers.plural(len(nodeids), 'test')} ({profiles}): {reason}")
+    for nodeid in nodeids[:N_NAMED]:
+        yield visible(f"    {nodeid}")
+    if len(nodeids) > N_NAMED:
+        yield f"    and {len(nodeids) - N_NAMED} more"
+
+
+def _render_remarks(summary: Summary) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for test in summary.measured:
+        for problem in test.problems:
+            groups.setdefault((problem, test.profile), []).append(test.nodeid)
+    if groups:
+        yield "measured, but with no figures for a baseline:"
+    for (problem, profile), nodeids in groups.items():
+        yield from _render_group(nodeids, profile, problem)
+
+
+def _next_step(found: Overview, summary: Summary) -> str:
+    """Return the one command that helps most now."""
+    if summary.failed:
+        return f"Next: see why it fails: pytest {shlex.quote(visible(summary.failed[0].nodeid))}"
+    slowest = found.tests[0]
+    helpers = {test.nodeid for test in summary.measured if test.kind is Kind.HELPER}
+    share = numbers.share(slowest.total_s / found.tests_s)
+    if slowest.nodeid in helpers or slowest.total_s < found.tests_s / len(found.tests) / 2:
+        return "Next: keep these figures and compare later ones with them: testinfra measure --baseline"
+    name = shlex.quote(visible(slowest.nodeid))
+    return f"Next: {share} of the time is one property; see where it goes: testinfra measure --explain {name}"

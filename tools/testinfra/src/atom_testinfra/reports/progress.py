@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from rich.progress import Progress, TaskID
 
@@ -35,6 +35,16 @@ class Forecast:
         self._seen_s = 0.0
         self._n_seen = 0
         self._known_s = sum(known.values()) / len(known) if known else 0.0
+
+    def seconds_in_all(self, profiles: Iterable[str], repeats_of: Callable[[str], int]) -> float | None:
+        """Return what the whole session should take, by the tests that are known; `None` where none is."""
+        found = [
+            seconds * repeats_of(profile)
+            for profile in profiles
+            for (of_profile, _), seconds in self._known.items()
+            if of_profile == profile
+        ]
+        return sum(found) if found else None
 
     def begin(self, profile: str) -> None:
         """Say that the next run is of this profile."""
@@ -66,6 +76,11 @@ class Forecast:
         return len(self._nodeids) - len(self._left)
 
     @property
+    def n_runs_to_come(self) -> int:
+        """Runs of the session after this one."""
+        return len(self._cells)
+
+    @property
     def current(self) -> str | None:
         """The test that runs, in a serial run; with workers the first that has not ended."""
         return next(iter(self._left), None)
@@ -93,7 +108,8 @@ class _Observing:
 
     def begin(self, repeat: int, profile: str) -> None:
         self._forecast.begin(profile)
-        self._title = f"{profile} {repeat + 1}/{self._repeats_of(profile)}"
+        n_runs = self._repeats_of(profile)
+        self._title = profile if n_runs == 1 else f"{profile}, run {repeat + 1} of {n_runs}"
         self.show(is_news=True)
 
     def collected(self, nodeids: list[str]) -> None:
@@ -107,6 +123,18 @@ class _Observing:
 
     def tick(self) -> None:
         self.show(is_news=False)
+
+    def count(self) -> str:
+        """Return how far the run is; while pytest collects, nobody knows how many tests there are."""
+        forecast = self._forecast
+        if not forecast.n_tests:
+            return "collecting tests"
+        return f"{forecast.n_done} of {forecast.n_tests} tests"
+
+    def scope(self) -> str:
+        """Return what the time left is for, where it is not this run alone."""
+        n = self._forecast.n_runs_to_come
+        return "" if n == 0 else f" with {'a further run' if n == 1 else f'{n} further runs'}"
 
     def show(self, *, is_news: bool) -> None:
         raise NotImplementedError
@@ -134,10 +162,10 @@ class LineProgress(_Observing):
         if not is_news and now - self._last_at < LINE_EVERY_S:
             return
         forecast = self._forecast
-        line = f"measuring {self._title}: {forecast.n_done} of {forecast.n_tests} tests"
+        line = f"measuring {self._title}: {self.count()}"
         left = forecast.seconds_left()
-        if left is not None:
-            line += f", about {describe_seconds(left)} left"
+        if left is not None and forecast.n_tests:
+            line += f", about {describe_seconds(left)} left{self.scope()}"
         is_same = line == self._last_line
         if is_same and (is_news or forecast.current is None):
             return
@@ -160,13 +188,13 @@ class BarProgress(_Observing):
         self._bar: Progress = Progress(
             TextColumn("{task.fields[title]}"),
             BarColumn(bar_width=20),
-            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[current]}", markup=False, style="dim"),
             console=Console(stderr=True),
             transient=True,
         )
-        self._task: TaskID = self._bar.add_task("", title="", left="", current="", total=None)
+        self._task: TaskID = self._bar.add_task("", title="", count="", left="", current="", total=None)
         self._bar.start()
 
     def show(self, *, is_news: bool) -> None:  # noqa: ARG002
@@ -176,9 +204,10 @@ class BarProgress(_Observing):
         self._bar.update(
             self._task,
             title=self._title,
+            count=self.count(),
             completed=forecast.n_done,
             total=forecast.n_tests or None,
-            left="" if left is None else f"{describe_seconds(left)} left",
+            left="" if left is None else f"about {describe_seconds(left)} left{self.scope()}",
             current=shorten(visible(forecast.current or ""), 30),
         )
 

@@ -81,7 +81,7 @@ SHARED: dict[str, type[Struct]] = {
 """Objects of the plan in which other people's keys are kept, too."""
 
 SCHEMA_FILE = "performance_baseline.schema.json"
-MEASURE = "measure, then verify: testinfra measure && testinfra verify"
+MEASURE = "measure, then verify: testinfra measure --baseline && testinfra verify"
 
 _encoder = msgspec.json.Encoder()
 _property_decoder = msgspec.json.Decoder(PropertyCost)

@@ -205,6 +205,17 @@ def load_saved(project: Project, name: str) -> Recording:
     return _of_session(load_session(folder), name)
 
 
+def refuse_unfit_saved_name(project: Project, name: str) -> None:
+    """
+    Refuse, before anything is measured, a name under which nothing can be saved.
+
+    Raises:
+        ComparisonError: It cannot be the name of a folder.
+        RunFileError: There is something else under that name.
+    """
+    _list_saved_files(_folder_of(project, name))
+
+
 def save_runs(project: Project, name: str, recording: Recording) -> Path:
     """
     Keep a session's run files under a name, in place of what was kept under it.

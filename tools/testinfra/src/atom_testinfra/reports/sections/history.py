@@ -16,7 +16,7 @@ N_SERIES = 12
 NOT_ASKED = "The past was not looked at for this report."
 TOO_SHORT = (
     "No history yet: there is one once the baseline has been committed twice, each time made by "
-    "`testinfra measure` and `testinfra verify`."
+    "`testinfra measure --baseline` and `testinfra verify`."
 )
 
 
