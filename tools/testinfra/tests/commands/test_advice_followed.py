@@ -61,18 +61,32 @@ SUITE = """
     def costly():
         work(20_000)
 
-    @pytest.fixture
+    @pytest.fixture(scope="session")
+    def shared():
+        work(20_000)
+
+    @pytest.fixture(scope="session")
     def cheap():
         work(1)
 
     @given(st.integers())
     @large
-    def test_cheaper_set_up(costly, x):
+    def test_share_fixture(costly, x):
         pass
 
     @given(st.integers())
     @large
-    def test_cheaper_set_up_followed(cheap, x):
+    def test_cheaper_fixture(shared, x):
+        pass
+
+    @given(st.integers())
+    @large
+    def test_share_fixture_followed(shared, x):
+        pass
+
+    @given(st.integers())
+    @large
+    def test_cheaper_fixture_followed(cheap, x):
         pass
 
     @given(st.lists(st.integers(0, 9).map(lambda n: work(20)), min_size=40, max_size=40))
@@ -134,7 +148,8 @@ SUITE = """
 AT_LEAST = {
     Remedy.BUILD_DATA: 2.5,
     Remedy.SHRINK_DATA: 1.5,
-    Remedy.CHEAPER_SET_UP: 2.0,
+    Remedy.SHARE_FIXTURE: 2.0,
+    Remedy.CHEAPER_FIXTURE: 2.0,
     Remedy.DRAW_LESS: 3.0,
     Remedy.SMALLER_CASES: 3.0,
     Remedy.FEWER_EXAMPLES: 2.0,
@@ -206,9 +221,11 @@ def test_an_older_baseline_says_what_it_knows(tests: dict[str, Measured]) -> Non
 
     assert advice.remedy is Remedy.KEEP_MORE
     assert advice.part_s == pytest.approx(known.advice.part_s)
+    for name in ("share_fixture", "cheaper_fixture"):
+        assert advise(replace(tests[name].cost, wide_setup_s=None)).remedy is Remedy.CHEAPER_SET_UP
 
 
 def test_every_advice_is_followed_here(tests: dict[str, Measured]) -> None:
     """A remedy that nobody has tried is not given."""
     assert tests
-    assert set(Remedy) == set(AT_LEAST) | {Remedy.KEEP_MORE}
+    assert set(Remedy) == set(AT_LEAST) | {Remedy.KEEP_MORE, Remedy.CHEAPER_SET_UP}

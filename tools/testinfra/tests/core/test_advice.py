@@ -99,6 +99,8 @@ def test_one_overrun_in_a_test_that_draws_is_drawing() -> None:
     ("parts", "remedy"),
     [
         ({"setup_s": 3.0}, Remedy.CHEAPER_SET_UP),
+        ({"setup_s": 3.0, "wide_setup_s": 1.4}, Remedy.SHARE_FIXTURE),
+        ({"setup_s": 3.0, "wide_setup_s": 1.6}, Remedy.CHEAPER_FIXTURE),
         ({"body_us": 30_000.0}, Remedy.CHEAPER_BODY),
         ({"engine_us": 30_000.0}, Remedy.SMALLER_CASES),
         ({"engine_us": 300.0, "duration_s": 0.04}, Remedy.FEWER_EXAMPLES),

@@ -40,8 +40,12 @@ class Remedy(StrEnum):
     """Draw fewer or smaller values (`max_size`) where test cases ask for more data than they get."""
     KEEP_MORE = "keep-more"
     """One of the two above, where an older baseline does not say why test cases were given up."""
+    SHARE_FIXTURE = "share-fixture"
+    """Give a fixture a wider scope, or make it cheaper, where set-up takes most and is the test's own."""
+    CHEAPER_FIXTURE = "cheaper-fixture"
+    """Make a shared fixture cheaper where set-up takes most because this test is the first to need it."""
     CHEAPER_SET_UP = "cheaper-set-up"
-    """Make the fixtures cheaper or share them between tests, where set-up takes most."""
+    """One of the two above, where an older baseline does not say whose set-up it is."""
     DRAW_LESS = "draw-less"
     """Draw fewer or smaller values where drawing takes most; Hypothesis's own work falls with it."""
     SMALLER_CASES = "smaller-cases"
@@ -124,7 +128,7 @@ def _choose(part: str, cost: ProfileCost, split: Split) -> Remedy:
         case "filtered":
             return Remedy.SHRINK_DATA if split.overrun_s > split.rejected_s else Remedy.BUILD_DATA
         case "setup":
-            return Remedy.CHEAPER_SET_UP
+            return _choose_for_set_up(cost)
         case "body":
             return Remedy.CHEAPER_BODY
         case "generate":
@@ -133,6 +137,12 @@ def _choose(part: str, cost: ProfileCost, split: Split) -> Remedy:
             return Remedy.SMALLER_CASES if _is_large(cost, split) else Remedy.FEWER_EXAMPLES
         case _:
             return Remedy.FEWER_EXPLICIT if cost.n_explicit else Remedy.LOOK_OUTSIDE
+
+
+def _choose_for_set_up(cost: ProfileCost) -> Remedy:
+    if cost.wide_setup_s is None:
+        return Remedy.CHEAPER_SET_UP
+    return Remedy.CHEAPER_FIXTURE if cost.wide_setup_s > cost.setup_s / 2 else Remedy.SHARE_FIXTURE
 
 
 def _is_large(cost: ProfileCost, split: Split) -> bool:
@@ -175,6 +185,21 @@ def _cheaper_set_up(case: _Case) -> str:
     )
 
 
+def _share_fixture(case: _Case) -> str:
+    return (
+        f"set-up takes {case.takes}, most of it for this test alone: "
+        "give its fixtures a wider scope, or make them cheaper"
+    )
+
+
+def _cheaper_fixture(case: _Case) -> str:
+    wide = seconds(case.cost.wide_setup_s or 0.0)
+    return (
+        f"set-up takes {case.takes}, and {wide} of it are fixtures wider than a function, which the first "
+        "test that needs them pays for: make them cheaper"
+    )
+
+
 def _draw_less(case: _Case) -> str:
     return f"drawing takes {case.takes}, {case.each} an example: draw fewer or smaller values"
 
@@ -211,6 +236,8 @@ WORDING: Mapping[Remedy, Callable[[_Case], str]] = {
     Remedy.BUILD_DATA: _build_data,
     Remedy.SHRINK_DATA: _shrink_data,
     Remedy.KEEP_MORE: _keep_more,
+    Remedy.SHARE_FIXTURE: _share_fixture,
+    Remedy.CHEAPER_FIXTURE: _cheaper_fixture,
     Remedy.CHEAPER_SET_UP: _cheaper_set_up,
     Remedy.DRAW_LESS: _draw_less,
     Remedy.SMALLER_CASES: _smaller_cases,

@@ -102,6 +102,8 @@ class ProfileCost(
     calls_per_valid: Ratio
     """Test cases run for one valid example; each of them costs its share of `engine_us`."""
     runs: ProfileRuns
+    wide_setup_s: Seconds | None = None
+    """The part of `setup_s` in fixtures wider than a function, which this test was the first to need."""
     filtered_draw_us: Micros | None = None
     """The part of `filtered_us` that went to drawing; `None` in a file written before it was recorded."""
     overrun_us: Micros | None = None

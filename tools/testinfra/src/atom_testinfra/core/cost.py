@@ -104,6 +104,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         generate_us=_median_us([part.generate_s for part in parts]),
         engine_us=_median_us([part.engine_s for part in parts]),
         filtered_us=_median_us([part.filtered_s for part in parts]),
+        wide_setup_s=round_seconds(median([min(run.setup.wide_wall_s, run.setup.wall_s) for run in runs])),
         filtered_draw_us=_median_us([part.filtered_draw_s for part in parts]),
         overrun_us=_median_us([part.overrun_s for part in parts]),
         overruns_per_valid=round_seconds(median([_overruns_per_valid(p) for p in properties])),

@@ -51,6 +51,8 @@ class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """CPU time of child processes that ended meanwhile, no part of `cpu_s`; not known on Windows."""
     wide_cpu_s: Seconds = 0.0
     """CPU time, that of ended children included, of fixtures wider than a function."""
+    wide_wall_s: Seconds = 0.0
+    """Wall time of setting them up; a teardown's is not taken."""
 
 
 class WideFixture(Struct, frozen=True, kw_only=True, gc=False):

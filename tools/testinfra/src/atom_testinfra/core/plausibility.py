@@ -84,6 +84,7 @@ def _of_phase(name: str, phase: PhaseCost) -> Iterator[str]:
         "collecting garbage": phase.gc_s,
         "filtered test cases": phase.filtered_s,
     }
+    yield from _exceeds(f"overruns in {name}", phase.overrun_s, "its filtered test cases", phase.filtered_s)
     for part, part_s in within.items():
         yield from _exceeds(f"{part} in {name}", part_s, "its test cases", phase.run_s)
 

@@ -170,8 +170,11 @@ class Laboratory(Listener):
         further = "" if thread_s is None else f',"thread_cpu_s":{seconds(thread_s)}'
         if children := children_cpu_ns() - children:
             further += f',"children_cpu_s":{children}e-9'
-        if wide := self._fixtures.take_step():
-            further += f',"wide_cpu_s":{wide}e-9'
+        wide_cpu, wide_wall = self._fixtures.take_step()
+        if wide_cpu:
+            further += f',"wide_cpu_s":{wide_cpu}e-9'
+        if wide_wall:
+            further += f',"wide_wall_s":{wide_wall}e-9'
         return wall, cpu, further
 
     def _take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:

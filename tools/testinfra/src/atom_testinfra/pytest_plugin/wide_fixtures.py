@@ -32,7 +32,7 @@ class WideFixtures(Listener):
         """For each fixture that is being set up, what the ones that it asked for have taken."""
         self._leaving: dict[int, int] = {}
         """By identity of the fixture that is being torn down: when that began."""
-        self._spent_ns = 0
+        self._spent_ns = self._waited_ns = 0
         self._costs_ns: dict[tuple[str, str, str], int] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -41,7 +41,7 @@ class WideFixtures(Listener):
         if fixturedef.scope == "function":
             return (yield)
         self._inner.append(0)
-        began = _cpu_ns()
+        began, entered = _cpu_ns(), Clocks.wall_ns()
         try:
             return (yield)
         finally:
@@ -49,6 +49,8 @@ class WideFixtures(Listener):
             self._add(fixturedef, whole - self._inner.pop())
             if self._inner:
                 self._inner[-1] += whole
+            else:  # the time of those that a fixture asks for is within its own
+                self._waited_ns += Clocks.wall_ns() - entered
             # Finalizers run in reverse: this one after those of its users, before the fixture's own.
             fixturedef.addfinalizer(partial(self._leave, id(fixturedef)))
 
@@ -58,9 +60,9 @@ class WideFixtures(Listener):
         if began is not None:
             self._add(fixturedef, _cpu_ns() - began)
 
-    def take_step(self) -> int:
-        """Return what the step that just ended has spent on wide fixtures."""
-        spent, self._spent_ns = self._spent_ns, 0
+    def take_step(self) -> tuple[int, int]:
+        """Return the CPU time that the step that just ended has spent on wide fixtures, and the wall time."""
+        spent, self._spent_ns, self._waited_ns = (self._spent_ns, self._waited_ns), 0, 0
         return spent
 
     def take_records(self) -> list[Record]:
