@@ -136,6 +136,7 @@ def _make_baseline(n_tests: int) -> Baseline:
                 n_workers=0,
                 calibration_s=0.003,
                 tests_wall_per_cpu=1.0,
+                calibration="made up",
             ),
             suite=None,
             excluded=[],

@@ -161,7 +161,7 @@ def test_properties_inside_plain_tests_are_attributed(records: Records, name: st
     """They are measured with a fixed seed, and it is said that their number cannot be set."""
     record, cost = records[name], cost_of(records, name)
     assert (record.kind, cost.n_engine_runs, cost.seed_scheme) == (Kind.HELPER, n_runs, SeedScheme.NODEID)
-    assert any("not to be steered" in problem for problem in record.problems)
+    assert any("nothing sets their number of examples" in problem for problem in record.problems)
 
 
 def test_a_property_inside_a_plain_test_that_fails_a_health_check_is_attributed(records: Records) -> None:

@@ -559,7 +559,7 @@ class TestHostileTests:
         assert cost.generate is not None
         assert cost.generate.n_valid == 10
         assert 0 < cost.generate.duration_s < record.call.wall_s
-        assert any("not to be steered" in problem for problem in record.problems)
+        assert any("nothing sets their number of examples" in problem for problem in record.problems)
 
 
 class TestMovedInternals:

@@ -56,6 +56,7 @@ MOST_ENDINGS = 20
 """So many tests in a row, each of which ends pytest by the same cause, are not to blame one by one."""
 NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
+DESELECTED = re.compile(r"\b(\d+) deselected\b")
 CANNOT_WRITE = 74
 """`pytest_plugin.journal.CANNOT_WRITE`, without pytest's import; a test holds them together."""
 WRITE_ERROR = re.compile(r"testinfra: (cannot write .+?)[ !]*$", re.MULTILINE)
@@ -254,6 +255,13 @@ class Session:
 
     def _could_not_run(self, status: int | None, log: Path) -> InfraError:
         if status == NO_TESTS:
+            deselected = DESELECTED.findall(log.read_text(encoding="utf-8", errors="replace"))
+            if deselected:
+                n, folder = deselected[-1], os.fspath(self._folder)
+                return NothingMeasuredError(
+                    f"pytest deselected all {n} tests that it found in {folder!r}",
+                    hint="does a -k or -m, given here or in the project's own settings, leave them out?",
+                )
             return NothingMeasuredError(
                 f"pytest collected no tests in {os.fspath(self._folder)!r}",
                 hint="name them after --, as for pytest: testinfra measure -- tests/ -m property",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
-HELPER_PROBLEM = "its properties run inside a plain test: measured, but not to be steered"
+HELPER_PROBLEM = "its properties run inside a plain test, where nothing sets their number of examples"
 ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was not seen, nor any CPU time"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
