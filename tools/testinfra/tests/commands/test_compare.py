@@ -163,6 +163,63 @@ class TestVerdicts:
         compare("a", "b", "--no-confirm")
         assert "--no-confirm" in capsys.readouterr().out
 
+    def test_one_reason_is_one_line(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Two hundred tests of other seeds and a hundred that are gone do not bury the slower one."""
+        names = [f"test_b.py::test_{i:03}" for i in range(200)]
+        gone = [f"test_c.py::test_{i:03}" for i in range(100)]
+        for session, n_runs, cost, bound, more in (("a", 5, 0.001, 200, gone), ("b", 3, 0.003, 50, [])):
+            for repeat in range(n_runs):
+                run = session_run(session, repeat, names=[*NAMES, *names, *more], costs={NAMES[0]: cost})
+                records = [
+                    msgspec.structs.replace(
+                        record, hypothesis=msgspec.structs.replace(record.hypothesis, configured=bound)
+                    )
+                    if record.nodeid in names and record.hypothesis is not None
+                    else record
+                    for record in run.measurements
+                ]
+                prepare_folder(project / ".testinfra" / "runs")
+                write_run(project / ".testinfra" / "runs", msgspec.structs.replace(run, measurements=records))
+        assert compare("a", "b", "--no-confirm") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) < 25
+        text = " ".join(" ".join(lines).split())
+        assert "workload changed: 200 tests, 200 examples of seed set 0 before, 50 examples" in text
+        assert "test_b.py::test_002 and 197 more)" in text
+        assert "gone: 100 tests (test_c.py::test_000" in text
+        compare("a", "b", "--no-confirm", "--all")
+        assert len(capsys.readouterr().out.splitlines()) > 300
+
+    def test_a_pipe_has_no_width(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A name is neither cut nor broken where there is no terminal."""
+        monkeypatch.delenv("COLUMNS")
+        name = f"tests/{'deep/' * 40}test_a.py::test_{'long' * 40}"
+        write_session(project, "a", 5, names=[name])
+        write_session(project, "b", 3, names=[name], costs={name: 0.002})
+        assert compare("a", "b", "--no-confirm") == 0
+        assert name in capsys.readouterr().out
+
+    def test_two_factors_are_explained(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """One is from run to run, the other from test to test."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs=dict.fromkeys(NAMES, 0.002))
+        assert compare("a", "b", "--no-confirm") == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert "The suite as a whole: 2.00 times the base (2.00 to 2.00), run against run" in text
+        assert "The median test moved by these factors, which are taken out of each test: parts 2.00." in text
+
+    def test_a_hint_goes_by_the_cause(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where the tests were changed or renamed, more repeats would not help."""
+        write_session(project, "a", 5, names=["test_a.py::test_old"])
+        write_session(project, "b", 3, names=["test_a.py::test_old"])
+        for path in (project / ".testinfra" / "runs").glob("b-*"):
+            path.write_text(path.read_text().replace("digest of", "another digest of"))
+        assert compare("a", "b") == 3
+        error = capsys.readouterr().err
+        assert "hint: measure both sides with the same tests, examples and seeds" in error
+
     def test_markup_in_a_node_id_is_text(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Brackets of parameters are not colours."""
         name = "test_a.py::test_x[[bold]red[/]]"
@@ -638,3 +695,129 @@ def test_exact_needs_valgrind(
     captured = capsys.readouterr()
     assert "valgrind" in captured.err
     assert "hint: apt install valgrind" in captured.err
+
+
+class TestGithub:
+    """In a workflow the tests are annotated, and the job summary says what moved."""
+
+    @pytest.fixture
+    def summary(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A workflow, and two sessions: one test got twice as slow."""
+        path = project / "summary.md"
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(path))
+        write_session(project, "a", 5)
+        write_session(project, "b", 3, costs={NAMES[0]: 0.002})
+        for run in (project / ".testinfra" / "runs").glob("b-*"):
+            run.write_text(
+                run.read_text().replace('"calibration_s"', '"path":"t,1:a.py","line":7,"calibration_s"')
+            )
+        return path
+
+    @pytest.mark.parametrize(("gate", "kind"), [([], "warning"), (["--gate"], "error")])
+    def test_what_got_slower_is_annotated(
+        self, summary: Path, capsys: pytest.CaptureFixture[str], gate: list[str], kind: str
+    ) -> None:
+        """At its file and line; as an error if that fails the step."""
+        assert compare("a", "b", "--no-confirm", "--json", *gate) == len(gate)
+        captured = capsys.readouterr()
+        (line,) = [line for line in captured.err.splitlines() if line.startswith("::")]
+        assert line.startswith(f"::{kind} file=t%2C1%3Aa.py,line=7,title=slower test::{NAMES[0]}: 2.00 times")
+        assert json.loads(captured.out)["is_slower"] is True
+
+    def test_the_summary_says_what_it_costs(self, summary: Path) -> None:
+        """It is appended to what is there, and says nothing else where nothing got slower."""
+        summary.write_text("before\n")
+        compare("a", "b", "--no-confirm")
+        text = summary.read_text()
+        assert text.startswith("before\n## Cost of the tests: something got slower\n")
+        assert "| slower | `test_a.py::test_0` |" in text
+        assert "+200 ms" in text
+        compare("a", "a")
+        assert "## Cost of the tests: nothing got slower" in summary.read_text()
+
+    def test_elsewhere_nothing_is_annotated(
+        self, summary: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A terminal would show the commands as text."""
+        monkeypatch.delenv("GITHUB_ACTIONS")
+        monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+        compare("a", "b", "--no-confirm")
+        assert "::warning" not in capsys.readouterr().err
+        assert not summary.exists()
+
+
+WORK_ELSEWHERE = """
+    import subprocess, sys, threading, time
+    import pytest
+    from hypothesis import HealthCheck, given, settings, strategies as st
+    import product
+
+    def spin(seconds):
+        until = time.thread_time() + seconds
+        while time.thread_time() < until: pass
+
+    @given(st.integers(0, 9))
+    def test_thread(n):
+        thread = threading.Thread(target=spin, args=(product.THREAD_S,))
+        thread.start()
+        thread.join()
+
+    CHILD = "import time\\nwhile time.process_time() < {}: pass"
+
+    @given(st.integers(0, 3))
+    def test_child(n):
+        subprocess.run([sys.executable, "-S", "-c", CHILD.format(product.CHILD_S)], check=True)
+
+    @st.composite
+    def numbers(draw):
+        spin(product.STRATEGY_S)
+        return draw(st.integers(0, 9))
+
+    @given(numbers())
+    def test_strategy(n): spin(0.001)
+
+    @pytest.fixture
+    def narrow():
+        spin(product.FIXTURE_S)
+
+    @settings(suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, 9))
+    def test_fixture(narrow, n): spin(0.001)
+
+    @given(st.integers(0, 9))
+    def test_steady(n): spin(0.005)
+
+    @given(st.integers(0, 9))
+    def test_filter(n):
+        spin(0.001)
+        if n % product.STEP: from hypothesis import reject; reject()
+"""
+
+
+@pytest.mark.integration
+def test_work_is_seen_wherever_it_is_done(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other threads, child processes, strategies, fixtures and filters: each is named."""
+    (project / "pyproject.toml").write_text("[tool.testinfra.profiles.local]\nmax_examples = 8\n")
+    (project / "test_a.py").write_text(dedent(WORK_ELSEWHERE))
+    for n, repeats in ((1, "5"), (3, "3")):
+        seconds = {"THREAD": 0.005, "CHILD": 0.03, "STRATEGY": 0.004, "FIXTURE": 0.05}
+        lines = [f"{name}_S = {cost_s * n}" for name, cost_s in seconds.items()]
+        (project / "product.py").write_text("\n".join([*lines, f"STEP = {n}\n"]))
+        measure(project, repeats)
+        save(project, f"step-{n}")
+    done = run_testinfra(project, "compare", "--baseline", "step-1", "--no-confirm", "--json")
+    assert done.returncode == 0, done.stderr
+    changes = json.loads(done.stdout)["changes"]
+    found = {c["nodeid"].partition("::")[2]: (c["verdict"], c.get("part")) for c in changes}
+    assert found.pop("test_steady")[0] != "slower"
+    assert found == {
+        "test_thread": ("slower", "other threads and child processes"),
+        "test_child": ("slower", "other threads and child processes"),
+        "test_strategy": ("slower", "drawing and Hypothesis"),
+        "test_fixture": ("slower", "set-up and teardown"),
+        "test_filter": ("slower", found["test_filter"][1]),
+    }
+    assert found["test_filter"][1] in {"test cases for each valid one", "drawing and Hypothesis", "body"}

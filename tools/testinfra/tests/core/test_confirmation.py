@@ -7,12 +7,13 @@ from functools import partial
 from itertools import cycle
 
 import pytest
+from msgspec.structs import replace
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.core.comparison import Comparison, Side, compare_sides
-from atom_testinfra.core.confirmation import choose_companions, confirm_suspects, take_turns
+from atom_testinfra.core.confirmation import choose_companions, confirm_suspects, forecast_run, take_turns
 from atom_testinfra.core.judgement import ChangeVerdict
-from atom_testinfra.core.measurement import Run
+from atom_testinfra.core.measurement import Run, WideFixture
 from atom_testinfra.core.sides import side_from_runs
 from atom_testinfra.core.threshold import Statistic, Threshold
 
@@ -187,3 +188,47 @@ def test_without_suspects_nothing_runs() -> None:
     result, log = again(quiet, base_s=0.001, new_s=0.001)
     assert result is quiet
     assert log == []
+
+
+def test_a_rerun_takes_its_start_up_and_its_tests() -> None:
+    """What a run takes besides its tests is paid again, however few of them run."""
+    records = [make_record(name) for name in NAMES]  # 2 s each
+    run = make_run(records)
+    assert run.end is not None
+    assert run.collected is not None
+    end = replace(run.end, wall_s=20.0)
+    run = replace(run, end=end, collected=replace(run.collected, startup_cpu_s=0.5))
+    assert forecast_run([run], {NAMES[0], NAMES[1]}) == pytest.approx(20 - 16 + 0.5 + 4)
+    assert forecast_run([replace(run, end=None)], {NAMES[0]}) is None
+
+
+def test_what_is_outside_of_the_tests_runs_again_too() -> None:
+    """A fixture that took three times as long at first, and not again, is let go; its payer ran."""
+    fixture = WideFixture(name="engine", scope="module", place="", cpu_s=0.1)
+
+    def runs(n: int, cost_s: float) -> list[Run]:
+        one = replace(fixture, cpu_s=cost_s)
+        return [
+            make_run(
+                [replace(make_record(name), fixtures=[one] if name == "t7" else []) for name in NAMES],
+                repeat=i,
+            )
+            for i in range(n)
+        ]
+
+    base = side_from_runs("base", runs(5, 0.1), Statistic.PARTS, "local")
+    new = side_from_runs("new", runs(3, 0.3), Statistic.PARTS, "local")
+    first = compare_sides(base, new, Threshold())
+    assert [(c.nodeid, c.verdict.value) for c in first.outside] == [("module fixture engine", "slower")]
+    asked: list[Sequence[str]] = []
+
+    def run_again(nodeids: Sequence[str]) -> Run:
+        asked.append(nodeids)
+        return replace(runs(1, 0.1)[0], header=replace(runs(1, 0.1)[0].header, repeat=len(asked)))
+
+    final = confirm_suspects(
+        first, base=base, run_base=run_again, run_new=run_again, profile="local", n_runs=4
+    )
+    assert [(c.nodeid, c.verdict.value) for c in final.outside] == [("module fixture engine", "ok")]
+    assert not final.is_slower
+    assert all("t7" in nodeids for nodeids in asked)

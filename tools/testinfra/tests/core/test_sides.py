@@ -9,7 +9,8 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.errors import NothingMeasuredError
-from atom_testinfra.core.measurement import Kind, Measurement, Outcome
+from atom_testinfra.core.measurement import Cost, Kind, Measurement, Outcome, Samples, WideFixture
+from atom_testinfra.core.parts import Part, parts_of
 from atom_testinfra.core.sides import Side, have_calibration, side_from_baseline, side_from_runs
 from atom_testinfra.core.threshold import Statistic
 from atom_testinfra.core.verification import complete
@@ -163,3 +164,69 @@ def test_a_run_that_was_stopped_before_its_first_test_says_nothing() -> None:
     assert side.tests["a"].values == [2.0]
     with pytest.raises(NothingMeasuredError, match="no runs of the profile 'local' with a test in them"):
         side_from_runs("s", [stopped], Statistic.BODY_CPU, "local")
+
+
+def a_record(nodeid: str, **changes: float) -> Measurement:
+    """A test of which every part has taken something in a run of 200 examples."""
+    record = make_record(nodeid, 0.005)
+    call = Cost(wall_s=3, cpu_s=2.0, thread_cpu_s=1.0, children_cpu_s=0.6)
+    setup = Cost(wall_s=1, cpu_s=0.3, wide_cpu_s=0.25)
+    return replace(record, call=replace(call, **changes), setup=setup, teardown=Cost(cpu_s=0.03))
+
+
+def test_parts_are_for_each_valid_example() -> None:
+    """Shared fixtures are in none; a second thread and an ended child are elsewhere."""
+    record = a_record("a")
+    assert record.hypothesis is not None
+    body = Samples(n=200, first_s=0, median_s=0, q90_s=0, max_s=0, total_s=0.4)
+    record = replace(record, hypothesis=replace(record.hypothesis, body_cpu=body))
+    assert parts_of(record) == {
+        Part.BODY: pytest.approx(0.002),
+        Part.REST: pytest.approx(0.003),
+        Part.AROUND: pytest.approx(0.0004),
+        Part.ELSEWHERE: pytest.approx(0.008),
+    }
+
+
+@pytest.mark.parametrize("elsewhere_s", [0.0, 1.0])
+def test_a_baseline_has_the_parts_of_its_runs(elsewhere_s: float) -> None:
+    """To the digits that it keeps; a test without them goes by its body, beside the others."""
+    call = {"cpu_s": 1.0 + elsewhere_s, "children_cpu_s": 0.0}
+    runs = [make_run([a_record("a", **call), make_record("b")], repeat=i) for i in range(3)]
+    baseline = complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-01T00:00:00Z")
+    sides = [
+        side_from_runs("s", runs, Statistic.PARTS, "local"),
+        side_from_baseline("s", baseline, Statistic.PARTS, "local"),
+    ]
+    kept, stored = (side.tests["a"] for side in sides)
+    assert stored.parts.keys() == kept.parts.keys() == set(Part)
+    for part in Part:
+        assert stored.parts[part] == pytest.approx(kept.parts[part], rel=1e-3)
+    assert stored.values == pytest.approx(kept.values, rel=1e-3)
+    assert stored.counts == kept.counts
+    assert stored.n_examples == kept.n_examples == 200
+    assert [side.tests["b"].parts for side in sides] == [{}, {}]
+    assert sides[1].tests["b"].values == pytest.approx(sides[0].tests["b"].values)
+
+
+def test_a_baseline_has_what_its_runs_cost_outside_of_the_tests() -> None:
+    """Start-up, collection, and each shared fixture once, whichever test paid for it."""
+    fixture = WideFixture(name="engine", scope="module", place="tests/test_db.py", cpu_s=0.25)
+    runs = []
+    for i in range(3):
+        payer = replace(make_record("ab"[i % 2]), fixtures=[fixture])
+        run = make_run([payer, make_record("c")], repeat=i)
+        assert run.collected is not None
+        collected = replace(run.collected, startup_cpu_s=0.5, collection_cpu_s=1.5)
+        runs.append(replace(run, collected=collected))
+    baseline = complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-01T00:00:00Z")
+    for side in (
+        side_from_runs("s", runs, Statistic.PARTS, "local"),
+        side_from_baseline("s", baseline, Statistic.PARTS, "local"),
+    ):
+        costs_s = {name: [v * s.unit_us / 1e6 for v in s.values] for name, s in side.outside.items()}
+        assert costs_s == {
+            "start-up": [pytest.approx(0.5)] * 3,
+            "imports and collection": [pytest.approx(1.5)] * 3,
+            "module fixture engine of tests/test_db.py": [pytest.approx(0.25)] * 3,
+        }

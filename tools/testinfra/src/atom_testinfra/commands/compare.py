@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -13,6 +14,8 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from atom_testinfra.commands.github import tell_github
+from atom_testinfra.core import figures
 from atom_testinfra.core.comparison import (
     MIN_BASE_RUNS,
     MIN_NEW_RUNS,
@@ -20,7 +23,13 @@ from atom_testinfra.core.comparison import (
     Side,
     compare_sides,
 )
-from atom_testinfra.core.confirmation import confirm_suspects
+from atom_testinfra.core.confirmation import (
+    MOST_TURNS,
+    choose_companions,
+    confirm_suspects,
+    forecast_run,
+    n_companions,
+)
 from atom_testinfra.core.errors import (
     ComparisonError,
     GitError,
@@ -46,6 +55,9 @@ if TYPE_CHECKING:
     from atom_testinfra.core.session import SessionSpec
     from atom_testinfra.storage.project import Project
 
+WIDE = 10_000
+"""Columns of what is not a terminal: nothing is wrapped there."""
+
 
 @click.command(name="compare")
 @click.argument("base", required=False)
@@ -61,7 +73,7 @@ if TYPE_CHECKING:
     default=str(Threshold()),
     metavar="EXPR",
     show_default=True,
-    help="What is too much: STATISTIC:PERCENT%+TIME; the statistics are body_cpu, cpu, wall.",
+    help="What is too much: STATISTIC:PERCENT%+TIME; the statistics are parts, body_cpu, cpu, wall.",
 )
 @click.option("--gate", is_flag=True, help="Exit with 1 when something is slower.")
 @click.option("--confirm/--no-confirm", default=True, show_default=True, help="Run suspects again.")
@@ -83,9 +95,10 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
     BASE and NEW are baseline files, git revisions of the baseline (REV or REV:PATH), session ids, folders of
     run files, or `latest`. BASE is the project's baseline file unless it is given, NEW the latest session.
 
-    A test is slower when the whole interval of its cost, new to base, lies above the threshold. Before it is
+    A test is slower when the whole interval of one of its parts, new to base, lies above the threshold: its
+    body, drawing and Hypothesis, set-up and teardown, or other threads and child processes. Before it is
     called so it is run again, in turns with the base commit in a git worktree of its own. Reports only,
-    unless --gate is given.
+    unless --gate is given. In a GitHub workflow it annotates the tests and adds to the job summary.
     """
     project = load_project(Path.cwd())
     threshold = parse_threshold(options["expression"])
@@ -166,6 +179,7 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict
     elif comparison.has_suspects:
         comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
     _print(comparison, sides.profile, options)
+    tell_github(comparison, sides.profile, _places(sides.new), is_gate=options["gate"], environ=os.environ)
     if comparison.n_compared == 0:
         _say("nothing could be compared: no test is the same on both sides with enough runs")
         _say(f"hint: {_hint_of(comparison)}")
@@ -198,13 +212,28 @@ def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str])
 
 
 def _hint_of(comparison: Comparison) -> str:
-    """Return what would make the sides comparable, by how many runs there are at most."""
+    """Return what would make the sides comparable, by why most tests are not."""
+    verdicts = comparison.count()
     n_base, n_new = (max(change.n_runs[i] for change in comparison.changes) for i in (0, 1))
+    if verdicts[ChangeVerdict.WORKLOAD_CHANGED]:
+        return "measure both sides with the same tests, examples and seeds: the lines above say what differs"
+    if verdicts[ChangeVerdict.RENAMED]:
+        return "measure the base again under the new names: seeds follow the name of a test"
     if n_base < MIN_BASE_RUNS:
         return f"measure the base with --repeats {MIN_BASE_RUNS} or more"
     if n_new < MIN_NEW_RUNS:
         return f"measure again with --repeats {MIN_NEW_RUNS} or more"
-    return "the lines above say what is another on the two sides"
+    return "the lines above say what differs on the two sides"
+
+
+def _places(new: Recording) -> dict[str, tuple[str, int | None]]:
+    """Return where each test is, as far as the runs say it."""
+    return {
+        record.nodeid: (record.path, record.line)
+        for run in new.runs
+        for record in run.measurements
+        if record.path is not None
+    }
 
 
 def _choose_profile(project: Project, base: Recording, new: Recording, chosen: str | None) -> str:
@@ -262,6 +291,7 @@ def _look_again(
         if options["exact"]:
             comparison = _count_instructions(comparison, _counter(new, spec, profile, folder), here, there)
         if options["confirm"]:
+            _say(_announce(comparison, sides, options["reruns"], is_base_run=there is not None))
             comparison = confirm_suspects(
                 comparison,
                 base=sides.base_side,
@@ -273,10 +303,30 @@ def _look_again(
     return comparison
 
 
+def _announce(comparison: Comparison, sides: Sides, n_runs: int, *, is_base_run: bool) -> str:
+    """Return what is about to be run again, and for how long about."""
+    n_suspects = len(comparison.suspects) + len(comparison.outside_suspects)
+    n = n_companions(comparison, is_suite_open=is_base_run and comparison.is_suite_suspect)
+    companions = choose_companions(comparison, n)
+    what = _count_tests(comparison.suspects)
+    if n_suspects > len(comparison.suspects):
+        what += f" and {n_suspects - len(comparison.suspects)} of start-up, collection and shared fixtures"
+    beside = f", with {_count_tests(companions)} beside" if companions else ""
+    turns = f"{n_runs} to {n_runs * MOST_TURNS} times" + (" on each side" if is_base_run else "")
+    nodeids = {change.nodeid for change in comparison.suspects} | set(companions)
+    runs = [run for run in sides.new.runs if run.header.profile == sides.profile]
+    one_s = forecast_run(runs, nodeids)
+    if one_s is None:
+        return f"may be slower: {what}; running again{beside}, {turns}"
+    least_s = one_s * n_runs * (2 if is_base_run else 1)
+    lasts = f"about {figures.seconds(least_s, digits=2)} to {figures.seconds(least_s * MOST_TURNS, digits=2)}"
+    return f"may be slower: {what}; running again{beside}, {turns}: {lasts}"
+
+
 def _spec_of(project: Project, new: Recording) -> SessionSpec:
     """Return how NEW was measured, if the working tree is still what was measured."""
     if new.session_id is None:
-        raise ComparisonError(f"{new.label!r} is no session of this working tree")
+        raise ComparisonError(f"{new.label!r} was not measured as a session of this working tree")
     now = read_provenance(project.root, [], outputs=project.outputs)
     made = new.runs[0].header.provenance
     if (made.commit, made.is_dirty, made.changes) != (now.commit, now.is_dirty, now.changes):
@@ -347,7 +397,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _count_tests(nodeids: Sequence[str]) -> str:
+def _count_tests(nodeids: Sequence[object]) -> str:
     return "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
 
 
@@ -362,6 +412,7 @@ def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> Non
             "counts": {verdict.value: n for verdict, n in comparison.count().items()},
             "is_slower": comparison.is_slower,
             "is_suite_slower": comparison.is_suite_slower,
+            "suite_verdict": comparison.suite_verdict,
         }
         click.echo(msgspec.json.encode(document))
         return
@@ -369,4 +420,8 @@ def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> Non
 
     from atom_testinfra.reports.comparison import render_comparison
 
-    Console(highlight=False).print(render_comparison(comparison, profile, show_all=options["show_all"]))
+    console = Console(highlight=False)
+    width = console.width if console.is_terminal or "COLUMNS" in os.environ else None
+    if width is None:  # a file or a pipe has none
+        console = Console(highlight=False, width=WIDE)
+    console.print(render_comparison(comparison, profile, show_all=options["show_all"], width=width))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--profile", metavar="NAME", help="Of this profile; by default the local one.")
 @click.option(
     "--statistic",
-    type=click.Choice([statistic.value for statistic in Statistic]),
+    type=click.Choice([statistic.value for statistic in Statistic if statistic is not Statistic.PARTS]),
     default=Statistic.BODY_CPU.value,
     show_default=True,
     help="Which cost.",

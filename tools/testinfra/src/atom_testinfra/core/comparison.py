@@ -77,6 +77,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
     """Median ratio of all tests by their whole cost; `None` with fewer than five in common."""
     factors: dict[str, float] = {}
     """How much the median test moved, by part: taken out of each test."""
+    base_s: float = 0.0
+    """CPU seconds that the compared tests took in a run of the base, as far as their examples are known."""
     outside: list[Change] = []
     """Start-up, collection and shared fixtures, which no test is charged for, worst first."""
     suite: Interval | None
@@ -199,6 +201,7 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
         suite=suite,
         n_compared=len(judged),
         expected_by_chance=fmean(chances) * len(measured) if chances else 0.0,
+        base_s=sum(one.base_us * (one.n_examples or 0) for one in measured) / 1e6,
         outside=compare_outside(base, new, threshold),
         notes=notes,
     )
@@ -223,7 +226,8 @@ def compare_outside(base: Side, new: Side, threshold: Threshold) -> list[Change]
         limits = replace(threshold, floor_us=max(threshold.floor_us, MIN_OUTSIDE_US))
         change = judge(one, limits, factors={})
         assert change.new_us is not None
-        changes.append(replace(change, suite_s=(change.new_us - one.base_us) / 1e6))
+        added_s = (change.new_us - one.base_us) / 1e6
+        changes.append(replace(change, suite_s=added_s, payer=new.payers.get(name)))
     return sorted(changes, key=_severity)
 
 

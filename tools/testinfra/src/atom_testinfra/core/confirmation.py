@@ -18,9 +18,10 @@ from atom_testinfra.core.judgement import (
 )
 from atom_testinfra.core.parts import Part
 from atom_testinfra.core.sides import side_from_runs
+from atom_testinfra.core.statistics import middle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
     from atom_testinfra.core.comparison import Comparison, Side
     from atom_testinfra.core.judgement import Change, Key
@@ -65,7 +66,7 @@ def confirm_suspects(
     keys: list[Key] = [None, *Part]
     factors = {} if run_base is not None else {key: comparison.factor_of(key) for key in keys}
     companions = choose_companions(comparison, n_companions(comparison, is_suite_open=is_suite_open))
-    payers = [base.payers[c.nodeid] for c in comparison.outside_suspects if c.nodeid in base.payers]
+    payers = [change.payer for change in comparison.outside_suspects if change.payer is not None]
     nodeids = list(dict.fromkeys([*undecided, *companions, *payers]))
     for _ in range(MOST_TURNS):
         again.make(nodeids, n_runs)
@@ -87,6 +88,22 @@ def confirm_suspects(
 def n_companions(comparison: Comparison, *, is_suite_open: bool) -> int:
     """Return how many tests that are no suspects should run beside them."""
     return TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR - len(comparison.suspects)
+
+
+def forecast_run(runs: Sequence[Run], nodeids: Set[str]) -> float | None:
+    """
+    Return how long one run of these tests should take, in wall seconds: start-up, collection, and the tests.
+
+    `None` where no run came to its end, so that it is not known what it takes besides its tests.
+    """
+    lasted = []
+    for run in runs:
+        if run.end is None or run.collected is None:
+            continue
+        tests_s = {r.nodeid: r.setup.wall_s + r.call.wall_s + r.teardown.wall_s for r in run.measurements}
+        besides_s = max(0.0, run.end.wall_s - sum(tests_s.values())) + (run.collected.startup_cpu_s or 0.0)
+        lasted.append(besides_s + sum(s for nodeid, s in tests_s.items() if nodeid in nodeids))
+    return middle(lasted) if lasted else None
 
 
 class _FurtherRuns:

@@ -119,6 +119,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     reason: str | None = None
     """What the verdict alone does not say, as a clause."""
     renamed_from: str | None = None
+    payer: str | None = None
+    """Of a shared fixture: a test that needs it."""
     suspected: Interval | None = None
     """The ratio before the test was run again; `ratio` is then from the further runs alone."""
     instructions: tuple[float, float] | None = None
