@@ -52,6 +52,15 @@ def {name}(number):
 """
 FEW = {"HYPOTHESIS_MAX_EXAMPLES_LOCAL": "3", "HYPOTHESIS_MAX_EXAMPLES_CI": "3"}
 """Examples of a property that a document runs: whether it runs is the question here."""
+SHOP = {
+    "src/shop/__init__.py": "",
+    "src/shop/cart.py": "class Cart:\n    def add(self, price):\n        self.price = price\n",
+    "tests/test_cart.py": "import sys\n\nsys.path.insert(0, 'src')\n\nfrom shop.cart import Cart\n\n\n"
+    "def test_add():\n    cart = Cart()\n    cart.add(3)\n    assert cart.price == 3\n",
+}
+"""A product for the commands that change one, and a test that notices every change."""
+CHANGE = "\n    def price_of_two(self):\n        return self.price * 2\n"
+"""What is not committed of it."""
 OUTPUT = {"text"}
 FILE = re.compile(r"(\.ci|\.github|\.planning|backend|benchmarks|docs|tools)/[\w./-]+")
 COMMAND = re.compile(r"^(\$ |(\S*/)?(make|testinfra|pytest|python|pip|curl|git) )", re.MULTILINE)
@@ -167,12 +176,18 @@ def sample_project(folder: Path) -> Path:
     )
     (folder / ".gitignore").write_text(".testinfra\n__pycache__\n", encoding="utf-8")
     (folder / "README.md").write_text("# A project\n", encoding="utf-8")
+    for name, text in SHOP.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     write_properties(folder, SAMPLES)
     costs_us = dict.fromkeys(SAMPLES, 130.0)
     save_baseline(folder / "performance_baseline.json", a_baseline(costs_us))
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "measured"]):
         run([*git, *arguments], folder)
+    run(["git", "update-ref", "refs/remotes/origin/main", "main"], folder)
+    with (folder / "src" / "shop" / "cart.py").open("a", encoding="utf-8") as file:
+        file.write(CHANGE)
     runs = folder / ".testinfra" / "runs"
     prepare_folder(runs)
     for one in a_session(costs_us):

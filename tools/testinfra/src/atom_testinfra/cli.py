@@ -14,6 +14,7 @@ VERBS = {
     "measure": "run the properties and record what each costs",
     "verify": "hold the measurements against the targets and write the baseline",
     "compare": "say which properties got slower, faster, or cannot be told",
+    "mutate": "say which faults in the product the tests notice, and which nobody notices",
     "history": "show how a property's cost went over time",
     "doctor": "say what would spoil a measurement on this machine",
     "report": "render the baseline for the terminal, a job summary or a browser",

@@ -81,6 +81,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The page that `report --format html` writes."""
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
+    product: list[str] = []
+    """Packages and modules that `mutate` changes; empty: what lies below `src/`, else beside the tests."""
+    mutants: str = ".testinfra/mutants"
+    """The folder in which `mutate` keeps what it knows."""
+    equivalent: str = "equivalent.toml"
+    """The file of mutants that may survive, each with its reason."""
     profiles: dict[str, Profile] = field(
         default_factory=lambda: {
             "local": Profile(max_examples=200),

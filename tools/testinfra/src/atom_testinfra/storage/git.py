@@ -105,6 +105,35 @@ class Repository:
             for commit, date, subject in entries
         ][::-1]
 
+    def changed_lines(self, revision: str) -> dict[Path, list[tuple[int, int]]]:
+        """
+        Return the lines of the working tree that are not as they were at a revision, by file.
+
+        Lines are counted from 1, both ends belong to the range; a file that git does not track is changed
+        as a whole, and one that it ignores is left out.
+        """
+        commit = self.resolve(revision)
+        plain = ("-c", "core.quotePath=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
+        output = self._run(
+            *plain, "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", commit, "--", root=True
+        )
+        changed: dict[Path, list[tuple[int, int]]] = {}
+        path: Path | None = None
+        for line in output.decode("utf-8", "replace").splitlines():
+            if line.startswith("+++ "):
+                name = line[4:].removeprefix("b/").rstrip("\t")
+                path = None if name == "/dev/null" else self.root / name
+            elif line.startswith("@@ ") and path is not None:
+                start, _, count = line.split(" ")[2][1:].partition(",")
+                first, n_lines = int(start), int(count or 1)
+                # Where lines were only removed, the line before them is what changed its neighbour.
+                changed.setdefault(path, []).append((first, first + max(n_lines, 1) - 1))
+        untracked = self._run("ls-files", "--others", "--exclude-standard", "-z", root=True)
+        for name in untracked.decode("utf-8", "replace").split("\0"):
+            if name:
+                changed[self.root / name] = [(1, 10**9)]
+        return changed
+
     @contextmanager
     def worktree(self, commit: str) -> Iterator[Path]:
         """Check a commit out beside the working tree, for as long as the context lasts."""

@@ -1,0 +1,160 @@
+"""Ask tests one after the other in this process, until one notices."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.outcomes import Failed
+from _pytest.runner import runtestprotocol
+
+from atom_testinfra.core.mutants import MutantVerdict
+from atom_testinfra.pytest_plugin.steering import seed_of
+from atom_testinfra.pytest_plugin.subject import find_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from atom_testinfra.mutation.copies import Say
+    from atom_testinfra.mutation.replay import Replay
+
+CPU_FACTOR = 10.0
+"""A test that takes this many times the CPU time that it took unchanged is out of time."""
+LEAST_CPU_S = 2.0
+"""Every test may take this long."""
+WALL_FACTOR, LEAST_WALL_S = 5.0, 30.0
+"""How long a test may take on the clock, as a multiple of the CPU time that it may take, and at least."""
+
+
+class Asker:
+    """A plugin that runs single tests where pytest would run them all, and sees what each raised."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.items: dict[str, pytest.Item] = {}
+        self.session: Any = None
+        self.replay = replay
+        self._raised: list[BaseException] = []
+        self.properties: frozenset[str] = frozenset()
+
+    def take(self, session: pytest.Session) -> None:
+        """Take the collected tests, and steer those that are properties."""
+        self.session = session
+        self.items = {item.nodeid: item for item in session.items}
+        self.properties = frozenset(_steered(session.items))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """See what a test raised."""
+        report = yield
+        if report.failed and call.excinfo is not None:
+            self._raised.append(call.excinfo.value)
+        return report
+
+    def run(self, nodeid: str, following: str | None = None) -> BaseException | str | None:
+        """
+        Run a test.
+
+        Fixtures that the following test shares stay set up; those of the session always do.
+
+        Returns:
+            What it raised, a word where it failed without raising, or `None` when it passed or skipped.
+        """
+        self._raised.clear()
+        after = self.session if following is None else self.items[following]
+        reports = runtestprotocol(self.items[nodeid], log=False, nextitem=after)
+        if not any(report.failed for report in reports):
+            return None
+        if self._raised:
+            return self._raised[0]
+        return next(str(report.longrepr) for report in reports if report.failed)
+
+    def ask(self, tests: Sequence[tuple[str, float]], say: Say) -> None:
+        """
+        Run tests until one notices, and say the verdict.
+
+        Args:
+            tests: node ids, each with the CPU seconds that it took unchanged.
+            say: is told which test begins, and the verdict at the end.
+        """
+        for number, (nodeid, cpu_s) in enumerate(tests, start=1):
+            allowed_s = max(LEAST_CPU_S, CPU_FACTOR * cpu_s)
+            say({"test": nodeid, "n_run": number, "wall_s": max(LEAST_WALL_S, WALL_FACTOR * allowed_s)})
+            following = tests[number][0] if number < len(tests) else None
+            with _CpuLimit(allowed_s, say), self.replay.replaying(nodeid):
+                raised = self.run(nodeid, following)
+            if raised is not None:
+                n_cases = self.replay.n_test_cases if nodeid in self.properties else None
+                say(
+                    describe_notice(raised) | {"noticed_by": nodeid, "n_run": number, "n_test_cases": n_cases}
+                )
+                return
+        say({"verdict": MutantVerdict.SURVIVED, "n_run": len(tests)})
+
+
+def describe_notice(raised: BaseException | str) -> dict[str, Any]:
+    """Return the verdict on what a test raised, and the error in one line."""
+    if isinstance(raised, str):
+        return {"verdict": MutantVerdict.EXCEPTION, "error": _first_line(raised)}
+    is_check = isinstance(raised, AssertionError | Failed)
+    verdict = MutantVerdict.ASSERTION if is_check else MutantVerdict.EXCEPTION
+    try:
+        text = str(raised)
+    except Exception:  # noqa: BLE001 (a mutant's exception may raise when it is written)
+        text = ""
+    return {"verdict": verdict, "error": _first_line(f"{type(raised).__name__}: {text}")}
+
+
+def _first_line(text: str) -> str:
+    line = next(iter(text.strip().splitlines()), "")
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+class _CpuLimit:
+    """Ends this process when a test takes too much CPU time, and says so first."""
+
+    def __init__(self, seconds: float, say: Say) -> None:
+        self._seconds, self._say = seconds, say
+
+    def __enter__(self) -> None:
+        def end(*_: object) -> None:
+            self._say({"verdict": MutantVerdict.TIME, "n_run": None})
+            os._exit(0)
+
+        signal.signal(signal.SIGPROF, end)
+        signal.setitimer(signal.ITIMER_PROF, self._seconds)
+        # Code in C does not come back to Python's handler: the kernel ends the process then.
+        most = int(time.process_time() + self._seconds) + 3
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _steered(items: Sequence[pytest.Item]) -> Iterator[str]:
+    """
+    Give each property a fixed seed, no database and no shrinking; yield the node ids of properties.
+
+    A failure is one before it is made small, and a database would replay what an earlier mutant left.
+    """
+    from hypothesis import Phase, settings
+
+    phases = (Phase.explicit, Phase.generate, Phase.target)
+    for item in items:
+        subject = find_subject(item)
+        if subject is None:
+            continue
+        yield item.nodeid
+        own = subject.settings
+        if own is None:
+            continue
+        kept = tuple(phase for phase in own.phases if phase in phases)
+        changed = settings(own, phases=kept, database=None, deadline=None, report_multiple_bugs=False)
+        is_free = subject.own_seed is None and not own.derandomize
+        subject.install(changed, seed_of(item.nodeid, 0) if is_free else None)

@@ -1,0 +1,133 @@
+"""A worker as a process of its own: how it is started, heard and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from atom_testinfra.core.errors import SubjectError
+from atom_testinfra.core.mutants import MutantVerdict
+from atom_testinfra.mutation.orders import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from atom_testinfra.mutation.orders import Orders
+
+FRESH_WALL_S = 600.0
+"""How long a process that asks about one mutant may take on the clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a session runs."""
+
+    root: Path
+    rootdir: Path
+    arguments: list[str]
+    """pytest's arguments."""
+    environment: Mapping[str, str]
+    n_jobs: int
+    ends_at: float | None
+    """Seconds since the epoch."""
+    seed: int
+
+
+class WorkerProcess:
+    """A worker process, and what it has said."""
+
+    def __init__(self, orders: Orders, settings: Settings) -> None:
+        self._reader, writer = os.pipe()
+        self._folder = tempfile.TemporaryDirectory(prefix="testinfra-mutate-")
+        path = Path(self._folder.name) / "orders.json"
+        path.write_bytes(msgspec.json.encode(msgspec.structs.replace(orders, events=writer)))
+        self._log = (Path(self._folder.name) / "log").open("wb")
+        self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
+            [sys.executable, "-m", "atom_testinfra.mutation.worker", os.fspath(path)],
+            cwd=settings.rootdir,
+            env=dict(settings.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writer,),
+            start_new_session=True,
+        )
+        os.close(writer)
+        self._rest = b""
+        self._said: list[dict[str, Any]] = []
+        self._ends_at = time.monotonic() + FRESH_WALL_S
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield what the process says until it ends."""
+        while part := os.read(self._reader, 1 << 16):
+            *lines, self._rest = (self._rest + part).split(b"\n")
+            for line in lines:
+                yield msgspec.json.decode(line)
+
+    def poll(self) -> list[dict[str, Any]] | None:
+        """Return what the process said once it has ended, `None` before."""
+        if self._process.poll() is None and time.monotonic() < self._ends_at:
+            return None
+        is_overdue = self._process.poll() is None
+        if is_overdue:
+            self._kill()
+        self._said += list(self.lines())
+        self.stop()
+        if is_overdue:
+            self._said.append({"fact": Fact.VERDICT, "verdict": MutantVerdict.TIME})
+        return self._said
+
+    def stop(self) -> None:
+        """End the process, and take away what it needed."""
+        self._kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self._reader)
+        self._log.close()
+        self._folder.cleanup()
+
+    def log_tail(self) -> str:
+        """Return the end of what pytest printed."""
+        self._log.flush()
+        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")[-2000:]
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def run_worker(orders: Orders, settings: Settings) -> Iterator[Iterator[dict[str, Any]]]:
+    """
+    Run a worker for as long as the context lasts; yields what it says, line by line.
+
+    Raises:
+        SubjectError: It ended without having said that it is done.
+    """
+    process = WorkerProcess(orders, settings)
+    try:
+        yield _complete(process)
+    finally:
+        process.stop()
+
+
+def _complete(process: WorkerProcess) -> Iterator[dict[str, Any]]:
+    """Yield what a worker says; fail if it stops without having said that it is done."""
+    is_done = False
+    for fact in process.lines():
+        is_done = is_done or fact["fact"] in {Fact.DONE, Fact.FAILED, Fact.BROKEN}
+        yield fact | {"log": process.log_tail()} if fact["fact"] == Fact.FAILED else fact
+    if not is_done:
+        lines = process.log_tail().strip().splitlines() or ["it printed nothing"]
+        raise SubjectError(f"the process that asks the tests ended by itself: {lines[-1]}")

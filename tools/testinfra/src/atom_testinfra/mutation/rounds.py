@@ -1,0 +1,202 @@
+"""Ask about mutants in copies of one process, and read what the end of a copy says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from atom_testinfra.core.mutants import MutantVerdict, order_tests
+from atom_testinfra.mutation.copies import Copies
+from atom_testinfra.mutation.loading import Functions
+from atom_testinfra.mutation.orders import Fact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atom_testinfra.core.mutants import Mutant, Reach
+    from atom_testinfra.mutation.asking import Asker
+    from atom_testinfra.mutation.copies import Copy, Say
+    from atom_testinfra.mutation.mutants import Module
+
+CHECK_EVERY = 100
+"""Mutants between two checks that the tests still pass unchanged."""
+N_CHECKED = 5
+"""Tests that such a check runs: those that noticed something lately."""
+
+
+class Host(Protocol):
+    """What a round needs of the worker that it runs in."""
+
+    asker: Asker
+    early: frozenset[str]
+
+    def say(self, fact: Fact, **values: Any) -> None:
+        """Write one line to the session."""
+
+    def module_of(self, mutant: Mutant) -> tuple[Module, str]:
+        """Return the module that a mutant changes, and its file."""
+
+    @property
+    def product_files(self) -> list[str]:
+        """The product's files, as code objects name them."""
+
+
+class Round:
+    """Asks about mutants in copies, and learns on the way which tests notice."""
+
+    def __init__(self, worker: Host, reaches: list[Reach]) -> None:
+        self._worker = worker
+        self._by_block: dict[str, list[Reach]] = defaultdict(list)
+        for reach in reaches:
+            for block in reach.blocks:
+                self._by_block[block].append(reach)
+        self._costs = {reach.nodeid: reach.cpu_s for reach in reaches}
+        self._noticed: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+        self._latest: list[str] = []
+        self._functions = Functions(worker.product_files)
+        self._asked: dict[int, tuple[Mutant, list[Reach]]] = {}
+        self._n_unchecked = 0
+
+    def ask(self, mutants: Sequence[Mutant], n_jobs: int, ends_at: float | None) -> None:
+        """Ask about each mutant, in order, until the time is over."""
+        copies = Copies(n_jobs)
+        waiting = iter(mutants)
+        is_over = False
+        while True:
+            while not copies.is_full and not is_over:
+                if self._n_unchecked >= CHECK_EVERY:
+                    self._drain(copies)
+                    if not self._check(copies):
+                        return
+                mutant = next(waiting, None)
+                if mutant is None or (ends_at is not None and time.time() > ends_at):
+                    is_over = True
+                    break
+                self._start(copies, mutant)
+            if not copies:
+                break
+            self._note(copies.wait())
+        self._check(copies)
+
+    def _drain(self, copies: Copies) -> None:
+        while copies:
+            self._note(copies.wait())
+
+    def _start(self, copies: Copies, mutant: Mutant) -> None:
+        block = f"{mutant.path}:{mutant.block}"
+        if block in self._worker.early:
+            self._worker.say(
+                Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason="it runs while importing"
+            )
+            return
+        tests = order_tests(self._by_block.get(block, []), block, self._noticed[mutant.path, mutant.function])
+        if not tests:
+            self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_REACHED, n_run=0)
+            return
+        module, filename = self._worker.module_of(mutant)
+        asker, functions = self._worker.asker, self._functions
+
+        def question(say: Say) -> None:
+            problem = functions.exchange(filename, module, mutant)
+            if problem is not None:
+                say({"unfit": problem})
+                return
+            _own_temporary_folder(asker.session.config)
+            asker.ask([(test.nodeid, test.cpu_s) for test in tests], say)
+
+        copy = copies.start(question, wall_s=60.0)
+        self._asked[copy.pid] = mutant, tests
+
+    def _note(self, ended: Sequence[tuple[Copy, int]]) -> None:
+        for copy, status in ended:
+            mutant, tests = self._asked.pop(copy.pid)
+            answer = describe_end(copy, status)
+            nodeid = answer.get("noticed_by")
+            if nodeid is not None:
+                self._noticed[mutant.path, mutant.function][nodeid] += 1
+                self._latest = [nodeid, *(other for other in self._latest if other != nodeid)][:N_CHECKED]
+            self._n_unchecked += 1
+            block = f"{mutant.path}:{mutant.block}"
+            closest = sorted(
+                (test for test in tests if test.is_property), key=lambda test: -test.blocks.get(block, 0)
+            )
+            self._worker.say(
+                Fact.VERDICT,
+                id=mutant.id,
+                n_reaching=len(tests),
+                n_executed=sum(test.blocks.get(block, 0) for test in tests),
+                closest=[test.nodeid for test in closest[:3]],
+                **answer,
+            )
+
+    def _check(self, copies: Copies) -> bool:
+        """Run some tests unchanged; return whether they still pass."""
+        self._n_unchecked = 0
+        if not self._latest:
+            self._worker.say(Fact.CHECKED)
+            return True
+        asker = self._worker.asker
+        copies.start(
+            lambda say: asker.ask([(nodeid, self._costs[nodeid]) for nodeid in self._latest], say),
+            wall_s=600.0,
+        )
+        ended: list[tuple[Copy, int]] = []
+        while not ended:
+            ended = copies.wait()
+        answer = describe_end(*ended[0])
+        if answer["verdict"] is not MutantVerdict.SURVIVED:
+            self._worker.say(Fact.BROKEN, nodeid=answer.get("noticed_by"), error=answer.get("error"))
+            return False
+        self._worker.say(Fact.CHECKED)
+        return True
+
+
+def describe_end(copy: Copy, status: int) -> dict[str, Any]:
+    """Return the verdict that a copy gave, or what its end says where it gave none."""
+    for said in reversed(copy.said):
+        if "verdict" in said:
+            test = next((one["test"] for one in reversed(copy.said) if "test" in one), None)
+            answer = dict(said, verdict=MutantVerdict(said["verdict"]))
+            if answer["verdict"].is_noticed:
+                answer.setdefault("noticed_by", test)
+            if answer.get("n_run") is None:
+                answer["n_run"] = sum("test" in one for one in copy.said)
+            return answer
+        if "unfit" in said:
+            return {"verdict": MutantVerdict.NOT_ASKED, "reason": said["unfit"], "n_run": 0}
+        if "trouble" in said:
+            return {
+                "verdict": MutantVerdict.EXCEPTION,
+                "error": said["trouble"].strip().splitlines()[-1][:200],
+            } | _last(copy)
+    code = os.waitstatus_to_exitcode(status)
+    if copy.is_overdue:
+        return {"verdict": MutantVerdict.TIME, "error": "it waited for something that never came"} | _last(
+            copy
+        )
+    if code == -signal.SIGXCPU:
+        return {"verdict": MutantVerdict.TIME} | _last(copy)
+    how = (
+        f"the process was ended by signal {-code}"
+        if code < 0
+        else f"the process ended itself with status {code}"
+    )
+    return {"verdict": MutantVerdict.LIMIT, "error": how} | _last(copy)
+
+
+def _last(copy: Copy) -> dict[str, Any]:
+    """Return the test that was running, and how many had begun."""
+    tests = [said["test"] for said in copy.said if "test" in said]
+    return {"noticed_by": tests[-1] if tests else None, "n_run": len(tests)}
+
+
+def _own_temporary_folder(config: Any) -> None:
+    """Let pytest make a folder of its own for what this copy's tests ask for."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and getattr(factory, "_basetemp", None) is not None:
+        own = factory._basetemp / f"copy-{os.getpid()}"
+        own.mkdir(mode=0o700)
+        factory._basetemp = own

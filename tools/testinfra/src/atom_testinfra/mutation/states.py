@@ -1,0 +1,80 @@
+"""What a verdict rests on: the source of the tests that were asked, and of everything that they enter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atom_testinfra.mutation.product import digest_file
+from atom_testinfra.storage.mutants import combine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from atom_testinfra.core.mutants import Reach
+    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.product import Product
+
+SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
+SETTINGS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
+
+
+class States:
+    """Digests of the working tree as it is now."""
+
+    def __init__(self, product: Product, modules: dict[str, Module], rootdir: Path) -> None:
+        self._modules = modules
+        self._rootdir = rootdir
+        owned = set(product.files)
+        self.test_files: dict[str, str] = {}
+        """Digest of each file that looks like one of tests, by its path from where pytest runs."""
+        support: list[str] = []
+        for path in sorted(_python_files(rootdir)):
+            if path.resolve() in owned:
+                continue
+            name, digest = path.relative_to(rootdir).as_posix(), digest_file(path)
+            if path.name.startswith("test_") or path.name.endswith("_test.py"):
+                self.test_files[name] = digest
+            else:
+                support.append(f"{name} {digest}")
+        present = [name for name in SETTINGS if (rootdir / name).is_file()]
+        support += [f"{name} {digest_file(rootdir / name)}" for name in present]
+        self.support = combine(support)
+        """One digest of what all tests share: conftest files, helpers, pytest's settings."""
+
+    def of_file(self, name: str) -> str:
+        """Return the digest of a test file; nothing where it is gone."""
+        if name not in self.test_files:
+            path = self._rootdir / name
+            self.test_files[name] = digest_file(path) if path.is_file() else ""
+        return self.test_files[name]
+
+    def of_test(self, reach: Reach) -> str:
+        """Return the state of a test: of its file, of what tests share, of each function that it enters."""
+        parts = [self.support, self.of_file(reach.nodeid.split("::")[0])]
+        entered: dict[str, set[str]] = {}
+        for block in reach.blocks:
+            path, _, key = block.partition(":")
+            entered.setdefault(path, set()).add(key.rpartition("#")[0])
+        for path in sorted(entered):
+            digests = self._modules[path].functions if path in self._modules else {}
+            parts += [path, digests.get("", "gone")]
+            parts += [f"{name} {digests.get(name, 'gone')}" for name in sorted(entered[path])]
+        return combine(parts)
+
+    def of_finding(self, id_: str, states: Iterable[str]) -> str:
+        """Return the state of a verdict, from the states of the tests that it rests on."""
+        return combine([id_, *sorted(states)])
+
+
+def _python_files(folder: Path) -> Iterable[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            if (
+                not path.name.startswith(".")
+                and path.name not in SKIPPED
+                and not (path / "pyvenv.cfg").exists()
+            ):
+                yield from _python_files(path)
+        elif path.suffix == ".py":
+            yield path

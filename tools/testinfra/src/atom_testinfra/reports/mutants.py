@@ -1,0 +1,199 @@
+"""What mutation found, for the terminal, a job summary, and annotations on a diff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atom_testinfra.core.mutants import MutantVerdict, score, worth_of_tests
+from atom_testinfra.reports import numbers
+from atom_testinfra.reports.markdown import code, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from atom_testinfra.core.mutants import Finding
+
+MOST_SURVIVORS = 20
+"""Survivors shown unless more are asked for."""
+MOST_TESTS = 10
+
+
+def rank_survivors(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the survivors that nobody accepted, those that tests execute most often first."""
+    found = [one for one in findings if one.verdict is MutantVerdict.SURVIVED and one.accepted is None]
+    return sorted(found, key=lambda one: (one.is_hidden, -one.n_executed, one.path, one.line, one.id))
+
+
+def one_of_each_line(survivors: Sequence[Finding]) -> list[tuple[Finding, int]]:
+    """Return the first survivor of each line, with how many more survive there."""
+    by_line: dict[tuple[str, int], list[Finding]] = {}
+    for one in survivors:
+        by_line.setdefault((one.path, one.line), []).append(one)
+    return [(group[0], len(group) - 1) for group in by_line.values()]
+
+
+def summarise(findings: Sequence[Finding], n_left: int) -> str:
+    """Return the answer in one sentence, with what was not asked."""
+    if not findings:
+        return "No mutant was asked about."
+    total = score(findings)
+    n_unreached = total.counts.get(MutantVerdict.NOT_REACHED, 0)
+    of_all = f"{numbers.count(total.n_noticed)} of {numbers.plural(total.n_reached, 'mutant')}"
+    parts = [f"{of_all} that tests execute were noticed ({numbers.share(total.share)})"]
+    if total.n_accepted:
+        parts.append(f"{numbers.count(total.n_accepted)} survivors are accepted")
+    if n_unreached:
+        parts.append(f"{numbers.count(n_unreached)} are in code that no test executes")
+    if n_left:
+        parts.append(f"{numbers.count(n_left)} were not asked about")
+    return "; ".join(parts) + "."
+
+
+def next_step(findings: Sequence[Finding], n_left: int) -> str:
+    """Return one sentence that says what to do now."""
+    survivors = rank_survivors(findings)
+    if survivors:
+        first = survivors[0]
+        test = first.closest[0] if first.closest else None
+        where = f"{first.path}:{first.line}"
+        if test is None:
+            return f"Next: no property executes {where}; write one that does."
+        return f"Next: {test} executes {where} and does not notice; say there what has to hold."
+    if n_left:
+        return "Next: the same command goes on where this one stopped."
+    if any(one.verdict is MutantVerdict.NOT_REACHED for one in findings):
+        return "Next: `testinfra mutate --all` lists the code that no test executes."
+    return "Next: nothing; every mutant that was asked about was noticed."
+
+
+def render_text(
+    findings: Sequence[Finding], *, n_left: int, most: int | None = MOST_SURVIVORS
+) -> Iterator[str]:
+    """Yield the lines of the answer for a terminal: survivors as diffs, counts, and the next step."""
+    survivors = rank_survivors(findings)
+    groups = [(one, 0) for one in survivors] if most is None else one_of_each_line(survivors)
+    for one, n_more in groups[:most]:
+        yield _headline(one)
+        yield from (f"    {line}" for line in _change_lines(one))
+        if n_more:
+            yield f"    and {numbers.plural(n_more, 'more change')} of this line"
+        for nodeid in one.closest:
+            yield f"    executed by {nodeid}"
+        yield ""
+    if len(groups) > (most or len(groups)):
+        n_lines = numbers.plural(len(groups) - (most or 0), "more line")
+        yield f"and {n_lines} with survivors (--all lists everything)"
+        yield ""
+    if most is None:
+        unreached = [one for one in findings if one.verdict is MutantVerdict.NOT_REACHED]
+        if unreached:
+            yield "Not executed by any test:"
+            yield from (
+                f"    {place}" for place in dict.fromkeys(f"{one.path}:{one.line}" for one in unreached)
+            )
+            yield ""
+    yield from _render_verdicts(findings)
+    yield ""
+    yield summarise(findings, n_left)
+    yield next_step(findings, n_left)
+
+
+def _headline(one: Finding) -> str:
+    place = f"{one.path}:{one.line}" + (f" in {one.function}" if one.function else "")
+    line = f"survived  {place}  [{one.id}] {one.operator}, {_asked_of(one)}"
+    return f"{line}; {one.reason}" if one.reason else line
+
+
+def _asked_of(one: Finding) -> str:
+    tests = numbers.plural(one.n_reaching, "test")
+    if one.function is None:
+        return f"at module level; {tests} execute what imports it"
+    return f"executed {numbers.count(one.n_executed)} times by {tests}"
+
+
+def _change_lines(one: Finding) -> list[str]:
+    return [line for line in one.difference.splitlines()[3:] if line.startswith(("-", "+"))]
+
+
+def _render_verdicts(findings: Sequence[Finding]) -> Iterator[str]:
+    counts = score(findings).counts
+    width = max((len(numbers.count(n)) for n in counts.values()), default=1)
+    for verdict in MutantVerdict:
+        if counts.get(verdict):
+            yield f"{numbers.count(counts[verdict]):>{width}}  {verdict}"
+
+
+def render_markdown(findings: Sequence[Finding], *, n_left: int) -> str:
+    """Return the answer for a job summary."""
+    survivors = rank_survivors(findings)
+    lines = ["## What the tests notice", "", escape(summarise(findings, n_left)), ""]
+    groups = one_of_each_line(survivors)
+    for one, _ in groups[:MOST_SURVIVORS]:
+        lines += [
+            f"{code(f'{one.path}:{one.line}')} {escape(one.operator)}, {_asked_of(one)}:",
+            "",
+            "```diff",
+            *_change_lines(one),
+            "```",
+            "",
+        ]
+    if len(groups) > MOST_SURVIVORS:
+        lines += [f"and {numbers.plural(len(groups) - MOST_SURVIVORS, 'more line')} with survivors", ""]
+    worths = worth_of_tests(findings)
+    if worths:
+        lines += ["| Test | mutants noticed | by an assertion |", "| --- | ---: | ---: |"]
+        lines += [
+            f"| {code(one.nodeid)} | {numbers.count(one.n_noticed)} | {numbers.count(one.n_by_assertion)} |"
+            for one in worths[:MOST_TESTS]
+        ]
+        lines.append("")
+    lines.append(escape(next_step(findings, n_left)))
+    return "\n".join(lines) + "\n"
+
+
+def render_annotations(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a GitHub annotation for each survivor, on the line of the diff that it is about."""
+    for one in rank_survivors(findings):
+        change = " -> ".join(line[1:].strip() for line in _change_lines(one))
+        text = f"No test notices this change: {change}"
+        escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        path = one.path.replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
+        yield f"::warning file={path},line={one.line},title=survived::{escaped}"
+
+
+def to_sarif(findings: Sequence[Finding], version: str) -> dict[str, object]:
+    """Return the survivors as a SARIF 2.1.0 log, as code scanners read it."""
+    survivors = rank_survivors(findings)
+    rules = sorted({one.operator for one in survivors})
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "testinfra mutate",
+                        "version": version,
+                        "rules": [{"id": rule, "name": rule} for rule in rules],
+                    }
+                },
+                "results": [
+                    {
+                        "ruleId": one.operator,
+                        "level": "warning",
+                        "message": {"text": f"No test notices: {' -> '.join(_change_lines(one))}"},
+                        "partialFingerprints": {"mutant": one.id},
+                        "locations": [
+                            {
+                                "physicalLocation": {
+                                    "artifactLocation": {"uri": one.path},
+                                    "region": {"startLine": one.line},
+                                }
+                            }
+                        ],
+                    }
+                    for one in survivors
+                ],
+            }
+        ],
+    }

@@ -1,0 +1,583 @@
+"""`testinfra mutate` on small projects, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atom_testinfra.cli import main
+from atom_testinfra.mutation import processes
+
+pytestmark = pytest.mark.integration
+
+PRODUCT = """
+'''A shop.'''
+import functools
+import threading
+import time
+
+LIMIT = 10
+UNUSED = 3
+
+
+class Cart:
+    __slots__ = ("_items",)
+
+    def __init__(self):
+        self._items = []
+
+    @property
+    def size(self):
+        return len(self._items)
+
+    @size.setter
+    def size(self, value):
+        del self._items[value:]
+
+    def add(self, price):
+        if price < 0:
+            raise ValueError("negative")
+        self._items.append(price)
+
+    def total(self):
+        return sum(self._items)
+
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args) + 0
+
+    return wrapper
+
+
+@logged
+def double(number):
+    return number * 2
+
+
+def make_adder(step):
+    def add(number):
+        return number + step
+
+    return add
+
+
+add_three = make_adder(3)
+
+
+def countdown(number):
+    steps = 0
+    while number > 0:
+        number -= 1
+        steps += 1
+    return steps
+
+
+def squares(numbers):
+    for number in numbers:
+        yield number * number
+
+
+async def fetch(number):
+    return number + 1
+
+
+def loose(number):
+    return number > 5
+
+
+def never_called(number):
+    return number + 1
+
+
+def bounded(number):
+    return number <= LIMIT
+"""
+TESTS = """
+import asyncio
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+import shop
+
+few = settings(max_examples=30)
+
+
+@few
+@given(st.lists(st.integers(0, 100), max_size=4))
+def test_total(prices):
+    cart = shop.Cart()
+    for price in prices:
+        cart.add(price)
+    assert cart.total() == sum(prices)
+    assert cart.size == len(prices)
+    cart.size = 0
+    assert cart.size == 0
+
+
+@few
+@given(st.integers(max_value=-1))
+def test_negative(price):
+    with pytest.raises(ValueError):
+        shop.Cart().add(price)
+
+
+@few
+@given(st.integers())
+def test_double(number):
+    assert shop.double(number) == number + number
+
+
+@few
+@given(st.integers())
+def test_adder(number):
+    assert shop.add_three(number) - number == 3
+
+
+@few
+@given(st.integers(0, 20))
+def test_countdown(number):
+    assert shop.countdown(number) == number
+
+
+@few
+@given(st.lists(st.integers()))
+def test_squares(numbers):
+    assert list(shop.squares(numbers)) == [number**2 for number in numbers]
+
+
+@few
+@given(st.integers())
+def test_fetch(number):
+    assert asyncio.run(shop.fetch(number)) == number + 1
+
+
+@few
+@given(st.integers(0, 9))
+def test_loose(number):
+    shop.loose(number)
+
+
+@few
+@given(st.integers(0, shop.LIMIT))
+def test_bounded(number):
+    assert shop.bounded(number)
+
+
+class Machine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.cart, self.model = shop.Cart(), []
+
+    @rule(price=st.integers(0, 9))
+    def add(self, price):
+        self.cart.add(price)
+        self.model.append(price)
+
+    @invariant()
+    def agrees(self):
+        assert self.cart.total() == sum(self.model)
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=5, stateful_step_count=5)
+"""
+
+
+class Shop:
+    """A project on disk, and what `testinfra mutate` says of it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str] | None = None) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    @classmethod
+    def create(cls, folder: Path, product: str = PRODUCT, tests: str = TESTS) -> Shop:
+        """Write a project of one module."""
+        (folder / "src").mkdir(parents=True)
+        (folder / "tests").mkdir()
+        (folder / "src" / "shop.py").write_text(product, encoding="utf-8")
+        (folder / "tests" / "test_shop.py").write_text(tests, encoding="utf-8")
+        (folder / "pyproject.toml").write_text(
+            '[tool.testinfra]\n[tool.pytest.ini_options]\npythonpath = ["src"]\n',
+            encoding="utf-8",
+        )
+        return cls(folder)
+
+    def write(self, name: str, old: str, new: str) -> None:
+        """Edit a file of the project."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def mutate(self, *arguments: str, status: int = 0) -> dict[str, Any]:
+        """Run the verb and return its document."""
+        done = self.run("--json", *arguments)
+        assert done.returncode == status, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the verb as a person would."""
+        return subprocess.run(
+            [sys.executable, "-m", "atom_testinfra", "mutate", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop.create(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def whole(shop: Shop) -> dict[str, Any]:
+    """What the whole project says: several tests look at it."""
+    return shop.mutate("-n", "2")
+
+
+def by_function(document: dict[str, Any]) -> dict[str | None, dict[str, list[dict[str, Any]]]]:
+    """Return findings by function and verdict."""
+    found: dict[str | None, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for finding in document["findings"]:
+        found[finding.get("function")][finding["verdict"]].append(finding)
+    return found
+
+
+def change_of(finding: dict[str, Any]) -> str:
+    """Return the new line of a finding."""
+    lines = finding["difference"].splitlines()[3:]
+    return " ".join(line[1:].strip() for line in lines if line.startswith("+"))
+
+
+def test_every_function_has_the_verdicts_that_its_tests_deserve(whole: dict[str, Any]) -> None:
+    """Held code is noticed, loose code survives, and what nobody calls is not reached."""
+    found = by_function(whole)
+    assert set(found["never_called"]) == {"not reached"}
+    assert set(found["loose"]) == {"survived"}
+    for held in ("double", "make_adder", "squares", "fetch", "Cart.total"):
+        survivors = [change_of(one) for one in found[held]["survived"]]
+        assert survivors == [], (held, survivors)
+        assert any(verdict.startswith("noticed") for verdict in found[held])
+
+
+def test_a_wrapper_that_was_made_at_import_is_changed_too(whole: dict[str, Any]) -> None:
+    """A closure that exists already gets the new code of the function that made it."""
+    changes = {change_of(one): one["verdict"] for one in whole["findings"] if one["function"] == "logged"}
+    assert changes["return function(*args) + 1"] == "noticed by an assertion"
+    assert changes["return function(*args) - 0"] == "survived"
+
+
+def test_a_loop_without_end_is_noticed_by_time(whole: dict[str, Any]) -> None:
+    """A test that never ends has noticed, and is named."""
+    late = [one for one in whole["findings"] if one["verdict"] == "noticed by running out of time"]
+    assert late
+    assert {one["function"] for one in late} == {"countdown"}
+    assert {one["noticed_by"] for one in late} == {"tests/test_shop.py::test_countdown"}
+
+
+def test_a_constant_is_asked_about_in_a_fresh_interpreter(whole: dict[str, Any]) -> None:
+    """Product and strategy read the changed constant alike, so nothing can notice; a patch agrees."""
+    constants = by_function(whole)[None]
+    survivors = [change_of(one) for one in constants["survived"]]
+    assert {"LIMIT = 11", "LIMIT = 9", "UNUSED = 4", "UNUSED = 2"} <= set(survivors)
+    assert "add_three = make_adder(4)" in [change_of(one) for one in constants["noticed by an assertion"]]
+
+
+def test_a_getter_and_its_setter_are_asked_about_apart(whole: dict[str, Any]) -> None:
+    """Both are called `size`, and each change lands in the right one."""
+    sizes = by_function(whole)["Cart.size"]
+    assert [change_of(one) for one in sizes["survived"]] == ["del self._items[:]"]
+    noticed = {change_of(one) for verdict, group in sizes.items() if verdict != "survived" for one in group}
+    assert {"return None", "pass"} <= noticed
+
+
+def test_a_finding_says_who_noticed_and_after_how_many_test_cases(whole: dict[str, Any]) -> None:
+    """A property that noticed is named with the index of the test case; evidence is complete."""
+    for finding in whole["findings"]:
+        assert finding["difference"].startswith("--- a/src/shop.py")
+        if finding["verdict"] == "noticed by an assertion":
+            assert finding["noticed_by"] in {test["nodeid"] for test in whole["worth"]}
+            assert finding["error"]
+            if finding["is_property"] and finding["function"]:
+                assert 1 <= finding["n_test_cases"] <= 60
+        if finding["verdict"] == "survived" and finding["function"]:
+            assert finding["n_executed"] > 0
+            assert finding["closest"]
+
+
+def test_the_same_command_asks_nothing_again(shop: Shop, whole: dict[str, Any]) -> None:
+    """Verdicts hold as long as nothing changed, and no test is even collected."""
+    again = shop.mutate("-n", "2")
+    assert again["n_asked"] == 0
+    assert {one["id"]: one["verdict"] for one in again["findings"]} == {
+        one["id"]: one["verdict"] for one in whole["findings"]
+    }
+
+
+def test_verdicts_agree_with_editing_the_file(shop: Shop, whole: dict[str, Any], tmp_path: Path) -> None:
+    """The patch of a finding, applied by hand and run by a plain pytest, gives the same verdict."""
+    copy = tmp_path / "copy"
+    shutil.copytree(
+        shop.folder, copy, ignore=shutil.ignore_patterns(".testinfra", "__pycache__", ".hypothesis")
+    )
+    original = (copy / "src" / "shop.py").read_text(encoding="utf-8")
+    decided = [one for one in whole["findings"] if one["verdict"] != "noticed by running out of time"]
+    for finding in decided[::9]:
+        patch = subprocess.run(
+            ["git", "apply", "--unidiff-zero", "-"],
+            cwd=copy,
+            input=finding["difference"] + "\n",
+            text=True,
+            check=False,
+        )
+        assert patch.returncode == 0, finding["difference"]
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        is_noticed = finding["verdict"].startswith("noticed")
+        assert (done.returncode != 0) == is_noticed, (finding, done.stdout[-2000:])
+        (copy / "src" / "shop.py").write_text(original, encoding="utf-8")
+
+
+def test_only_what_a_better_test_may_notice_is_asked_again(tmp_path: Path) -> None:
+    """A changed test file costs the verdicts that rest on it, and no other."""
+    project = Shop.create(tmp_path / "shop")
+    first = project.mutate("src/shop.py::loose")
+    assert {one["verdict"] for one in first["findings"]} == {"survived"}
+    project.write(
+        "tests/test_shop.py", "    shop.loose(number)", "    assert shop.loose(number) == (number >= 6)"
+    )
+    second = project.mutate("src/shop.py::loose")
+    assert second["n_asked"] == len(first["findings"])
+    assert {one["verdict"] for one in second["findings"]} == {"noticed by an assertion"}
+
+
+def test_since_asks_about_the_lines_of_a_diff(tmp_path: Path) -> None:
+    """A weakened check in the working tree: the line is named, with the property that executes it."""
+    project = Shop.create(tmp_path / "shop")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *arguments], cwd=project.folder, check=True)
+    assert project.run("--since", "HEAD").returncode == 3
+    project.write("src/shop.py", "    return number > 5", "    return number > 4")
+    done = project.run("--since", "HEAD", "--fail-on-survivors")
+    assert done.returncode == 1
+    assert "src/shop.py:" in done.stdout
+    assert "test_loose" in done.stdout
+    assert "double" not in done.stdout
+    assert "Next: tests/test_shop.py::test_loose executes" in done.stdout
+
+
+HOSTILE = """
+import os
+import sys
+
+def leaves(number):
+    if number < 0:
+        os._exit(0)
+    return number
+
+def eats(number):
+    size = 1
+    if number < 0:
+        size = 1 << 36
+    return len(bytes(size)) + number
+
+def waits(number):
+    if number < 0:
+        sys.stdin.read()
+        import threading
+        threading.Event().wait()
+    return number
+
+def writes(path, number):
+    if number < 0:
+        path.unlink()
+    return path.read_text() == "kept"
+"""
+HOSTILE_TESTS = """
+import shop
+
+
+def test_leaves():
+    assert shop.leaves(1) == 1
+
+
+def test_eats():
+    assert shop.eats(1) == 2
+
+
+def test_writes(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("kept")
+    assert shop.writes(path, 1)
+"""
+
+
+def test_hostile_mutants_end_their_own_process_only(tmp_path: Path) -> None:
+    """One that ends the process, takes all memory or deletes a file has noticed; the session goes on."""
+    project = Shop.create(tmp_path / "shop", HOSTILE, HOSTILE_TESTS)
+    document = project.mutate("-n", "2")
+    found = by_function(document)
+    ended = found["leaves"]["noticed by a limit"]
+    assert ended
+    assert "ended itself with status 0" in ended[0]["error"]
+    memory = [
+        one for group in found["eats"].values() for one in group if "MemoryError" in (one.get("error") or "")
+    ]
+    assert memory
+    assert found["writes"]["noticed by an exception"]
+    assert set(found["waits"]) == {"not reached"}
+
+
+def test_a_test_that_fails_unchanged_is_left_out_and_named(tmp_path: Path) -> None:
+    """Its verdict would say nothing; the others are asked."""
+    project = Shop.create(tmp_path / "shop", tests=TESTS + "\n\ndef test_broken():\n    assert False\n")
+    document = project.mutate("src/shop.py::double")
+    assert list(document["excluded"]) == ["tests/test_shop.py::test_broken"]
+    assert all(one["verdict"].startswith("noticed") for one in document["findings"])
+
+
+def test_threads_and_connections_are_not_shared_by_copies(tmp_path: Path) -> None:
+    """Where a test leaves a thread behind, mutants are asked about from a process without it."""
+    tests = TESTS + (
+        "\n\nimport threading\nstop = threading.Event()\n"
+        "def test_leaves_a_thread():\n"
+        "    threading.Thread(target=stop.wait, name='left behind', daemon=True).start()\n"
+        "    assert shop.double(1) == 2\n"
+    )
+    project = Shop.create(tmp_path / "shop", tests=tests)
+    done = project.run("src/shop.py::double")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "survived  " not in done.stdout
+
+
+def n_known_of(project: Shop) -> int:
+    """Return how many findings are on disk."""
+    stores = (project.folder / ".testinfra" / "mutants").glob("*/mutants.jsonl")
+    return sum(path.read_text(encoding="utf-8").count("finding {") for path in stores)
+
+
+def test_an_interrupted_session_goes_on(tmp_path: Path) -> None:
+    """`kill -9` in the middle: what was answered is kept, and the next call asks the rest."""
+    project = Shop.create(tmp_path / "shop")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atom_testinfra", "mutate", "-n", "1"],
+        cwd=project.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(2400):
+        if n_known_of(project) >= 5:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    n_known = n_known_of(project)
+    assert n_known >= 5
+    rest = project.mutate()
+    assert rest["n_asked"] == len(rest["findings"]) - n_known
+    assert rest["n_left"] == 0
+
+
+def test_time_is_kept(tmp_path: Path) -> None:
+    """After the time no further mutant is asked about, and what is left is counted."""
+    done = Shop.create(tmp_path / "shop").run("--time", "1s", "--json")
+    document = json.loads(done.stdout)
+    assert document["n_left"] > 0
+    assert document["n_asked"] == len(document["findings"])
+    assert done.returncode == (0 if document["findings"] else 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("--time", "0s"), 2, "is not a time such as 90s"),
+        (("--time", "soon"), 2, "is not a time such as 90s"),
+        (("nowhere.py",), 2, "there is no 'nowhere.py' here"),
+        (("tests",), 2, "holds nothing that can be changed"),
+        (("--profile", "unknown"), 2, "there is no profile 'unknown'"),
+        (("--product", "nowhere"), 2, "product: there is no 'nowhere'"),
+        (("--show", "0000000000000000"), 2, "there is no mutant '0000000000000000'"),
+        (("--since", "nothing"), 2, "git"),
+        (("--", "-k", "nothing_is_called_so"), 3, "no test was selected"),
+    ],
+)
+def test_wrong_calls_are_one_line(shop: Shop, arguments: tuple[str, ...], status: int, message: str) -> None:
+    """Each names what was wrong, and none is a traceback."""
+    project = Shop(shop.folder)
+    shutil.rmtree(project.folder / ".git", ignore_errors=True)
+    done = project.run(*arguments)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_list_and_show_ask_nobody(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mutants are listed in the order in which they would be asked about, without any process."""
+    monkeypatch.chdir(shop.folder)
+    monkeypatch.setattr(processes.subprocess, "Popen", None)
+    assert main(["mutate", "--list", "src/shop.py::double"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed
+    assert main(["mutate", "--show", listed[0].split()[0]]) == 0
+    assert re.search(r"^\+    return", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_survivors_can_be_accepted_with_a_reason(tmp_path: Path) -> None:
+    """An accepted survivor no longer counts, and an entry without a reason is refused."""
+    project = Shop.create(tmp_path / "shop")
+    first = project.mutate("src/shop.py::loose")
+    entries = "".join(
+        f'[[mutant]]\nid = "{one["id"]}"\nreason = "nobody reads it"\n' for one in first["findings"]
+    )
+    (project.folder / "equivalent.toml").write_text(entries, encoding="utf-8")
+    done = project.run("src/shop.py::loose", "--fail-on-survivors")
+    assert done.returncode == 0, done.stdout
+    assert "survivors are accepted" in done.stdout
+    (project.folder / "equivalent.toml").write_text('[[mutant]]\nid = "a"\nreason = " "\n', encoding="utf-8")
+    refused = project.run("src/shop.py::loose")
+    assert refused.returncode == 2
+    assert "has no reason" in refused.stderr
+
+
+def test_summary_sarif_and_annotations_carry_the_survivors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same survivors, for a job summary, a code scanner and the lines of a diff."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    project = Shop.create(tmp_path / "shop")
+    done = project.run("src/shop.py::loose", "--markdown", "out.md", "--sarif", "out.sarif")
+    assert done.returncode == 0
+    line = next(n for n, text in enumerate(PRODUCT.splitlines(), 1) if "number > 5" in text)
+    assert f"::warning file=src/shop.py,line={line},title=survived::" in done.stdout
+    assert "```diff" in (project.folder / "out.md").read_text(encoding="utf-8")
+    results = json.loads((project.folder / "out.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+    assert {one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in results} == {line}
