@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from atom_testinfra.core.arguments import find_option_without_tests, name_places, stop_at_failure
+from atom_testinfra.core.arguments import (
+    find_option_without_tests,
+    name_places,
+    relocate,
+    rename_outputs,
+    stop_at_failure,
+)
 
 
 @pytest.mark.parametrize(
@@ -85,3 +91,34 @@ def test_all_options_with_a_value_are_known(tmp_path: Path) -> None:
     ]
     assert {"-k", "--maxfail", "--hypothesis-seed"} <= set(taking)
     assert [option for option in taking if name_places([option, "value"])] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "moved"),
+    [
+        (["a", "b::c"], ["<a>", "<b::c>"]),
+        (["-k", "a", "--ignore", "b", "--ignore=c"], ["-k", "a", "--ignore", "<b>", "--ignore=<c>"]),
+        (["-c", "a.ini", "-vca.ini", "-x"], ["-c", "<a.ini>", "-vc<a.ini>", "-x"]),
+        (["--rootdir", ".", "--deselect", "a::b"], ["--rootdir", "<.>", "--deselect", "a::b"]),
+        (["-q", "--", "-x"], ["-q", "--", "<-x>"]),
+        (["-", "-k"], ["<->", "-k"]),
+        (["--junitxml"], ["--junitxml"]),
+    ],
+)
+def test_paths_are_moved_and_nothing_else(given: list[str], moved: list[str]) -> None:
+    """Places, and the values of options that take a file or a folder, wherever they stand."""
+    wrap = "<{}>".format
+    assert relocate(given, move_place=wrap, move_path=lambda _, path: wrap(path)) == moved
+
+
+@pytest.mark.parametrize(
+    ("given", "renamed"),
+    [
+        (["tests", "--junitxml=out/a.xml"], ["tests", "--junitxml=out/a-ci-r1.xml"]),
+        (["--junit-xml", "a.b/c", "-q"], ["--junit-xml", "a.b/c-ci-r1", "-q"]),
+        (["--ignore=a.py", "--log-file", ".log"], ["--ignore=a.py", "--log-file", ".log-ci-r1"]),
+    ],
+)
+def test_a_further_run_writes_files_of_its_own(given: list[str], renamed: list[str]) -> None:
+    """What pytest wrote for the run before is left as it is; what it only reads keeps its name."""
+    assert rename_outputs(given, "ci-r1") == renamed

@@ -278,3 +278,27 @@ def test_a_session_leaves_the_process_as_it_was(
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
     assert current_profile() == before
     assert "HYPOTHESIS_MAX_EXAMPLES" not in os.environ
+
+
+@pytest.mark.parametrize("table", ["pytest", "pytest.ini_options"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_number_of_toml_is_a_number(pytester: pytest.Pytester, table: str, quote: str) -> None:
+    """In pytest's own table, which is new in pytest 9, and in the older one; as a number or as text."""
+    if table == "pytest" and pytest.version_tuple < (9,):
+        pytest.skip("pytest 9 reads [tool.pytest]")
+    pytester.makepyprojecttoml(
+        f"[tool.{table}]\n"
+        f"hypothesis_max_examples = {quote}17{quote}\n"
+        f"hypothesis_deadline = {quote}250.5{quote}\n"
+    )
+    pytester.makepyfile(test_probe=PROBE)
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-s", "-W", "error")
+    assert probe(result).startswith("ini 17 0:00:00.250500 ")
+
+
+def test_true_is_not_a_number_of_toml(pytester: pytest.Pytester) -> None:
+    """Python takes it for 1."""
+    pytester.makepyprojecttoml("[tool.pytest]\nhypothesis_max_examples = true\n")
+    pytester.makepyfile(test_probe=PROBE)
+    if pytest.version_tuple >= (9,):
+        assert pytester.runpytest_inprocess("-p", "no:cacheprovider").ret != 0

@@ -30,6 +30,9 @@ COMMON = """
     AS_THE_PROFILE = settings(max_examples=40, deadline=None)
     TWICE = settings(max_examples=2 * settings.default.max_examples)
 
+    LATER = dict(deadline=None)
+    LATER.update(max_examples=31)
+
     class Kinds:
         SLOW = settings(max_examples=22)
         KEYWORDS = {"max_examples": 23}
@@ -41,12 +44,28 @@ SUITE = """
     import hypothesis
     import common
     from common import SHARED, Further, Kinds
-    from common import SHARED as OTHER
+    from common import SHARED as OTHER, LATER
     from hypothesis import example, given, settings, settings as hs, strategies as st
 
     KEYWORDS = {"deadline": None, "max_examples": 24}
     HALF = settings.default.max_examples // 2
     profile = settings.default
+
+    FILLED = {}
+    if True:
+        FILLED["max_examples"] = 29
+    else:
+        FILLED["max_examples"] = 290
+
+    def some():
+        return settings(max_examples=28)
+
+    def share(factor):
+        n = round(settings.default.max_examples * factor)
+        return settings(max_examples=n)
+
+    def count(factor):
+        return int(profile.max_examples * factor)
 
     class Own:
         max_examples = 25
@@ -73,7 +92,14 @@ CASES = {
     "as_the_profile": ("@common.AS_THE_PROFILE", 40, "common.py", "max_examples=40"),
     "own_constant": ("@settings(max_examples=Own.max_examples)", 25, "test_x.py", "Own.max_examples"),
     "of_other_settings": ("@settings(max_examples=SHARED.max_examples)", 21, "test_x.py", "SHARED."),
-    "a_function_made_it": ("@few(27)", 27, None, None),
+    "a_function_made_it": ("@few(27)", 27, "test_x.py", "@few(27)"),
+    "a_function_chose": ("@some()", 28, "test_x.py", "max_examples=28"),
+    "a_function_scaled": ("@share(0.5)", N // 2, None, None),
+    "a_function_counted": ("@settings(max_examples=count(0.5))", N // 2, None, None),
+    "an_item": ("@settings(**FILLED)", 29, "test_x.py", "= 29"),
+    "an_item_elsewhere": ("@settings(**common.LATER)", 31, "common.py", "LATER.update"),
+    "an_item_imported": ("@settings(**LATER)", 31, "common.py", "LATER.update"),
+    "computed": ("@settings(max_examples=min([30, 90]))", 30, "test_x.py", "min("),
     "free": ("", N, None, None),
     "free_with_settings": ("@settings(deadline=None)", N, None, None),
     "half": ("@settings(max_examples=HALF)", N // 2, None, None),
@@ -113,7 +139,7 @@ def test_every_number_is_found_where_it_is_written(subject: Subject, records: di
         assert cost is not None
         assert (name, cost.effective) == (name, n)
         is_pinned = cost.pin is not None
-        assert (name, is_pinned) == (name, path is not None or name == "a_function_made_it")
+        assert (name, is_pinned) == (name, path is not None)
         if cost.pin is not None:
             assert (name, cost.pin.max_examples, cost.pin.path) == (name, n, path)
         if cost.pin is not None and path is not None and text is not None:

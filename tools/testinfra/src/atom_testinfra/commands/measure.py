@@ -314,7 +314,7 @@ def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
         given = relocate(
             given,
             move_place=lambda place: _from_rootdir(place, project.rootdir, must_exist=True),
-            move_path=lambda path: _from_rootdir(path, project.rootdir, must_exist=False),
+            move_path=lambda _, path: _from_rootdir(path, project.rootdir, must_exist=False),
         )
     files = [project.rootdir / place.partition("::")[0] for place in name_places(given)]
     # A word that is too long for a name, or is none for another reason, is an error to `Path.exists`.

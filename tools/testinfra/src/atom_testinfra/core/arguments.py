@@ -38,6 +38,8 @@ _PATHS = frozenset(
     }
 )  # fmt: skip
 """Those of them that take a file or a folder."""
+_WRITTEN = frozenset({"--junit-xml", "--junitxml", "--log-file"})
+"""Those that take a file to write, which every run begins anew."""
 
 
 def name_places(arguments: Iterable[str]) -> list[str]:
@@ -60,13 +62,13 @@ def stop_at_failure(arguments: Iterable[str]) -> bool:
 
 
 def relocate(
-    arguments: Iterable[str], *, move_place: Callable[[str], str], move_path: Callable[[str], str]
+    arguments: Iterable[str], *, move_place: Callable[[str], str], move_path: Callable[[str, str], str]
 ) -> list[str]:
     """
     Return the arguments as they are called from another folder.
 
     What names files, folders or tests goes through `move_place`, the path that an option takes through
-    `move_path`: that one need not exist.
+    `move_path`, which is also told the option: that path need not exist.
     """
     moved: list[str] = []
     words = iter(arguments)
@@ -75,9 +77,9 @@ def relocate(
             moved += [word, *map(move_place, words)]
         elif word.startswith("--"):
             option, equals, value = word.partition("=")
-            moved += [f"{option}={move_path(value)}"] if equals and option in _PATHS else [word]
+            moved += [f"{option}={move_path(option, value)}"] if equals and option in _PATHS else [word]
             if not equals and option in _LONG and (value := next(words, None)) is not None:  # type: ignore[assignment]
-                moved.append(move_path(value) if option in _PATHS else value)
+                moved.append(move_path(option, value) if option in _PATHS else value)
         elif word.startswith("-") and word != "-":
             moved += _relocate_short(word, words, move_path)
         else:
@@ -85,14 +87,27 @@ def relocate(
     return moved
 
 
-def _relocate_short(word: str, words: Iterator[str], move_path: Callable[[str], str]) -> list[str]:
+def rename_outputs(arguments: Iterable[str], suffix: str) -> list[str]:
+    """Return the arguments of a further run, so that it leaves what pytest wrote for the first one."""
+
+    def rename(option: str, path: str) -> str:
+        if option not in _WRITTEN:
+            return path
+        stem, dot, ending = path.rpartition(".")
+        is_ending = dot and stem and "/" not in ending
+        return f"{stem}-{suffix}.{ending}" if is_ending else f"{path}-{suffix}"
+
+    return relocate(arguments, move_place=str, move_path=rename)
+
+
+def _relocate_short(word: str, words: Iterator[str], move_path: Callable[[str, str], str]) -> list[str]:
     for position, letter in enumerate(word[1:], start=2):
         if letter in _SHORT:
             has_rest = position < len(word)
             value = word[position:] if has_rest else next(words, None)
             if value is None:
                 return [word]
-            value = move_path(value) if letter == "c" else value
+            value = move_path("-c", value) if letter == "c" else value
             return [word[:position] + value] if has_rest else [word, value]
     return [word]
 

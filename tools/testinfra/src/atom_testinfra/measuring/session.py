@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from atom_testinfra.core.arguments import rename_outputs
 from atom_testinfra.core.circumstances import describe_calibration as describe
 from atom_testinfra.core.circumstances import list_differences
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
@@ -203,7 +204,7 @@ class Session:
         log = self._log(header.run_id)
         try:
             child = Child(
-                self._spec.arguments,
+                self._arguments(repeat, profile, number),
                 plan=plan_path,
                 folder=self._folder,
                 environment=child_environment(os.environ, self._spec.profiles[profile]),
@@ -221,6 +222,14 @@ class Session:
             path.unlink(missing_ok=True)
             return None  # all that there is to run has been run, or nothing was begun in time
         return self._conclude(path, status, log)
+
+    def _arguments(self, repeat: int, profile: str, part: int) -> list[str]:
+        """Return pytest's arguments; only the first run of all writes the files that they name."""
+        first = next(self._spec.cells())
+        if (repeat, profile) == first and not part:
+            return self._spec.arguments
+        suffix = f"{profile}-r{repeat}" + (f"-p{part}" if part else "")
+        return rename_outputs(self._spec.arguments, suffix)
 
     def _follow(self, child: Child, path: Path) -> int | None:
         """Tell the observer what is recorded until pytest ends, or the time is over: then return `None`."""

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atom_testinfra.pytest_plugin.options import DATABASE, DEADLINE, MAX_EXAMPLES, MAX_EXAMPLES_CI, SUPPRESS
+from atom_testinfra.pytest_plugin.options import (
+    DATABASE,
+    DEADLINE,
+    MAX_EXAMPLES,
+    MAX_EXAMPLES_CI,
+    SUPPRESS,
+    read_ini,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +79,7 @@ def is_ci() -> bool:
 
 
 def _export(config: pytest.Config, option: str) -> None:
-    value = config.getini(option)
+    value = read_ini(config, option)
     if value is None:
         return
     _parse_count(option, value)
@@ -101,7 +108,7 @@ def _profile_values(config: pytest.Config) -> dict[str, Any]:
     values = {
         keyword: parse(option, value)
         for option, (keyword, parse) in parsers.items()
-        if (value := config.getini(option)) is not None
+        if (value := read_ini(config, option)) is not None
     }
     n_examples = _max_examples(config)
     return values if n_examples is None else values | {"max_examples": n_examples}
@@ -110,7 +117,7 @@ def _profile_values(config: pytest.Config) -> dict[str, Any]:
 def _max_examples(config: pytest.Config) -> int | None:
     for option in (MAX_EXAMPLES_CI, MAX_EXAMPLES) if is_ci() else (MAX_EXAMPLES,):
         # The environment holds the option's own value, or the one that beats it, as pytest-env may have set.
-        value = os.environ.get(option.upper(), config.getini(option))
+        value = os.environ.get(option.upper(), read_ini(config, option))
         if value is not None:
             return _parse_count(f"${option.upper()}", value)
     return None

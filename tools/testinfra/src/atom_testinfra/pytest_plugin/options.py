@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 GROUP = "testinfra"
 RECORD = "testinfra_record"
@@ -20,6 +19,9 @@ SUPPRESS = "hypothesis_suppress_health_check"
 
 MOST_SEED_SET = 2**63 - 1
 """`core.session.MOST_SEED_SET`, without its import; a test holds them together."""
+
+SCALARS: Any = str | int | float if pytest.version_tuple >= (9, 2) else "string"
+"""The type of an option that TOML may set to text or to a number."""
 
 INI_HELP = {
     MAX_EXAMPLES: "examples of a property that names no number; also $HYPOTHESIS_MAX_EXAMPLES",
@@ -82,14 +84,26 @@ def add_options(parser: pytest.Parser) -> None:
 def add_ini_options(parser: pytest.Parser) -> None:
     """Declare the options, so that `--strict-config` knows them."""
     for name, text in INI_HELP.items():
-        kind = "linelist" if name == SUPPRESS else "string"
+        kind = "linelist" if name == SUPPRESS else SCALARS
         # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
         parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
 
 
 def sets_ini_option(config: pytest.Config) -> bool:
     """Return whether the project sets one of the ini options."""
-    return any(config.getini(name) is not None for name in INI_HELP)
+    return any(read_ini(config, name) is not None for name in INI_HELP)
+
+
+def read_ini(config: pytest.Config, name: str) -> Any:
+    """Return an option's value, a number as its text; `None` where it is not set."""
+    try:
+        value = config.getini(name)
+    except TypeError:  # before 9.2 pytest refuses a number of TOML where text may stand as well
+        value = getattr(getattr(config, "_inicfg", {}).get(name), "value", None)
+        if value is None:
+            raise
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
 
 
 def has_plan(option: argparse.Namespace) -> bool:

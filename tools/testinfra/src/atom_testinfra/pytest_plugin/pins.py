@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings as Settings  # noqa: N812 (it is a class, whatever its name looks like)
@@ -26,18 +26,22 @@ DEEPEST = 8
 class PinnedNumber:
     """Where `max_examples` is set, and whether it is computed from that of the profile in force."""
 
-    def __init__(self, path: str, line: int, *, is_scaled: bool) -> None:
+    def __init__(self, path: str, line: int, *, is_scaled: bool, names: frozenset[str]) -> None:
         self.path = path
         self.line = line
         self.is_scaled = is_scaled
+        self.names = names
+        """The names that the number is computed from."""
 
 
 class _Scope:
     """A module: its text, and what its names stand for."""
 
-    def __init__(self, source: Source, names: Mapping[str, object]) -> None:
+    def __init__(self, source: Source, names: Mapping[str, object], function: ast.AST | None = None) -> None:
         self.source = source
         self.names = names
+        self.function = function
+        """The function whose own names come before those of the module."""
 
 
 def profile_of(own: Settings) -> Settings:
@@ -54,9 +58,11 @@ class Pins:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._number_in_force = 0
 
-    def find(self, subject: object) -> PinnedNumber | None:
-        """Return where a function or a state machine sets `max_examples`, if the files show it."""
+    def find(self, subject: object, max_examples: int) -> PinnedNumber | None:
+        """Return where a function or a state machine sets the number in force, if the files show it."""
+        self._number_in_force = max_examples
         found = self._sources.definition(subject)
         if found is None:
             return None
@@ -88,6 +94,8 @@ class Pins:
                     further += [value] if key is None else []
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 further = [right, left]
+            case ast.Call(func=func):
+                return self._in_function(scope, node, _resolve(func, scope.names), depth)
             case ast.Name(id=name):
                 return self._in_name(scope, name, depth)
             case ast.Attribute(value=holder, attr=name):
@@ -95,12 +103,58 @@ class Pins:
         found = (self._in_settings(scope, expression, depth + 1) for expression in further)
         return next((number for number in found if number is not None), None)
 
+    def _in_function(
+        self, scope: _Scope, call: ast.Call, function: object, depth: int
+    ) -> PinnedNumber | None:
+        """Look in the settings that a function returns; of a number that is an argument, name the call."""
+        found = self._function(function)
+        if found is None:
+            return None
+        inner, node = found
+        for statement in ast.walk(node):
+            if not isinstance(statement, ast.Return):
+                continue
+            number = self._in_settings(inner, statement.value, depth + 1)
+            if number is not None:
+                parameters = {argument.arg for argument in ast.walk(node) if isinstance(argument, ast.arg)}
+                is_given = not number.is_scaled and bool(number.names & parameters)
+                return self._number(scope, call) if is_given else number
+        return None
+
+    def _function(self, function: object) -> tuple[_Scope, ast.AST] | None:
+        found = self._sources.definition(function) if isinstance(function, FunctionType) else None
+        if found is None:
+            return None
+        source, node = found
+        return _Scope(source, _names_around(function), node), node
+
     def _in_name(self, scope: _Scope, name: str, depth: int) -> PinnedNumber | None:
+        number = self._set_later(scope, name, depth)
+        if number is not None:
+            return number
         for place, value in self._values(scope, name, depth):
             number = self._in_settings(place, value, depth + 1)
             if number is not None:
                 return number
         return None
+
+    def _set_later(self, scope: _Scope, name: str, depth: int) -> PinnedNumber | None:
+        """Look for `name["max_examples"] = ...`; of several, that which is the number in force."""
+        found = scope.source.items_set(name, MAX_EXAMPLES)
+        if found:
+            same = [
+                value
+                for value in found
+                if isinstance(value, ast.Constant) and value.value == self._number_in_force
+            ]
+            return self._number(scope, (same or found)[-1])
+        origin = scope.source.imported_from(name)
+        if origin is None or depth >= DEEPEST:
+            return None
+        places = (
+            self._set_later(self._scope(module), origin[1], depth + 1) for module in _modules(origin[0])
+        )
+        return next((number for number in places if number is not None), None)
 
     def _in_attribute(self, scope: _Scope, holder: ast.expr, name: str, depth: int) -> PinnedNumber | None:
         """Look in what a module, or the body of a class, sets the name to."""
@@ -119,7 +173,9 @@ class Pins:
 
     def _values(self, scope: _Scope, name: str, depth: int) -> Iterator[tuple[_Scope, ast.expr]]:
         """Yield what a module-level name was set to, here or in the module that it was imported from."""
-        value = scope.source.assignment(name)
+        statements = [] if scope.function is None else [*ast.walk(scope.function)]
+        value = _assignment([node for node in statements if isinstance(node, ast.stmt)], name)
+        value = scope.source.assignment(name) if value is None else value
         if value is not None:
             yield scope, value
             return
@@ -154,7 +210,9 @@ class Pins:
         return None
 
     def _number(self, scope: _Scope, value: ast.expr) -> PinnedNumber:
-        return PinnedNumber(scope.source.path, value.lineno, is_scaled=self._follows(scope, value))
+        names = frozenset(node.id for node in ast.walk(value) if isinstance(node, ast.Name))
+        is_scaled = self._follows(scope, value)
+        return PinnedNumber(scope.source.path, value.lineno, is_scaled=is_scaled, names=names)
 
     def _follows(self, scope: _Scope, value: ast.expr, depth: int = 0) -> bool:
         """Whether a number is computed from the profile in force: `settings.default.max_examples // 2`."""
@@ -164,12 +222,23 @@ class Pins:
             match node:
                 case ast.Attribute(value=holder, attr="max_examples") if self._is_default(scope, holder):
                     return True
+                case ast.Call(func=func) if self._follows_in(_resolve(func, scope.names), depth):
+                    return True
                 case ast.Name(id=name) if any(
                     self._follows(place, assigned, depth + 1)
                     for place, assigned in self._values(scope, name, depth)
                 ):
                     return True
         return False
+
+    def _follows_in(self, function: object, depth: int) -> bool:
+        """Whether what a function of the suite returns is computed from the profile in force."""
+        found = self._function(function)
+        if found is None:
+            return False
+        inner, node = found
+        returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
+        return any(self._follows(inner, value, depth + 1) for value in returned)
 
     def _is_default(self, scope: _Scope, node: ast.expr) -> bool:
         match node:

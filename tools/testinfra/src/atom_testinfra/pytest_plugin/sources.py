@@ -73,6 +73,20 @@ class Source:
                 value = node.value
         return value
 
+    def items_set(self, name: str, key: str) -> list[ast.expr]:
+        """Return what a key of a module-level dict is set to after it was made, in the order of the file."""
+        found: list[ast.expr] = []
+        for node in ast.walk(self.tree) if self.tree else []:
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    found += [value for target in targets if _is_item(target, name, key)]
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=holder), attr="update")) if holder == name:
+                    found += [keyword.value for keyword in node.keywords if keyword.arg == key]
+                    found += [value for part in node.args for value in _values_of(part, key)]
+                case ast.AugAssign(target=ast.Name(id=holder), op=ast.BitOr(), value=value) if holder == name:
+                    found += _values_of(value, key)
+        return sorted(found, key=lambda value: value.lineno)
+
     def imported_from(self, name: str) -> tuple[str, str] | None:
         """Return module and name of a `from module import name`, made absolute where it can be."""
         for node in ast.walk(self.tree) if self.tree else []:
@@ -159,6 +173,21 @@ def dump(value: Any) -> str:
     if kind is list:
         return f"[{', '.join([dump(part) for part in value])}]"
     return repr(value)
+
+
+def _is_item(target: ast.expr, name: str, key: str) -> bool:
+    match target:
+        case ast.Subscript(value=ast.Name(id=holder), slice=ast.Constant(value=found)):
+            return holder == name and found == key
+    return False
+
+
+def _values_of(node: ast.expr, key: str) -> list[ast.expr]:
+    """Return what a dict that is written out sets a key to."""
+    if not isinstance(node, ast.Dict):
+        return []
+    pairs = zip(node.keys, node.values, strict=True)
+    return [value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key]
 
 
 def relative_path(path: str, root: str) -> str:

@@ -47,7 +47,7 @@ def plan_course(
     """
     profile = profile_of(own) if can_trace else Settings.default
     assert profile is not None  # it is so only while Hypothesis is being imported
-    number = pins.find(subject.body)
+    number = pins.find(subject.body, own.max_examples)
     pin = _find_pin(own, profile, number, root)
     is_steered = plan.steering == "tool"
     configured = _examples(own, profile, pin, number, plan) if is_steered else own.max_examples

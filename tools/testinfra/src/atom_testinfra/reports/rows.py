@@ -120,8 +120,10 @@ def property_rows(baseline: Baseline) -> list[PropertyRow]:
             is_declared=entry.is_declared,
             pin=None
             if entry.pin is None
-            else f"{entry.pin.max_examples}, set in {entry.pin.path or 'an unknown file'}"
-            + (f":{entry.pin.line}" if entry.pin.line else ""),
+            else f"{entry.pin.max_examples}, set in {entry.pin.path}"
+            + (f":{entry.pin.line}" if entry.pin.line else "")
+            if entry.pin.path
+            else f"{entry.pin.max_examples}; its file does not show where the number comes from",
             costs={name: split_cost(cost) for name, cost in entry.profiles.items()},
         )
         for nodeid, entry in baseline.properties.items()
