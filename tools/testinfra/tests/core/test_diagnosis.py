@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import _settings
 from msgspec.structs import replace
 
-from atom_testinfra.core.diagnosis import Level, Observation, Pinned, diagnose
+from atom_testinfra.core.diagnosis import CI_IF_TRUE, Level, Observation, Pinned, diagnose
 
 WELL = Observation(
     calibrations_s=[0.001, 0.00101, 0.00099, 0.00102, 0.00098],
@@ -104,6 +105,31 @@ def test_measure_has_the_workers_of_the_settings(options: list[str], n_workers: 
     seen = replace(WELL, option_sources={"pytest.ini": options}, n_workers=n_workers)
     (finding,) = [f for f in diagnose(seen).findings if f.check == "xdist"]
     assert said in (finding.advice or finding.message)
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_ci"), [("CI=false", True), ("GITHUB_ACTIONS=1", False), ("GITHUB_ACTIONS=true", True)]
+)
+def test_only_what_hypothesis_takes_for_ci_is_said_to_load_its_profile(variable: str, is_ci: bool) -> None:
+    """As Hypothesis itself decides it."""
+    name, _, value = variable.partition("=")
+    known = _settings._CI_VARS
+    assert is_ci is (known[name] is None or known[name] == value)
+    (finding,) = [f for f in diagnose(replace(WELL, ci_variables=[variable])).findings if f.check == "ci"]
+    assert ("Hypothesis's `ci` profile" in str(finding.advice)) is is_ci
+
+
+def test_a_name_that_hypothesis_knows_only_with_a_value_is_known_here() -> None:
+    """The list is that of the installed Hypothesis."""
+    assert {name for name, value in _settings._CI_VARS.items() if value is not None} == CI_IF_TRUE
+
+
+def test_a_slow_machine_has_readable_figures() -> None:
+    """No exponent, also where the work takes seconds and the load is in the hundreds."""
+    seen = replace(WELL, calibrations_s=[1.25, 1.26, 1.25], load=123.0, cpu_share=0.2)
+    messages = " ".join(finding.message for finding in diagnose(seen).findings)
+    assert "the same work costs 1.25 s of CPU" in messages
+    assert "load 123 on" in messages
 
 
 def test_many_places_are_counted() -> None:

@@ -354,5 +354,15 @@ def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: i
     if any(p.n_engine_runs > 1 for p in properties):
         return "it runs Hypothesis inside Hypothesis"
     if bound is not None and n_examples < bound:
-        return f"only {n_examples} of {bound} examples were found: what it filters or assumes leaves too few"
+        return f"only {n_examples} of {bound} examples were found{_why_too_few(properties)}"
     return None
+
+
+def _why_too_few(properties: Sequence[Property]) -> str:
+    found = [p.generate for p in properties if p.generate is not None]
+    n_rejected, n_overrun = sum(cost.n_invalid for cost in found), sum(cost.n_overrun for cost in found)
+    if n_rejected + n_overrun == 0:
+        return ""
+    if n_overrun > n_rejected:
+        return ": too many test cases ask for more data than Hypothesis gives them"
+    return ": what it filters or assumes leaves too few"

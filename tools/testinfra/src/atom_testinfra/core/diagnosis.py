@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.contention import LEAST_SHARE
+from atom_testinfra.core.figures import seconds, significant
 from atom_testinfra.core.statistics import deviation, quantile
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ NOISE_NOTICED, NOISE_SPOILS = 0.05, 0.15
 """Spread of the calibration. 5 against 3 runs find every 1.5x slow-down at 5 %, and two of three at 15 %."""
 STEAL_NOTICED, STEAL_SPOILS = 0.02, 0.10
 SHOWN = 3
+
+CI_IF_TRUE = frozenset({"BUILDKITE", "CIRCLECI", "CIRRUS_CI", "GITHUB_ACTIONS", "TF_BUILD"})
+"""By these Hypothesis knows CI if they are `true`; by the others whatever their value is."""
+BARE_RUN = (
+    "a bare pytest run here begins with Hypothesis's `ci` profile: the same examples each time, no deadline,"
+    " no database"
+)
 
 TESTED = {"python": ("3.11", "3.14"), "hypothesis": ("6.131.29", "6.170"), "pytest": ("8.0", "9.2")}
 """The oldest and the newest minor version that this tool's own tests have run with."""
@@ -107,16 +115,16 @@ def _check_noise(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="noise",
         level=level,
-        message=f"the same work costs {middle * 1e3:.3g} ms of CPU, give or take {noise:.1%}"
-        f" ({len(seen.calibrations_s)} times, {min(seen.calibrations_s) * 1e3:.3g}"
-        f" to {max(seen.calibrations_s) * 1e3:.3g} ms)",
+        message=f"the same work costs {seconds(middle)} of CPU, give or take {noise:.1%}"
+        f" ({len(seen.calibrations_s)} times, {seconds(min(seen.calibrations_s))}"
+        f" to {seconds(max(seen.calibrations_s))})",
         advice=None if level is Level.OK else "stop other work here, or measure more repeats: --repeats 10",
     )
 
 
 def _check_contention(seen: Observation) -> Iterator[Finding]:
     busy = seen.cpu_share < LEAST_SHARE
-    load = "" if seen.load is None else f"; load {seen.load:.2g} on {seen.n_cpus} cores"
+    load = "" if seen.load is None else f"; load {significant(seen.load, digits=2)} on {seen.n_cpus} cores"
     yield Finding(
         check="contention",
         level=Level.NOTICE if busy else Level.OK,
@@ -166,10 +174,15 @@ def _check_ci(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="ci",
         level=Level.NOTICE,
-        message=f"set here, and a sign of CI whatever the value: {', '.join(seen.ci_variables)}",
-        advice="`testinfra measure` takes them away and sets each profile's own; a bare pytest run here has"
-        " Hypothesis's `ci` profile: other examples, no deadline, no database",
+        message=f"set here, and a sign of CI: {', '.join(seen.ci_variables)}",
+        advice="`testinfra measure` takes them away and sets each profile's own"
+        + (f"; {BARE_RUN}" if any(map(_is_ci_to_hypothesis, seen.ci_variables)) else ""),
     )
+
+
+def _is_ci_to_hypothesis(variable: str) -> bool:
+    name, _, value = variable.partition("=")
+    return name not in CI_IF_TRUE or value == "true"
 
 
 def _check_tracing(seen: Observation) -> Iterator[Finding]:
@@ -179,7 +192,8 @@ def _check_tracing(seen: Observation) -> Iterator[Finding]:
         message=f"Python code is traced by {', '.join(seen.tracers)}"
         if seen.tracers
         else "no coverage, debugger or profiler",
-        advice="measure without it: tracing makes Python code 2 to 20 times slower, C code not at all"
+        advice="measure without it: it makes some code many times slower and other code not at all, so that "
+        "no figure can be corrected for it"
         if seen.tracers
         else None,
     )
@@ -231,8 +245,8 @@ def _check_pins(seen: Observation) -> Iterator[Finding]:
             check="pins",
             level=Level.NOTICE,
             message=f"tests or settings that write down their own max_examples: {_shorten(places)}",
-            advice="no profile reaches them, so a CI profile has no effect there; measure with `--pins scale`"
-            " to see what it would save",
+            advice="no profile reaches a number that stands at a test, so a CI profile has no effect there;"
+            " measure with `--pins scale` to see what it would save",
         )
     else:
         yield Finding(check="pins", level=Level.OK, message="no test writes down its own max_examples")
@@ -241,7 +255,8 @@ def _check_pins(seen: Observation) -> Iterator[Finding]:
             check="profiles",
             level=Level.NOTICE,
             message=f"a profile is loaded outside of conftest.py: {_shorten(seen.profile_loads)}",
-            advice="it holds for every test imported later, so numbers of examples follow the order of files",
+            advice="where that runs while the file is imported, it holds for every test imported later, so"
+            " numbers of examples follow the order of files",
         )
     if seen.unreadable:
         yield Finding(

@@ -27,4 +27,4 @@ def describe_standing(cost: ProfileCost, limit_s: float) -> str:
     fitting = examples_within(cost, limit_s)
     if fitting == 0:
         return f"{over}, and one example alone would not meet it"
-    return f"{over}: {fitting} examples instead of {cost.n_examples} would meet it"
+    return f"{over}: about {fitting:,} examples instead of {cost.n_examples:,} would meet it"

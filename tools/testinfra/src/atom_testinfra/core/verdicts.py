@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from atom_testinfra.core.baseline import PlanTargets, TargetsMet, TargetsVerified
 from atom_testinfra.core.comparison import MIN_BASE_RUNS
 from atom_testinfra.core.conclusion import conclude
+from atom_testinfra.core.figures import seconds
 from atom_testinfra.core.repeats import FAILURES
 from atom_testinfra.core.targets import NAMED_LIMITS_S, SUITE_KEY
 
@@ -100,6 +101,4 @@ def _rationale(assessment: Assessment) -> str:
     reason = "A property runs its test once per example, so its target is a budget for that many runs"
     if assessment.median_example_s is None:
         return f"{reason}."
-    return (
-        f"{reason}; the median property here takes {assessment.median_example_s * 1000:.3g} ms per example."
-    )
+    return f"{reason}; the median property here takes {seconds(assessment.median_example_s)} per example."

@@ -129,7 +129,7 @@ def _render_worth(found: Overview, fit: tuple[GrowingSuite, float] | None) -> It
     if filtered_s >= least_s:
         worst = max(found.tests, key=lambda test: test.filtered_s)
         yield (
-            f"  {numbers.seconds(filtered_s)} in test cases that were filtered out,"
+            f"  {numbers.seconds(filtered_s)} in test cases that were given up,"
             f" {numbers.seconds(worst.filtered_s)} of it in {visible(worst.nodeid)}"
         )
     yield from _render_pins(found)
