@@ -598,3 +598,47 @@ class TestMovedInternals:
         record = by_name(run)["test_property"]
         assert (cost_of(record).configured, cost_of(record).effective) == (N, 5)
         assert record.problems == [f"max_examples={N} was set, but Hypothesis stopped at 5"]
+
+
+class TestDeadlines:
+    """A property that has to miss its deadline: measured without one, it says why it fails."""
+
+    MODULE = """
+        import functools, time
+        import pytest
+        from hypothesis import given, settings, strategies as st
+        from hypothesis.errors import DeadlineExceeded
+
+        def raises(function):
+            @functools.wraps(function)
+            def wrapper(*args, **kwargs):
+                with pytest.raises(DeadlineExceeded):
+                    function(*args, **kwargs)
+            return wrapper
+
+        @raises
+        @settings(deadline=5)
+        @given(st.just(1))
+        def test_raises(x):
+            time.sleep(0.02)
+
+        @pytest.mark.xfail(raises=DeadlineExceeded, strict=True)
+        @settings(deadline=5)
+        @given(st.just(1))
+        def test_marked(x):
+            time.sleep(0.02)
+
+        @settings(deadline=5)
+        @given(st.just(1))
+        def test_other(x):
+            assert x == 2
+    """
+
+    def test_the_reason_says_that_the_tool_took_it_out(self, subject: Subject, by_name: ByName) -> None:
+        """A test that fails for another reason says nothing of it."""
+        records = by_name(subject.record(*MAX, test_x=self.MODULE))
+        assert {record.outcome for record in records.values()} == {Outcome.FAILED}
+        said = "testinfra took its deadline of 5 ms out, as of every property; it stays in a profile with"
+        found = {name: said in (record.reason or "") for name, record in records.items()}
+        assert found == {"test_raises": True, "test_marked": True, "test_other": False}
+        assert (records["test_raises"].reason or "").startswith("Failed: DID NOT RAISE")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 HELPER_PROBLEM = "its properties run inside a plain test, where nothing sets their number of examples"
 ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was not seen, nor any CPU time"
+DEADLINE = "DeadlineExceeded"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
@@ -59,7 +60,7 @@ class Laboratory(Listener):
         self.calibrator = Calibrator()
         self.engine_clock = EngineClock()
         self.engine_clock.hold()
-        self.watch = Watch(is_worker=hasattr(config, "workerinput"))
+        self.watch = Watch(naming, is_worker=hasattr(config, "workerinput"))
         self.internals = Internals()
         self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int, str]] = {}
@@ -183,7 +184,10 @@ class Laboratory(Listener):
         if item is None:
             return self._kinds.get(nodeid), {"problems": [ELSEWHERE_PROBLEM]}
         if probe is not None and probe.is_started:
-            return probe.finding(outcome)
+            kind, figures = probe.finding(outcome)
+            if outcome in {"failed", "xpassed"} and (remark := probe.remark) is not None:
+                figures["remark"] = remark
+            return kind, figures
         return peek_kind(item), {}  # it never got to its call: skipped, or its set-up failed
 
     def forget(self) -> None:
@@ -208,6 +212,11 @@ def _find_unraisable(config: pytest.Config) -> Callable[[pytest.Config], None]:
     return found
 
 
+def _expects_deadline(item: pytest.Item) -> bool:
+    """Return whether the test is marked to fail by missing its deadline."""
+    return any(DEADLINE in repr(marker.kwargs.get("raises")) for marker in item.iter_markers("xfail"))
+
+
 def _now() -> tuple[int, int, int]:
     return Clocks.wall_ns(), Clocks.process_cpu_ns(), children_cpu_ns()
 
@@ -228,6 +237,8 @@ class PropertyProbe:
         self._calibration_s: float | None = None
         self._helper_seed: int | None = None
         self._conditions: Record = {}
+        self._missed_deadline = False
+        """The call ended with a word about a deadline."""
         self._is_refused = False
         """Hypothesis itself failed the test: of a run that fails a health check it reports no statistics."""
         self._explainer: Explainer | None = None
@@ -320,6 +331,21 @@ class PropertyProbe:
     def fail(self, exc: BaseException) -> None:
         """Take what the call raised."""
         self._is_refused = isinstance(exc, HypothesisException)
+        self._missed_deadline = DEADLINE in str(exc)
+
+    @property
+    def remark(self) -> str | None:
+        """Return what the tool did that may have made the test fail, if there is anything."""
+        own = None if self._subject is None else self._subject.settings
+        if own is None or own.deadline is None or self._course is None or self._course.settings.deadline:
+            return None
+        if not self._missed_deadline and not _expects_deadline(self._item):
+            return None
+        deadline_ms = own.deadline.total_seconds() * 1000
+        return (
+            f"testinfra took its deadline of {deadline_ms:g} ms out, as of every property;"
+            ' it stays in a profile with `steering = "suite"`'
+        )
 
     def finding(self, outcome: str) -> tuple[str | None, Record]:
         """Return the kind and what there is to record, which is nothing for a test without Hypothesis."""

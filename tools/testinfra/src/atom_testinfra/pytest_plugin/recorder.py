@@ -113,7 +113,8 @@ class Recorder(Listener):
             return
         if report.outcome != "passed" or (when == "call" and hasattr(report, "wasxfail")):
             self._follow(report)
-        self._steps[when] = (int(report.duration * 1e9), cpu - self._cpu_began, "")
+        # pytest's clock may have been patched: no record may hold less than no time.
+        self._steps[when] = (max(int(report.duration * 1e9), 0), cpu - self._cpu_began, "")
         if when not in {"setup", "call"}:
             self._end(report)
         self._cpu_began = cpu
@@ -189,8 +190,11 @@ class Recorder(Listener):
             kind = "unknown" if outcome == "crashed" else "plain"
         name = quote(self._name(nodeid))
         text = f'{{"record":"test","nodeid":{name},"kind":"{kind}","outcome":"{outcome}"'
-        if self._reason is not None:
-            text += f',"reason":{quote(self._reason)}'
+        reason, remark = self._reason, figures.pop("remark", None)
+        if remark is not None:
+            reason = remark if not reason else f"{reason}; {remark}"
+        if reason is not None:
+            text += f',"reason":{quote(reason)}'
         for when, (wall, cpu, further) in steps.items():
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9{further}}}'
         path, line, _ = report.location

@@ -11,9 +11,10 @@ from atom_testinfra.machine.instruments import (
     find_modes,
     is_collector_off,
 )
+from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from atom_testinfra.pytest_plugin.costs import Record
 
@@ -26,7 +27,8 @@ class Watch:
     has no file.
     """
 
-    def __init__(self, *, is_worker: bool) -> None:
+    def __init__(self, name: Callable[[str], str], *, is_worker: bool) -> None:
+        self._name = name
         self._lasting = find_faketime()
         self._modes = find_modes()
         self._from_the_start = [] if is_worker else find_instruments()
@@ -58,7 +60,8 @@ class Watch:
 
     def _say(self, name: str, before: Sequence[str]) -> str:
         if name in self._left_on_by:
-            return f"{name} was on while it ran, as it has been since {self._left_on_by[name]}"
+            since = escape(self._name(self._left_on_by[name]))
+            return f"{name} was on while it ran, as it has been since {since}"
         if name in before or name in self._lasting:
             return f"{name} was on while it ran"
         return f"it turned {name} on and left it on: part of its time was measured under that"
