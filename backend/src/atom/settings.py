@@ -69,8 +69,8 @@ class Settings:
 
     @property
     def database_connections(self) -> int:
-        """How many connections to the database a process may hold: one for each thread, and one to spare."""
-        return 2 * self.threads + 1
+        """How many connections to the database a process may hold: a writer may hold one to read by, too."""
+        return 3 * self.threads + 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -37,7 +37,7 @@ def test_a_crowd_is_served_to_the_last(database: Database, n_readers: int) -> No
 
         statuses = asyncio.run(send_all())
         assert sorted(statuses) == [200] * n_readers + [201] * N_WRITERS
-        positions = [message["position"] for message in admin.ok("GET", f"{path}/messages")]
+        positions = [message["position"] for message in admin.ok("GET", f"{path}/messages")["items"]]
         assert positions == list(range(N_WRITERS))
 
 

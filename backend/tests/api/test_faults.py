@@ -157,7 +157,7 @@ def test_a_full_disk_is_a_503(own_api: tuple[Api, Workspace, Clone]) -> None:
         response = admin("POST", path, {"role": "user", "content": LONG})
         assert_unavailable(response)
         assert api.rows() == before
-        assert admin.ok("GET", path) == []
+        assert admin.ok("GET", path)["items"] == []
     assert admin.ok("POST", path, {"role": "user", "content": LONG})["position"] == 0
 
 

@@ -284,9 +284,9 @@ def chat(tour: Tour) -> None:
     chat_id = tour.chat_with_messages()
     path = f"/v1/chats/{chat_id}"
     assert tour("GET", path)["message_count"] == 2
-    messages = tour("GET", f"{path}/messages")
+    messages = tour("GET", f"{path}/messages")["items"]
     assert [(m["position"], m["role"]) for m in messages] == [(0, "user"), (1, "assistant")]
-    assert [m["position"] for m in tour("GET", f"{path}/messages", limit=1, before=1)] == [0]
+    assert [m["position"] for m in tour("GET", f"{path}/messages", limit=1, cursor="1")["items"]] == [0]
     assert tour("PATCH", path, {"title": None})["title"] is None
     other = tour("POST", "/v1/chats", {"user_id": tour.workspace.user_id, "metadata": {"channel": "web"}})
     assert other["metadata"] == {"channel": "web"}
@@ -305,7 +305,7 @@ def episodes(tour: Tour) -> None:
     made = tour("POST", "/v1/episodes", {**ids, "title": "The invoice"})
     assert (made["title"], made["canvas_action_count"]) == ("The invoice", 1)
     path = f"/v1/episodes/{made['id']}"
-    assert [segment["sequence_order"] for segment in tour("GET", f"{path}/segments")] == [0, 1]
+    assert [segment["sequence_order"] for segment in tour("GET", f"{path}/segments")["items"]] == [0, 1]
     reflection = {"title": "A lesson", "reflection": "Ask before you remind.", "outcome": "rejected"}
     learnt = tour("POST", "/v1/reflections", {"agent_id": agent_id, **reflection})
     assert learnt["importance"] == 0.8

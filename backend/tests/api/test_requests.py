@@ -186,6 +186,28 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(api: Api, is_chunked: 
             assert response.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize(
+    "chunks", [[60_000] * 4, [MAX_BODY_BYTES, 1], [MAX_BODY_BYTES // 2] * 2 + [1], [1, MAX_BODY_BYTES]]
+)
+def test_the_chunks_of_a_body_are_counted_together(api: Api, chunks: list[int]) -> None:
+    """Chunks that are each short enough are too long together; what is to come is not asked for any more."""
+    secret = api.caller(api.workspace()).secret
+    waiting = [b" " * n for n in [*chunks, 1, 1]]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {secret}".encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
+    asyncio.run(api.client.app(scope, receive, send))
+    assert sent[0]["status"] == 413
+    assert len(waiting) >= 2
+
+
 def test_a_body_that_says_it_is_too_long_is_not_waited_for(api: Api) -> None:
     """The header is enough for a 413: nothing of the body is asked for."""
     sent: list[Message] = []

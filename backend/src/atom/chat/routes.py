@@ -91,17 +91,17 @@ def append_message(chat_id: Id, request: MessageRequest, unit: Writing) -> Messa
 @router.get("/{chat_id}/messages", responses=problem_responses(404))
 def list_messages(
     chat_id: Id, query: Annotated[MessageQuery, Query()], unit: Reading
-) -> list[MessageResponse]:
-    """Return a conversation's last messages, oldest first."""
+) -> PageAnswer[MessageResponse]:
+    """Return a conversation's last messages, oldest first; the next page holds the ones before them."""
     _require_own(unit, chat_id)
-    found = service.history(
+    page = service.list_messages(
         unit.session,
         workspace_id=unit.workspace_id,
         chat_id=chat_id,
         limit=query.limit,
-        before=query.before,
+        before=query.cursor,
     )
-    return [MessageResponse.model_validate(message) for message in found]
+    return PageAnswer.of(page, MessageResponse.model_validate)
 
 
 def _require_own(unit: Unit, chat_id: str) -> None:

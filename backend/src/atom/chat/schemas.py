@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from atom.chat.models import MessageRole
-from atom.web.schemas import MAX_INTEGER, NOT_BLANK, Answer, Id, JsonObject, Name, PageQuery, Request
+from atom.web.schemas import NOT_BLANK, Answer, Id, JsonObject, Name, PageQuery, PlaceQuery, Request
 
 
 class ChatRequest(Request):
@@ -52,11 +52,10 @@ class MessageRequest(Request):
     )
 
 
-class MessageQuery(Request):
-    """Which messages to return: the last ones, or the last before a position."""
+class MessageQuery(PlaceQuery):
+    """Which messages to return: the last ones, or, with a cursor, the ones before those of a page."""
 
-    limit: int = Field(100, ge=1, le=100)
-    before: int | None = Field(None, ge=0, le=MAX_INTEGER, description="the position to page back from")
+    limit: int = Field(100, ge=1, le=100, description="the most messages to return")
 
 
 class MessageResponse(Answer):

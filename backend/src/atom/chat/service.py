@@ -10,7 +10,7 @@ from atom.chat.repository import Message
 from atom.identity.users import require_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
-from atom.kit.pagination import Cursor, Page, PageRequest
+from atom.kit.pagination import Cursor, KeyPage, Page, PageRequest
 from atom.kit.text import check_json, check_text
 
 if TYPE_CHECKING:
@@ -100,14 +100,44 @@ def history(
     before: int | None = None,
 ) -> list[Message]:
     """Return a conversation's last messages, oldest first; `before` is the position to page back from."""
+    newest = _newest(session, workspace_id, chat_id, limit=limit, before=before, n_wanted=limit)
+    return list(reversed(newest))
+
+
+def list_messages(
+    session: Session,
+    *,
+    workspace_id: str,
+    chat_id: str,
+    limit: int = HISTORY_LIMIT,
+    before: int | None = None,
+) -> KeyPage[Message]:
+    """
+    Return the same as a page, whose key is the position to page back from.
+
+    It has fewer messages when they are long.
+    """
+    newest = _newest(session, workspace_id, chat_id, limit=limit, before=before, n_wanted=limit + 1)
+    page = KeyPage.cut(
+        newest,
+        limit=limit,
+        key=lambda message: str(message.position),
+        length=lambda message: len(message.content),
+    )
+    return KeyPage(items=page.items[::-1], next=page.next)
+
+
+def _newest(
+    session: Session, workspace_id: str, chat_id: str, *, limit: int, before: int | None, n_wanted: int
+) -> list[Message]:
     if not 1 <= limit <= HISTORY_LIMIT:
         raise InvalidError(f"limit is {limit}, expected 1 to {HISTORY_LIMIT}", field="limit")
     newest = repository.newest_messages(
-        session, chat_id, workspace_id=workspace_id, limit=limit, before=before
+        session, chat_id, workspace_id=workspace_id, limit=n_wanted, before=before
     )
     if not newest:  # nothing was said, or there is no such conversation
         get_session(session, workspace_id=workspace_id, chat_id=chat_id)
-    return list(reversed(newest))
+    return newest
 
 
 def list_sessions(

@@ -29,7 +29,7 @@ DIALECTS = {
     "postgres": "postgresql+psycopg",
 }
 """How an address may begin, and the driver that is meant; hosts of databases write `postgres` too."""
-MAX_CONNECTIONS = 17
+MAX_CONNECTIONS = 25
 """As many as the application takes by its default settings."""
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for a lock, on either database."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     insert,
     select,
     tuple_,
@@ -120,10 +121,16 @@ CANVAS_ACTIONS_OF_CHAT: Final = (
     .where(CANVAS_ACTIONS.c.session_id == bindparam("chat"), CANVAS_ACTIONS.c.agent_id == bindparam("agent"))
     .order_by(CANVAS_ACTIONS.c.created_at, CANVAS_ACTIONS.c.id)
 )
+LENGTH_OF_CHAT: Final = select(func.sum(func.length(MESSAGES.c.content))).where(
+    MESSAGES.c.session_id == bindparam("chat")
+)
 SEGMENTS_OF_EPISODE: Final = (
     select(EpisodeSegment)
     .where(EpisodeSegment.episode_id == bindparam("episode"))
     .order_by(EpisodeSegment.sequence_order)
+)
+NEXT_SEGMENTS: Final = SEGMENTS_OF_EPISODE.where(EpisodeSegment.sequence_order > bindparam("after")).limit(
+    bindparam("most")
 )
 ADD_SEGMENTS: Final = insert(SEGMENTS)
 ADD_CANVAS_TYPES: Final = insert(CANVAS_TYPES)
@@ -165,6 +172,11 @@ def lock_agent(session: Session, agent_id: str, *, workspace_id: str) -> bool:
 def chat_user_id(session: Session, chat_id: str, *, workspace_id: str) -> str | None:
     """Return whose conversation it is; None if the workspace has no such conversation."""
     return session.scalar(USER_OF_CHAT, {"chat": chat_id, "workspace": workspace_id})
+
+
+def text_length(session: Session, chat_id: str) -> int:
+    """Return how many characters were said in a conversation."""
+    return session.scalar(LENGTH_OF_CHAT, {"chat": chat_id}) or 0
 
 
 def messages_of(session: Session, chat_id: str) -> list[Message]:
@@ -263,6 +275,12 @@ def _get_episode(of_agent: bool, for_update: bool) -> Select[Episode]:
 def segments_of(session: Session, episode_id: str) -> Sequence[EpisodeSegment]:
     """Return an episode's segments in order."""
     return session.scalars(SEGMENTS_OF_EPISODE, {"episode": episode_id}).all()
+
+
+def next_segments(session: Session, episode_id: str, *, limit: int, after: int) -> Sequence[EpisodeSegment]:
+    """Return an episode's first segments behind a place, in order."""
+    sought = {"episode": episode_id, "most": limit, "after": after}
+    return session.scalars(NEXT_SEGMENTS, sought).all()
 
 
 def feedback_by_id(session: Session, ids: Collection[str]) -> Sequence[AgentFeedback]:
@@ -378,6 +396,18 @@ def count_access(session: Session, ids: Collection[str], *, workspace_id: str) -
         if loaded is not None:
             set_committed_value(loaded, "access_count", access_count)
     return len(counted)
+
+
+def count_look(session: Session, shown: Sequence[Episode], *, workspace_id: str) -> None:
+    """Count one more access of each episode shown, whichever session loaded it."""
+    if not shown:
+        return
+    sought = {"episodes": [episode.id for episode in shown], "of_workspace": workspace_id}
+    counted = session.execute(COUNT_ACCESS, sought)
+    access_counts = {row.id: row.access_count for row in counted}
+    for episode in shown:
+        if episode.id in access_counts:  # it may have been deleted since it was read
+            set_committed_value(episode, "access_count", access_counts[episode.id])
 
 
 def fade(session: Session, *, workspace_id: str, now: datetime) -> int:

@@ -3,13 +3,15 @@ Use cases of remembering: an agent's episodes by time, by meaning, one from end 
 
 Each look is decided by a gatekeeper and leaves its traces: a log row and an access counted for every episode
 shown, one log row for a look that was denied. A denial is a result, no exception, so its row is committed.
+What takes long comes before the first trace: a `record` may give another session for the traces, which begins
+to write only then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from atom.episodes import repository, scoring
 from atom.episodes.access import AccessDecision, EpisodeAction, Gatekeeper
@@ -24,13 +26,16 @@ from atom.kit.pagination import MAX_LIMIT
 from atom.kit.text import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from sqlalchemy.orm import Session
 
     from atom.agents.models import AgentFeedback
     from atom.kit.clock import Clock
+
+Recorder: TypeAlias = "Callable[[], Session]"
+"""Gives the session in which a look leaves its traces, when it has found what it shows."""
 
 TEMPORAL_LIMIT = 50
 SEMANTIC_LIMIT = 10
@@ -97,11 +102,12 @@ def retrieve_temporal(
     time_range: TimeRange | str = TimeRange.WEEK,
     where: EpisodeFilter = EVERYTHING,
     limit: int = TEMPORAL_LIMIT,
+    record: Recorder | None = None,
 ) -> Retrieval:
     """Return the agent's episodes that started within the range, newest first."""
     span = _parse_range(time_range).span
     _check_limit(limit)
-    look = _Look.begin(session, clock, gate, viewer, AccessType.TEMPORAL, EpisodeAction.TEMPORAL)
+    look = _Look.begin(session, clock, gate, viewer, AccessType.TEMPORAL, EpisodeAction.TEMPORAL, record)
     if look.is_denied:
         return Retrieval(decision=look.denied())
     newest = look.newest(span, where=where, limit=limit)
@@ -118,11 +124,12 @@ def retrieve_semantic(
     query: str,
     where: EpisodeFilter = EVERYTHING,
     limit: int = SEMANTIC_LIMIT,
+    record: Recorder | None = None,
 ) -> Retrieval:
     """Return the agent's episodes that are most like the query, best first, with their similarity."""
     check_text(query, field="query", max_length=MAX_QUERY_LENGTH)
     _check_limit(limit)
-    look = _Look.begin(session, clock, gate, viewer, AccessType.SEMANTIC, EpisodeAction.SEMANTIC)
+    look = _Look.begin(session, clock, gate, viewer, AccessType.SEMANTIC, EpisodeAction.SEMANTIC, record)
     if look.is_denied:
         return Retrieval(decision=look.denied())
     scores = look.similar(embedder, query, where=where, limit=limit)
@@ -139,6 +146,7 @@ def retrieve_contextual(
     task: str,
     where: EpisodeFilter = EVERYTHING,
     limit: int = CONTEXTUAL_LIMIT,
+    record: Recorder | None = None,
 ) -> Retrieval:
     """
     Return the agent's episodes that fit a task best, best first, with their score.
@@ -147,7 +155,7 @@ def retrieve_contextual(
     """
     check_text(task, field="task", max_length=MAX_QUERY_LENGTH)
     _check_limit(limit)
-    look = _Look.begin(session, clock, gate, viewer, AccessType.CONTEXTUAL, EpisodeAction.CONTEXTUAL)
+    look = _Look.begin(session, clock, gate, viewer, AccessType.CONTEXTUAL, EpisodeAction.CONTEXTUAL, record)
     if look.is_denied:
         return Retrieval(decision=look.denied())
     newest = look.newest(TimeRange.MONTH.span, where=where, limit=CONTEXT_FACTOR * limit)
@@ -167,10 +175,16 @@ def retrieve_contextual(
 
 
 def retrieve_sequential(
-    session: Session, clock: Clock, gate: Gatekeeper, *, viewer: Viewer, episode_id: str
+    session: Session,
+    clock: Clock,
+    gate: Gatekeeper,
+    *,
+    viewer: Viewer,
+    episode_id: str,
+    record: Recorder | None = None,
 ) -> Sequential:
     """Return one of the agent's episodes from end to end; another agent's does not exist for it."""
-    look = _Look.begin(session, clock, gate, viewer, AccessType.SEQUENTIAL, EpisodeAction.VIEW)
+    look = _Look.begin(session, clock, gate, viewer, AccessType.SEQUENTIAL, EpisodeAction.VIEW, record)
     if look.is_denied:
         return Sequential(decision=look.denied())
     episode = repository.get_episode(
@@ -196,6 +210,7 @@ class _Look:
     viewer: Viewer
     access_type: AccessType
     decision: AccessDecision
+    record: Recorder
     scope: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -211,6 +226,7 @@ class _Look:
         viewer: Viewer,
         access_type: AccessType,
         action: EpisodeAction,
+        record: Recorder | None,
     ) -> _Look:
         status = get_agent_status(session, workspace_id=viewer.workspace_id, agent_id=viewer.agent_id)
         if viewer.user_id is not None:
@@ -224,7 +240,14 @@ class _Look:
         ):
             reason = f"Denied: user {viewer.user_id!r} may not see the data of agent {viewer.agent_id!r}."
             decision = AccessDecision(is_allowed=False, maturity=status, reason=reason)
-        return cls(session=session, clock=clock, viewer=viewer, access_type=access_type, decision=decision)
+        return cls(
+            session=session,
+            clock=clock,
+            viewer=viewer,
+            access_type=access_type,
+            decision=decision,
+            record=record or (lambda: session),
+        )
 
     @property
     def is_denied(self) -> bool:
@@ -245,12 +268,13 @@ class _Look:
 
     def shown(self, hits: Sequence[Hit]) -> Retrieval:
         ids = [hit.episode.id for hit in hits]
-        repository.add_access_logs(self.session, [self._log(id_, n_results=len(ids)) for id_ in ids])
-        repository.count_access(self.session, ids, workspace_id=self.viewer.workspace_id)
+        session = self.record()
+        repository.add_access_logs(session, [self._log(id_, n_results=len(ids)) for id_ in ids])
+        repository.count_look(session, [hit.episode for hit in hits], workspace_id=self.viewer.workspace_id)
         return Retrieval(decision=self.decision, hits=tuple(hits))
 
     def denied(self) -> AccessDecision:
-        repository.add_access_logs(self.session, [self._log(None, n_results=0)])
+        repository.add_access_logs(self.record(), [self._log(None, n_results=0)])
         return self.decision
 
     def _log(self, episode_id: str | None, *, n_results: int) -> dict[str, Any]:

@@ -38,10 +38,18 @@ from atom.episodes.schemas import (
     SequentialResponse,
     TemporalRequest,
 )
-from atom.identity.access import Administering, DomainRouter, Reading, Recording, Unit, Writing
+from atom.identity.access import (
+    Administering,
+    DomainRouter,
+    Reading,
+    ReadingThenRecording,
+    ReadingThenWriting,
+    Unit,
+    Writing,
+)
 from atom.kit.errors import ConflictError
 from atom.web.problems import WITH_BODY, problem_responses
-from atom.web.schemas import CountResponse, Id, PageAnswer
+from atom.web.schemas import CountResponse, Id, PageAnswer, PlaceQuery
 
 router = DomainRouter(prefix="/v1", tag="episodes")
 
@@ -64,15 +72,17 @@ EmbedderOf = Annotated[Embedder, Depends(_embedder)]
 
 @router.post("/episodes", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404, 409))
 def create_episode(
-    request: EpisodeRequest, unit: Writing, gate: Gate, embedder: EmbedderOf
+    request: EpisodeRequest, unit: ReadingThenWriting, gate: Gate, embedder: EmbedderOf
 ) -> EpisodeResponse:
     """Make an episode of a conversation and the agent's runs in it; 409 when there is too little in it."""
-    get_session(unit.session, workspace_id=unit.workspace_id, chat_id=request.chat_id)
-    episode = service.create_episode_from_session(
-        unit.session, gate, embedder, workspace_id=unit.workspace_id, **request.model_dump()
-    )
-    if episode is None:
+    with unit.reading() as reading:
+        get_session(reading.session, workspace_id=unit.workspace_id, chat_id=request.chat_id)
+        draft = service.draft_episode(
+            reading.session, gate, embedder, workspace_id=unit.workspace_id, **request.model_dump()
+        )
+    if draft is None:
         raise ConflictError(f"there is too little in chat session {request.chat_id!r} for an episode")
+    episode = service.write_episode(unit.open().session, gate, draft)
     return EpisodeResponse.model_validate(episode)
 
 
@@ -106,12 +116,20 @@ def read_episode(episode_id: Id, unit: Reading, gate: Gate) -> EpisodeResponse:
 
 
 @router.get("/episodes/{episode_id}/segments", responses=problem_responses(404))
-def list_segments(episode_id: Id, unit: Reading, gate: Gate) -> list[SegmentResponse]:
-    """Return an episode's segments in order."""
+def list_segments(
+    episode_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading, gate: Gate
+) -> PageAnswer[SegmentResponse]:
+    """Return an episode's segments in order; a page ends early when its texts are long."""
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
     _require_sight(unit, gate, episode.agent_id)
-    found = service.list_segments(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
-    return [SegmentResponse.model_validate(segment) for segment in found]
+    page = service.list_segments(
+        unit.session,
+        workspace_id=unit.workspace_id,
+        episode_id=episode_id,
+        limit=query.limit,
+        after=query.cursor,
+    )
+    return PageAnswer.of(page, SegmentResponse.model_validate)
 
 
 @router.post("/canvas-actions", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
@@ -124,67 +142,79 @@ def record_canvas_action(request: CanvasActionRequest, unit: Writing) -> CanvasA
 
 
 @router.post("/agents/{agent_id}/memory/temporal", responses=problem_responses(*WITH_BODY, 404))
-def recall_by_time(agent_id: Id, request: TemporalRequest, unit: Recording, gate: Gate) -> RetrievalResponse:
+def recall_by_time(
+    agent_id: Id, request: TemporalRequest, unit: ReadingThenRecording, gate: Gate
+) -> RetrievalResponse:
     """Recall the agent's episodes that started within the range, newest first."""
-    found = retrieval.retrieve_temporal(
-        unit.session,
-        unit.clock,
-        gate,
-        viewer=_viewer(unit, agent_id, request),
-        time_range=request.time_range,
-        where=EpisodeFilter(**request.where.model_dump()),
-        limit=request.limit,
-    )
-    return RetrievalResponse.model_validate(found)
+    with unit.reading() as reading:
+        found = retrieval.retrieve_temporal(
+            reading.session,
+            reading.clock,
+            gate,
+            viewer=_viewer(reading, agent_id, request),
+            time_range=request.time_range,
+            where=EpisodeFilter(**request.where.model_dump()),
+            limit=request.limit,
+            record=lambda: unit.open().session,
+        )
+        return RetrievalResponse.model_validate(found)
 
 
 @router.post("/agents/{agent_id}/memory/semantic", responses=problem_responses(*WITH_BODY, 404))
 def recall_by_meaning(
-    agent_id: Id, request: SemanticRequest, unit: Recording, gate: Gate, embedder: EmbedderOf
+    agent_id: Id, request: SemanticRequest, unit: ReadingThenRecording, gate: Gate, embedder: EmbedderOf
 ) -> RetrievalResponse:
     """Recall the agent's episodes that are most like the query, best first."""
-    found = retrieval.retrieve_semantic(
-        unit.session,
-        unit.clock,
-        gate,
-        embedder,
-        viewer=_viewer(unit, agent_id, request),
-        query=request.query,
-        where=EpisodeFilter(**request.where.model_dump()),
-        limit=request.limit,
-    )
-    return RetrievalResponse.model_validate(found)
+    with unit.reading() as reading:
+        found = retrieval.retrieve_semantic(
+            reading.session,
+            reading.clock,
+            gate,
+            embedder,
+            viewer=_viewer(reading, agent_id, request),
+            query=request.query,
+            where=EpisodeFilter(**request.where.model_dump()),
+            limit=request.limit,
+            record=lambda: unit.open().session,
+        )
+        return RetrievalResponse.model_validate(found)
 
 
 @router.post("/agents/{agent_id}/memory/contextual", responses=problem_responses(*WITH_BODY, 404))
 def recall_for_task(
-    agent_id: Id, request: ContextualRequest, unit: Recording, gate: Gate, embedder: EmbedderOf
+    agent_id: Id, request: ContextualRequest, unit: ReadingThenRecording, gate: Gate, embedder: EmbedderOf
 ) -> RetrievalResponse:
     """Recall the agent's episodes that fit a task best, best first."""
-    found = retrieval.retrieve_contextual(
-        unit.session,
-        unit.clock,
-        gate,
-        embedder,
-        viewer=_viewer(unit, agent_id, request),
-        task=request.task,
-        where=EpisodeFilter(**request.where.model_dump()),
-        limit=request.limit,
-    )
-    return RetrievalResponse.model_validate(found)
+    with unit.reading() as reading:
+        found = retrieval.retrieve_contextual(
+            reading.session,
+            reading.clock,
+            gate,
+            embedder,
+            viewer=_viewer(reading, agent_id, request),
+            task=request.task,
+            where=EpisodeFilter(**request.where.model_dump()),
+            limit=request.limit,
+            record=lambda: unit.open().session,
+        )
+        return RetrievalResponse.model_validate(found)
 
 
 @router.post("/agents/{agent_id}/memory/sequential", responses=problem_responses(*WITH_BODY, 404))
-def recall_one(agent_id: Id, request: SequentialRequest, unit: Recording, gate: Gate) -> SequentialResponse:
+def recall_one(
+    agent_id: Id, request: SequentialRequest, unit: ReadingThenRecording, gate: Gate
+) -> SequentialResponse:
     """Recall one of the agent's episodes from end to end; another agent's does not exist for it."""
-    found = retrieval.retrieve_sequential(
-        unit.session,
-        unit.clock,
-        gate,
-        viewer=_viewer(unit, agent_id, request),
-        episode_id=request.episode_id,
-    )
-    return SequentialResponse.model_validate(found)
+    with unit.reading() as reading:
+        found = retrieval.retrieve_sequential(
+            reading.session,
+            reading.clock,
+            gate,
+            viewer=_viewer(reading, agent_id, request),
+            episode_id=request.episode_id,
+            record=lambda: unit.open().session,
+        )
+        return SequentialResponse.model_validate(found)
 
 
 @router.post("/episodes/{episode_id}/importance", responses=problem_responses(*WITH_BODY, 404))

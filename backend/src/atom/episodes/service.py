@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,13 @@ from atom.episodes import digest, repository, scoring
 from atom.episodes.access import EpisodeAction, Gatekeeper
 from atom.episodes.models import CanvasAction, Episode, EpisodeStatus
 from atom.episodes.segmentation import Message, Run, SegmentDraft, SegmentType, SourceType, draft_segments
-from atom.kit.errors import ForbiddenError, NotFoundError
+from atom.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
-from atom.kit.pagination import Cursor, Page
+from atom.kit.pagination import DEFAULT_LIMIT, Cursor, KeyPage, Page
 from atom.kit.text import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -32,6 +33,18 @@ MIN_ITEMS = 2
 MAX_TITLE_LENGTH = 200
 MAX_NAME_LENGTH = 100
 MAX_REFLECTION_LENGTH = 100_000
+MAX_TEXT_LENGTH = 2_000_000
+"""How many characters may be said in a conversation that becomes an episode: each of them is compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeDraft:
+    """An episode that is not written yet, with its segments and what it will be linked to."""
+
+    episode: Episode
+    segments: Sequence[SegmentDraft]
+    feedback: Mapping[str, scoring.Reaction]
+    canvas: Mapping[str, str]
 
 
 def create_episode_from_session(
@@ -50,13 +63,41 @@ def create_episode_from_session(
 
     None without such a conversation, or with too little in it. Making a second one leaves the first as it is.
     """
-    _check_title(title)
-    status = require_action(
-        session, gate, workspace_id=workspace_id, agent_id=agent_id, action=EpisodeAction.CREATE
+    draft = draft_episode(
+        session,
+        gate,
+        embedder,
+        workspace_id=workspace_id,
+        chat_id=chat_id,
+        agent_id=agent_id,
+        title=title,
+        force=force,
     )
+    return None if draft is None else write_episode(session, gate, draft)
+
+
+def draft_episode(
+    session: Session,
+    gate: Gatekeeper,
+    embedder: Embedder,
+    *,
+    workspace_id: str,
+    chat_id: str,
+    agent_id: str,
+    title: str | None = None,
+    force: bool = False,
+) -> EpisodeDraft | None:
+    """
+    Return what `create_episode_from_session` would write, and write nothing.
+
+    A long conversation takes seconds: who writes to a database that lets only one write, drafts first.
+    """
+    _check_title(title)
+    require_action(session, gate, workspace_id=workspace_id, agent_id=agent_id, action=EpisodeAction.CREATE)
     user_id = repository.chat_user_id(session, chat_id, workspace_id=workspace_id)
     if user_id is None:
         return None
+    _check_length(repository.text_length(session, chat_id))
     messages = repository.messages_of(session, chat_id)
     runs = repository.runs_of(session, chat_id, agent_id=agent_id)
     n_items = len(messages) + len(runs)
@@ -70,19 +111,32 @@ def create_episode_from_session(
     episode.agent_id = agent_id
     episode.user_id = user_id
     episode.session_id = chat_id
-    episode.maturity_at_time = status
     episode.feedback_ids = list(feedback)
     episode.aggregate_feedback_score = scoring.feedback_score(feedback.values())
     episode.canvas_ids = list(canvas)
     episode.canvas_action_count = len(canvas)
     *vectors, vector = embedder.embed([*(message.content for message in messages), text_of(episode)])
     _embed(episode, vector, model=embedder.name)
+    segments = draft_segments(messages, vectors, runs)
+    return EpisodeDraft(episode=episode, segments=segments, feedback=feedback, canvas=canvas)
 
-    repository.add_episode(
-        session, episode, _rows(draft_segments(messages, vectors, runs), episode_id=episode.id)
+
+def write_episode(session: Session, gate: Gatekeeper, draft: EpisodeDraft) -> Episode:
+    """Write a draft, if the agent may still make episodes and the conversation is still there."""
+    episode = draft.episode
+    episode.maturity_at_time = require_action(
+        session,
+        gate,
+        workspace_id=episode.workspace_id,
+        agent_id=episode.agent_id,
+        action=EpisodeAction.CREATE,
     )
-    repository.link_feedback(session, feedback, episode_id=episode.id)
-    repository.link_canvas_actions(session, canvas, episode_id=episode.id)
+    chat_id = episode.session_id or ""
+    if repository.chat_user_id(session, chat_id, workspace_id=episode.workspace_id) is None:
+        raise NotFoundError("chat session", chat_id)
+    repository.add_episode(session, episode, _rows(draft.segments, episode_id=episode.id))
+    repository.link_feedback(session, draft.feedback, episode_id=episode.id)
+    repository.link_canvas_actions(session, draft.canvas, episode_id=episode.id)
     return episode
 
 
@@ -170,10 +224,21 @@ def get_episode(session: Session, *, workspace_id: str, episode_id: str) -> Epis
     return episode
 
 
-def list_segments(session: Session, *, workspace_id: str, episode_id: str) -> Sequence[EpisodeSegment]:
-    """Return the segments of an episode of the workspace in order."""
+def list_segments(
+    session: Session,
+    *,
+    workspace_id: str,
+    episode_id: str,
+    limit: int = DEFAULT_LIMIT,
+    after: int | None = None,
+) -> KeyPage[EpisodeSegment]:
+    """Return the segments of an episode of the workspace in order; a page ends early when it is long."""
     get_episode(session, workspace_id=workspace_id, episode_id=episode_id)
-    return repository.segments_of(session, episode_id)
+    place = -1 if after is None else after
+    found = repository.next_segments(session, episode_id, limit=limit + 1, after=place)
+    return KeyPage.cut(
+        found, limit=limit, key=lambda row: str(row.sequence_order), length=lambda row: len(row.content)
+    )
 
 
 def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: PageRequest) -> Page[Episode]:
@@ -267,6 +332,14 @@ def _rows(drafts: Sequence[SegmentDraft], *, episode_id: str) -> list[dict[str, 
         }
         for place, draft in enumerate(drafts)
     ]
+
+
+def _check_length(n_characters: int) -> None:
+    if n_characters > MAX_TEXT_LENGTH:
+        raise ConflictError(
+            f"the conversation has {n_characters} characters, and an episode at most {MAX_TEXT_LENGTH}; "
+            "go on in another one"
+        )
 
 
 def _check_title(title: str | None) -> None:

@@ -9,8 +9,8 @@ as a query.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
@@ -105,6 +105,17 @@ class Door:
             self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
         return Unit(session=self._session, clock=self._gateway.clock, caller=self.caller)
 
+    @property
+    def workspace_id(self) -> str:
+        """The workspace whose rows the request may see."""
+        return self.caller.workspace_id
+
+    @contextmanager
+    def reading(self) -> Iterator[Unit]:
+        """Give a unit that reads, for what takes long and has to be known before anything is written."""
+        with unit_of_work(self._gateway.read_only_sessions) as session:
+            yield Unit(session=session, clock=self._gateway.clock, caller=self.caller)
+
     def __exit__(self, *raised: Any) -> None:
         """Commit what was done, or undo it if anything was raised."""
         self._stack.__exit__(*raised)
@@ -116,6 +127,8 @@ class Entrance:
 
     scope: ApiKeyScope
     is_read_only: bool
+    opens_itself: bool = False
+    """Whether the handler is given the door, to read first and open the unit that writes when it needs it."""
 
     async def __call__(self, request: Request, _: Annotated[object, Depends(BEARER)]) -> Door:
         """Return the door that the request came through; FastAPI calls this before the handler."""
@@ -203,10 +216,11 @@ def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)
     async def handle(*, unit: Door, **arguments: Any) -> Any:
         require_trust(unit.caller, arguments.values())
-        return handler(unit=unit.open(), **arguments)
+        return handler(unit=unit if entrance.opens_itself else unit.open(), **arguments)
 
     (dependency,) = signature(handler, eval_str=True).parameters["unit"].annotation.__metadata__
-    handle.entrance = dependency.dependency  # type: ignore[attr-defined] # for `UnitRoute`
+    entrance: Entrance = dependency.dependency
+    handle.entrance = entrance  # type: ignore[attr-defined] # for `UnitRoute`
     return handle
 
 
@@ -215,6 +229,14 @@ Reading = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=
 """A read-only transaction, for a key of any scope."""
 Recording = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=False))]
 """A transaction that notes who looked at what, for a key of any scope."""
+ReadingThenRecording = Annotated[
+    Door, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=False, opens_itself=True))
+]
+"""The same for a look that takes long: the handler reads in `reading()` and notes in `open()`."""
+ReadingThenWriting = Annotated[
+    Door, Depends(Entrance(scope=ApiKeyScope.WRITE, is_read_only=False, opens_itself=True))
+]
+"""For a key of scope write or admin: the handler computes in `reading()`, and writes in `open()`."""
 Writing = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.WRITE, is_read_only=False))]
 """A transaction, for a key of scope write or admin."""
 Administering = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.ADMIN, is_read_only=False))]

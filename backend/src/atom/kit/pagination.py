@@ -6,6 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from atom.kit.errors import InvalidError
@@ -17,6 +18,8 @@ Item = TypeVar("Item")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+MAX_PAGE_LENGTH = 1_000_000
+"""How many characters of text a page holds, where its rows hold texts of any length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,21 @@ class KeyPage(Generic[Item]):
     next: str | None = None
 
     @classmethod
-    def cut(cls, rows: Sequence[Item], *, limit: int, key: Callable[[Item], str]) -> KeyPage[Item]:
-        """Return the first `limit` rows of a query for one row more, which tells whether a page follows."""
+    def cut(
+        cls,
+        rows: Sequence[Item],
+        *,
+        limit: int,
+        key: Callable[[Item], str],
+        length: Callable[[Item], int] | None = None,
+    ) -> KeyPage[Item]:
+        """
+        Return the first `limit` rows of a query for one row more, which tells whether a page follows.
+
+        With a `length` of each row the page ends before they exceed `MAX_PAGE_LENGTH`, but never empty.
+        """
         shown = tuple(rows[:limit])
-        return cls(items=shown, next=key(shown[-1]) if len(rows) > limit else None)
+        if length is not None:
+            ends = accumulate(length(row) for row in shown)
+            shown = shown[: max(1, sum(end <= MAX_PAGE_LENGTH for end in ends))]
+        return cls(items=shown, next=key(shown[-1]) if len(rows) > len(shown) else None)
