@@ -79,7 +79,7 @@ perf-baseline: install ## measure every property under both profiles, verify the
 	$(BIN)/testinfra measure --baseline || [ $$? -eq 1 ]
 	$(BIN)/testinfra verify; status=$$?; \
 	if [ $$status -le 1 ]; then \
-		$(MAKE) --no-print-directory --keep-going docs invariants report || [ $$status -ne 0 ] || status=2; \
+		make --no-print-directory --keep-going docs invariants report || [ $$status -ne 0 ] || status=2; \
 	fi; exit $$status
 
 ##@ checks

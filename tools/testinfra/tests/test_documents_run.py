@@ -175,7 +175,8 @@ def sample_project(folder: Path) -> Path:
         '[tool.testinfra]\npaths = ["tests"]\nsuite = ["tests"]\nrepeats = 1\n', encoding="utf-8"
     )
     (folder / ".gitignore").write_text(".testinfra\n__pycache__\n", encoding="utf-8")
-    (folder / "README.md").write_text("# A project\n", encoding="utf-8")
+    block = "<!-- testinfra:begin verbs -->\n<!-- testinfra:end -->"
+    (folder / "README.md").write_text(f"# A project\n\n{block}\n", encoding="utf-8")
     for name, text in SHOP.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
