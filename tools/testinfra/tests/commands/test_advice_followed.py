@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from made_runs import make_run
 from msgspec.structs import replace
 from tests.commands.test_measure import Project
 
 from atom_testinfra.core.advice import Advice, Remedy, advise
+from atom_testinfra.core.config import Targets
 from atom_testinfra.core.cost import combine_runs
+from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.reports.rows import split_cost
 from atom_testinfra.storage.runs import load_run
 
 if TYPE_CHECKING:
     from atom_testinfra.core.baseline import ProfileCost
+    from atom_testinfra.core.measurement import Measurement
 
 pytestmark = pytest.mark.integration
 
@@ -168,17 +173,20 @@ class Measured(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def tests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Measurement]:
     """Measure the suite once."""
     project = Project(tmp_path_factory.mktemp("advice"))
     (project.root / "pyproject.toml").write_text("[tool.testinfra]\n")
     project.write(test_a=SUITE, conftest=CONFTEST)
     project.measure("--profile", "p=200", "--repeats", "1")
     (path,) = (project.root / ".testinfra" / "runs").glob("*.jsonl")
-    costs = {
-        record.nodeid.partition("::test_")[2]: combine_runs([record])
-        for record in load_run(path).measurements
-    }
+    return load_run(path).measurements
+
+
+@pytest.fixture(scope="module")
+def tests(records: list[Measurement]) -> dict[str, Measured]:
+    """Return each test of the suite by its name."""
+    costs = {record.nodeid.partition("::test_")[2]: combine_runs([record]) for record in records}
     return {name: Measured(cost, advise(cost)) for name, cost in costs.items()}
 
 
@@ -202,6 +210,17 @@ def test_what_it_is_said_to_be_worth_is_what_it_wins(tests: dict[str, Measured],
     worth = before.advice.part_s / before.cost.duration_s
     won = 1 - after.cost.cpu_s / before.cost.cpu_s
     assert won > worth - 0.2
+
+
+def test_measure_and_report_split_a_test_alike(records: list[Measurement]) -> None:
+    """What the table of `measure` says of each part is what a report says of it, for every test."""
+    summary = summarise_session([make_run(records)], Targets())
+    shown = {test.nodeid: test for test in summary.measured}
+    for record in records:
+        split, test = split_cost(combine_runs([record])), shown[record.nodeid]
+        for part in ("generate", "body", "engine", "filtered"):
+            each_s = getattr(test, f"{part}_s")
+            assert each_s * test.n_examples == pytest.approx(split.part(part), abs=1e-5)
 
 
 def test_one_overrun_is_not_filtering(tests: dict[str, Measured]) -> None:

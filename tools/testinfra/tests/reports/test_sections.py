@@ -117,7 +117,7 @@ class TestTimeAndWork:
         assert report.time.profile == "ci"
         assert [item.nodeid for item in report.work.candidates] == ["a"]
 
-    def test_work_is_ordered_by_what_can_be_won_at_most(self) -> None:
+    def test_work_is_ordered_by_what_the_part_to_work_on_takes(self) -> None:
         """The first test of the list is the one to work on first; no figure is more than was measured."""
         baseline = make_baseline(100)
         work = build_report(baseline, "b.json").work

@@ -67,7 +67,7 @@ class Advice(Struct, frozen=True, kw_only=True):
     part: str
     """The part of the time it is about, as a report names it."""
     part_s: float
-    """What that part takes: no work on it can win more."""
+    """What that part takes. Less drawing also makes Hypothesis's own work less, and so wins more."""
     text: str
     """A clause without a full stop, with the figures it rests on."""
 

@@ -27,7 +27,7 @@ PARTS = {
     "generate": "generating",
     "body": "body",
     "engine": "Hypothesis",
-    "filtered": "filtered",
+    "filtered": "given up",
     "other": "other",
 }
 TITLES = ("time", "N", "per example", *PARTS.values(), "test")

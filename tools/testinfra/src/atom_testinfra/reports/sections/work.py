@@ -26,7 +26,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     part: str
     """The part of its time to work on."""
     part_s: float
-    """What that part takes: work on it can win no more."""
+    """What that part takes. Less drawing also makes Hypothesis's own work less, and so wins more."""
     share: float
     """Of the time of all properties."""
     recommendation: str
@@ -54,7 +54,7 @@ class WorkSection(Struct, frozen=True, kw_only=True):
         waste = f"; {numbers.seconds(given_up)} of it checked nothing" if given_up else ""
         return (
             f"The parts named here take {numbers.seconds(named)} of {numbers.seconds(self.total_s)} "
-            f"({numbers.share(share)}), and work on them can win no more{waste}."
+            f"({numbers.share(share)}){waste}."
         )
 
     def tables(self) -> list[Table]:
