@@ -150,4 +150,4 @@ def test_the_tier_is_the_cheapest_under_whose_limit_it_stays(profile: str, call_
     """By the limits in CI for the profile that stands for it, by the local ones for any other."""
     record = replace(GOOD, call=Cost(wall_s=call_s))
     (test,) = summarise_session([make_run([record], profile=profile)], Targets()).measured
-    assert test.tier == tier
+    assert test.measured_tier == tier

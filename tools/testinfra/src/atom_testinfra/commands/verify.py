@@ -172,7 +172,7 @@ def _merge(session: _Session, before: Baseline, path: Path) -> Merged:
         raise BaselineError(
             f"{name!r} has {worst.before} runs of {nodeid!r} under {worst.profile!r}, and this session has "
             f"{worst.now}{more}, too few for a comparison: nothing was written",
-            hint=f"measure more: testinfra measure --repeats {min(worst.before, MIN_BASE_RUNS)}; "
+            hint=f"measure more: testinfra measure --baseline --repeats {min(worst.before, MIN_BASE_RUNS)}; "
             "or write it all the same: testinfra verify --replace",
         )
     if merged.evidence.earlier:

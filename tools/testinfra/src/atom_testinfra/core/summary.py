@@ -40,7 +40,7 @@ class MeasuredTest(Struct, frozen=True, kw_only=True):
     """and Hypothesis's own work;"""
     filtered_s: float
     """and all that went to test cases that were given up, for each valid one."""
-    tier: TierName
+    measured_tier: TierName
     """Where its duration puts it, by the profile's targets."""
     problems: list[str] = []
     """What its own records say of it: a baseline has no figures of such a test."""
@@ -133,6 +133,6 @@ def _summarise(
         body_s=split.body_s / n_valid,
         engine_s=split.engine_s / n_valid,
         filtered_s=(split.rejected_s + split.overrun_s) / n_valid,
-        tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
+        measured_tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
         problems=list(dict.fromkeys(objection.reason for objection in objections)),
     )
