@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from tests.made_runs import make_record, make_run
+from tests.strategies import NOW, PROVENANCE, a_measurement, a_run
 
 from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.baseline import Baseline
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.errors import NothingMeasuredError
 from atom_testinfra.core.measurement import Cost, Kind, Measurement, Outcome, Samples, WideFixture
+from atom_testinfra.core.merging import Selection, merge
 from atom_testinfra.core.parts import Part, parts_of
 from atom_testinfra.core.sides import Side, have_calibration, side_from_baseline, side_from_runs
 from atom_testinfra.core.threshold import Statistic
@@ -230,3 +233,71 @@ def test_a_baseline_has_what_its_runs_cost_outside_of_the_tests() -> None:
             "imports and collection": [pytest.approx(1.5)] * 3,
             "module fixture engine of tests/test_db.py": [pytest.approx(0.25)] * 3,
         }
+
+
+class TestEarlierFigures:
+    """Figures that an update kept are compared with the runs, the seeds and the unit of their own session."""
+
+    NAMES = ("tests/t.py::test_kept", "tests/t.py::test_new")
+
+    def merged(self, calibration_s: float = 0.003, **changes: object) -> tuple[Baseline, Baseline]:
+        """Return a baseline of two tests, and the same after a session of the second alone."""
+        before = self.measured(self.NAMES, "s1", 0.003)
+        now = self.measured(self.NAMES[1:], "s2", calibration_s, **changes)
+        selection = Selection(
+            profiles=frozenset(["local"]),
+            nodeids=frozenset(self.NAMES[1:]),
+            plain=frozenset(),
+            files=frozenset(["tests/t.py"]),
+            is_whole=False,
+        )
+        return before, complete(merge(before, now, selection).evidence, NOW)
+
+    def measured(
+        self, names: tuple[str, ...], session: str, calibration_s: float, **changes: object
+    ) -> Baseline:
+        runs = [
+            a_run(
+                [a_measurement(name, calibration_s=calibration_s) for name in names],
+                repeat=repeat,
+                run_id=f"{session}-{repeat}",
+                **changes,
+            )
+            for repeat in range(3)
+        ]
+        return complete(gather_evidence(runs, targets=Targets(), tiers={}), NOW)
+
+    @staticmethod
+    def side(baseline: Baseline, *, with_earlier: bool = True) -> Side:
+        return side_from_baseline("b", baseline, Statistic.BODY_CPU, "local", with_earlier=with_earlier)
+
+    def test_they_keep_their_own_unit(self) -> None:
+        """A calibration that is twice as long in the new session does not change what was kept."""
+        before, after = self.merged(calibration_s=0.006)
+        kept, new = self.NAMES
+        assert self.side(after).tests[kept].values == self.side(before).tests[kept].values
+        assert self.side(after).tests[new].values == [
+            pytest.approx(value / 2) for value in self.side(before).tests[new].values
+        ]
+
+    def test_they_keep_their_seeds(self) -> None:
+        """Another seed set in the new session is another workload, and the kept test has its own still."""
+        before, after = self.merged(seed_set=1)
+        kept, new = self.NAMES
+        assert self.side(after).tests[kept].workload == self.side(before).tests[kept].workload
+        assert self.side(after).tests[new].workload != self.side(before).tests[new].workload
+
+    def test_those_of_another_machine_are_not_compared(self) -> None:
+        """They have no values, and the reason names the date and what differs."""
+        elsewhere = replace(PROVENANCE, machine=replace(PROVENANCE.machine, cpu="another"))
+        _, after = self.merged(provenance=elsewhere, n_workers=2)
+        found = self.side(after).tests[self.NAMES[0]]
+        assert found.values == []
+        assert found.problem == (
+            "it was measured earlier (2026-11-22), with another number of workers and machine"
+        )
+
+    def test_a_history_leaves_them_out(self) -> None:
+        """They are a point where they were measured, and not a second time after each update."""
+        _, after = self.merged()
+        assert [*self.side(after, with_earlier=False).tests] == [self.NAMES[1]]
