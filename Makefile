@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
+	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -153,6 +153,9 @@ bench-prediction: install ## how well the cost of the CI run is predicted, on th
 
 bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
+
+bench-kinds: install ## which kinds of slow-down `compare` finds: a small run; ROUNDS=10 KEEP="--keep --runs .testinfra/kinds" for all
+	$(BIN)/python benchmarks/compare_kinds.py --rounds $(or $(ROUNDS),1) $(KEEP)
 
 bench-episodes: install ## an episode of 10,000 messages
 	$(BIN)/python benchmarks/episodes.py

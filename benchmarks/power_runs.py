@@ -59,6 +59,8 @@ class Subject:
             extra: the work that slows properties down.
             nodeids: what to run.
         """
+        # Records name a test relative to the project; pytest looks from the folder that it runs in.
+        nodeids = [nodeid.rpartition("power/")[2] for nodeid in nodeids]
         asked = json.dumps([extra, sorted(nodeids)], sort_keys=True)
         digest = hashlib.sha256(asked.encode()).hexdigest()[:12]
         path = self._folder / f"{side}-{number}-{digest}.jsonl"

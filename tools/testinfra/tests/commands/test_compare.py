@@ -821,3 +821,49 @@ def test_work_is_seen_wherever_it_is_done(
         "test_filter": ("slower", found["test_filter"][1]),
     }
     assert found["test_filter"][1] in {"test cases for each valid one", "drawing and Hypothesis", "body"}
+
+
+class TestAgainst:
+    @pytest.mark.integration
+    def test_a_revision_and_the_working_tree_are_measured_in_turns(self, repository: Path) -> None:
+        """No session and no baseline is needed; the slow-down is confirmed and no tree is left behind."""
+        done = run_testinfra(
+            repository, "compare", "--against", "HEAD~1", "--gate", "--reruns", "3", "--json"
+        )
+        assert done.returncode == 1, done.stderr
+        document = json.loads(done.stdout)
+        assert (document["base"], document["new"]) == ("HEAD~1", "the working tree")
+        (slow,) = [c for c in document["changes"] if c["nodeid"].endswith("test_slow")]
+        assert (slow["verdict"], slow["part"]) == ("slower", "body")
+        assert slow["suspected"]["value"] > 1.5
+        (steady,) = [c for c in document["changes"] if c["nodeid"].endswith("test_steady")]
+        assert steady["verdict"] != "slower"
+        order = [line.split(",")[0] for line in done.stderr.splitlines() if line.startswith("measuring")]
+        assert order == [f"measuring {side}" for side in ["base", "new", "new", "base"] * 2 + ["base", "new"]]
+        trees = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True)
+        assert len(trees.stdout.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "message"),
+        [
+            (["base", "--against", "HEAD"], 2, "name no BASE, NEW or saved runs"),
+            (["--against", "HEAD", "--save-baseline", "x"], 2, "name no BASE, NEW or saved runs"),
+            (["--against", "nosuch"], 2, "git knows no revision 'nosuch'"),
+            (["--against", "HEAD", "--profile", "nosuch"], 2, "there is no profile 'nosuch'"),
+        ],
+    )
+    def test_what_cannot_be_measured_is_one_line(
+        self,
+        project: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+        status: int,
+        message: str,
+    ) -> None:
+        """Before anything is run."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        git(project, "init", "-q")
+        git(project, "commit", "-q", "--allow-empty", "-m", "one")
+        assert compare(*arguments) == status
+        assert message in capsys.readouterr().err

@@ -14,6 +14,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from atom_testinfra.commands.against import measure_in_turns
 from atom_testinfra.commands.github import tell_github
 from atom_testinfra.core import figures
 from atom_testinfra.core.comparison import (
@@ -63,6 +64,7 @@ WIDE = 10_000
 @click.argument("base", required=False)
 @click.argument("new", required=False)
 @click.option("--baseline", metavar="NAME", help="Compare with the runs saved under this name.")
+@click.option("--against", metavar="REV", help="Measure REV and the working tree in turns, and compare them.")
 @click.option("--save-baseline", metavar="NAME", help="Save the runs of NEW under this name.")
 @click.option(
     "--profile", metavar="NAME", help="Compare the runs of this profile. [default: one that has enough]"
@@ -104,6 +106,10 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
     threshold = parse_threshold(options["expression"])
     if options["exact"]:
         find_valgrind()
+    if options["against"] is not None:
+        if base is not None or options["baseline"] is not None or options["save_baseline"] is not None:
+            raise click.UsageError("--against measures both sides: name no BASE, NEW or saved runs")
+        return _compare(project, _measure_sides(project, threshold, options), threshold, options)
     if options["baseline"] is not None:
         base, new = None, _only_one(base, new)
     is_save_only = options["save_baseline"] is not None and base is None and options["baseline"] is None
@@ -151,6 +157,8 @@ class Sides(NamedTuple):
     base_side: Side
     new_side: Side
     profile: str
+    spec: SessionSpec | None = None
+    """How the runs were made, where this command has made them."""
 
 
 def _load_sides(
@@ -168,6 +176,17 @@ def _load_sides(
     base_recording = base_recording.without_figures()  # before the other side is made
     new_side = new_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
     return Sides(base_recording, new_recording.without_figures(), base_side, new_side, profile)
+
+
+def _measure_sides(project: Project, threshold: Threshold, options: dict[str, Any]) -> Sides:
+    with _ended_by_sigterm():
+        base, new, spec = measure_in_turns(project, options["against"], options["profile"])
+    (profile,) = spec.profiles
+    is_calibrated = base.is_calibrated(profile) and new.is_calibrated(profile)
+    base_side, new_side = (
+        side.side(threshold.statistic, profile, is_calibrated=is_calibrated) for side in (base, new)
+    )
+    return Sides(base, new, base_side, new_side, profile, spec)
 
 
 def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict[str, Any]) -> ExitStatus:
@@ -268,7 +287,7 @@ def _look_again(
     """Run the suspects again, where that is possible, and say where it is not."""
     base, new, profile = sides.base, sides.new, sides.profile
     try:
-        spec = _spec_of(project, new)
+        spec = sides.spec or _spec_of(project, new)
     except InfraError as exc:
         return _noted(comparison, f"Suspects were not run again: {exc}.")
     with ExitStack() as stack:

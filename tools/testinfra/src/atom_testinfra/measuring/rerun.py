@@ -53,15 +53,18 @@ class Tree:
 class Rerunner:
     """Runs chosen tests once per call, as a session ran them, each time in a process of its own."""
 
-    def __init__(self, spec: SessionSpec, profile: str, folder: Path, provenance: Provenance) -> None:
+    def __init__(
+        self, spec: SessionSpec, profile: str, folder: Path, provenance: Provenance, *, label: str = "again"
+    ) -> None:
         self._spec = spec
         self._profile = profile
         self._folder = folder
         self._provenance = provenance
+        self._label = label
         self._n_runs = 0
 
-    def run(self, tree: Tree, nodeids: Sequence[str]) -> Run:
-        """Run these tests in a tree and return all records, also of a run that a test has cut in two."""
+    def run(self, tree: Tree, nodeids: Sequence[str] | None) -> Run:
+        """Run these tests, or all, and return all records, also of a run that a test has cut in two."""
         self._n_runs += 1
         profile = self._spec.profiles[self._profile]
         arguments = self._spec.arguments
@@ -69,11 +72,11 @@ class Rerunner:
             arguments = ["-p", ORIGINS_PLUGIN, *arguments]
         spec = replace(
             self._spec,
-            session_id=f"again-{self._n_runs}",
+            session_id=f"{self._label}-{self._n_runs}",
             time_budget_s=None,
             arguments=arguments,
             profiles={self._profile: replace(profile, env=profile.env | tree.env, repeats=1)},
-            only=list(nodeids),
+            only=None if nodeids is None else list(nodeids),
         )
         session = Session(
             spec,
