@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from atom import server
 from atom.db import migrate
+from atom.db.backup import back_up, restore
 from atom.db.repair import deep_values
 from atom.db.session import connected, session_factory, unit_of_work
 from atom.demo import WORKSPACE_NAME, make_demo
@@ -43,11 +46,34 @@ def migrate_command(revision: str) -> None:
 
 @atom.command()
 @click.argument("revision")
-def downgrade(revision: str) -> None:
-    """Bring the database down to REVISION; `base` drops every table."""
+@click.option("--yes", "is_sure", is_flag=True, help="do not ask")
+def downgrade(revision: str, is_sure: bool) -> None:
+    """Bring the database down to REVISION and lose what later ones store; `base` drops every table."""
     with connected(_settings().database_url) as engine:
+        _confirm(f"This drops what is stored since {revision!r}. Go on?", is_sure=is_sure)
         migrate.downgrade(engine, revision)
         click.echo(f"the database is at {migrate.current(engine)}")
+
+
+@atom.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write all that is stored to FILE, as it is at one moment; the service may go on."""
+    with connected(_settings().database_url) as engine:
+        n_rows = back_up(engine, METADATA.sorted_tables, file)
+    click.echo(f"wrote {n_rows} rows to {str(file)!r}", err=True)
+
+
+@atom.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+def restore_command(file: Path) -> None:
+    """Put the backup FILE into the database, which must have no rows."""
+    with connected(_settings().database_url) as engine:
+        n_rows = restore(engine, METADATA.sorted_tables, file)
+        found = migrate.current(engine)
+    click.echo(f"restored {n_rows} rows; the database is at {found}", err=True)
+    if found != migrate.head():
+        click.echo("hint: `atom migrate` brings it to the newest migration", err=True)
 
 
 @atom.command("settings")
@@ -126,6 +152,15 @@ def demo_command() -> None:
         ("CHAT_ID", demo.chat_id),
     ):
         click.echo(f"{name}={value}")
+
+
+def _confirm(question: str, *, is_sure: bool) -> None:
+    """Ask a person, unless they are sure; where nobody can answer, nothing is done."""
+    if is_sure:
+        return
+    if not sys.stdin.isatty():
+        raise click.ClickException("nobody can be asked here; add --yes if you are sure")
+    click.confirm(question, abort=True)
 
 
 def _settings() -> Settings:

@@ -49,6 +49,11 @@ def head() -> str:
     return revision
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code has a migration of this name."""
+    return any(revision == each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def current(engine: Engine) -> str | None:
     """Return the database's revision; None for an empty one."""
     with read_only(engine).connect() as connection:
