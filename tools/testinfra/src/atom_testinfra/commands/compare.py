@@ -437,10 +437,9 @@ def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> Non
         return
     from rich.console import Console
 
+    from atom_testinfra.reports.columns import output_width
     from atom_testinfra.reports.comparison import render_comparison
 
-    console = Console(highlight=False)
-    width = console.width if console.is_terminal or "COLUMNS" in os.environ else None
-    if width is None:  # a file or a pipe has none
-        console = Console(highlight=False, width=WIDE)
+    width = output_width()
+    console = Console(highlight=False, width=width or WIDE)
     console.print(render_comparison(comparison, profile, show_all=options["show_all"], width=width))
