@@ -6,6 +6,11 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atom_testinfra.pytest_plugin.pins import Pins
+from atom_testinfra.pytest_plugin.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,3 +158,16 @@ def test_an_argument_of_that_name_is_no_number(records: dict[str, Measurement]) 
         cost = records[name].hypothesis
         assert cost is not None
         assert (cost.effective, cost.pin) == (N, None)
+
+
+@given(st.integers())
+def a_property(x: int) -> None:
+    pass
+
+
+def test_no_library_is_read() -> None:
+    """`given` is a function too: to read Hypothesis for each property doubled the cost of a small suite."""
+    sources = Sources()
+    inner = a_property.hypothesis.inner_test  # type: ignore[attr-defined]
+    assert Pins(sources).find(inner, 100) is None
+    assert [*sources._sources] == [__file__]

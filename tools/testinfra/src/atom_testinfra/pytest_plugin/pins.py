@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
+import site
 import sys
+import sysconfig
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.sources import Source, Sources
 
 MAX_EXAMPLES = "max_examples"
+LIBRARIES = tuple(
+    {
+        os.path.join(folder, "")  # noqa: PTH118 (what stands below it begins like this)
+        for folder in (
+            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+            *site.getsitepackages(),
+        )
+    }
+)
+"""Folders of installed code."""
 DEEPEST = 8
 """So many names are followed to what they stand for."""
 
@@ -122,7 +135,9 @@ class Pins:
         return None
 
     def _function(self, function: object) -> tuple[_Scope, ast.AST] | None:
-        found = self._sources.definition(function) if isinstance(function, FunctionType) else None
+        if not isinstance(function, FunctionType) or _is_installed(function):
+            return None
+        found = self._sources.definition(function)
         if found is None:
             return None
         source, node = found
@@ -255,6 +270,11 @@ class Pins:
 
     def _scope(self, module: ModuleType) -> _Scope:
         return _Scope(self._sources[getattr(module, "__file__", None) or ""], vars(module))
+
+
+def _is_installed(function: FunctionType) -> bool:
+    """Whether it belongs to a library: no suite's number is written there, and reading it costs much."""
+    return function.__code__.co_filename.startswith(LIBRARIES)
 
 
 def _names_around(subject: Any) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import sys
+from functools import cached_property
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -75,26 +76,26 @@ class Source:
 
     def items_set(self, name: str, key: str) -> list[ast.expr]:
         """Return what a key of a module-level dict is set to after it was made, in the order of the file."""
-        found: list[ast.expr] = []
-        for node in ast.walk(self.tree) if self.tree else []:
-            match node:
-                case ast.Assign(targets=targets, value=value):
-                    found += [value for target in targets if _is_item(target, name, key)]
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=holder), attr="update")) if holder == name:
-                    found += [keyword.value for keyword in node.keywords if keyword.arg == key]
-                    found += [value for part in node.args for value in _values_of(part, key)]
-                case ast.AugAssign(target=ast.Name(id=holder), op=ast.BitOr(), value=value) if holder == name:
-                    found += _values_of(value, key)
-        return sorted(found, key=lambda value: value.lineno)
+        return [value for holder, found, value in self._items if (holder, found) == (name, key)]
+
+    @cached_property
+    def _items(self) -> list[tuple[str, object, ast.expr]]:
+        """Name, key and value of everything that sets an item, in the order of the file."""
+        nodes = ast.walk(self.tree) if self.tree else ()
+        return sorted((item for node in nodes for item in _items_of(node)), key=lambda item: item[2].lineno)
 
     def imported_from(self, name: str) -> tuple[str, str] | None:
         """Return module and name of a `from module import name`, made absolute where it can be."""
-        for node in ast.walk(self.tree) if self.tree else []:
+        return self._imports.get(name)
+
+    @cached_property
+    def _imports(self) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for node in ast.walk(self.tree) if self.tree else ():
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if (alias.asname or alias.name) == name:
-                        return node.module or "", alias.name
-        return None
+                    found.setdefault(alias.asname or alias.name, (node.module or "", alias.name))
+        return found
 
 
 class Sources:
@@ -175,19 +176,29 @@ def dump(value: Any) -> str:
     return repr(value)
 
 
-def _is_item(target: ast.expr, name: str, key: str) -> bool:
-    match target:
-        case ast.Subscript(value=ast.Name(id=holder), slice=ast.Constant(value=found)):
-            return holder == name and found == key
-    return False
+def _items_of(node: ast.AST) -> Iterator[tuple[str, object, ast.expr]]:
+    """Yield what sets items of a dict: `d[k] = v`, `d.update(k=v)`, `d |= {k: v}`."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                match target:
+                    case ast.Subscript(value=ast.Name(id=holder), slice=ast.Constant(value=key)):
+                        yield holder, key, value
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id=holder), attr="update"), args=args, keywords=words
+        ):
+            yield from ((holder, word.arg, word.value) for word in words)
+            yield from ((holder, key, value) for part in args for key, value in _pairs_of(part))
+        case ast.AugAssign(target=ast.Name(id=holder), op=ast.BitOr(), value=value):
+            yield from ((holder, key, found) for key, found in _pairs_of(value))
 
 
-def _values_of(node: ast.expr, key: str) -> list[ast.expr]:
-    """Return what a dict that is written out sets a key to."""
-    if not isinstance(node, ast.Dict):
-        return []
-    pairs = zip(node.keys, node.values, strict=True)
-    return [value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key]
+def _pairs_of(node: ast.expr) -> Iterator[tuple[object, ast.expr]]:
+    """Yield the keys and values of a dict that is written out."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant):
+                yield key.value, value
 
 
 def relative_path(path: str, root: str) -> str:
