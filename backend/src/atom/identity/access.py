@@ -9,7 +9,7 @@ as a query.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +19,7 @@ from inspect import signature
 from typing import Annotated, Any, Self
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session, sessionmaker
@@ -27,6 +27,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from atom.db.session import WritersQueue, unit_of_work
+from atom.identity import idempotency
+from atom.identity.idempotency import HEADER, REPLAYED, fingerprint_of
 from atom.identity.keys import Caller, authenticate
 from atom.identity.models import ApiKeyScope
 from atom.identity.trust import require_trust, viewer_id
@@ -74,6 +76,14 @@ class Unit:
         return viewer_id(self.caller, named)
 
 
+class AnsweredBeforeError(Exception):
+    """The request was sent before, and this is the answer that it got."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("answered before")
+        self.response = response
+
+
 class Door:
     """
     A request's way in: its key is looked at first, its transaction opened later, and committed last.
@@ -81,11 +91,14 @@ class Door:
     What is committed was answered: the response is built, to its last byte, before the door closes.
     """
 
-    def __init__(self, gateway: Gateway, entrance: Entrance, secret: str) -> None:
-        self._gateway = gateway
+    def __init__(self, request: Request, entrance: Entrance, body: bytes) -> None:
+        self._request = request
+        self._body = body
+        self._gateway: Gateway = request.app.state.gateway
         self._entrance = entrance
-        self._secret = secret
+        self._secret = _secret_of(request)
         self._stack = ExitStack()
+        self._kept_as: str | None = None
 
     def __enter__(self) -> Self:
         """Let in who has a key for this entrance."""
@@ -103,6 +116,7 @@ class Door:
         if not self._entrance.is_read_only:
             self._stack.enter_context(self._gateway.writers.turn())
             self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
+            self._require_first_time()
         return Unit(session=self._session, clock=self._gateway.clock, caller=self.caller)
 
     @property
@@ -115,6 +129,40 @@ class Door:
         """Give a unit that reads, for what takes long and has to be known before anything is written."""
         with unit_of_work(self._gateway.read_only_sessions) as session:
             yield Unit(session=session, clock=self._gateway.clock, caller=self.caller)
+
+    def _require_first_time(self) -> None:
+        """Raise AnsweredBeforeError if the sender named the request and has sent it before."""
+        request = self._request
+        key = request.headers.get(HEADER)
+        if key is None or request.method != "POST":
+            return
+        found = idempotency.begin(
+            self._session,
+            workspace_id=self.caller.workspace_id,
+            key=key,
+            fingerprint=fingerprint_of(
+                self.caller, request.method, f"{request.url.path}?{request.url.query}", self._body
+            ),
+            now=self._gateway.clock.now(),
+        )
+        if found is not None:
+            media_type = "application/json" if found.body else None
+            raise AnsweredBeforeError(
+                Response(found.body, found.status, {REPLAYED: "true"}, media_type=media_type)
+            )
+        self._kept_as = key
+
+    def keep(self, response: Response, *, hidden: Collection[str]) -> None:
+        """Keep the answer for when the request is sent again, if its sender named it."""
+        if self._kept_as is not None:
+            idempotency.keep(
+                self._session,
+                workspace_id=self.caller.workspace_id,
+                key=self._kept_as,
+                status=response.status_code,
+                body=bytes(response.body),
+                hidden=hidden,
+            )
 
     def __exit__(self, *raised: Any) -> None:
         """Commit what was done, or undo it if anything was raised."""
@@ -144,11 +192,13 @@ class UnitRoute(APIRoute):
         handle = super().get_route_handler()
         entrance: Entrance = self.endpoint.entrance  # type: ignore[attr-defined] # set by `_in_unit`
         takes_body = self.body_field is not None
+        hidden = fields_shown_once(self.response_model)
 
         async def answer(request: Request) -> Response:
             gateway: Gateway = request.app.state.gateway
-            door = Door(gateway, entrance, _secret_of(request))
+            _secret_of(request)  # a request without a key is not read further
             body = await _body_of(request) if takes_body else b""
+            door = Door(request, entrance, body)
 
             def serve() -> Response:
                 with door:
@@ -156,12 +206,37 @@ class UnitRoute(APIRoute):
                     check_address(request)
                     if body:
                         check_body(request, body)
-                    return run_now(handle(request))
+                    response = run_now(handle(request))
+                    door.keep(response, hidden=hidden)
+                    return response
 
             threads = gateway.reading_threads if entrance.is_read_only else gateway.writing_threads
             return await to_thread.run_sync(serve, limiter=threads)
 
         return answer
+
+
+async def named(
+    _: Annotated[
+        str | None,
+        Header(
+            alias=HEADER,
+            min_length=1,
+            max_length=200,
+            pattern=r"^[!-~]+$",
+            description="a name for this request, a UUID say: sent again, it is done once and answered again",
+        ),
+    ] = None,
+) -> None:
+    """Say in the document that a request can be named; FastAPI checks the name."""
+
+
+def fields_shown_once(response_model: Any) -> tuple[str, ...]:
+    """Return the fields of a response that are in the first answer to a request and in no other."""
+    fields = getattr(response_model, "model_fields", {})
+    return tuple(
+        name for name, field in fields.items() if (field.json_schema_extra or {}).get("x-shown-once")
+    )
 
 
 def _secret_of(request: Request) -> str:
@@ -209,6 +284,8 @@ class DomainRouter(APIRouter):
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route whose handler takes a `unit`."""
+        if "POST" in (options.get("methods") or ()):
+            options["dependencies"] = [*(options.get("dependencies") or ()), Depends(named)]
         super().add_api_route(path, _in_unit(endpoint), **options)
 
 
@@ -216,7 +293,10 @@ def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(handler)
     async def handle(*, unit: Door, **arguments: Any) -> Any:
         require_trust(unit.caller, arguments.values())
-        return handler(unit=unit if entrance.opens_itself else unit.open(), **arguments)
+        try:
+            return handler(unit=unit if entrance.opens_itself else unit.open(), **arguments)
+        except AnsweredBeforeError as earlier:
+            return earlier.response
 
     (dependency,) = signature(handler, eval_str=True).parameters["unit"].annotation.__metadata__
     entrance: Entrance = dependency.dependency

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atom.db.base import Base, ForeignId, PrimaryId
@@ -93,3 +93,22 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class IdempotentRequest(Base):
+    """A request that its sender named, and the answer that it gets whenever it is sent again."""
+
+    __tablename__ = "idempotent_requests"
+    __table_args__ = (
+        CheckConstraint("(status IS NULL) = (body IS NULL)", name="answered"),
+        Index(None, "workspace_id", "created_at"),
+    )
+
+    workspace_id: Mapped[ForeignId] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    status: Mapped[int | None]
+    body: Mapped[bytes | None]

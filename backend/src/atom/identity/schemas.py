@@ -41,7 +41,11 @@ class KeyResponse(Answer):
 class NewKeyResponse(KeyResponse):
     """A key that was just made; the secret is shown this once."""
 
-    secret: str = Field(examples=["atom_..."])
+    secret: str | None = Field(
+        examples=["atom_..."],
+        description="shown this once: null where an answer is repeated",
+        json_schema_extra={"x-shown-once": True},
+    )
 
 
 class UserRequest(Request):

@@ -1,0 +1,147 @@
+"""A request that is named and sent again is done once and answered alike; each POST takes a name."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atom.identity.models import ApiKeyScope
+from tests.api.operations import committed, scopes_of_operations
+from tests.database import Database
+from tests.http import Api
+from tests.property_tests.api.test_api_contract import world_of
+from tests.property_tests.conftest import scaled
+
+if TYPE_CHECKING:
+    from tests.property_tests.api.contract import Contract
+
+POSTS = sorted(
+    operation.split()[0]
+    for operation, scope in committed().items()
+    if operation.split()[1] == "POST" and scope is not None
+)
+NAME = {"Idempotency-Key": "a-name"}
+
+
+@pytest.mark.parametrize("operation", POSTS)
+def test_a_named_request_is_done_once(database: Database, contract: Contract, operation: str) -> None:
+    """For each POST: the second time the same answer, no row more; without a name it is done again."""
+    from tests.property_tests.api.contract import id_fields, with_fields
+
+    whole = contract.whole_cases[operation]
+    with world_of(database) as world:
+        case = with_fields(whole, world.own(id_fields(whole)))
+        admin = {"Authorization": f"Bearer {world.mine.secrets[ApiKeyScope.ADMIN]}"}
+        before = database.snapshot("idempotent_requests")
+        first = contract.transport.send(case, {**admin, **NAME})
+        once = database.snapshot()
+        second = contract.transport.send(case, {**admin, **NAME})
+        assert second.status_code == first.status_code
+        if first.status_code >= 400:
+            assert database.snapshot("idempotent_requests") == before
+            return
+        assert database.snapshot() == once
+        told, again = (json.loads(answer.content or b"null") for answer in (first, second))
+        if isinstance(told, dict) and "secret" in told:
+            assert (told.pop("secret") is not None, again.pop("secret")) == (True, None)
+        assert again == told
+        writes = database.snapshot("idempotent_requests") != before
+        assert writes is ("idempotency-replayed" in second.headers)
+        if writes:
+            other = contract.transport.send(case, {**admin, "Idempotency-Key": "another-name"})
+            assert "idempotency-replayed" not in other.headers
+
+
+def test_the_document_takes_a_name_for_each_post(contract: Contract) -> None:
+    """Every POST lists the header, nothing else does."""
+    parameters = {
+        operation.id: operation.definition.definition.raw.get("parameters", ())
+        for operation in contract.operations
+    }
+    listed = {name for name, found in parameters.items() if "Idempotency-Key" in {p["name"] for p in found}}
+    assert listed == set(POSTS)
+
+
+@settings(scaled(0.5))
+@given(
+    names=st.lists(st.sampled_from("ab"), min_size=1, max_size=5),
+    bodies=st.lists(st.integers(0, 1), min_size=5, max_size=5),
+    hours=st.lists(st.sampled_from((0, 23, 24)), min_size=5, max_size=5),
+)
+def test_a_name_stands_for_one_request_for_a_day(
+    running_api: Api, names: list[str], bodies: list[int], hours: list[int]
+) -> None:
+    """Another body under a known name is refused; after a day the name is free."""
+    from tests.factories import NOW
+
+    running_api.clock.set(NOW)
+    with running_api.database.sessions():
+        workspace = running_api.workspace()
+        known: dict[str, tuple[int, int, str]] = {}
+        hour = 0
+        for name, body, step in zip(names, bodies, hours, strict=False):
+            hour += step
+            running_api.clock.set(NOW + timedelta(hours=hour))
+            answer = running_api.client.post(
+                "/v1/chats",
+                json={"user_id": workspace.user_id, "title": f"number {body}"},
+                headers={
+                    "Authorization": f"Bearer {workspace.secrets[ApiKeyScope.WRITE]}",
+                    "Idempotency-Key": name,
+                },
+            )
+            if name in known and hour - known[name][1] < 24:
+                if known[name][0] == body:
+                    assert (answer.status_code, answer.json()["id"]) == (201, known[name][2])
+                else:
+                    assert answer.status_code == 422
+            else:
+                assert answer.status_code == 201
+                known[name] = (body, hour, answer.json()["id"])
+
+
+def test_a_name_is_of_its_workspace_and_of_its_person(api: Api) -> None:
+    """Two workspaces may use one name, and nobody is given the answer to another person's request."""
+    mine, theirs = api.workspace(), api.workspace()
+    admin = api.caller(mine)
+    own = admin.ok("POST", "/v1/keys", {"name": "own", "scope": "write", "user_id": mine.user_id})["secret"]
+    answers = [
+        api.client.post(
+            "/v1/chats",
+            json={"user_id": user_id},
+            headers={"Authorization": f"Bearer {secret}", **NAME},
+        )
+        for secret, user_id in (
+            (mine.secrets[ApiKeyScope.WRITE], mine.user_id),
+            (theirs.secrets[ApiKeyScope.WRITE], theirs.user_id),
+            (own, mine.user_id),
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 422]
+    assert answers[0].json()["id"] != answers[1].json()["id"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 201, "two words", "ä"])
+def test_a_name_has_a_form(api: Api, name: str) -> None:
+    """What is not one to 200 visible ASCII characters is a 422 that names the header."""
+    workspace = api.workspace()
+    answer = api.client.post(
+        "/v1/chats",
+        json={"user_id": workspace.user_id},
+        headers={
+            "Authorization": f"Bearer {workspace.secrets[ApiKeyScope.WRITE]}",
+            "Idempotency-Key": name.encode("latin-1"),
+        },
+    )
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["header.Idempotency-Key"]
+
+
+def test_every_operation_has_a_scope_or_needs_no_key() -> None:
+    """The list of operations that the tests of this module go by is not empty."""
+    assert set(POSTS) < set(scopes_of_operations())
