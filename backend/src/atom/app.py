@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from atom import health, operations
@@ -29,6 +30,7 @@ from atom.graduation import routes as graduation
 from atom.graduation.training_sessions import has_training
 from atom.identity import routes as identity
 from atom.identity.access import Gateway
+from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock, SystemClock
 from atom.ledger import routes as ledger
 from atom.web.heads import AnswerHead
@@ -38,6 +40,7 @@ from atom.web.observing import Observing
 from atom.web.openapi import complete_openapi, operation_id
 from atom.web.problems import add_problem_handlers
 from atom.web.reference import add_reference
+from atom.workflows import routes as workflows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,9 +52,10 @@ if TYPE_CHECKING:
 
 TITLE = "atom"
 DESCRIPTION = "Chat agents: their conversations, episodes, permissions, money and metrics."
+USES_WRITTEN_EVERY_S = 60
 EXEMPT = frozenset({"/live", "/metrics"})
 """Paths that are answered however many requests there are."""
-DOMAINS = (identity, agents, governance, chat, episodes, ledger, budgets, graduation, analytics)
+DOMAINS = (identity, agents, governance, chat, episodes, ledger, budgets, graduation, workflows, analytics)
 
 
 class Application(FastAPI):
@@ -75,7 +79,10 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             migrate.require_head(own_engine)
+            noting = asyncio.create_task(_write_uses(gateway))
             yield
+            noting.cancel()
+            await to_thread.run_sync(gateway.write_uses)
         finally:
             if engine is None:
                 own_engine.dispose()
@@ -94,6 +101,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     app.state.metrics = RequestMetrics()
     app.state.metrics_token = settings.metrics_token
     _provide(app, settings, own_engine, clock or SystemClock())
+    gateway: Gateway = app.state.gateway
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(AnswerHead)
     app.add_middleware(RequestLimit, max_requests=settings.max_requests, exempt=EXEMPT)
@@ -103,6 +111,13 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     complete_openapi(app)
     add_reference(app)
     return app
+
+
+async def _write_uses(gateway: Gateway) -> None:
+    """Write now and then which keys were used."""
+    while True:
+        await asyncio.sleep(USES_WRITTEN_EVERY_S)
+        await to_thread.run_sync(gateway.write_uses)
 
 
 def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> None:
@@ -115,6 +130,7 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
         sessions=sessions,
         read_only_sessions=read_only_sessions,
         clock=clock,
+        uses=KeyUses(),
         writers=WritersQueue(engine),
         reading_threads=CapacityLimiter(settings.threads),
         writing_threads=CapacityLimiter(settings.threads),

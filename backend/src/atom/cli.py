@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -18,11 +23,15 @@ from atom.db.repair import deep_values
 from atom.db.session import connected, session_factory, unit_of_work
 from atom.demo import WORKSPACE_NAME, make_demo
 from atom.identity import keys, workspaces
-from atom.identity.models import ApiKeyScope
+from atom.identity.models import ApiKeyScope, WorkspaceStatus
 from atom.kit.clock import SystemClock
 from atom.kit.errors import AtomError
+from atom.kit.pagination import MAX_LIMIT
+from atom.ledger.service import has_books
 from atom.settings import Settings
 from atom.tables import METADATA
+from atom.workflows import claims
+from atom.workflows.worker import Worker, load_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +123,94 @@ def serve(is_migrating: bool, is_quiet: bool) -> None:
             migrate.upgrade(engine)
         migrate.require_head(engine)
     server.serve(settings, is_quiet=is_quiet)
+
+
+@atom.command()
+@click.option("--handler", "place", required=True, help="package.module:function that does a step's work")
+@click.option("--workspace", "workspace_id", help="id of the only workspace to work for; without it all")
+@click.option("--name", default=None, help="of this worker; its host and process if not given")
+@click.option("--steps", "n_steps", default=4, show_default=True, type=click.IntRange(1, claims.MAX_CLAIMS))
+@click.option(
+    "--lease",
+    "lease_s",
+    default=60,
+    show_default=True,
+    type=click.IntRange(1, 3_600),
+    help="seconds after which the steps of a worker that died go to another one",
+)
+def worker(place: str, workspace_id: str | None, name: str | None, n_steps: int, lease_s: int) -> None:
+    """Run the steps of workflows until SIGTERM or SIGINT; steps that have begun are then reported."""
+    handler = load_handler(place)
+    with connected(_settings().database_url) as engine, ThreadPoolExecutor(n_steps) as pool:
+        migrate.require_head(engine)
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        working = Worker(
+            sessions=session_factory(engine),
+            clock=SystemClock(),
+            handler=handler,
+            executor=pool,
+            name=name or f"{socket.gethostname()}-{os.getpid()}",
+            n_steps=n_steps,
+            workspace_id=workspace_id,
+            lease=timedelta(seconds=lease_s),
+        )
+        click.echo(f"worker {working.name!r} runs steps of workflows", err=True)
+        working.run(stop)
+
+
+@atom.group("workspaces")
+def workspaces_group() -> None:
+    """List, suspend, resume and delete the workspaces of the service."""
+
+
+@workspaces_group.command("list")
+@click.option("--status", type=click.Choice([s.value for s in WorkspaceStatus]), help="only those of it")
+def list_workspaces(status: str | None) -> None:
+    """List workspaces: id, status and name, one a line."""
+    wanted = None if status is None else WorkspaceStatus(status)
+    after = None
+    with _migrated_database() as session:
+        while True:
+            page = workspaces.list_workspaces(session, status=wanted, limit=MAX_LIMIT, after=after)
+            for found in page.items:
+                click.echo(f"{found.id} {found.status.value} {found.name}")
+            if page.next is None:
+                break
+            after = page.next
+
+
+@workspaces_group.command("suspend")
+@click.argument("workspace_id")
+def suspend_workspace(workspace_id: str) -> None:
+    """Close a workspace to its keys."""
+    _set_status(workspace_id, WorkspaceStatus.SUSPENDED)
+
+
+@workspaces_group.command("resume")
+@click.argument("workspace_id")
+def resume_workspace(workspace_id: str) -> None:
+    """Open a workspace to its keys again."""
+    _set_status(workspace_id, WorkspaceStatus.ACTIVE)
+
+
+@workspaces_group.command("delete")
+@click.argument("workspace_id")
+@click.option("--yes", "is_sure", is_flag=True, help="do not ask")
+def delete_workspace(workspace_id: str, is_sure: bool) -> None:
+    """Delete a workspace and all that belongs to it; one with books can be suspended only."""
+    if not is_sure:
+        click.confirm(f"delete workspace {workspace_id} and all that belongs to it?", abort=True)
+    with _migrated_database() as session:
+        workspaces.delete_workspace(session, has_books, workspace_id=workspace_id)
+    click.echo(f"workspace {workspace_id} is deleted", err=True)
+
+
+def _set_status(workspace_id: str, status: WorkspaceStatus) -> None:
+    with _migrated_database() as session:
+        workspaces.set_status(session, workspace_id=workspace_id, status=status)
+    click.echo(f"workspace {workspace_id} is {status.value}", err=True)
 
 
 @atom.command("create-key")

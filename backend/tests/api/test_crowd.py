@@ -49,7 +49,7 @@ def test_writers_wait_in_front_of_sqlite_and_readers_do_not(database: Database) 
         state = api.client.app.state
         state.gateway = replace(state.gateway, writers=WritersQueue(clone.engine, timeout_s=0.01))
         with state.gateway.writers.turn():
-            assert admin.ok("GET", "/v1/ledger/accounts") == []
+            assert admin.ok("GET", "/v1/ledger/accounts")["items"] == []
             if database.dialect == "sqlite":
                 assert "try again" in admin.refused(503, "POST", "/v1/ledger/accounts", body)["detail"]
             else:

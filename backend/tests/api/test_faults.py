@@ -88,7 +88,7 @@ def test_a_lock_that_is_not_released_is_a_503(own_api: tuple[Api, Workspace, Clo
     with locked(clone):
         assert_unavailable(open_account(api, workspace, "1"))
         if clone.engine.dialect.name == "sqlite":
-            assert api.caller(workspace).ok("GET", "/v1/ledger/accounts") == []
+            assert api.caller(workspace).ok("GET", "/v1/ledger/accounts")["items"] == []
     assert api.rows() == before
     assert_works(api, workspace)
 
@@ -129,7 +129,7 @@ def test_who_reads_does_not_wait_for_those_who_wait_to_write(database: Database)
                     pool.submit(open_account, api, workspace, str(code)) for code in range(2 * N_THREADS)
                 ]
                 await_that(lambda: gateway.writing_threads.borrowed_tokens == N_THREADS)
-                assert api.caller(workspace).ok("GET", "/v1/ledger/accounts") == []
+                assert api.caller(workspace).ok("GET", "/v1/ledger/accounts")["items"] == []
                 assert not any(writer.done() for writer in writers)
             assert {writer.result().status_code for writer in writers} == {201}
 

@@ -45,7 +45,7 @@ def test_a_request_is_one_line_without_its_values(api: Api, caplog: pytest.LogCa
     """Method, route, status, time, key: not the id in the path, not the query, not the body, not the key."""
     workspace = api.workspace()
     admin = api.caller(workspace)
-    key = next(key["id"] for key in admin.ok("GET", "/v1/keys") if key["scope"] == "admin")
+    key = next(key["id"] for key in admin.ok("GET", "/v1/keys")["items"] if key["scope"] == "admin")
     chat = admin.ok("POST", "/v1/chats", {"user_id": workspace.user_id})
     caplog.clear()
     with caplog.at_level(logging.INFO, "atom.requests"):

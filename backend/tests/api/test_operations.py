@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,9 +124,35 @@ class Tour:
 def keys(tour: Tour) -> None:
     made = tour("POST", "/v1/keys", {"name": "import", "scope": "write"})
     assert made["scope"] == "write"
-    assert made["id"] in [key["id"] for key in tour("GET", "/v1/keys")]
+    assert made["id"] in [key["id"] for key in tour("GET", "/v1/keys")["items"]]
     assert tour("DELETE", f"/v1/keys/{made['id']}")["revoked_at"] is not None
     tour.api.stranger(made["secret"]).refused(401, "GET", "/v1/agents")
+    tour.admin.refused(409, "POST", f"/v1/keys/{made['id']}/rotation", {})
+    rotate(tour)
+
+
+def rotate(tour: Tour) -> None:
+    old = tour.admin.ok("POST", "/v1/keys", {"name": "nightly", "user_id": tour.workspace.user_id})
+    new = tour("POST", f"/v1/keys/{old['id']}/rotation", {"overlap_s": 60})
+    assert {name: new[name] for name in ("name", "scope", "user_id")} == {
+        name: old[name] for name in ("name", "scope", "user_id")
+    }
+    for secret in (old["secret"], new["secret"]):
+        tour.api.stranger(secret).ok("GET", "/v1/workspace")
+    used_at = tour.api.clock.now()
+    tour.api.clock.advance(timedelta(seconds=60))
+    tour.api.stranger(old["secret"]).refused(401, "GET", "/v1/workspace")
+    tour.api.stranger(new["secret"]).ok("GET", "/v1/workspace")
+    listed = tour("GET", "/v1/keys", user_id=tour.workspace.user_id)["items"]
+    uses = {key["id"]: datetime.fromisoformat(key["last_used_at"]) for key in listed}
+    assert uses == {old["id"]: used_at, new["id"]: tour.api.clock.now()}
+
+
+def workspace(tour: Tour) -> None:
+    assert tour("GET", "/v1/workspace")["id"] == tour.workspace.id
+    assert tour("PATCH", "/v1/workspace", {"name": "Acme & Sons"})["name"] == "Acme & Sons"
+    assert tour("POST", "/v1/workspace/suspension")["status"] == "suspended"
+    tour.admin.refused(403, "GET", "/v1/workspace")
 
 
 def users(tour: Tour) -> None:
@@ -138,6 +164,21 @@ def users(tour: Tour) -> None:
     rest = tour("GET", "/v1/users", limit=1, cursor=first["next"])
     assert {first["items"][0]["id"], rest["items"][0]["id"]} == {made["id"], tour.workspace.user_id}
     assert rest["next"] is None
+    own = tour.admin.ok("POST", "/v1/keys", {"name": "own", "user_id": made["id"]})["secret"]
+    path = f"/v1/users/{made['id']}"
+    changed = tour("PATCH", path, {"email": "Ada.L@Example.org", "specialty": None})
+    assert (changed["email"], changed["specialty"], changed["role"]) == (
+        "ada.l@example.org",
+        None,
+        "team_lead",
+    )
+    tour.admin.ok("POST", "/v1/chats", {"user_id": made["id"], "title": "Mine"})
+    exported = tour("GET", f"{path}/export")
+    assert exported["tables"]["chat_sessions"][0]["title"] == "Mine"
+    assert "key_hash" not in str(exported)
+    forgotten = tour("POST", f"{path}/anonymisation")
+    assert "ada" not in str(forgotten).lower()
+    tour.api.stranger(own).refused(401, "GET", "/v1/agents")
 
 
 def agents(tour: Tour) -> None:
@@ -198,7 +239,7 @@ def governance(tour: Tour) -> None:
     asked = tour("GET", f"{agent}/decision", action="deploy", require_approval=True)
     assert asked["requires_human_approval"]
     assert tour("POST", f"{agent}/attempts", {"action": "deploy"})["verdict"] == "APPROVED"
-    assert "deploy" in tour("GET", f"{agent}/capabilities")
+    assert "deploy" in tour("GET", f"{agent}/capabilities")["items"]
     assert tour("GET", f"{agent}/users/{workspace.user_id}/access") == {"may_access": True}
     decide_approvals(tour, agent)
     decide_proposals(tour, agent)
@@ -272,7 +313,7 @@ def run_queue(tour: Tour, agent: str) -> None:
         for priority in (3, 2, 1, 0)
     ]
     assert tour("POST", f"/v1/queue/{entries[3]}/cancellation")["status"] == "cancelled"
-    assert [entry["id"] for entry in tour("POST", "/v1/queue/batch", limit=2)] == entries[:2]
+    assert [entry["id"] for entry in tour("POST", "/v1/queue/batch", limit=2)["items"]] == entries[:2]
     assert tour("POST", f"/v1/queue/{entries[0]}/completion")["status"] == "completed"
     assert tour("POST", f"/v1/queue/{entries[1]}/failure")["status"] == "pending"
     tour.api.clock.advance(timedelta(days=1))
@@ -286,7 +327,10 @@ def chat(tour: Tour) -> None:
     assert tour("GET", path)["message_count"] == 2
     messages = tour("GET", f"{path}/messages")["items"]
     assert [(m["position"], m["role"]) for m in messages] == [(0, "user"), (1, "assistant")]
-    assert [m["position"] for m in tour("GET", f"{path}/messages", limit=1, cursor="1")["items"]] == [0]
+    last = tour("GET", f"{path}/messages", limit=1)
+    before = tour("GET", f"{path}/messages", limit=1, cursor=last["next"])
+    assert [page["items"][0]["position"] for page in (last, before)] == [1, 0]
+    assert before["next"] is None
     assert tour("PATCH", path, {"title": None})["title"] is None
     other = tour("POST", "/v1/chats", {"user_id": tour.workspace.user_id, "metadata": {"channel": "web"}})
     assert other["metadata"] == {"channel": "web"}
@@ -368,7 +412,9 @@ def ledger(tour: Tour) -> None:
     problem = tour.admin.refused(409, "POST", "/v1/ledger/transfers", overdraft)
     assert problem["title"] == "Not enough on the account"
     settle_drafts(tour, lines)
-    balances = {account["code"]: account["balance_minor"] for account in tour("GET", "/v1/ledger/accounts")}
+    balances = {
+        account["code"]: account["balance_minor"] for account in tour("GET", "/v1/ledger/accounts")["items"]
+    }
     assert balances == {
         "asset": 650,
         "bank": 300,
@@ -379,7 +425,7 @@ def ledger(tour: Tour) -> None:
     }
     trial = tour("GET", "/v1/ledger/trial-balance", currency="USD")
     assert trial["is_balanced"]
-    assert tour("GET", "/v1/ledger/discrepancies") == []
+    assert tour("GET", "/v1/ledger/discrepancies")["items"] == []
     change = {"expected_version": 1, "is_active": False}
     assert not tour("PATCH", f"/v1/ledger/accounts/{bank}", change)["is_active"]
     stale = tour.admin.refused(409, "PATCH", f"/v1/ledger/accounts/{bank}", change)
@@ -408,7 +454,7 @@ def settle_drafts(tour: Tour, lines: list[dict[str, Any]]) -> None:
     undone = tour("POST", f"{path}/{kept}/reversal", {"on": "2027-01-31"})
     reversal = tour("GET", f"{path}/{undone['transaction_id']}")
     assert (reversal["reverses_id"], reversal["transaction_date"]) == (kept, "2027-01-31")
-    entries = tour("GET", f"{path}/{undone['transaction_id']}/entries")
+    entries = tour("GET", f"{path}/{undone['transaction_id']}/entries")["items"]
     assert [entry["side"] for entry in entries] == ["credit", "debit"]
     tour.admin.refused(409, "POST", f"{path}/{kept}/reversal", {})
 
@@ -423,24 +469,24 @@ def analytics(tour: Tour) -> None:
         metric = {"name": "cpu_percent", "type": "gauge", "value": value, "tags": {"host": "a"}}
         tour("POST", "/v1/analytics/metrics", {**metric, "recorded_at": factories.NOW.isoformat()})
         tour.api.clock.advance(timedelta(seconds=1))
-    points = tour("GET", "/v1/analytics/metrics/points", name="cpu_percent", limit=10)
+    points = tour("GET", "/v1/analytics/metrics/points", name="cpu_percent", limit=10)["items"]
     assert {point["value"] for point in points} == {80, 95.5}
     assert tour("GET", "/v1/analytics/metrics/summary", name="cpu_percent", window="1h")["max"] == 95.5
     performance = tour("GET", "/v1/analytics/performance", workflow_id="month-end")
     assert performance["top_errors"] == [{"error": "no bank", "n": 1, "percent": 100.0}]
     overview = tour("GET", "/v1/analytics/overview", window="7d")
     assert (overview["n_workflows"], overview["counters"]["n_failed"]) == (1, 1)
-    (counted,) = tour("GET", "/v1/analytics/counters", group="workflow")
+    (counted,) = tour("GET", "/v1/analytics/counters", group="workflow")["items"]
     assert (counted["member"], counted["counters"]["n_events"]) == ("month-end", 2)
     rule = {"name": "busy", "metric": "cpu_percent", "threshold": 90, "severity": "high"}
     made = tour("POST", "/v1/analytics/alert-rules", rule)
     tour.admin.refused(409, "POST", "/v1/analytics/alert-rules", rule)
-    (notice,) = tour("POST", "/v1/analytics/alert-evaluation")
+    (notice,) = tour("POST", "/v1/analytics/alert-evaluation")["items"]
     assert (notice["rule"]["id"], notice["change"]) == (made["id"], "fired")
-    assert tour("GET", "/v1/analytics/alert-rules")[0]["firing_since"] is not None
+    assert tour("GET", "/v1/analytics/alert-rules")["items"][0]["firing_since"] is not None
     assert tour("DELETE", f"/v1/analytics/alert-rules/{made['id']}") is None
     tour("POST", "/v1/analytics/integration-calls", {"integration": "bank", "is_error": True})
-    (bank,) = tour("GET", "/v1/analytics/integrations")
+    (bank,) = tour("GET", "/v1/analytics/integrations")["items"]
     assert (bank["health"]["status"], bank["health"]["error_percent"]) == ("error", 100.0)
 
 
@@ -538,6 +584,48 @@ def supervise(tour: Tour, agent: str) -> None:
     assert [row["id"] for row in tour("GET", "/v1/supervisions", status="failed")["items"]] == [second]
 
 
+def workflows(tour: Tour) -> None:
+    steps = [
+        {"id": "fetch", "action": "http.get"},
+        {"id": "send", "action": "mail", "inputs": {"body": {"key": "rows", "step": "fetch"}}},
+    ]
+    connections = [{"source": "fetch", "target": "send"}]
+    body = {"workflow_id": "month-end", "steps": steps, "connections": connections}
+    made = tour("POST", "/v1/workflows", body)
+    assert tour("POST", "/v1/workflows", body) == made
+    other = [{**steps[0], "action": "http.post"}, steps[1]]
+    changed = tour.admin.ok("POST", "/v1/workflows", {**body, "steps": other})
+    assert (made["version"], changed["version"]) == (1, 2)
+    assert tour("GET", "/v1/workflows")["items"] == [changed]
+    assert tour("GET", "/v1/workflow-version", workflow_id="month-end", version=1) == made
+    run = tour("POST", "/v1/workflow-executions", {"workflow_id": "month-end", "version": 1})
+    assert run["status"] == "running"
+    claims = "/v1/workflow-claims"
+    (first,) = tour("POST", claims, {"worker": "one", "limit": 5, "lease_s": 60})["items"]
+    assert (first["step_id"], first["action"], first["attempt"]) == ("fetch", "http.get", 1)
+    claim = f"{claims}/{first['claim_id']}"
+    assert tour("POST", f"{claim}/renewal", {"lease_s": 90})["lease_until"] > first["lease_until"]
+    assert tour("POST", f"{claim}/failure", {"error": "no answer"})["status"] == "running"
+    tour.admin.refused(409, "POST", f"{claim}/completion", {"output": {}})
+    tour.api.clock.advance(timedelta(seconds=1))
+    (again,) = tour.admin.ok("POST", claims, {"worker": "two"})["items"]
+    assert (again["step_id"], again["attempt"]) == ("fetch", 2)
+    path = f"/v1/workflow-executions/{run['id']}"
+    assert tour("POST", f"{path}/pause")["status"] == "paused"
+    claim = f"{claims}/{again['claim_id']}"
+    assert tour("POST", f"{claim}/completion", {"output": {}})["status"] == "paused"
+    assert tour("POST", f"{path}/resumption", {"inputs": {"fetch.rows": 7}})["status"] == "running"
+    (send,) = tour.admin.ok("POST", claims, {"worker": "two"})["items"]
+    assert send["inputs"] == {"body": 7}
+    listed = tour("GET", f"{path}/steps", limit=1)
+    rest = tour("GET", f"{path}/steps", limit=1, cursor=listed["next"])
+    assert [row["step_id"] for row in (*listed["items"], *rest["items"])] == ["fetch", "send"]
+    assert tour("POST", f"{path}/cancellation")["status"] == "cancelled"
+    assert tour("GET", path)["ended_at"] is not None
+    found = tour("GET", "/v1/workflow-executions", workflow_id="month-end", status="cancelled")
+    assert [row["id"] for row in found["items"]] == [run["id"]]
+
+
 def health(tour: Tour) -> None:
     assert tour("GET", "/live") == {"status": "ok"}
     assert tour("GET", "/ready") == tour("GET", "/health")
@@ -546,6 +634,7 @@ def health(tour: Tour) -> None:
 TOURS = (
     keys,
     users,
+    workspace,
     agents,
     governance,
     chat,
@@ -553,6 +642,7 @@ TOURS = (
     ledger,
     budgets,
     graduation,
+    workflows,
     analytics,
     health,
 )

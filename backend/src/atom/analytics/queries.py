@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, bindparam, cast, func, select, tuple_
 
 from atom.analytics.metrics import UNNAMED_ERROR, Distribution, EventCount
 from atom.analytics.models import Alert, AlertRule, IntegrationCalls, MetricPoint, WorkflowEvent
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from atom.kit.pagination import Cursor
 
 Points = table_of(MetricPoint).c
 Events = table_of(WorkflowEvent).c
@@ -129,10 +131,15 @@ def metric_values(session: Session, scope: Scope, names: Iterable[str]) -> dict[
     return _distributions(session.execute(_metric_values(scope.has_workflow), parameters))
 
 
-def list_points(session: Session, scope: Scope, name: str, limit: int) -> list[Row[Any]]:
-    """Return the latest points of a metric, the latest first."""
+def list_points(
+    session: Session, scope: Scope, name: str, limit: int, after: Cursor | None
+) -> list[Row[Any]]:
+    """Return the latest points of a metric, the latest first, after a place if one is given."""
     parameters = {**scope.parameters, "name": name, "limit": limit}
-    return list(session.execute(_list_points(scope.has_workflow), parameters))
+    query = _list_points(scope.has_workflow)
+    if after is not None:
+        query = query.where(tuple_(Points.recorded_at, Points.id) < tuple_(after.at, after.id))
+    return list(session.execute(query, parameters))
 
 
 def latest_values(session: Session, workspace_id: str, until: datetime) -> dict[str, float]:

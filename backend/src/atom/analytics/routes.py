@@ -30,8 +30,9 @@ from atom.analytics.schemas import (
 )
 from atom.analytics.vocabulary import NewEvent, NewMetric
 from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.kit.pagination import Cursor, KeyPage, Page
 from atom.web.problems import WITH_BODY, problem_responses
-from atom.web.schemas import Id
+from atom.web.schemas import Id, ItemsAnswer, KeyQuery, PageAnswer
 
 router = DomainRouter(prefix="/v1/analytics", tag="analytics")
 
@@ -66,12 +67,19 @@ def collect_metric(request: MetricRequest, unit: Writing) -> PointResponse:
 
 
 @router.get("/metrics/points")
-def list_metric_points(query: Annotated[PointQuery, Query()], unit: Reading) -> list[PointResponse]:
-    """Return the latest values of a metric in a window, the latest first."""
+def list_metric_points(query: Annotated[PointQuery, Query()], unit: Reading) -> PageAnswer[PointResponse]:
+    """List the values of a metric in a window, the latest first."""
     found = service.metric_points(
-        unit.session, unit.clock, workspace_id=unit.workspace_id, **query.model_dump()
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        name=query.name,
+        window=query.window,
+        limit=query.limit + 1,
+        after=query.page.after,
     )
-    return [PointResponse.model_validate(point) for point in found]
+    page = Page.cut(found, limit=query.limit, place=lambda point: Cursor(at=point.recorded_at, id=point.id))
+    return PageAnswer.of(page, PointResponse.model_validate)
 
 
 @router.get("/metrics/summary")
@@ -102,15 +110,30 @@ def read_overview(
 
 
 @router.get("/counters")
-def count_events(query: Annotated[CountersQuery, Query()], unit: Reading) -> list[GroupCountersResponse]:
-    """Return the counters of each workflow, user or step in a window, as they are now."""
+def count_events(
+    query: Annotated[CountersQuery, Query()], unit: Reading
+) -> PageAnswer[GroupCountersResponse]:
+    """List the counters of each workflow, user or step in a window by its name; none comes last."""
     found = service.counters_by(
-        unit.session, unit.clock, workspace_id=unit.workspace_id, **query.model_dump()
+        unit.session,
+        unit.clock,
+        workspace_id=unit.workspace_id,
+        window=query.window,
+        group=query.group,
+        workflow_id=query.workflow_id,
     )
-    return [
-        GroupCountersResponse.model_validate({"member": member, "counters": counters})
-        for member, counters in sorted(found.items(), key=lambda item: item[0] or "")
-    ]
+    named = KeyPage.within(
+        ((name, counters) for name, counters in found.items() if name is not None),
+        limit=query.limit,
+        after=query.after,
+        key=lambda item: item[0],
+    )
+    rest = [(None, found[None])] if None in found and named.next is None else []
+    page = KeyPage(items=(*named.items, *rest), next=named.next)
+    return PageAnswer.of_names(
+        page,
+        lambda item: GroupCountersResponse.model_validate({"member": item[0], "counters": item[1]}),
+    )
 
 
 @router.post(
@@ -125,10 +148,11 @@ def add_alert_rule(request: AlertRuleRequest, unit: Writing) -> AlertRuleRespons
 
 
 @router.get("/alert-rules")
-def list_alert_rules(unit: Reading) -> list[AlertRuleResponse]:
-    """Return the alert rules by name, each with the time since which it is firing."""
+def list_alert_rules(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[AlertRuleResponse]:
+    """List the alert rules by name, each with the time since which it is firing."""
     found = service.list_alert_rules(unit.session, workspace_id=unit.workspace_id)
-    return [AlertRuleResponse.model_validate(rule) for rule in found]
+    page = KeyPage.within(found, limit=query.limit, after=query.after, key=lambda rule: rule.name)
+    return PageAnswer.of_names(page, AlertRuleResponse.model_validate)
 
 
 @router.delete(
@@ -140,10 +164,10 @@ def delete_alert_rule(rule_id: Id, unit: Administering) -> None:
 
 
 @router.post("/alert-evaluation")
-def evaluate_alerts(unit: Writing) -> list[NotificationResponse]:
+def evaluate_alerts(unit: Writing) -> ItemsAnswer[NotificationResponse]:
     """Hold the latest values against the rules, and return what has changed since the last time."""
     found = service.evaluate_alerts(unit.session, unit.clock, workspace_id=unit.workspace_id)
-    return [NotificationResponse.model_validate(change) for change in found]
+    return ItemsAnswer(items=[NotificationResponse.model_validate(change) for change in found])
 
 
 @router.post(
@@ -159,7 +183,8 @@ def record_integration_call(request: IntegrationCallRequest, unit: Writing) -> N
 
 
 @router.get("/integrations")
-def list_integrations(unit: Reading) -> list[IntegrationResponse]:
-    """Return how well each integration works, by name."""
+def list_integrations(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[IntegrationResponse]:
+    """List how well each integration works, by name."""
     found = service.integrations(unit.session, workspace_id=unit.workspace_id)
-    return [IntegrationResponse.model_validate(row) for row in found]
+    page = KeyPage.within(found, limit=query.limit, after=query.after, key=lambda row: row.name)
+    return PageAnswer.of_names(page, IntegrationResponse.model_validate)

@@ -21,7 +21,18 @@ from atom.analytics.vocabulary import (
     EventType,
     MetricType,
 )
-from atom.web.schemas import NOT_BLANK, WHOLE, Answer, Flag, Moment, Name, Number, Request
+from atom.web.schemas import (
+    NOT_BLANK,
+    WHOLE,
+    Answer,
+    Flag,
+    KeyQuery,
+    Moment,
+    Name,
+    Number,
+    PageQuery,
+    Request,
+)
 
 MAX_EVENTS = 1_000
 MAX_TAGS = 100
@@ -94,10 +105,8 @@ class MetricQuery(WindowQuery):
     name: Name
 
 
-class PointQuery(MetricQuery):
+class PointQuery(PageQuery, MetricQuery):
     """Which values of a metric to list."""
-
-    limit: int = Field(100, ge=1, le=MAX_POINTS)
 
 
 class PerformanceQuery(WindowQuery):
@@ -106,8 +115,8 @@ class PerformanceQuery(WindowQuery):
     workflow_id: Name
 
 
-class CountersQuery(WindowQuery):
-    """By what to group the events."""
+class CountersQuery(KeyQuery, WindowQuery):
+    """By what to group the events, and which part of the groups to list."""
 
     group: GroupBy
     workflow_id: Name | None = None

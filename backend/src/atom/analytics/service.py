@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from atom.kit.clock import Clock
+    from atom.kit.pagination import Cursor
 
 CPU_METRIC: Final = "cpu_percent"
 MEMORY_METRIC: Final = "memory_mb"
@@ -160,13 +161,20 @@ def record_events(session: Session, clock: Clock, *, workspace_id: str, events: 
 
 
 def metric_points(
-    session: Session, clock: Clock, *, workspace_id: str, name: str, window: Window, limit: int = MAX_POINTS
+    session: Session,
+    clock: Clock,
+    *,
+    workspace_id: str,
+    name: str,
+    window: Window,
+    limit: int = MAX_POINTS,
+    after: Cursor | None = None,
 ) -> tuple[Point, ...]:
-    """Return the latest values of a metric in a window, the latest first."""
+    """Return the latest values of a metric in a window, the latest first, after a place if one is given."""
     if not 1 <= limit <= MAX_POINTS:
         raise InvalidError(f"limit is {limit}, expected 1 to {MAX_POINTS}", field="limit")
     require_name(name, field="name")
-    rows = queries.list_points(session, _scope(clock, workspace_id, window), name, limit)
+    rows = queries.list_points(session, _scope(clock, workspace_id, window), name, limit, after)
     return tuple(_point(row._asdict()) for row in rows)
 
 

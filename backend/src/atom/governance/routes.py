@@ -39,8 +39,9 @@ from atom.governance.schemas import (
 )
 from atom.governance.triggers import Trigger
 from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.kit.pagination import KeyPage
 from atom.web.problems import WITH_BODY, problem_responses
-from atom.web.schemas import CountResponse, Id, PageAnswer
+from atom.web.schemas import CountResponse, Id, ItemsAnswer, KeyQuery, PageAnswer
 
 router = DomainRouter(prefix="/v1", tag="governance")
 
@@ -83,9 +84,11 @@ def enforce(agent_id: Id, request: AttemptRequest, unit: Reading) -> Enforcement
 
 
 @router.get("/agents/{agent_id}/capabilities", responses=problem_responses(404))
-def list_capabilities(agent_id: Id, unit: Reading) -> list[str]:
-    """Return the known actions that the agent may take."""
-    return list(service.list_capabilities(unit.session, workspace_id=unit.workspace_id, agent_id=agent_id))
+def list_capabilities(agent_id: Id, query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[str]:
+    """List the known actions that the agent may take, by name."""
+    found = service.list_capabilities(unit.session, workspace_id=unit.workspace_id, agent_id=agent_id)
+    page = KeyPage.within(found, limit=query.limit, after=query.after, key=str)
+    return PageAnswer.of_names(page, str)
 
 
 @router.get("/agents/{agent_id}/users/{user_id}/access", responses=problem_responses(404))
@@ -243,12 +246,12 @@ def list_queue(query: AgentPage, unit: Reading) -> PageAnswer[QueueEntryResponse
 
 
 @router.post("/queue/batch")
-def claim_batch(query: Annotated[BatchQuery, Query()], unit: Writing) -> list[QueueEntryResponse]:
+def claim_batch(query: Annotated[BatchQuery, Query()], unit: Writing) -> ItemsAnswer[QueueEntryResponse]:
     """Start the next runs, the highest priority first, then the oldest."""
     entries = supervised_queue.claim_batch(
         unit.session, unit.clock, workspace_id=unit.workspace_id, limit=query.limit
     )
-    return [QueueEntryResponse.model_validate(entry) for entry in entries]
+    return ItemsAnswer(items=[QueueEntryResponse.model_validate(entry) for entry in entries])
 
 
 @router.post("/queue/{entry_id}/completion", responses=problem_responses(404, 409))

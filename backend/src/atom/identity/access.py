@@ -9,6 +9,7 @@ as a query.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -32,11 +34,14 @@ from atom.identity.idempotency import HEADER, REPLAYED, fingerprint_of
 from atom.identity.keys import Caller, authenticate
 from atom.identity.models import ApiKeyScope
 from atom.identity.trust import require_trust, viewer_id
+from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock
-from atom.kit.errors import UnauthenticatedError
+from atom.kit.errors import UnauthenticatedError, UnavailableError
 from atom.web.bodies import check_address, check_body
 from atom.web.problems import WITH_KEY, problem_responses
 from atom.web.queries import refuse_repeats
+
+logger = logging.getLogger(__name__)
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -52,10 +57,20 @@ class Gateway:
     sessions: sessionmaker[Session]
     read_only_sessions: sessionmaker[Session]
     clock: Clock
+    uses: KeyUses
     writers: WritersQueue
     reading_threads: CapacityLimiter
     writing_threads: CapacityLimiter
     """Writers wait for each other, in threads of their own so that nobody who reads waits with them."""
+
+    def write_uses(self) -> None:
+        """Write which keys were used; a database that does not answer now loses nothing but these times."""
+        try:
+            with self.writers.turn(), unit_of_work(self.sessions) as session:
+                written = self.uses.write(session)
+            self.uses.forget(written)
+        except (OperationalError, UnavailableError):
+            logger.warning("the last uses of keys were not written: the database does not answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,7 @@ class Unit:
     session: Session
     clock: Clock
     caller: Caller
+    uses: KeyUses
 
     @property
     def workspace_id(self) -> str:
@@ -105,6 +121,7 @@ class Door:
         with ExitStack() as stack:
             session = stack.enter_context(unit_of_work(self._gateway.read_only_sessions))
             self.caller = authenticate(session, self._gateway.clock, self._secret)
+            self._gateway.uses.note(self.caller.key_id, self._gateway.clock.now())
             self.caller.require(self._entrance.scope)
             if self._entrance.is_read_only:  # the handler reads in the transaction that the key was read in
                 self._session = session
@@ -117,7 +134,7 @@ class Door:
             self._stack.enter_context(self._gateway.writers.turn())
             self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
             self._require_first_time()
-        return Unit(session=self._session, clock=self._gateway.clock, caller=self.caller)
+        return self._unit(self._session)
 
     @property
     def workspace_id(self) -> str:
@@ -128,7 +145,15 @@ class Door:
     def reading(self) -> Iterator[Unit]:
         """Give a unit that reads, for what takes long and has to be known before anything is written."""
         with unit_of_work(self._gateway.read_only_sessions) as session:
-            yield Unit(session=session, clock=self._gateway.clock, caller=self.caller)
+            yield self._unit(session)
+
+    def _unit(self, session: Session) -> Unit:
+        return Unit(
+            session=session,
+            clock=self._gateway.clock,
+            caller=self.caller,
+            uses=self._gateway.uses,
+        )
 
     def _require_first_time(self) -> None:
         """Raise AnsweredBeforeError if the sender named the request and has sent it before."""

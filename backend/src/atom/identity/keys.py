@@ -5,19 +5,28 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_, update
 
 from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
 from atom.identity.users import require_user
-from atom.kit.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from atom.kit.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 from atom.kit.ids import new_id
+from atom.kit.pagination import Cursor, Page, PageRequest
 from atom.kit.text import checked_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -40,6 +49,15 @@ FIND_CALLER = (
     )
 )
 """Built once, and on tables: every request runs it."""
+NOTE_USE = (
+    update(Keys)
+    .where(
+        Keys.c.id == bindparam("used"),
+        Keys.c.last_used_at.is_(None) | (Keys.c.last_used_at < bindparam("at", type_=UtcDateTime())),
+    )
+    .values(last_used_at=bindparam("at", type_=UtcDateTime()))
+)
+LONGEST_OVERLAP = timedelta(days=30)
 CLOSED = {WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED}
 
 
@@ -101,6 +119,49 @@ def create_key(
     return NewKey(key=key, secret=secret)
 
 
+def rotate_key(
+    session: Session, clock: Clock, *, workspace_id: str, key_id: str, overlap: timedelta
+) -> NewKey:
+    """
+    Make a key that may do what another one may, which stays good for an overlap.
+
+    So a program can be given the new one while it still runs with the old one.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidError(
+            f"the overlap is {overlap.total_seconds():g} s, expected 0 to"
+            f" {LONGEST_OVERLAP.total_seconds():g} s",
+            field="overlap_s",
+        )
+    now = clock.now()
+    old = session.scalar(
+        select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == workspace_id).with_for_update()
+    )
+    if old is None:
+        raise NotFoundError("API key", key_id)
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise ConflictError(f"API key {key_id!r} is revoked or expired; make another one instead")
+    made = create_key(
+        session,
+        clock,
+        workspace_id=workspace_id,
+        name=old.name,
+        scope=old.scope,
+        user_id=old.user_id,
+        expires_at=old.expires_at,
+    )
+    ends_at = now + overlap
+    old.expires_at = ends_at if old.expires_at is None else min(old.expires_at, ends_at)
+    session.flush()
+    return made
+
+
+def note_uses(session: Session, uses: Mapping[str, datetime]) -> None:
+    """Write when keys were last used; an earlier use than the one that is known changes nothing."""
+    for key_id, at in uses.items():
+        session.connection().execute(NOTE_USE, {"used": key_id, "at": at})
+
+
 def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
     """
     Return who a secret belongs to.
@@ -116,13 +177,23 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
     return Caller(key_id=found.id, workspace_id=found.workspace_id, scope=found.scope, user_id=found.user_id)
 
 
-def list_keys(session: Session, *, workspace_id: str) -> list[ApiKey]:
-    """Return the workspace's keys, oldest first; revoked ones too, as their history."""
-    return list(
-        session.scalars(
-            select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.created_at, ApiKey.id)
-        )
+def list_keys(
+    session: Session, *, workspace_id: str, user_id: str | None = None, page: PageRequest | None = None
+) -> Page[ApiKey]:
+    """Return the workspace's keys, or one person's, newest first; revoked ones too, as their history."""
+    page = page or PageRequest()
+    query = (
+        select(ApiKey)
+        .where(ApiKey.workspace_id == workspace_id)
+        .order_by(ApiKey.created_at.desc(), ApiKey.id.desc())
+        .limit(page.limit + 1)
     )
+    if user_id is not None:
+        query = query.where(ApiKey.user_id == user_id)
+    if page.after is not None:
+        query = query.where(tuple_(ApiKey.created_at, ApiKey.id) < tuple_(page.after.at, page.after.id))
+    rows = session.scalars(query).all()
+    return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.created_at, id=row.id))
 
 
 def revoke_key(session: Session, clock: Clock, *, workspace_id: str, key_id: str) -> ApiKey:

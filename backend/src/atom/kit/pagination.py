@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from atom.kit.errors import InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Item = TypeVar("Item")
 
@@ -117,3 +117,11 @@ class KeyPage(Generic[Item]):
             ends = accumulate(length(row) for row in shown)
             shown = shown[: max(1, sum(end <= MAX_PAGE_LENGTH for end in ends))]
         return cls(items=shown, next=key(shown[-1]) if len(rows) > len(shown) else None)
+
+    @classmethod
+    def within(
+        cls, items: Iterable[Item], *, limit: int, after: str | None, key: Callable[[Item], str]
+    ) -> KeyPage[Item]:
+        """Return the page of a list that is at hand: its items after a key, in the order of their keys."""
+        rest = sorted((item for item in items if after is None or key(item) > after), key=key)
+        return cls.cut(rest, limit=limit, key=key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from atom.kit.errors import InvalidError
@@ -18,6 +19,11 @@ MAX_JSON_DEPTH = 32
 """How many levels of arrays and objects a sender may nest."""
 TOO_DEEP = f"is nested deeper than {MAX_JSON_DEPTH} levels"
 ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def normal_form(text: str) -> str:
+    """Return the text in Unicode's form NFC: what looks the same is the same."""
+    return unicodedata.normalize("NFC", text)
 
 
 def check_text(text: str, *, field: str, max_length: int) -> None:

@@ -189,6 +189,32 @@ def list_accounts(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
     return session.connection().execute(LIST_ACCOUNTS, {"workspace": workspace_id}).all()
 
 
+def has_transactions(session: Session, workspace_id: str) -> bool:
+    """Whether a workspace has a transaction."""
+    query = select(TRANSACTIONS.c.id).where(TRANSACTIONS.c.workspace_id == workspace_id).limit(1)
+    return session.connection().scalar(query) is not None
+
+
+def some_accounts(
+    session: Session,
+    workspace_id: str,
+    *,
+    type_: AccountType | None,
+    is_active: bool | None,
+    limit: int,
+    after: str | None,
+) -> Sequence[Account]:
+    """Return the workspace's first accounts by code, after a code if one is given."""
+    query = select(Account).where(Account.workspace_id == workspace_id).order_by(Account.code).limit(limit)
+    if type_ is not None:
+        query = query.where(Account.type == type_)
+    if is_active is not None:
+        query = query.where(Account.is_active.is_(is_active))
+    if after is not None:
+        query = query.where(Account.code > after)
+    return session.scalars(query.execution_options(**FRESH)).all()
+
+
 def update_account(
     session: Session, workspace_id: str, account_id: str, expected_version: int, values: Mapping[str, Any]
 ) -> bool:

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import Query, Response, status
 
 from atom.identity.access import Administering, DomainRouter, Reading, Unit, Writing
+from atom.kit.pagination import KeyPage
 from atom.ledger import postings, service
 from atom.ledger.postings import NewTransaction, Pattern, Posting
 from atom.ledger.schemas import (
     AccountChange,
+    AccountQuery,
     AccountRequest,
     AccountResponse,
     DiscrepancyResponse,
@@ -29,7 +31,7 @@ from atom.ledger.schemas import (
 )
 from atom.ledger.service import Receipt
 from atom.web.problems import WITH_BODY, problem_responses
-from atom.web.schemas import Id, PageAnswer
+from atom.web.schemas import Id, IdPageQuery, PageAnswer, PlaceQuery
 
 router = DomainRouter(prefix="/v1/ledger", tag="ledger")
 
@@ -54,10 +56,17 @@ def open_account(request: AccountRequest, unit: Writing) -> AccountResponse:
 
 
 @router.get("/accounts")
-def list_accounts(unit: Reading) -> list[AccountResponse]:
-    """Return the accounts of the workspace by code, each with its balance."""
-    found = service.list_balances(unit.session, workspace_id=unit.workspace_id)
-    return [AccountResponse.model_validate(account) for account in found]
+def list_accounts(query: Annotated[AccountQuery, Query()], unit: Reading) -> PageAnswer[AccountResponse]:
+    """List the accounts of the workspace by code, each with its balance."""
+    page = service.list_accounts(
+        unit.session,
+        workspace_id=unit.workspace_id,
+        type_=query.type,
+        is_active=query.is_active,
+        limit=query.limit,
+        after=query.after,
+    )
+    return PageAnswer.of_names(page, AccountResponse.model_validate)
 
 
 @router.get("/accounts/{account_id}", responses=problem_responses(404))
@@ -109,10 +118,14 @@ def read_transaction(transaction_id: Id, unit: Reading) -> TransactionResponse:
 
 
 @router.get("/transactions/{transaction_id}/entries", responses=problem_responses(404))
-def list_entries(transaction_id: Id, unit: Reading) -> list[EntryResponse]:
-    """Return the entries of a transaction in the order they were posted."""
+def list_entries(
+    transaction_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading
+) -> PageAnswer[EntryResponse]:
+    """List the entries of a transaction in the order they were posted."""
     found = service.list_entries(unit.session, workspace_id=unit.workspace_id, transaction_id=transaction_id)
-    return [EntryResponse.model_validate(entry) for entry in found]
+    rest = [entry for entry in found if query.cursor is None or entry.position > query.cursor]
+    page = KeyPage.cut(rest, limit=query.limit, key=lambda entry: str(entry.position))
+    return PageAnswer.of(page, EntryResponse.model_validate)
 
 
 @router.post(
@@ -191,10 +204,13 @@ def read_trial_balance(query: Annotated[TrialBalanceQuery, Query()], unit: Readi
 
 
 @router.get("/discrepancies")
-def list_discrepancies(unit: Reading) -> list[DiscrepancyResponse]:
-    """Return the accounts whose balance is not the sum of their entries: none in an undamaged database."""
+def list_discrepancies(
+    query: Annotated[IdPageQuery, Query()], unit: Reading
+) -> PageAnswer[DiscrepancyResponse]:
+    """List the accounts whose balance is not the sum of their entries: none in an undamaged database."""
     found = service.list_discrepancies(unit.session, workspace_id=unit.workspace_id)
-    return [DiscrepancyResponse.model_validate(row) for row in found]
+    page = KeyPage.within(found, limit=query.limit, after=query.cursor, key=lambda row: row.account_id)
+    return PageAnswer.of(page, DiscrepancyResponse.model_validate)
 
 
 @router.post(

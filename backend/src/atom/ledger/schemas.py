@@ -19,6 +19,7 @@ from atom.web.schemas import (
     Day,
     Flag,
     Id,
+    KeyQuery,
     Name,
     PageQuery,
     Request,
@@ -45,6 +46,13 @@ class AccountChange(Request):
     expected_version: Annotated[int, Field(ge=1, le=MAX_INTEGER), WHOLE]
     name: Name | None = Field(None, description="null leaves it as it is")
     is_active: Flag | None = Field(None, description="null leaves it as it is")
+
+
+class AccountQuery(KeyQuery):
+    """Which accounts to list, and which part of them."""
+
+    type: AccountType | None = None
+    is_active: bool | None = None
 
 
 class AccountResponse(Answer):

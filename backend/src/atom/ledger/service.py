@@ -17,8 +17,8 @@ from atom.db.violations import violates
 from atom.kit.errors import InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
 from atom.kit.money import MAX_AMOUNT_MINOR
-from atom.kit.pagination import Cursor, Page
-from atom.kit.text import checked_text
+from atom.kit.pagination import DEFAULT_LIMIT, Cursor, KeyPage, Page
+from atom.kit.text import checked_text, normal_form
 from atom.ledger import repository
 from atom.ledger.errors import (
     DraftedBeforeError,
@@ -114,7 +114,7 @@ def open_account(
     values = {
         "id": new_id(),
         "workspace_id": workspace_id,
-        "code": checked_text(code, field="code", max_length=MAX_CODE),
+        "code": checked_text(normal_form(code), field="code", max_length=MAX_CODE),
         "name": checked_text(name, field="name"),
         "type": type_,
         "currency": currency,
@@ -266,6 +266,27 @@ def list_entries(session: Session, *, workspace_id: str, transaction_id: str) ->
 def list_balances(session: Session, *, workspace_id: str) -> Sequence[Row[Any]]:
     """Return the workspace's accounts by code, each with its balance."""
     return repository.list_accounts(session, workspace_id)
+
+
+def list_accounts(
+    session: Session,
+    *,
+    workspace_id: str,
+    type_: AccountType | None = None,
+    is_active: bool | None = None,
+    limit: int = DEFAULT_LIMIT,
+    after: str | None = None,
+) -> KeyPage[Account]:
+    """Return accounts of the workspace by code, those of a type or state if one is given."""
+    found = repository.some_accounts(
+        session, workspace_id, type_=type_, is_active=is_active, limit=limit + 1, after=after
+    )
+    return KeyPage.cut(found, limit=limit, key=lambda account: account.code)
+
+
+def has_books(session: Session, *, workspace_id: str) -> bool:
+    """Whether the workspace has a transaction, of whatever status."""
+    return repository.has_transactions(session, workspace_id)
 
 
 def trial_balance(session: Session, *, workspace_id: str, currency: str = DEFAULT_CURRENCY) -> TrialBalance:

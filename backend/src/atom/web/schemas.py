@@ -187,14 +187,19 @@ class PageQuery(LimitQuery):
         return PageRequest(limit=self.limit, after=after)
 
 
-Row = TypeVar("Row", bound=Answer)
+Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 
-class PageAnswer(Answer, Generic[Row]):
-    """A part of a list."""
+class ItemsAnswer(Answer, Generic[Row]):
+    """What a request brought about, one by one."""
 
     items: list[Row]
+
+
+class PageAnswer(ItemsAnswer[Row], Generic[Row]):
+    """A part of a list."""
+
     next: str | None = Field(description="the `cursor` of the next page; null when this is the last one")
 
     @classmethod

@@ -45,6 +45,10 @@ class WorkflowStepExecution(Base):
         UniqueConstraint("execution_id", "sequence_order"),
         CheckConstraint(f"retry_count BETWEEN 0 AND {MAX_RETRIES}", name="retry_count"),
         CheckConstraint("duration_ms >= 0", name="duration_ms"),
+        CheckConstraint(
+            "(claim_id IS NULL) = (lease_until IS NULL) AND (claim_id IS NULL) = (worker IS NULL)",
+            name="claim",
+        ),
     )
 
     id: Mapped[PrimaryId]
@@ -58,3 +62,23 @@ class WorkflowStepExecution(Base):
     duration_ms: Mapped[int | None] = mapped_column(BigInteger)
     output: Mapped[dict[str, Any]] = mapped_column(JsonObject)
     error: Mapped[str | None]
+    claim_id: Mapped[ForeignId | None] = mapped_column(unique=True)
+    worker: Mapped[str | None] = mapped_column(String(MAX_NAME))
+    lease_until: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class WorkflowDefinition(Base):
+    """One version of a workflow: its steps and connections as a document."""
+
+    __tablename__ = "workflow_definitions"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "workflow_id", "version"),
+        CheckConstraint("version >= 1", name="version"),
+    )
+
+    id: Mapped[PrimaryId]
+    workspace_id: Mapped[ForeignId] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
+    workflow_id: Mapped[str] = mapped_column(String(MAX_NAME))
+    version: Mapped[int]
+    definition: Mapped[dict[str, Any]] = mapped_column(JsonObject)
+    created_at: Mapped[datetime]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, bindparam, insert, select, tuple_, update
+from sqlalchemy import Select, bindparam, exists, insert, or_, select, tuple_, update
+from sqlalchemy.orm import aliased
 
+from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
 from atom.kit.errors import NotFoundError, StaleVersionError
-from atom.workflows.models import WorkflowExecution, WorkflowStepExecution
-from atom.workflows.states import StepStatus
+from atom.workflows.models import WorkflowDefinition, WorkflowExecution, WorkflowStepExecution
+from atom.workflows.states import ExecutionStatus, StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Row
     from sqlalchemy.orm import Session
@@ -49,7 +53,7 @@ SKIP_UNFINISHED_STEPS: Final = (
         Steps.c.execution_id == bindparam("execution"),
         Steps.c.status.in_([StepStatus.PENDING, StepStatus.RUNNING]),
     )
-    .values(status=StepStatus.SKIPPED, not_before=None)
+    .values(status=StepStatus.SKIPPED, not_before=None, claim_id=None, worker=None, lease_until=None)
 )
 
 
@@ -82,13 +86,20 @@ def get_execution(session: Session, workspace_id: str, execution_id: str) -> Row
 
 
 def list_executions(
-    session: Session, workspace_id: str, page: PageRequest, *, workflow_id: str | None
+    session: Session,
+    workspace_id: str,
+    page: PageRequest,
+    *,
+    workflow_id: str | None,
+    status: ExecutionStatus | None = None,
 ) -> list[Row[Any]]:
     """Return executions of the workspace, the newest first: one more than a page holds, if there is one."""
     sought: dict[str, Any] = {"workspace": workspace_id, "most": page.limit + 1, "workflow": workflow_id}
     if page.after is not None:
         sought |= {"after_at": page.after.at, "after_id": page.after.id}
     statement = _list_executions(workflow_id is not None, page.after is not None)
+    if status is not None:
+        statement = statement.where(Executions.c.status == status)
     return list(session.execute(statement, sought))
 
 
@@ -139,3 +150,129 @@ def update_steps(session: Session, execution_id: str, step_ids: Iterable[str], *
 def skip_unfinished_steps(session: Session, execution_id: str) -> None:
     """Mark every step that has not come to an end as skipped."""
     session.execute(SKIP_UNFINISHED_STEPS, {"execution": execution_id})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedStep:
+    """A running step that a worker holds."""
+
+    workspace_id: str
+    execution_id: str
+    step_id: str
+    claim_id: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimableExecution:
+    """A running execution with a step that may be due."""
+
+    id: str
+    workspace_id: str
+    workflow_id: str
+
+
+CLAIMED: Final = RowsOf(ClaimedStep, Steps, workspace_id=Executions.c.workspace_id)
+CLAIMABLE: Final = RowsOf(ClaimableExecution, Executions)
+RENEW_CLAIM: Final = update(Steps).where(Steps.c.claim_id == bindparam("claim"))
+RETRIES: Final = select(Steps.c.retry_count).where(
+    Steps.c.execution_id == bindparam("execution"), Steps.c.step_id == bindparam("step")
+)
+
+
+@functools.cache
+def _claimed(in_workspace: bool) -> Select[Any]:
+    query = (
+        select(*CLAIMED.columns)
+        .join_from(Steps, Executions, Executions.c.id == Steps.c.execution_id)
+        .where(Steps.c.status == StepStatus.RUNNING, Steps.c.claim_id.is_not(None))
+    )
+    return query.where(Executions.c.workspace_id == bindparam("workspace")) if in_workspace else query
+
+
+def get_claimed(session: Session, claim_id: str, *, workspace_id: str | None) -> ClaimedStep | None:
+    """Return the running step that is held under a claim."""
+    query = _claimed(workspace_id is not None).where(Steps.c.claim_id == bindparam("claim"))
+    return CLAIMED.one(session.execute(query, {"claim": claim_id, "workspace": workspace_id}))
+
+
+def find_lost(session: Session, *, now: datetime, workspace_id: str | None, limit: int) -> list[ClaimedStep]:
+    """Return running steps whose lease has ended, the first to end first."""
+    query = _claimed(workspace_id is not None).where(Steps.c.lease_until <= bindparam("now"))
+    query = query.order_by(Steps.c.lease_until, Steps.c.id).limit(limit)
+    return CLAIMED.all(session.execute(query, {"now": now, "workspace": workspace_id}))
+
+
+def find_claimable(
+    session: Session, *, now: datetime, workspace_id: str | None, limit: int
+) -> list[ClaimableExecution]:
+    """Return running executions in which a step may be started now, the oldest first."""
+    is_due = exists().where(
+        Steps.c.execution_id == Executions.c.id,
+        Steps.c.status == StepStatus.PENDING,
+        or_(Steps.c.not_before.is_(None), Steps.c.not_before <= bindparam("now")),
+    )
+    query = (
+        select(*CLAIMABLE.columns)
+        .where(Executions.c.status == ExecutionStatus.RUNNING, is_due)
+        .order_by(Executions.c.created_at, Executions.c.id)
+        .limit(limit)
+    )
+    if workspace_id is not None:
+        query = query.where(Executions.c.workspace_id == workspace_id)
+    return CLAIMABLE.all(session.execute(query, {"now": now}))
+
+
+def renew_claim(session: Session, claim_id: str, *, until: datetime) -> None:
+    """Let a claim end later."""
+    session.execute(RENEW_CLAIM, {"claim": claim_id, "lease_until": until})
+
+
+def retries_of(session: Session, execution_id: str, step_id: str) -> int:
+    """Return how often a step was retried."""
+    return int(session.scalars(RETRIES, {"execution": execution_id, "step": step_id}).one())
+
+
+def newest_definition(session: Session, workspace_id: str, workflow_id: str) -> WorkflowDefinition | None:
+    """Return the newest version of a workflow."""
+    query = (
+        select(WorkflowDefinition)
+        .where(WorkflowDefinition.workspace_id == workspace_id, WorkflowDefinition.workflow_id == workflow_id)
+        .order_by(WorkflowDefinition.version.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def get_definition(
+    session: Session, workspace_id: str, workflow_id: str, version: int
+) -> WorkflowDefinition | None:
+    """Return a version of a workflow."""
+    return session.scalar(
+        select(WorkflowDefinition).where(
+            WorkflowDefinition.workspace_id == workspace_id,
+            WorkflowDefinition.workflow_id == workflow_id,
+            WorkflowDefinition.version == version,
+        )
+    )
+
+
+def newest_definitions(
+    session: Session, workspace_id: str, *, limit: int, after: str | None
+) -> Sequence[WorkflowDefinition]:
+    """Return the newest version of each workflow of a workspace by name."""
+    newer = aliased(WorkflowDefinition)
+    has_newer = exists().where(
+        newer.workspace_id == WorkflowDefinition.workspace_id,
+        newer.workflow_id == WorkflowDefinition.workflow_id,
+        newer.version > WorkflowDefinition.version,
+    )
+    query = (
+        select(WorkflowDefinition)
+        .where(WorkflowDefinition.workspace_id == workspace_id, ~has_newer)
+        .order_by(WorkflowDefinition.workflow_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(WorkflowDefinition.workflow_id > after)
+    return session.scalars(query).all()

@@ -111,7 +111,7 @@ class Runner:
             service.complete_step(session, self.clock, **scope, output=future.result())
 
         def fail(session: Session) -> None:
-            service.fail_step(session, self.clock, **scope, error=_describe(failure))
+            service.fail_step(session, self.clock, **scope, error=describe(failure))
 
         try:
             if failure is None:
@@ -138,7 +138,7 @@ class Runner:
             return action(session)
 
 
-def _describe(failure: BaseException | None) -> str:
+def describe(failure: BaseException | None) -> str:
     """Return an error message that can be stored: the type, what it says, cut to length."""
     text = f"{type(failure).__name__}: {failure}"[: service.ERROR_LENGTH]
     return text.replace("\0", "?").encode(errors="replace").decode()

@@ -105,11 +105,16 @@ def get_execution(session: Session, *, workspace_id: str, execution_id: str) -> 
 
 
 def list_executions(
-    session: Session, *, workspace_id: str, page: PageRequest | None = None, workflow_id: str | None = None
+    session: Session,
+    *,
+    workspace_id: str,
+    page: PageRequest | None = None,
+    workflow_id: str | None = None,
+    status: ExecutionStatus | None = None,
 ) -> Page[Execution]:
     """Return the workspace's executions, the newest first."""
     page = page or PageRequest()
-    rows = repository.list_executions(session, workspace_id, page, workflow_id=workflow_id)
+    rows = repository.list_executions(session, workspace_id, page, workflow_id=workflow_id, status=status)
     found = [_execution(row) for row in rows]
     return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
@@ -167,13 +172,21 @@ def cancel(session: Session, clock: Clock, *, workspace_id: str, execution_id: s
     return _move(session, clock, execution, ExecutionStatus.CANCELLED)
 
 
-def advance(session: Session, clock: Clock, *, workspace_id: str, execution_id: str) -> Plan:
-    """Mark the steps that can start now as running, and return them; if there are none, end or pause."""
+def advance(
+    session: Session, clock: Clock, *, workspace_id: str, execution_id: str, at_most: int | None = None
+) -> Plan:
+    """
+    Mark the steps that can start now as running, and return them; if there are none, end or pause.
+
+    `at_most` is how many the caller can run.
+    """
     execution = repository.get_execution(session, workspace_id, execution_id)
     _require_status(execution, ExecutionStatus.RUNNING, "advance")
     workflow, states = parse_workflow(execution.definition), _load_run(session, execution).states
     now = clock.now()
     found = plan(workflow, states, inputs=execution.inputs, now=now)
+    if at_most is not None:
+        found = replace(found, start=found.start[:at_most])
     if found.start:
         _write(session, clock, execution, ExecutionStatus.RUNNING)
         started = [assignment.step_id for assignment in found.start]
@@ -275,6 +288,9 @@ def _report(
         retry_count=after.retry_count,
         not_before=after.not_before,
         output=after.output,
+        claim_id=None,
+        worker=None,
+        lease_until=None,
         duration_ms=max(0, (now - step.started_at) // MILLISECOND),  # clocks are set back now and then
         error=error,
     )

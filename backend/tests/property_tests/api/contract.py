@@ -27,6 +27,7 @@ from tests.property_tests.api.transport import DirectTransport
 HAS_RULES = frozenset(
     {
         "close_period",
+        "define_workflow",
         "collect_metric",
         "ingest_events",
         "pay_bill",
@@ -53,6 +54,7 @@ TABLES = {
     "assigned_to": "users",
     "approval_id": "hitl_actions",
     "chat_id": "chat_sessions",
+    "claim_id": "claims",
     "credit_account_id": "ledger_accounts",
     "debit_account_id": "ledger_accounts",
     "entry_id": "supervised_queue",
@@ -66,6 +68,7 @@ TABLES = {
     "proposed_by": "users",
     "reservation_id": "spend_reservations",
     "rule_id": "alert_rules",
+    "run_id": "workflow_executions",
     "source_account_id": "ledger_accounts",
     "supervision_id": "supervision_sessions",
     "supervisor_id": "users",

@@ -72,7 +72,8 @@ def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: 
                 assert "nested deeper than" in response.text, (name, place)
             assert database.snapshot() == before
             case.body = put(body, place, nested(MAX_JSON_DEPTH))
-            assert contract.send(case, secret).status_code < 300, (name, place)
+            status = contract.send(case, secret).status_code
+            assert status < 300 or status in (404, 409), (name, place)
 
 
 def test_there_are_places_of_any_shape(contract: Contract) -> None:

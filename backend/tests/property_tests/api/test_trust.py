@@ -78,6 +78,7 @@ class Office:
     secrets: dict[str, str]
     execution_id: str
     proposal_id: str
+    open_proposal_id: str
 
     def ids(self) -> dict[str, str]:
         """What a path may name."""
@@ -85,7 +86,7 @@ class Office:
         return {
             "agent": self.world.mine.agent_id,
             "approval": own["hitl_actions"][0],
-            "proposal": own["agent_proposals"][0],
+            "proposal": self.open_proposal_id,
             "episode": own["episodes"][0],
             "execution": self.execution_id,
             "training_proposal": self.proposal_id,
@@ -120,9 +121,17 @@ def build_office(sessions: sessionmaker[Session]) -> Office:
         run = factories.execution(session, agent_id=agent.id, status="running").id
         own = {**about, "agent_id": agent.id}
         proposal = proposals.propose(session, ManualClock(NOW), type=ProposalType.TRAINING, **own).id
+        waiting = proposals.propose(session, ManualClock(NOW), type=ProposalType.ACTION, **own).id
         ready = {**own, "maturity_at_time": "supervised", "constitutional_score": 1.0}
         factories.add_episodes(session, [ready] * 50)
-    return Office(world=world, people=people, secrets=secrets, execution_id=run, proposal_id=proposal)
+    return Office(
+        world=world,
+        people=people,
+        secrets=secrets,
+        execution_id=run,
+        proposal_id=proposal,
+        open_proposal_id=waiting,
+    )
 
 
 @contextmanager

@@ -35,6 +35,9 @@ from atom.kit.clock import ManualClock
 from atom.ledger import service as ledger
 from atom.ledger.postings import AccountType, NewTransaction, credit, debit
 from atom.tables import METADATA, agents
+from atom.workflows import claims, definitions
+from atom.workflows import service as workflows
+from atom.workflows.graph import Step, Workflow
 from tests import factories
 from tests.factories import NOW
 from tests.http import Workspace
@@ -116,6 +119,9 @@ def _ids(session: Session, workspace_id: str) -> dict[str, list[str]]:
         for table, rows in _walk(session, workspace_id)
         if "id" in table.c
     }
+    steps = METADATA.tables["workflow_step_executions"]
+    held = select(steps.c.claim_id).where(steps.c.execution_id.in_(found["workflow_executions"]))
+    found["claims"] = [claim_id for claim_id in session.scalars(held) if claim_id is not None]
     return {name: sorted(ids) for name, ids in found.items() if ids}
 
 
@@ -153,6 +159,7 @@ def _fill(session: Session, workspace: Workspace, word: str) -> None:
     _govern(session, workspace, word)
     _book(session, workspace, word)
     _graduate(session, workspace, word)
+    _run(session, workspace, word)
     _measure(session, workspace, word)
 
 
@@ -250,6 +257,17 @@ def _graduate(session: Session, workspace: Workspace, word: str) -> None:
     supervision_sessions.intervene(
         session, CLOCK, supervision_id=watched.id, intervention=Intervention.CORRECT, note=word, **scope
     )
+
+
+def _run(session: Session, workspace: Workspace, word: str) -> None:
+    scope = {"workspace_id": workspace.id}
+    workflow = Workflow(steps=(Step(id=word, action=word), Step(id="other", action=word)))
+    definitions.define(session, CLOCK, workflow_id=word, workflow=workflow, **scope)
+    run = workflows.create_execution(
+        session, CLOCK, workflow_id=word, workflow=workflow, inputs={"of": word}, **scope
+    )
+    workflows.begin(session, CLOCK, execution_id=run.id, **scope)
+    claims.claim_steps(session, CLOCK, worker=word, limit=1, lease=timedelta(minutes=1), **scope)
 
 
 def _measure(session: Session, workspace: Workspace, word: str) -> None:

@@ -1,0 +1,248 @@
+"""People and keys of a workspace: one address is one person, who is forgotten is forgotten everywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from atom.identity import export, keys, users, workspaces
+from atom.identity.models import ApiKey, ApiKeyScope, UserRole, WorkspaceStatus
+from atom.identity.users import UserChange
+from atom.kit.clock import ManualClock
+from atom.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
+from atom.ledger.service import has_books
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+
+ADDRESSES = ("Ada@Example.org", "ada@example.org", "jos\u00e9@example.org", "Jose\u0301@example.ORG", "b@x.y")
+deeds = st.tuples(st.integers(0, 1), st.sampled_from(ADDRESSES), st.none() | st.integers(0, 4))
+"""A workspace, an address, and which user is given it; none is a new one."""
+
+
+def form_of(address: str) -> str:
+    return unicodedata.normalize("NFC", address).casefold()
+
+
+@pytest.mark.invariant(18)
+@given(story=st.lists(deeds, min_size=1, max_size=6))
+@example(story=[(0, ADDRESSES[0], None), (0, ADDRESSES[1], None), (1, ADDRESSES[1], None)])
+@example(story=[(0, ADDRESSES[2], None), (0, ADDRESSES[4], None), (0, ADDRESSES[3], 1)])
+def test_an_address_is_one_person_of_a_workspace(
+    database: Database, story: list[tuple[int, str, int | None]]
+) -> None:
+    """Invariant 18: case and Unicode form make no other address; the loser's session goes on."""
+    with database.session() as session:
+        own = factories.workspace_ids(session, 2)
+        known: list[dict[str, str]] = [{}, {}]
+        for place, address, which in story:
+            ids = list(known[place])
+            scope = {"workspace_id": own[place]}
+            taken = {id_ for id_, form in known[place].items() if form == form_of(address)}
+            try:
+                if which is None:
+                    user = users.create_user(session, email=address, **scope)
+                elif which < len(ids):
+                    taken -= {ids[which]}
+                    change = UserChange(email=address)
+                    user = users.update_user(session, user_id=ids[which], change=change, **scope)
+                else:
+                    continue
+            except ConflictError:
+                assert taken
+            else:
+                assert not taken
+                assert user.email == form_of(address)
+                known[place][user.id] = form_of(address)
+        for workspace_id, expected in zip(own, known, strict=True):
+            found = users.list_users(session, workspace_id=workspace_id, limit=50).items
+            assert {user.id: user.email for user in found} == expected
+
+
+@given(
+    is_given=st.lists(st.booleans(), min_size=4, max_size=4),
+    role=st.sampled_from(UserRole),
+    specialty=st.none() | st.sampled_from(("legal", " tax ")),
+    rate=st.sampled_from((0, 1, 10**15)),
+)
+@example(is_given=[False] * 4, role=UserRole.GUEST, specialty=None, rate=0)
+@example(is_given=[False, False, True, False], role=UserRole.GUEST, specialty=None, rate=0)
+def test_a_change_of_a_user_changes_what_it_names(
+    database: Database, is_given: list[bool], role: UserRole, specialty: str | None, rate: int
+) -> None:
+    """What is not given stays; another workspace's user and a wrong rate are refused, and nothing changes."""
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        scope = {"workspace_id": own}
+        user = users.create_user(
+            session, email="ada@example.org", specialty="finance", hourly_cost_rate_minor=7, **scope
+        )
+        change = UserChange(
+            email="b@example.org" if is_given[0] else None,
+            role=role if is_given[1] else None,
+            specialty=specialty if is_given[2] else None,
+            forgets_specialty=is_given[2] and specialty is None,
+            hourly_cost_rate_minor=rate if is_given[3] else None,
+        )
+        with pytest.raises(NotFoundError):
+            users.update_user(session, workspace_id=other, user_id=user.id, change=change)
+        with pytest.raises(InvalidError):
+            users.update_user(session, user_id=user.id, change=UserChange(hourly_cost_rate_minor=-1), **scope)
+        users.update_user(session, user_id=user.id, change=change, **scope)
+        session.expire_all()
+        found = users.get_user(session, user_id=user.id, **scope)
+        wanted = None if specialty is None else specialty.strip()
+        assert (found.email, found.role, found.specialty, found.hourly_cost_rate_minor) == (
+            "b@example.org" if is_given[0] else "ada@example.org",
+            role if is_given[1] else UserRole.MEMBER,
+            wanted if is_given[2] else "finance",
+            rate if is_given[3] else 7,
+        )
+
+
+def words_of(database: Database) -> str:
+    return str(database.snapshot())
+
+
+def test_who_is_forgotten_is_in_no_table(database: Database) -> None:
+    """An anonymised user's address and specialty are nowhere, their keys let nobody in, their deeds stay."""
+    clock = ManualClock(NOW)
+    with database.sessions() as sessions:
+        with sessions.begin() as session:
+            tenant = factories.tenant(
+                session, user_values={"email": "quilombo@example.org", "specialty": "zanzibar"}
+            )
+            scope = {"workspace_id": tenant.workspace_id}
+            made = keys.create_key(
+                session, clock, name="own", scope=ApiKeyScope.READ, user_id=tenant.user_id, **scope
+            )
+            factories.queue_entry(session, agent_id=tenant.agent_id, user_id=tenant.user_id)
+        before = database.snapshot("supervised_queue")
+        with sessions.begin() as session:
+            users.anonymise_user(session, clock, user_id=tenant.user_id, **scope)
+        assert "quilombo" not in words_of(database)
+        assert "zanzibar" not in words_of(database)
+        assert database.snapshot("supervised_queue") == before
+        with sessions() as session:
+            assert users.get_user(session, user_id=tenant.user_id, **scope).role is UserRole.GUEST
+            with pytest.raises(UnauthenticatedError):
+                keys.authenticate(session, clock, made.secret)
+
+
+def test_an_export_holds_what_names_the_person_and_nobody_else(database: Database) -> None:
+    """Rows of another person, of another workspace and secrets are not in it; rows of any table are."""
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        colleague = factories.user(session, workspace_id=tenant.workspace_id, email="zanzibar@example.org")
+        for user_id in (tenant.user_id, colleague.id):
+            factories.queue_entry(session, agent_id=tenant.agent_id, user_id=user_id)
+        scope = {"workspace_id": tenant.workspace_id}
+        keys.create_key(
+            session, ManualClock(NOW), name="own", scope=ApiKeyScope.READ, user_id=tenant.user_id, **scope
+        )
+        found = export.export_user(session, user_id=tenant.user_id, **scope)
+        assert set(found.tables) == {"api_keys", "supervised_queue"}
+        assert [row["user_id"] for rows in found.tables.values() for row in rows] == [tenant.user_id] * 2
+        assert "key_hash" not in found.tables["api_keys"][0]
+        assert found.cut == ()
+        with pytest.raises(NotFoundError):
+            export.export_user(session, workspace_id=people.stranger.workspace_id, user_id=tenant.user_id)
+
+
+@given(
+    overlap_s=st.sampled_from((0, 1, 3_600)),
+    expires_in_s=st.none() | st.sampled_from((1, 1_800, 7_200)),
+    later_s=st.sampled_from((0, 1, 1_799, 3_599, 3_600, 7_200)),
+)
+@example(overlap_s=3_600, expires_in_s=1_800, later_s=1_799)
+@example(overlap_s=3_600, expires_in_s=None, later_s=3_600)
+def test_a_rotated_key_overlaps_with_its_successor(
+    database: Database, overlap_s: int, expires_in_s: int | None, later_s: int
+) -> None:
+    """The old key lives for the overlap and never longer than before; the new one is its equal."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        own, other = factories.workspace_ids(session, 2)
+        expires_at = None if expires_in_s is None else NOW + timedelta(seconds=expires_in_s)
+        about = {"name": "nightly", "scope": ApiKeyScope.WRITE, "expires_at": expires_at}
+        old = keys.create_key(session, clock, workspace_id=own, **about)
+        overlap = timedelta(seconds=overlap_s)
+        with pytest.raises(NotFoundError):
+            keys.rotate_key(session, clock, workspace_id=other, key_id=old.key.id, overlap=overlap)
+        new = keys.rotate_key(session, clock, workspace_id=own, key_id=old.key.id, overlap=overlap)
+        assert {name: getattr(new.key, name) for name in about} == about
+        clock.advance(timedelta(seconds=later_s))
+        lives = expires_in_s is None or later_s < expires_in_s
+        assert can_enter(session, clock, new.secret) is lives
+        assert can_enter(session, clock, old.secret) is (lives and later_s < overlap_s)
+
+
+def can_enter(session: Session, clock: ManualClock, secret: str) -> bool:
+    try:
+        keys.authenticate(session, clock, secret)
+    except UnauthenticatedError:
+        return False
+    return True
+
+
+@given(uses=st.lists(st.tuples(st.integers(0, 1), st.integers(-2, 3)), max_size=6))
+def test_the_last_use_of_a_key_is_the_latest(database: Database, uses: list[tuple[int, int]]) -> None:
+    """In whatever order they are written, the latest use of each key is kept."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        made = [
+            keys.create_key(
+                session, ManualClock(NOW), workspace_id=own, name="k", scope=ApiKeyScope.READ
+            ).key.id
+            for _ in range(2)
+        ]
+        latest: dict[str, int] = {}
+        for which, hours in uses:
+            keys.note_uses(session, {made[which]: NOW + timedelta(hours=hours)})
+            latest[made[which]] = max(latest.get(made[which], hours), hours)
+        session.expire_all()
+        for key_id in made:
+            wanted = NOW + timedelta(hours=latest[key_id]) if key_id in latest else None
+            assert session.get_one(ApiKey, key_id).last_used_at == wanted
+
+
+@pytest.mark.parametrize(("status", "has_ledger"), [*product(WorkspaceStatus, (False, True))])
+def test_a_workspace_is_closed_opened_and_deleted(
+    database: Database, status: WorkspaceStatus, has_ledger: bool
+) -> None:
+    """Suspended and expired ones keep their keys out; one without books is deleted whole."""
+    clock = ManualClock(NOW)
+    with database.sessions() as sessions:
+        with sessions.begin() as session:
+            stranger = factories.tenant(session)
+            workspaces.set_status(session, workspace_id=stranger.workspace_id, status=WorkspaceStatus.TRIAL)
+        before = database.snapshot()
+        with sessions.begin() as session:
+            tenant = factories.tenant(session)
+            own = tenant.workspace_id
+        if has_ledger:
+            own = factories.books(sessions, 100).workspace_id
+        with sessions.begin() as session:
+            made = keys.create_key(session, clock, workspace_id=own, name="k", scope=ApiKeyScope.READ)
+            workspaces.set_status(session, workspace_id=own, status=status)
+        with sessions() as session:
+            listed = workspaces.list_workspaces(session, status=status, limit=50).items
+            assert own in [workspace.id for workspace in listed]
+            if status in (WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED):
+                with pytest.raises(ForbiddenError):
+                    keys.authenticate(session, clock, made.secret)
+            else:
+                assert can_enter(session, clock, made.secret)
+        if has_ledger:
+            with sessions() as session, pytest.raises(ConflictError, match="suspend it"):
+                workspaces.delete_workspace(session, has_books, workspace_id=own)
+            return
+        with sessions.begin() as session:
+            workspaces.delete_workspace(session, has_books, workspace_id=own)
+        assert database.snapshot() == before

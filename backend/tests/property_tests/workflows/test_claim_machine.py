@@ -1,0 +1,142 @@
+"""Workers that claim steps, die, come back too late and report, as a state machine beside a small model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from atom.kit.clock import ManualClock
+from atom.kit.errors import ConflictError
+from atom.workflows import claims, service
+from atom.workflows.graph import Connection, Step, Workflow
+from atom.workflows.states import ExecutionStatus, StepStatus
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+from tests.property_tests.conftest import scaled
+
+WORKFLOW = Workflow(
+    steps=(Step(id="a", action="work"), Step(id="b", action="work"), Step(id="c", action="work")),
+    connections=(Connection(source="a", target="c"),),
+)
+LEASES_S = st.sampled_from((1, 5, 60))
+PLACES = st.integers(0, 9)
+
+
+@dataclass
+class Held:
+    """A claim as the worker knows it."""
+
+    step_id: str
+    until: datetime
+    attempt: int
+    is_over: bool = False
+
+
+class Workers(RuleBasedStateMachine):
+    """A step has one holder at a time; who lost it, or has reported, can do nothing more with it."""
+
+    database: ClassVar[Database]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = ExitStack()
+        self.session = self.open.enter_context(self.database.session())
+        self.clock = ManualClock(NOW)
+        self.held: dict[str, Held] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        own, self.other = factories.workspace_ids(self.session, 2)
+        self.scope = {"workspace_id": own}
+        run = service.create_execution(
+            self.session, self.clock, workflow_id="w", workflow=WORKFLOW, **self.scope
+        )
+        self.run = {"execution_id": run.id, **self.scope}
+        service.begin(self.session, self.clock, **self.run)
+
+    @rule(limit=st.integers(1, 3), lease_s=LEASES_S, is_of_all=st.booleans())
+    def claim(self, limit: int, lease_s: int, is_of_all: bool) -> None:
+        now = self.clock.now()
+        where = {} if is_of_all else self.scope
+        lease = timedelta(seconds=lease_s)
+        for held in self.held.values():
+            held.is_over = held.is_over or held.until <= now
+        busy = {held.step_id for held in self.held.values() if not held.is_over}
+        found = claims.claim_steps(self.session, self.clock, worker="w", limit=limit, lease=lease, **where)
+        assert len(found) <= limit
+        assert busy.isdisjoint(claim.step_id for claim in found)
+        for claim in found:
+            earlier = sum(held.step_id == claim.step_id for held in self.held.values())
+            assert claim.attempt == earlier + 1 <= 4
+            assert (claim.lease_until, claim.workspace_id) == (now + lease, self.scope["workspace_id"])
+            self.held[claim.id] = Held(claim.step_id, claim.lease_until, claim.attempt)
+        strangers = claims.claim_steps(
+            self.session, self.clock, worker="x", limit=3, lease=lease, workspace_id=self.other
+        )
+        assert strangers == []
+
+    @rule(place=PLACES, deed=st.sampled_from(("complete", "fail", "renew")), is_stranger=st.booleans())
+    def report(self, place: int, deed: str, is_stranger: bool) -> None:
+        if not self.held:
+            return
+        claim_id = sorted(self.held)[place % len(self.held)]
+        held = self.held[claim_id]
+        where = {"workspace_id": self.other} if is_stranger else self.scope
+        is_ended = service.get_execution(self.session, **self.run).status is not ExecutionStatus.RUNNING
+        try:
+            if deed == "complete":
+                claims.complete(self.session, self.clock, claim_id=claim_id, output={}, **where)
+            elif deed == "fail":
+                claims.fail(self.session, self.clock, claim_id=claim_id, error="broken", **where)
+            else:
+                lease = timedelta(seconds=5)
+                held.until = claims.renew(self.session, self.clock, claim_id=claim_id, lease=lease, **where)
+                assert held.until == self.clock.now() + lease
+        except ConflictError:
+            assert held.is_over or is_stranger or is_ended
+        else:
+            assert not held.is_over
+            assert not is_stranger
+            held.is_over = deed != "renew"
+
+    @rule(seconds=st.sampled_from((1, 4, 5, 59, 60)))
+    def wait(self, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+
+    @invariant()
+    def running_steps_are_those_that_are_held(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        steps = {step.step_id: step for step in service.get_steps(self.session, **self.run)}
+        running = {step_id for step_id, step in steps.items() if step.status is StepStatus.RUNNING}
+        holding = [held.step_id for held in self.held.values() if not held.is_over]
+        is_ended = service.get_execution(self.session, **self.run).status is not ExecutionStatus.RUNNING
+        if not is_ended:
+            assert sorted(running) == sorted(holding)
+        if "c" in running:
+            assert steps["a"].status is StepStatus.COMPLETED
+        for step_id, step in steps.items():
+            assert step.retry_count <= sum(held.step_id == step_id for held in self.held.values())
+
+    def teardown(self) -> None:
+        self.open.close()
+
+
+@pytest.fixture(autouse=True)
+def give_database(database: Database) -> Iterator[None]:
+    """A state machine takes no fixtures: it finds the database in its class."""
+    Workers.database = database
+    yield
+    del Workers.database
+
+
+TestWorkers = Workers.TestCase
+TestWorkers.settings = scaled(0.5)
