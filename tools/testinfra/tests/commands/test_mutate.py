@@ -505,6 +505,62 @@ def test_an_interrupted_session_goes_on(tmp_path: Path) -> None:
     assert rest["n_left"] == 0
 
 
+def test_a_property_that_cannot_fail_is_found(shop: Shop) -> None:
+    """Asked alone, each property notices something, but for the one that asserts nothing."""
+    done = shop.run("--each-property", "--json")
+    assert done.returncode == 1, done.stderr
+    worths = {one["nodeid"]: one for one in json.loads(done.stdout)["properties"]}
+    silent = [nodeid for nodeid, one in worths.items() if "noticed" not in one]
+    assert silent == ["tests/test_shop.py::test_loose"]
+    assert 1 <= worths[silent[0]]["n_asked"] <= 8
+    assert {one["noticed"]["noticed_by"] for one in worths.values() if "noticed" in one} == worths.keys() - {
+        *silent
+    }
+
+
+WRITTEN = """
+[[fault]]
+path = "src/shop.py"
+before = "return number * 2"
+after = "return number * 2 if number < 3 else 7"
+says = "large numbers double to seven"
+
+[[fault]]
+path = "src/shop.py"
+before = "LIMIT = 10"
+after = "LIMIT = 11"
+says = "one more fits"
+"""
+
+
+def test_faults_that_a_person_wrote_down_are_asked_about(shop: Shop) -> None:
+    """A text of the file is replaced by another, in a function or at module level; the file stays."""
+    path = shop.folder / "faults.toml"
+    path.write_text(WRITTEN, encoding="utf-8")
+    found = {one["function"]: one["verdict"] for one in shop.mutate("--faults", "faults.toml")["findings"]}
+    assert found == {"double": "noticed by an assertion", None: "survived"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('return number * 2"', 'nothing like it"', "has 0 times 'nothing like it'"),
+        ('return number * 2"', 'return number"', "has 6 times 'return number'"),
+        ("number < 3 else 7", "number < else", "would be invalid"),
+        ('path = "src/shop.py"', 'path = "src/other.py"', "is not a file of the product"),
+        ('says = "one more fits"', "", "missing required field `says`"),
+    ],
+)
+def test_written_faults_that_no_longer_apply_are_named(shop: Shop, old: str, new: str, message: str) -> None:
+    """A refactoring breaks them aloud: each one is named with what is wrong."""
+    path = shop.folder / "stale.toml"
+    assert old in WRITTEN
+    path.write_text(WRITTEN.replace(old, new), encoding="utf-8")
+    done = shop.run("--faults", "stale.toml")
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
 def test_time_is_kept(tmp_path: Path) -> None:
     """After the time no further mutant is asked about, and what is left is counted."""
     done = Shop.create(tmp_path / "shop").run("--time", "1s", "--json")

@@ -18,6 +18,7 @@ from atom_testinfra.measuring.environment import CI_VARIABLES
 from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import Product, find_product
 from atom_testinfra.mutation.session import Listener, MutationSession, Outcome
+from atom_testinfra.mutation.written import apply_written, load_written
 from atom_testinfra.reports import mutants as report
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.mutants import MutantStore, combine, load_accepted
@@ -26,8 +27,9 @@ from atom_testinfra.storage.project import Project, load_project
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from atom_testinfra.core.mutants import Finding, Mutant
+    from atom_testinfra.core.mutants import Finding, Mutant, PropertyWorth
     from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.written import WrittenFault
 
 PYTEST_WORDS = "atom_testinfra.pytest_words"
 DURATION = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
@@ -77,11 +79,18 @@ class PathsThenPytest(click.Command):
 @click.option("--seed", type=int, default=0, metavar="K", help="Another order of the mutants.  [default: 0]")
 @click.option("--profile", metavar="NAME", help="With the environment of a profile, such as ci.")
 @click.option("--product", "places", multiple=True, metavar="PATH", help="What may be changed; repeatable.")
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Only the faults written down in a TOML file: [[fault]] with path, before, after, says.",
+)
 @click.option("--list", "is_list", is_flag=True, help="List the mutants and ask nobody.")
 @click.option("--show", metavar="ID", help="Print one mutant as a patch, and ask nobody.")
 @click.option(
     "--all", "show_all", is_flag=True, help="Show every survivor, and the code that no test executes."
 )
+@click.option("--each-property", is_flag=True, help="Ask each property alone, until it notices a mutant.")
 @click.option("--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit with 1 below.")
 @click.option("--fail-on-survivors", is_flag=True, help="Exit with 1 when a mutant survives.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary there.")
@@ -101,7 +110,11 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     places = [*options["places"]] or project.config.product
     product = find_product(project.root, project.rootdir, places)
     modules = {module.path: module for module in map(product.read, product.files)}
-    chosen = _select(modules, options["paths"], product, project)
+    faults = load_written(options["faults"]) if options["faults"] is not None else []
+    if options["faults"] is not None:
+        chosen = apply_written(faults, modules)
+    else:
+        chosen = _select(modules, options["paths"], product, project)
     if options["since"] is not None:
         chosen = _changed_since(options["since"], chosen, product, project)
     if options["sample"] is not None:
@@ -118,7 +131,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
             else f"nothing in the product changed since {options['since']}",
         )
     _say_product(product, len(modules), len(chosen))
-    settings = _settings(project, options, ctx.meta[PYTEST_WORDS])
+    settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
     # Other tests, or another environment, give other verdicts.
     asked = combine([*settings.arguments, options["profile"] or ""])
     session = MutationSession(
@@ -128,6 +141,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         store=MutantStore(project.root / project.config.mutants / asked),
         listener=_Progress(len(chosen)),
     )
+    if options["each_property"]:
+        return _report_properties(session.run_each_property(chosen), options)
     outcome = session.run(chosen)
     findings = _accept(outcome, project)
     return _report(findings, outcome, options)
@@ -189,7 +204,9 @@ def _changed_since(
     ]
 
 
-def _settings(project: Project, options: Mapping[str, Any], arguments: Sequence[str]) -> Settings:
+def _settings(
+    project: Project, options: Mapping[str, Any], arguments: Sequence[str], faults: list[WrittenFault]
+) -> Settings:
     environment = dict(os.environ)
     if options["profile"] is not None:
         profile = project.config.profiles.get(options["profile"])
@@ -209,6 +226,7 @@ def _settings(project: Project, options: Mapping[str, Any], arguments: Sequence[
         n_jobs=options["n_jobs"] or len(os.sched_getaffinity(0)),
         ends_at=None if options["time_s"] is None else time.time() + options["time_s"],
         seed=options["seed"],
+        faults=faults,
     )
 
 
@@ -266,6 +284,11 @@ class _Progress(Listener):
         self._n_done += 1
         self._n_survived += finding.verdict is MutantVerdict.SURVIVED
         self._say(f"{self._n_done} mutants asked about, {self._n_survived} survived", is_due=False)
+
+    def on_property(self, worth: PropertyWorth) -> None:
+        self._n_done += 1
+        self._n_survived += worth.is_silent
+        self._say(f"{self._n_done} properties asked alone, {self._n_survived} noticed nothing", is_due=False)
 
     def _say(self, text: str, *, is_due: bool) -> None:
         now = time.monotonic()
@@ -326,6 +349,17 @@ def _report(findings: list[Finding], outcome: Outcome, options: Mapping[str, Any
     is_low = options["fail_under"] is not None and (total.share or 0.0) * 100 < options["fail_under"]
     has_survivors = options["fail_on_survivors"] and total.n_survived > 0
     return ExitStatus.FAILED if is_low or has_survivors else ExitStatus.OK
+
+
+def _report_properties(worths: Sequence[PropertyWorth], options: Mapping[str, Any]) -> int:
+    if options["as_json"]:
+        click.echo(msgspec.json.encode({"properties": worths}))
+    else:
+        for line in report.render_properties(worths):
+            click.echo(line)
+    if not worths:
+        return ExitStatus.NOTHING
+    return ExitStatus.FAILED if any(one.is_silent for one in worths) else ExitStatus.OK
 
 
 def _list(mutants: Sequence[Mutant], *, as_json: bool) -> int:

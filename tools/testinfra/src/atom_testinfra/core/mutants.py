@@ -137,6 +137,22 @@ def score(findings: Iterable[Finding]) -> Score:
     return Score(counts=dict(counts), n_accepted=n_accepted)
 
 
+class PropertyWorth(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether a property, asked alone, notices a fault in what it executes."""
+
+    nodeid: str
+    n_asked: int
+    """Mutants that it was asked about; the last one is the one that it noticed."""
+    is_judged: bool = True
+    """False where the time was over before it was asked about enough mutants."""
+    noticed: Finding | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it noticed nothing, and was asked about enough to say so."""
+        return self.noticed is None and self.is_judged
+
+
 class Worth(Struct, frozen=True, kw_only=True):
     """What one test is worth, from the mutants that were asked about."""
 

@@ -30,6 +30,7 @@ class Module:
         self.path = path
         self.text = text
         self.tree = ast.parse(text)
+        self._written: dict[int, str] = {}
 
     @cached_property
     def sites(self) -> list[Site]:
@@ -65,6 +66,24 @@ class Module:
                 )
             )
         return found
+
+    def add(self, site: Site, text: str) -> Mutant:
+        """Add a change that a person wrote down; `text` is the whole source with it."""
+        node, index = site.statement, len(self.sites)
+        self.sites.append(site)
+        self._written[index] = text
+        return Mutant(
+            id=_digest(f"{self.path}\n{site.operator}\n{text}"),
+            path=self.path,
+            function=site.block.function,
+            block=site.block.key,
+            line=node.lineno,
+            end_line=_head_end(node),
+            operator=site.operator,
+            is_hidden=False,
+            index=index,
+            statement=-1 - len(self._written),
+        )
 
     @cached_property
     def functions(self) -> dict[str, str]:
@@ -106,6 +125,8 @@ class Module:
 
     def patched(self, mutant: Mutant) -> str:
         """Return the source of the module with the change, and every other line as it is."""
+        if mutant.index in self._written:
+            return self._written[mutant.index]
         site = self.sites[mutant.index]
         node = site.statement
         place, bodies = _place_of(self.tree, node), _bodies(node)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from atom_testinfra.core.mutants import Mutant, Reach
+from atom_testinfra.mutation.written import WrittenFault
 
 
 class Orders(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,10 @@ class Orders(Struct, frozen=True, kw_only=True):
     """For a mutant at module level: the tests to ask, in this order."""
     costs: dict[str, float] = field(default_factory=dict)
     """CPU seconds of these tests."""
+    faults: list[WrittenFault] = field(default_factory=list)
+    """Faults that a person wrote down: `mutants` may be of these."""
+    is_each_property: bool = False
+    """Ask each property alone, until it notices a mutant."""
     is_fresh: bool = False
     """Import the product with the first mutant in it, and ask `tests`."""
 
@@ -50,6 +55,8 @@ class Fact(StrEnum):
     """All unchanged tests ran; how mutants will be asked about."""
     VERDICT = "verdict"
     """What became of a mutant."""
+    PROPERTY = "property"
+    """Whether a property, asked alone, noticed a mutant of what it executes."""
     BROKEN = "broken"
     """A test that passed unchanged no longer does; nothing after the last good check counts."""
     CHECKED = "checked"

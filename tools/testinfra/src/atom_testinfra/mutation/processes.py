@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from atom_testinfra.mutation.orders import Orders
+    from atom_testinfra.mutation.written import WrittenFault
 
 FRESH_WALL_S = 600.0
 """How long a process that asks about one mutant may take on the clock."""
@@ -41,6 +42,8 @@ class Settings:
     ends_at: float | None
     """Seconds since the epoch."""
     seed: int
+    faults: list[WrittenFault]
+    """Faults that a person wrote down, where these are asked about."""
 
 
 class WorkerProcess:

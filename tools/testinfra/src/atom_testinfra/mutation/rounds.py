@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.mutants import Mutant, Reach
     from atom_testinfra.mutation.asking import Asker
-    from atom_testinfra.mutation.copies import Copy, Say
+    from atom_testinfra.mutation.copies import Copy, Question, Say
     from atom_testinfra.mutation.mutants import Module
 
 CHECK_EVERY = 100
 """Mutants between two checks that the tests still pass unchanged."""
+MOST_ASKED = 8
+"""Mutants that a property is asked about alone before it counts as one that notices nothing."""
+START_WALL_S = 60.0
+"""How long a copy may take on the clock until its first test begins."""
 N_CHECKED = 5
 """Tests that such a check runs: those that noticed something lately."""
 
@@ -49,6 +53,7 @@ class Round:
 
     def __init__(self, worker: Host, reaches: list[Reach]) -> None:
         self._worker = worker
+        self._reaches = reaches
         self._by_block: dict[str, list[Reach]] = defaultdict(list)
         for reach in reaches:
             for block in reach.blocks:
@@ -96,6 +101,10 @@ class Round:
         if not tests:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_REACHED, n_run=0)
             return
+        copy = copies.start(self._question(mutant, tests), wall_s=START_WALL_S)
+        self._asked[copy.pid] = mutant, tests
+
+    def _question(self, mutant: Mutant, tests: Sequence[Reach]) -> Question:
         module, filename = self._worker.module_of(mutant)
         asker, functions = self._worker.asker, self._functions
 
@@ -107,8 +116,57 @@ class Round:
             _own_temporary_folder(asker.session.config)
             asker.ask([(test.nodeid, test.cpu_s) for test in tests], say)
 
-        copy = copies.start(question, wall_s=60.0)
-        self._asked[copy.pid] = mutant, tests
+        return question
+
+    def ask_each_property(self, mutants: Sequence[Mutant], n_jobs: int, ends_at: float | None) -> None:
+        """
+        Ask each property alone about one mutant after the other that it executes, until it notices one.
+
+        First come those that few other tests execute: what a property is there for is most likely there.
+        """
+        copies = Copies(n_jobs)
+        properties = [reach for reach in self._reaches if reach.is_property]
+        candidates = {reach.nodeid: self._candidates(reach, mutants) for reach in properties}
+        waiting = list(reversed(properties))
+        asked: Counter[str] = Counter()
+        running: dict[int, tuple[Reach, Mutant]] = {}
+        while waiting or running:
+            while waiting and not copies.is_full:
+                reach = waiting.pop()
+                place = asked[reach.nodeid]
+                is_over = ends_at is not None and time.time() > ends_at
+                if is_over or place == len(candidates[reach.nodeid]):
+                    self._worker.say(Fact.PROPERTY, nodeid=reach.nodeid, n_asked=place, is_judged=not is_over)
+                    continue
+                mutant = candidates[reach.nodeid][place]
+                asked[reach.nodeid] += 1
+                running[copies.start(self._question(mutant, [reach]), wall_s=START_WALL_S).pid] = (
+                    reach,
+                    mutant,
+                )
+            for copy, status in copies.wait() if running else ():
+                reach, mutant = running.pop(copy.pid)
+                answer = describe_end(copy, status)
+                if answer["verdict"].is_noticed:
+                    self._worker.say(
+                        Fact.PROPERTY,
+                        nodeid=reach.nodeid,
+                        n_asked=asked[reach.nodeid],
+                        id=mutant.id,
+                        **answer,
+                    )
+                else:
+                    waiting.append(reach)
+
+    def _candidates(self, reach: Reach, mutants: Sequence[Mutant]) -> list[Mutant]:
+        found = [
+            (len(self._by_block[block]), place, mutant)
+            for place, mutant in enumerate(mutants)
+            if (block := f"{mutant.path}:{mutant.block}") in reach.blocks
+            and block not in self._worker.early
+            and not mutant.is_hidden
+        ]
+        return [mutant for _, _, mutant in sorted(found, key=lambda each: each[:2])[:MOST_ASKED]]
 
     def _note(self, ended: Sequence[tuple[Copy, int]]) -> None:
         for copy, status in ended:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
-from atom_testinfra.core.mutants import Finding, Mutant, MutantVerdict, Reach, order_mutants, order_tests
+from atom_testinfra.core.mutants import (
+    Finding,
+    Mutant,
+    MutantVerdict,
+    PropertyWorth,
+    Reach,
+    order_mutants,
+    order_tests,
+)
 from atom_testinfra.mutation.imports import ImportGraph
 from atom_testinfra.mutation.orders import Fact, Orders
 from atom_testinfra.mutation.processes import Settings, WorkerProcess, run_worker
@@ -41,6 +49,9 @@ class Listener:
 
     def on_finding(self, finding: Finding) -> None:
         """A mutant has a verdict."""
+
+    def on_property(self, worth: PropertyWorth) -> None:
+        """A property was asked alone."""
 
 
 @dataclass(kw_only=True)
@@ -116,6 +127,37 @@ class MutationSession:
             remarks=self._remarks,
             is_interrupted=is_interrupted,
         )
+
+    def run_each_property(self, selected: Sequence[Mutant]) -> list[PropertyWorth]:
+        """
+        Return for each property whether it notices a mutant of what it executes, asked alone.
+
+        Raises:
+            SubjectError: The tests could not be collected, or do not pass unchanged.
+        """
+        self._take_known()
+        mutants = [
+            mutant
+            for mutant in order_mutants(selected, self._settings.seed)
+            if mutant.function is not None and not self._modules[mutant.path].is_same(mutant)
+        ]
+        by_id = {mutant.id: mutant for mutant in mutants}
+        found = []
+        for fact in self._work(mutants, is_each_property=True):
+            if fact["fact"] == Fact.PROPERTY:
+                mutant = by_id.get(fact.get("id", ""))
+                found.append(
+                    PropertyWorth(
+                        nodeid=fact["nodeid"],
+                        n_asked=fact["n_asked"],
+                        is_judged=fact.get("is_judged", True),
+                        noticed=self._finding(mutant, fact) if mutant else None,
+                    )
+                )
+                self._listener.on_property(found[-1])
+            else:
+                self._take(fact, by_id)
+        return found
 
     def _take_known(self) -> None:
         """Take over what earlier sessions saw of tests whose state is still the same."""
@@ -198,7 +240,7 @@ class MutationSession:
             yield finding
         yield from self._ask_fresh(at_module_level)
 
-    def _work(self, mutants: Sequence[Mutant]) -> Iterator[dict[str, Any]]:
+    def _work(self, mutants: Sequence[Mutant], *, is_each_property: bool = False) -> Iterator[dict[str, Any]]:
         """Run a worker on mutants in functions, and yield what it says."""
         by_block = self._tests_by_block()
         tests = set(self._stale_tests())
@@ -212,7 +254,11 @@ class MutationSession:
                 return
             arguments = _with_files(arguments, sorted(named))
         orders = self._orders(
-            mutants=list(mutants), arguments=arguments, run_files=files, run_tests=sorted(tests)
+            mutants=list(mutants),
+            arguments=arguments,
+            run_files=files,
+            run_tests=sorted(tests),
+            is_each_property=is_each_property,
         )
         self._files_asked = list(self._states.test_files) if files is None else files
         with run_worker(orders, self._settings) as facts:
@@ -226,6 +272,7 @@ class MutationSession:
             n_jobs=self._settings.n_jobs,
             ends_at=self._settings.ends_at,
             reaches=list(self._reaches.values()),
+            faults=self._settings.faults,
             **values,
         )
 

@@ -24,6 +24,7 @@ from atom_testinfra.mutation.orders import Fact, Orders
 from atom_testinfra.mutation.reach import NOTE, EntryCounts
 from atom_testinfra.mutation.replay import Replay
 from atom_testinfra.mutation.rounds import Round, describe_end
+from atom_testinfra.mutation.written import apply_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +64,7 @@ class Worker:
         relative = os.path.relpath(filename, self._orders.root).replace(os.sep, "/")
         if filename not in self._files.values():
             return None
-        module = self._modules.get(relative) or Module(relative, Path(filename).read_text(encoding="utf-8"))
-        self._modules[relative] = module
+        module = self._read(relative, filename)
         if self._orders.is_fresh:
             mutant = self._orders.mutants[0]
             return module.compile(mutant, filename) if mutant.path == relative else None
@@ -203,7 +203,9 @@ class Worker:
             no_replay=self.asker.replay.problem,
             early=sorted(self.early),
         )
-        Round(self, list(known.values())).ask(orders.mutants, orders.n_jobs, orders.ends_at)
+        asking = Round(self, list(known.values()))
+        ask = asking.ask_each_property if orders.is_each_property else asking.ask
+        ask(orders.mutants, orders.n_jobs, orders.ends_at)
         self.say(Fact.DONE)
 
     @property
@@ -214,9 +216,15 @@ class Worker:
     def module_of(self, mutant: Mutant) -> tuple[Module, str]:
         """Return the module that a mutant changes, and its file."""
         filename = self._files[mutant.path]
-        if mutant.path not in self._modules:
-            self._modules[mutant.path] = Module(mutant.path, Path(filename).read_text(encoding="utf-8"))
-        return self._modules[mutant.path], filename
+        return self._read(mutant.path, filename), filename
+
+    def _read(self, path: str, filename: str) -> Module:
+        """Return a module of the product, parsed once, with the faults that were written down for it."""
+        if path not in self._modules:
+            module = Module(path, Path(filename).read_text(encoding="utf-8"))
+            apply_written([fault for fault in self._orders.faults if fault.path == path], {path: module})
+            self._modules[path] = module
+        return self._modules[path]
 
     def _ask_fresh(self) -> None:
         """Ask the tests in this process, which imported the product with the mutant in it."""

@@ -11,7 +11,7 @@ from atom_testinfra.reports.markdown import code, escape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.mutants import Finding
+    from atom_testinfra.core.mutants import Finding, PropertyWorth
 
 MOST_SURVIVORS = 20
 """Survivors shown unless more are asked for."""
@@ -121,6 +121,32 @@ def _render_verdicts(findings: Sequence[Finding]) -> Iterator[str]:
     for verdict in MutantVerdict:
         if counts.get(verdict):
             yield f"{numbers.count(counts[verdict]):>{width}}  {verdict}"
+
+
+def render_properties(worths: Sequence[PropertyWorth]) -> Iterator[str]:
+    """Yield the lines of the answer on properties that were asked alone, those that noticed nothing first."""
+    silent = [one for one in worths if one.is_silent]
+    for one in sorted(silent, key=lambda one: (-one.n_asked, one.nodeid)):
+        about = numbers.plural(one.n_asked, "mutant")
+        yield (
+            f"noticed none of {about}  {one.nodeid}" if one.n_asked else f"executes no product  {one.nodeid}"
+        )
+    by_crash = [one for one in worths if one.noticed and one.noticed.verdict is not MutantVerdict.ASSERTION]
+    for one in by_crash:
+        yield f"noticed, but not by an assertion  {one.nodeid}"
+    n_noticed = sum(one.noticed is not None for one in worths)
+    n_open = sum(not one.is_judged for one in worths)
+    yield ""
+    left = (
+        f"; {numbers.count(n_open)} were not asked about enough, because the time was over" if n_open else ""
+    )
+    of_all = numbers.plural(len(worths), "property")
+    yield f"{numbers.count(n_noticed)} of {of_all} noticed a mutant of what they execute{left}."
+    yield (
+        "Next: break by hand what the first of these is about, and see whether it fails."
+        if silent
+        else "Next: nothing; every property that was judged can fail."
+    )
 
 
 def render_markdown(findings: Sequence[Finding], *, n_left: int) -> str:
