@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties changelog
+	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties bench-mutate-truth changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -164,10 +164,13 @@ bench-api: install ## requests a second and latencies of one worker under 16 cli
 	$(BIN)/python benchmarks/api.py
 
 bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, MINUTES, KEEP=--keep)
-	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),12) --minutes $(or $(MINUTES),25) $(KEEP)
+	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),120) --minutes $(or $(MINUTES),25) $(KEEP)
 
 bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
+
+bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SAMPLE, EACH, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_truth.py --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)
