@@ -107,7 +107,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     app.add_middleware(RequestLimit, max_requests=settings.max_requests, exempt=EXEMPT)
     add_problem_handlers(app)
     for module in (health, operations, *DOMAINS):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # an included router is gone through for each request
     complete_openapi(app)
     add_reference(app)
     return app

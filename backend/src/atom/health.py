@@ -8,9 +8,12 @@ from pydantic import BaseModel
 
 from atom.db import migrate
 from atom.identity.access import Gateway
+from atom.web.openapi import operation_id
 from atom.web.problems import problem_responses
 
-router = APIRouter(tags=["health"], responses=problem_responses(500, 503))
+router = APIRouter(
+    tags=["health"], generate_unique_id_function=operation_id, responses=problem_responses(500, 503)
+)
 
 
 class LiveResponse(BaseModel):

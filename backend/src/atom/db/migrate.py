@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from atom.db.session import read_only
 from atom.kit.errors import AtomError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x61746F6D
 """PostgreSQL's lock under which one process migrates while the others wait; SQLite has its write lock."""
+
+
+REVISION = text("SELECT version_num FROM alembic_version")
 
 
 class MigrationError(AtomError):
@@ -57,7 +60,13 @@ def is_known(revision: str) -> bool:
 def current(engine: Engine) -> str | None:
     """Return the database's revision; None for an empty one."""
     with read_only(engine).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        try:
+            return connection.execute(REVISION).scalar_one_or_none()
+        except DBAPIError:
+            connection.rollback()
+            if engine.dialect.has_table(connection, "alembic_version"):
+                raise
+            return None
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

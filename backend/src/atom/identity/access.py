@@ -22,11 +22,12 @@ from typing import Annotated, Any, Self
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Scope
 
 from atom.db.session import WritersQueue, unit_of_work
 from atom.identity import idempotency
@@ -38,16 +39,11 @@ from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError, UnavailableError
 from atom.web.bodies import check_address, check_body
+from atom.web.openapi import NEEDS_KEY, operation_id
 from atom.web.problems import WITH_KEY, problem_responses
 from atom.web.queries import refuse_repeats
 
 logger = logging.getLogger(__name__)
-
-BEARER = HTTPBearer(
-    auto_error=False,
-    scheme_name="ApiKey",
-    description="`Authorization: Bearer atom_...`, a workspace's API key",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +199,7 @@ class Entrance:
     opens_itself: bool = False
     """Whether the handler is given the door, to read first and open the unit that writes when it needs it."""
 
-    async def __call__(self, request: Request, _: Annotated[object, Depends(BEARER)]) -> Door:
+    async def __call__(self, request: Request) -> Door:
         """Return the door that the request came through; FastAPI calls this before the handler."""
         door: Door = request.state.door
         return door
@@ -211,6 +207,16 @@ class Entrance:
 
 class UnitRoute(APIRoute):
     """A route that answers inside of its unit of work: key, body, handler, answer, commit, in this order."""
+
+    def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(path, *arguments, **options)
+        self._beginning = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route is the request's; most are not, and the beginning of the path says so."""
+        if not scope["path"].removeprefix(scope.get("root_path", "")).startswith(self._beginning):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what FastAPI calls for a request."""
@@ -229,6 +235,7 @@ class UnitRoute(APIRoute):
                 with door:
                     request.state.door = door
                     check_address(request)
+                    refuse_repeats(request)
                     if body:
                         check_body(request, body)
                     response = run_now(handle(request))
@@ -303,12 +310,13 @@ class DomainRouter(APIRouter):
             prefix=prefix,
             tags=tags,
             route_class=UnitRoute,
-            dependencies=[Depends(refuse_repeats)],
+            generate_unique_id_function=operation_id,
             responses=problem_responses(*WITH_KEY),
         )
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Add a route whose handler takes a `unit`."""
+        """Add a route whose handler takes a `unit`, and say in the document that it needs a key."""
+        options["openapi_extra"] = {**(options.get("openapi_extra") or {}), "security": NEEDS_KEY}
         if "POST" in (options.get("methods") or ()):
             options["dependencies"] = [*(options.get("dependencies") or ()), Depends(named)]
         super().add_api_route(path, _in_unit(endpoint), **options)

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from fastapi.routing import APIRoute
 
 
+SECURITY_SCHEMES = {
+    "ApiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer atom_...`, a workspace's API key",
+    }
+}
+NEEDS_KEY: list[dict[str, list[str]]] = [{"ApiKey": []}]
+"""The security of an operation that takes a key."""
+
+
 def operation_id(route: APIRoute) -> str:
     """Return the name of the route's function: it outlives a change of the path."""
     return route.name
@@ -25,6 +36,7 @@ def complete_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         document = made_by_fastapi()
         document["components"]["schemas"].update(_problem_schemas())
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way

@@ -8,12 +8,14 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 
-async def refuse_repeats(request: Request) -> None:
+def refuse_repeats(request: Request) -> None:
     """
     Raise RequestValidationError for parameters that are given several times.
 
     Each of ours is a single value, and FastAPI would read the last one without a word.
     """
+    if not request.scope["query_string"]:
+        return
     n_given = Counter(name for name, _ in request.query_params.multi_items())
     repeated = [
         {"loc": ("query", name), "msg": f"Input should be a single value, not {n}"}
