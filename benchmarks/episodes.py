@@ -23,7 +23,7 @@ from atom.db import migrate
 from atom.db.session import create_engine
 from atom.episodes import repository
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import WordOverlapEmbedder
 from atom.episodes.service import create_episode_from_session
 from atom.identity import users, workspaces
 from atom.kit.clock import ManualClock
@@ -75,7 +75,7 @@ def _measure(name: str, gap: timedelta) -> Cost:
             episode = create_episode_from_session(
                 session,
                 MaturityGate(),
-                HashingEmbedder(),
+                WordOverlapEmbedder(),
                 workspace_id=workspace_id,
                 chat_id=chat_id,
                 agent_id=agent_id,

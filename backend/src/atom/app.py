@@ -15,13 +15,14 @@ from atom.agents import routes as agents
 from atom.analytics import routes as analytics
 from atom.analytics.reports import CachedReports
 from atom.budgets import routes as budgets
+from atom.budgets.service import has_project
 from atom.chat import routes as chat
 from atom.chat.service import has_session
 from atom.db import migrate
 from atom.db.session import WritersQueue, create_engine, read_only_session_factory, session_factory
 from atom.episodes import routes as episodes
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import load_embedder
 from atom.governance import routes as governance
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
@@ -79,10 +80,11 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             migrate.require_head(own_engine)
-            noting = asyncio.create_task(_write_uses(gateway))
-            yield
-            noting.cancel()
-            await to_thread.run_sync(gateway.write_uses)
+            if engine is None:  # nobody else writes into the database of a test at a time of our own
+                async with _writing_uses(gateway):
+                    yield
+            else:
+                yield
         finally:
             if engine is None:
                 own_engine.dispose()
@@ -113,10 +115,20 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
     return app
 
 
-async def _write_uses(gateway: Gateway) -> None:
-    """Write now and then which keys were used."""
-    while True:
-        await asyncio.sleep(USES_WRITTEN_EVERY_S)
+@asynccontextmanager
+async def _writing_uses(gateway: Gateway) -> AsyncIterator[None]:
+    """Write now and then, and at the end, which keys were used."""
+
+    async def write() -> None:
+        while True:
+            await asyncio.sleep(USES_WRITTEN_EVERY_S)
+            await to_thread.run_sync(gateway.write_uses)
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        writing.cancel()
         await to_thread.run_sync(gateway.write_uses)
 
 
@@ -138,6 +150,7 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
     app.state.decisions = decisions
     app.state.has_training = has_training
     app.state.has_chat = has_session
+    app.state.has_project = has_project
     app.state.gatekeeper = MaturityGate(may_access_data)
-    app.state.embedder = HashingEmbedder()
+    app.state.embedder = load_embedder(settings.embedder)
     app.state.reports = CachedReports(clock)

@@ -21,7 +21,7 @@ from atom.chat import service as chat
 from atom.chat.models import MessageRole
 from atom.episodes import service as episodes
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import WordOverlapEmbedder
 from atom.governance import approvals, triggers
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
@@ -130,7 +130,7 @@ def _talk(session: Session, workspace_id: str, user_id: str, agent_id: str, now:
         episodes.create_episode_from_session(
             session,
             MaturityGate(),
-            HashingEmbedder(),
+            WordOverlapEmbedder(),
             workspace_id=workspace_id,
             chat_id=talk.id,
             agent_id=agent_id,

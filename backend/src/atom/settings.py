@@ -52,6 +52,10 @@ class Settings:
     read_timeout_s: int = _number(30, "seconds a client may leave an answer unread", least=1, most=3_600)
     keep_alive_s: int = _number(5, "seconds between two requests of a connection", least=1, most=3_600)
     stop_timeout_s: int = _number(30, "seconds to finish requests in when told to stop", least=1, most=3_600)
+    embedder: str = _text(
+        "word-overlap",
+        "what compares texts: word-overlap, or package.module:function, which returns an embedder",
+    )
     log_format: str = _choice("text", "json", meaning="lines of text or of JSON: `text` or `json`")
     metrics_token: str | None = field(
         default=None,

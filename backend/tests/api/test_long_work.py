@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from atom.chat.models import ChatMessage, MessageRole
 from atom.episodes import service as episodes
-from atom.episodes.embedding import HashingEmbedder, Vector
+from atom.episodes.embedding import Vector, WordOverlapEmbedder
 from atom.kit.ids import new_id
 from atom.kit.pagination import MAX_PAGE_LENGTH
 from tests.database import Database
@@ -26,7 +26,7 @@ class SlowEmbedder:
 
     def __init__(self, meanwhile: Callable[[], object]) -> None:
         self._meanwhile = meanwhile
-        self._real = HashingEmbedder()
+        self._real = WordOverlapEmbedder()
         self.name = self._real.name
 
     def embed(self, texts: Sequence[str]) -> list[Vector | None]:

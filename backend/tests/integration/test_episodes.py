@@ -15,7 +15,7 @@ from atom.chat import service as chat
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
 from atom.episodes import lifecycle, repository
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import WordOverlapEmbedder
 from atom.episodes.models import Episode
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.service import create_episode_from_session
@@ -134,7 +134,7 @@ def test_a_long_chat_becomes_an_episode_in_few_statements(database: Database, ga
         episode = create_episode_from_session(
             session,
             MaturityGate(),
-            HashingEmbedder(),
+            WordOverlapEmbedder(),
             workspace_id=tenant.workspace_id,
             chat_id=talk.id,
             agent_id=tenant.agent_id,
@@ -176,7 +176,7 @@ def test_concurrent_messages_get_places_of_their_own(database: Database) -> None
 def test_concurrent_consolidations_build_no_chain(database: Database) -> None:
     """Two jobs on one agent's episodes end in links one deep."""
 
-    embedder = HashingEmbedder()
+    embedder = WordOverlapEmbedder()
     (vector,) = embedder.embed(["the invoice of March"])
     with database.clone() as clone:
         with clone.sessions.begin() as session:
@@ -200,7 +200,7 @@ def test_concurrent_consolidations_build_no_chain(database: Database) -> None:
 
 def test_merging_goes_on_past_the_window(database: Database) -> None:
     """More alike episodes than are compared at once all find a parent, and a second run changes nothing."""
-    embedder = HashingEmbedder()
+    embedder = WordOverlapEmbedder()
     (vector,) = embedder.embed(["the invoice of March"])
     with database.session() as session:
         tenant = factories.tenant(session)

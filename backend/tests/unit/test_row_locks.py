@@ -16,7 +16,7 @@ from atom.chat import service as chat
 from atom.chat.models import MessageRole
 from atom.episodes import lifecycle
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import WordOverlapEmbedder
 from atom.governance import approvals, proposals, supervised_queue
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
@@ -168,7 +168,7 @@ def set_limit(session: Session, tenant: Tenant) -> Deed:
 
 
 def consolidate(session: Session, tenant: Tenant) -> Deed:
-    return lambda: lifecycle.consolidate(session, HashingEmbedder(), **tenant.agent)
+    return lambda: lifecycle.consolidate(session, WordOverlapEmbedder(), **tenant.agent)
 
 
 def episode_id(session: Session, tenant: Tenant) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
+from importlib import import_module
 from operator import mul
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
+
+from atom.kit.errors import InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +32,36 @@ class Embedder(Protocol):
         """Return one vector for each text; None for a text that says nothing to the model."""
 
 
-class HashingEmbedder:
+WORD_OVERLAP = "word-overlap"
+"""What the setting `ATOM_EMBEDDER` calls the embedder of this module."""
+
+
+def load_embedder(place: str) -> Embedder:
+    """Return the embedder of a setting: `word-overlap`, or what `package.module:function` returns."""
+    if place == WORD_OVERLAP:
+        return WordOverlapEmbedder()
+    module_name, _, name = place.partition(":")
+    if not module_name or not name:
+        raise _unfit(place, "it is not `package.module:function`")
+    try:
+        embedder: Embedder = getattr(import_module(module_name), name)()
+        vectors = embedder.embed(["a word"])
+        has_name = bool(embedder.name)
+    except Exception as exc:
+        raise _unfit(place, f"{type(exc).__name__}: {exc}") from exc
+    if not has_name or len(vectors) != 1 or not isinstance(vectors[0], tuple):
+        raise _unfit(place, "an embedder has a `name`, and returns one tuple of numbers for each text")
+    return embedder
+
+
+def _unfit(place: str, reason: str) -> InvalidError:
+    return InvalidError(
+        f"ATOM_EMBEDDER is {place!r}: {reason}; {WORD_OVERLAP!r} is the embedder that needs no model",
+        field="ATOM_EMBEDDER",
+    )
+
+
+class WordOverlapEmbedder:
     """
     Counts a text's words in hashed slots: deterministic, local, no model to download.
 

@@ -164,7 +164,12 @@ def recall_by_time(
 def recall_by_meaning(
     agent_id: Id, request: SemanticRequest, unit: ReadingThenRecording, gate: Gate, embedder: EmbedderOf
 ) -> RetrievalResponse:
-    """Recall the agent's episodes that are most like the query, best first."""
+    """
+    Recall the agent's episodes that are most like the query, best first.
+
+    Unless another embedder is set, texts are alike as far as they have words in common: "payment" does not
+    find "invoice".
+    """
     with unit.reading() as reading:
         found = retrieval.retrieve_semantic(
             reading.session,
@@ -184,7 +189,7 @@ def recall_by_meaning(
 def recall_for_task(
     agent_id: Id, request: ContextualRequest, unit: ReadingThenRecording, gate: Gate, embedder: EmbedderOf
 ) -> RetrievalResponse:
-    """Recall the agent's episodes that fit a task best, best first."""
+    """Recall the agent's episodes that fit a task best: recent ones, and those the embedder finds alike."""
     with unit.reading() as reading:
         found = retrieval.retrieve_contextual(
             reading.session,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from fastapi import Query, Response, status
+from fastapi import Depends, Query, Request, Response, status
+from sqlalchemy.orm import Session
 
 from atom.identity.access import Administering, DomainRouter, Reading, Unit, Writing
+from atom.kit.errors import NotFoundError
 from atom.kit.pagination import KeyPage
 from atom.ledger import postings, service
 from atom.ledger.postings import NewTransaction, Pattern, Posting
@@ -36,6 +38,21 @@ from atom.web.schemas import Id, IdPageQuery, PageAnswer, PlaceQuery
 router = DomainRouter(prefix="/v1/ledger", tag="ledger")
 
 CREATED = status.HTTP_201_CREATED
+
+
+class ProjectLookup(Protocol):
+    """Knows the projects, which stand above the ledger."""
+
+    def __call__(self, session: Session, *, workspace_id: str, project_id: str) -> bool:
+        """Whether the workspace has the project."""
+
+
+async def _has_project(request: Request) -> ProjectLookup:
+    has_project: ProjectLookup = request.app.state.has_project
+    return has_project
+
+
+HasProject = Annotated[ProjectLookup, Depends(_has_project)]
 POSTED: dict[int | str, dict[str, Any]] = {
     200: {"model": ReceiptResponse, "description": "Written earlier under its external id"},
     **problem_responses(*WITH_BODY, 404, 409),
@@ -86,8 +103,11 @@ def update_account(account_id: Id, request: AccountChange, unit: Writing) -> Acc
 
 
 @router.post("/transactions", status_code=CREATED, responses=POSTED)
-def post_transaction(request: TransactionRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def post_transaction(
+    request: TransactionRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Post a transaction, or write it as a draft."""
+    _require_project(unit, has_project, request.project_id)
     new = NewTransaction(
         workspace_id=unit.workspace_id,
         postings=tuple(Posting(**line.model_dump()) for line in request.postings),
@@ -164,8 +184,11 @@ def cancel_draft(transaction_id: Id, unit: Writing) -> ReceiptResponse:
 
 
 @router.post("/transfers", status_code=CREATED, responses=POSTED)
-def transfer(request: TransferRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def transfer(
+    request: TransferRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Move money from one asset account to another."""
+    _require_project(unit, has_project, request.project_id)
     receipt = service.transfer(
         unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
     )
@@ -173,27 +196,35 @@ def transfer(request: TransferRequest, unit: Writing, response: Response) -> Rec
 
 
 @router.post("/invoices", status_code=CREATED, responses=POSTED)
-def post_invoice(request: PatternRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def post_invoice(
+    request: PatternRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Book an invoice: debit a receivable (asset), credit revenue."""
-    return _post_pattern(postings.INVOICE, request, unit, response)
+    return _post_pattern(postings.INVOICE, request, unit, has_project, response)
 
 
 @router.post("/bills", status_code=CREATED, responses=POSTED)
-def post_bill(request: PatternRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def post_bill(
+    request: PatternRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Book a bill: debit an expense, credit a payable (liability)."""
-    return _post_pattern(postings.BILL, request, unit, response)
+    return _post_pattern(postings.BILL, request, unit, has_project, response)
 
 
 @router.post("/bill-payments", status_code=CREATED, responses=POSTED)
-def pay_bill(request: PatternRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def pay_bill(
+    request: PatternRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Pay a bill: debit the payable (liability), credit cash (asset)."""
-    return _post_pattern(postings.BILL_PAYMENT, request, unit, response)
+    return _post_pattern(postings.BILL_PAYMENT, request, unit, has_project, response)
 
 
 @router.post("/expense-payments", status_code=CREATED, responses=POSTED)
-def pay_expense(request: PatternRequest, unit: Writing, response: Response) -> ReceiptResponse:
+def pay_expense(
+    request: PatternRequest, unit: Writing, has_project: HasProject, response: Response
+) -> ReceiptResponse:
     """Pay an expense at once: debit the expense, credit cash (asset)."""
-    return _post_pattern(postings.EXPENSE_PAYMENT, request, unit, response)
+    return _post_pattern(postings.EXPENSE_PAYMENT, request, unit, has_project, response)
 
 
 @router.get("/trial-balance")
@@ -226,9 +257,18 @@ def close_period(request: PeriodRequest, unit: Administering) -> PeriodResponse:
     return PeriodResponse.model_validate(period)
 
 
+def _require_project(unit: Unit, has_project: ProjectLookup, project_id: str | None) -> None:
+    """Raise NotFoundError for a project that the workspace does not have."""
+    if project_id is not None and not has_project(
+        unit.session, workspace_id=unit.workspace_id, project_id=project_id
+    ):
+        raise NotFoundError("project", project_id)
+
+
 def _post_pattern(
-    pattern: Pattern, request: PatternRequest, unit: Unit, response: Response
+    pattern: Pattern, request: PatternRequest, unit: Unit, has_project: ProjectLookup, response: Response
 ) -> ReceiptResponse:
+    _require_project(unit, has_project, request.project_id)
     new = pattern.transaction(workspace_id=unit.workspace_id, **request.model_dump())
     return _receipt(service.post(unit.session, unit.clock, new), response)
 

@@ -17,9 +17,7 @@ from sqlalchemy.orm import Session
 
 from atom.analytics import service
 from atom.analytics.alerts import AlertChange, Severity
-from atom.analytics.buffers import BoundedBuffer
 from atom.analytics.cache import ReportCache
-from atom.analytics.collector import Collector
 from atom.analytics.health import HealthStatus, IntegrationHealth
 from atom.analytics.metrics import Counters, Distribution, EventCount, Window
 from atom.analytics.queries import GroupBy
@@ -507,85 +505,6 @@ def test_alert_judges_the_latest_value(
             collect_heat(session, CLOCK, own, 99.0, timedelta(microseconds=-1))
         told = service.evaluate_alerts(session, CLOCK, workspace_id=own)
         assert [(note.rule.name, note.value) for note in told] == [("above 2.0", 3.0)]
-
-
-@pytest.mark.invariant(11)
-@given(
-    capacity=st.integers(1, 6),
-    batches=st.lists(st.lists(st.integers(), max_size=9), max_size=5),
-    data=st.data(),
-)
-def test_buffer_keeps_the_newest(capacity: int, batches: list[list[int]], data: st.DataObject) -> None:
-    """Invariant 11: a buffer never exceeds its capacity, keeps the newest items and counts the others."""
-    buffer: BoundedBuffer[int] = BoundedBuffer(capacity)
-    kept: list[int] = []
-    n_dropped = 0
-    for batch in batches:
-        if data.draw(st.booleans()):
-            with buffer.draining() as taken:
-                assert list(taken) == kept
-                assert len(buffer) == 0
-            kept = []
-        for item in batch:
-            buffer.append(item)
-        kept += batch
-        n_dropped += max(0, len(kept) - capacity)
-        kept = kept[-capacity:]
-        assert len(buffer) <= capacity
-        assert list(buffer.snapshot()) == kept
-        assert buffer.n_dropped == n_dropped
-
-
-@pytest.mark.invariant(11)
-@given(
-    capacity=st.integers(1, 6),
-    before=st.lists(st.integers(), max_size=8),
-    meanwhile=st.lists(st.integers(), max_size=8),
-)
-def test_buffer_takes_back_what_was_not_written(
-    capacity: int, before: list[int], meanwhile: list[int]
-) -> None:
-    """Invariant 11: what could not be written is older than what came meanwhile, and is lost first."""
-    buffer: BoundedBuffer[int] = BoundedBuffer(capacity)
-    buffer.extend(before)
-    draining = buffer.draining()
-    draining.__enter__()
-    buffer.extend(meanwhile)
-    assert not draining.__exit__(ConnectionError, ConnectionError("gone"), None)
-    assert list(buffer.snapshot()) == [*before[-capacity:], *meanwhile[-capacity:]][-capacity:]
-    assert buffer.n_dropped == len(before) + len(meanwhile) - len(buffer)
-
-
-@pytest.mark.invariant(11)
-@given(
-    events=strategies.events(), capacity=st.integers(1, 4), metrics=st.lists(strategies.metrics, max_size=4)
-)
-def test_collector_writes_the_newest(
-    database: Database, events: list[NewEvent], capacity: int, metrics: list[NewMetric]
-) -> None:
-    """Invariant 11: a flush writes the newest events and metrics that fit in memory, once."""
-    clock = ManualClock(NOW)
-    with database.sessions() as sessions:
-        with sessions.begin() as session:
-            (own,) = factories.workspace_ids(session, 1)
-        collector = Collector(sessions, clock, metric_capacity=capacity, event_capacity=capacity)
-        for metric in metrics:
-            collector.collect_metric(own, metric)
-        for event in events:
-            collector.record_event(own, event)
-        clock.advance(timedelta(minutes=1))
-        for _ in range(2):
-            collector.flush()
-            assert len(collector.events) == len(collector.metrics) == 0
-            with sessions() as session:
-                stored = session.scalars(select(analytics.WorkflowEvent.event_id)).all()
-                points = session.execute(
-                    select(analytics.MetricPoint.name, analytics.MetricPoint.recorded_at)
-                ).all()
-            assert set(stored) == {event.event_id for event in events[-capacity:]}
-            assert Counter(map(tuple, points)) == Counter(
-                (metric.name, metric.recorded_at or NOW) for metric in metrics[-capacity:]
-            )
 
 
 @pytest.mark.invariant(11)

@@ -20,7 +20,7 @@ from atom.chat.models import MessageRole
 from atom.db.session import unit_of_work
 from atom.episodes import retrieval
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder
+from atom.episodes.embedding import WordOverlapEmbedder
 from atom.episodes.service import create_episode_from_session, record_canvas_action
 from atom.governance import approvals, feedback, proposals, supervised_queue, triggers
 from atom.governance.cache import GovernanceCache
@@ -165,7 +165,7 @@ def _fill(session: Session, workspace: Workspace, word: str) -> None:
 
 def _talk(session: Session, workspace: Workspace, word: str) -> None:
     scope = {"workspace_id": workspace.id}
-    gate, embedder = MaturityGate(), HashingEmbedder()
+    gate, embedder = MaturityGate(), WordOverlapEmbedder()
     talk = chat.create_session(
         session, CLOCK, user_id=workspace.user_id, title=word, metadata={"of": word}, **scope
     )

@@ -13,17 +13,22 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from atom.agents import executions
 from atom.agents import service as agents
 from atom.agents.maturity import AgentStatus
+from atom.agents.runs import ExecutionFilter
 from atom.budgets import service as budgets
 from atom.chat import service as chat
 from atom.episodes import service as episodes
 from atom.governance import approvals, proposals, supervised_queue, triggers
 from atom.graduation import service as graduation
-from atom.identity import users
+from atom.graduation import supervision_sessions
+from atom.identity import keys, users
+from atom.kit.ids import new_id
 from atom.kit.pagination import KeyPage, Page, PageRequest
 from atom.ledger import service as ledger
 from atom.tables import METADATA
+from atom.workflows import definitions
 from atom.workflows import service as workflows
 from tests import factories
 from tests.database import Database
@@ -47,9 +52,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyListing:
-    """A list in the order of ids."""
+    """A list in the order of ids or names."""
 
     table: str
+    key: str = "id"
     row: Callable[[Tenant, str], dict[str, Any]]
     read: Callable[[Session, Tenant, int, str | None], KeyPage[Any]]
     known: Callable[[People], set[str]]
@@ -96,6 +102,28 @@ def blocked(owner: Tenant) -> dict[str, Any]:
 
 
 LISTINGS = (
+    Listing(
+        table="agent_executions",
+        at="started_at",
+        row=of_agent,
+        read=lambda session, owner, page: executions.list_executions(
+            session, workspace_id=owner.workspace_id, where=ExecutionFilter(), page=page
+        ),
+    ),
+    Listing(
+        table="supervision_sessions",
+        at="started_at",
+        row=lambda owner: {**of_agent(owner), **of_workspace(owner)},
+        read=lambda session, owner, page: supervision_sessions.list_supervisions(
+            session, workspace_id=owner.workspace_id, page=page
+        ),
+    ),
+    Listing(
+        table="api_keys",
+        at="created_at",
+        row=lambda owner: {**of_workspace(owner), "name": "k", "key_hash": new_id(), "scope": "read"},
+        read=lambda session, owner, page: keys.list_keys(session, workspace_id=owner.workspace_id, page=page),
+    ),
     Listing(
         table="chat_sessions",
         at="updated_at",
@@ -200,6 +228,45 @@ LISTINGS = (
 )
 KEY_LISTINGS = (
     KeyListing(
+        table="spend_categories",
+        key="name",
+        row=lambda owner, id_: {
+            **of_workspace(owner),
+            "name": id_,
+            "spent_minor": 0,
+            "reserved_minor": 0,
+            "is_paused": False,
+        },
+        read=lambda session, owner, limit, after: budgets.list_categories(
+            session, workspace_id=owner.workspace_id, limit=limit, after=after
+        ),
+        known=lambda people: set(),
+    ),
+    KeyListing(
+        table="ledger_accounts",
+        key="code",
+        row=lambda owner, id_: {**of_workspace(owner), "code": id_, "name": "n", "type": "asset"},
+        read=lambda session, owner, limit, after: ledger.list_accounts(
+            session, workspace_id=owner.workspace_id, limit=limit, after=after
+        ),
+        known=lambda people: set(),
+    ),
+    KeyListing(
+        table="workflow_definitions",
+        key="workflow_id",
+        row=lambda owner, id_: {
+            **of_workspace(owner),
+            "workflow_id": id_,
+            "version": 1,
+            "definition": {},
+            "created_at": NOW,
+        },
+        read=lambda session, owner, limit, after: definitions.list_definitions(
+            session, workspace_id=owner.workspace_id, limit=limit, after=after
+        ),
+        known=lambda people: set(),
+    ),
+    KeyListing(
         table="users",
         row=lambda owner, id_: {**of_workspace(owner), "email": f"{id_}@example.org"},
         read=lambda session, owner, limit, after: users.list_users(
@@ -296,4 +363,4 @@ def test_pages_by_id_list_every_row_once(
         found = follow_keys(
             lambda after: listing.read(session, people.tenant, limit, after), limit=limit, most=len(own)
         )
-        assert [item.id for item in found] == sorted(own)
+        assert [getattr(item, listing.key) for item in found] == sorted(own)

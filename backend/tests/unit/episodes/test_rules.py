@@ -9,7 +9,7 @@ import pytest
 from atom.agents.maturity import AgentStatus
 from atom.episodes import consolidation, digest, lifecycle, retrieval, scoring, segmentation
 from atom.episodes.access import EpisodeAction, MaturityGate
-from atom.episodes.embedding import DIMENSIONS, HashingEmbedder, cosine
+from atom.episodes.embedding import DIMENSIONS, WordOverlapEmbedder, cosine
 from atom.episodes.retrieval import TimeRange
 from atom.episodes.scoring import ProposalOutcome, Reaction
 from atom.episodes.segmentation import Message, Run
@@ -239,7 +239,7 @@ class TestScoring:
 class TestEmbedding:
     def test_vectors_are_of_unit_length_and_repeatable(self) -> None:
         """The same words in any order and case give the same vector."""
-        one, other, empty = HashingEmbedder().embed(["Red red fox", "fox RED red", " .,"])
+        one, other, empty = WordOverlapEmbedder().embed(["Red red fox", "fox RED red", " .,"])
         assert one == other
         assert one is not None
         assert len(one) == DIMENSIONS == 128
@@ -249,7 +249,7 @@ class TestEmbedding:
 
     def test_more_shared_words_are_more_alike(self) -> None:
         """Identical, half shared, nothing shared."""
-        vectors = HashingEmbedder().embed(["invoice march", "invoice april", "holiday photos"])
+        vectors = WordOverlapEmbedder().embed(["invoice march", "invoice april", "holiday photos"])
         assert None not in vectors
         assert cosine(vectors[0], vectors[1]) == pytest.approx(0.5)
         assert cosine(vectors[0], vectors[2]) == 0

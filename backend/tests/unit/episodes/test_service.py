@@ -15,7 +15,7 @@ from atom.chat import service as chat
 from atom.chat.models import MessageRole
 from atom.episodes import lifecycle, repository, service
 from atom.episodes.access import MaturityGate
-from atom.episodes.embedding import HashingEmbedder, cosine
+from atom.episodes.embedding import WordOverlapEmbedder, cosine
 from atom.episodes.models import CanvasAction, Episode
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.scoring import ProposalOutcome
@@ -26,7 +26,7 @@ from tests.database import Database
 from tests.factories import NOW, Tenant
 
 GATE = MaturityGate()
-EMBEDDER = HashingEmbedder()
+EMBEDDER = WordOverlapEmbedder()
 
 
 def propose(session: Session, tenant: Tenant, **values: Any) -> Episode:
