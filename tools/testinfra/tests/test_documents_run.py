@@ -66,7 +66,11 @@ FILE = re.compile(r"(\.ci|\.github|\.planning|backend|benchmarks|docs|tools)/[\w
 COMMAND = re.compile(r"^(\$ |(\S*/)?(make|testinfra|pytest|python|pip|curl|git) )", re.MULTILINE)
 PYTHON = re.compile(r"(\.\./)?\.venv/bin/(python|testinfra)")
 NODEID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?P<name>\w+)")
-SAMPLES = ["tests/test_a.py::test_a", "tests/test_a.py::test_transaction_atomicity"]
+SAMPLES = [
+    "tests/test_a.py::test_a",
+    "tests/test_a.py::test_transaction_atomicity",
+    "tests/test_b.py::test_b",
+]
 """Tests of the sample project; a part of one's name is what a document may ask for."""
 
 

@@ -764,7 +764,21 @@ class TestFirstAnswer:
             ("local", 0),
         ]
 
-    def test_verify_says_what_is_missing(self, project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_report_shows_a_session_again(self, project: Project) -> None:
+        """Without `verify` and without a baseline: the same lines, by its id or as the latest."""
+        project.write(test_a=MIXED)
+        out, _ = project.measure()
+        for name in ("latest", project.runs()[0].header.session_id):
+            done = subprocess.run(
+                [sys.executable, "-m", "atom_testinfra", "report", "--session", name],
+                cwd=project.root,
+                env=project.env,
+                capture_output=True,
+                text=True,
+            )
+            assert (done.returncode, done.stdout) == (0, out)
+
+    def test_verify_says_what_is_missing(self, project: Project) -> None:
         """Targets are for the profiles of the settings: no verdict, no baseline, exit status 3."""
         project.write(test_a=MIXED, conftest=OWN_SETTINGS)
         project.measure()

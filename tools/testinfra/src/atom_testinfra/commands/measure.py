@@ -17,7 +17,6 @@ from atom_testinfra.core.arguments import find_option_without_tests, name_places
 from atom_testinfra.core.config import AS_IS
 from atom_testinfra.core.errors import ConfigError, InfraError
 from atom_testinfra.core.measurement import Outcome, PinPolicy, Steering
-from atom_testinfra.core.overview import overview
 from atom_testinfra.core.session import (
     MOST_EXAMPLES,
     MOST_SEED_SET,
@@ -358,19 +357,19 @@ def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
 
 
 def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dict[str, Any]) -> ExitStatus:
-    from atom_testinfra.reports.measured import render_session
+    from atom_testinfra.reports.measured import describe_session
 
+    text = describe_session(
+        runs,
+        project.config.targets,
+        session_id=spec.session_id,
+        width=output_width(),
+        is_json=options["as_json"],
+        n_shown=options["top"],
+        fit_s=options["fit"],
+    )
+    click.echo(printable(text))
     summary = summarise_session(runs, project.config.targets)
-    found = [overview(runs, profile) for profile in dict.fromkeys(run.header.profile for run in runs)]
-    overviews = [each for each, _ in found]
-    if options["as_json"]:
-        document = {"session_id": spec.session_id, "runs": [run.header.run_id for run in runs]}
-        document |= msgspec.to_builtins(summary)
-        click.echo(msgspec.json.encode(document | {"overviews": msgspec.to_builtins(overviews)}))
-    else:
-        fit = (found[0][1], options["fit"]) if options["fit"] is not None and found else None
-        lines = render_session(summary, overviews, width=output_width(), n_shown=options["top"], fit=fit)
-        click.echo(printable("\n".join(lines)))
     return _status(summary, runs)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.reports.columns import output_width
 from atom_testinfra.storage.documents import write_document
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.runs import prepare_folder
@@ -27,6 +28,7 @@ SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json",
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 TEXT_WIDTH = 80
 HISTORY = 20
+LATEST = "latest"
 SMALLEST_SUMMARY = 1000
 """Bytes below which a job summary says nothing worth reading."""
 
@@ -55,6 +57,11 @@ SMALLEST_SUMMARY = 1000
     metavar="N",
     help="Committed baselines and sessions to look back on; 0 is none. Not with BASELINE.",
 )
+@click.option(
+    "--session",
+    metavar="ID",
+    help="Show a session of `testinfra measure`, or the latest, without a baseline.",
+)
 @click.option("--summary/--no-summary", default=True, help="Add to the job summary in a GitHub workflow.")
 def command(
     baseline: Path | None,
@@ -63,15 +70,18 @@ def command(
     *,
     last: int,
     as_json: bool,
+    session: str | None,
     summary: bool,
 ) -> ExitStatus:
     """
     Show what the properties cost and whether they meet their targets.
 
     Reads BASELINE, or the file that the settings name. In a GitHub workflow the report is also added to the
-    job summary.
+    job summary. With --session it shows what `testinfra measure` printed, also of a session that was stopped.
     """
     project = load_project(Path.cwd())
+    if session is not None:
+        return _show_session(project, session, is_json=as_json or format_ == "json")
     report = load_report(project, baseline, last=last)
     format_ = "json" if as_json else format_ or SUFFIXES.get(output.suffix if output else "", "text")
     is_default_page = format_ == "html" and output is None
@@ -85,6 +95,20 @@ def command(
         click.echo(f"wrote {output}", err=True)
     if summary and os.environ.get(SUMMARY_VARIABLE):
         append_job_summary(report, Path(os.environ[SUMMARY_VARIABLE]))
+    return ExitStatus.OK
+
+
+def _show_session(project: Project, name: str, *, is_json: bool) -> ExitStatus:
+    from atom_testinfra.reports.measured import describe_session
+    from atom_testinfra.storage.runs import list_sessions
+
+    sessions = list_sessions(project.runs)
+    session_id = sessions.latest() if name == LATEST else name
+    runs = sessions.load(session_id)
+    text = describe_session(
+        runs, project.config.targets, session_id=session_id, width=output_width(), is_json=is_json
+    )
+    _print(f"{text}\n")
     return ExitStatus.OK
 
 

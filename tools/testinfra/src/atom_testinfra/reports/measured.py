@@ -5,7 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from atom_testinfra.core.measurement import Kind
+from atom_testinfra.core.overview import overview
+from atom_testinfra.core.summary import summarise_session
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.columns import render_rows
 from atom_testinfra.reports.tables import visible
@@ -13,6 +17,8 @@ from atom_testinfra.reports.tables import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from atom_testinfra.core.config import Targets
+    from atom_testinfra.core.measurement import Run
     from atom_testinfra.core.overview import Bound, Overview
     from atom_testinfra.core.summary import Summary, UnmeasuredTest
     from atom_testinfra.core.what_if import Estimate, GrowingSuite
@@ -33,6 +39,28 @@ PARTS = {
 TITLES = ("time", "N", "per example", *PARTS.values(), "test")
 LEAST_SHARE = 0.01
 """Part of the whole time below which a saving is not worth a line."""
+
+
+def describe_session(
+    runs: Sequence[Run],
+    targets: Targets,
+    *,
+    session_id: str,
+    width: int | None,
+    is_json: bool,
+    n_shown: int = SHOWN,
+    fit_s: float | None = None,
+) -> str:
+    """Return what the runs of one session found, as text or as one JSON document."""
+    summary = summarise_session(runs, targets)
+    found = [overview(runs, profile) for profile in dict.fromkeys(run.header.profile for run in runs)]
+    overviews = [each for each, _ in found]
+    if is_json:
+        document = {"session_id": session_id, "runs": [run.header.run_id for run in runs]}
+        document |= msgspec.to_builtins(summary) | {"overviews": msgspec.to_builtins(overviews)}
+        return msgspec.json.encode(document).decode()
+    fit = (found[0][1], fit_s) if fit_s is not None and found else None
+    return "\n".join(render_session(summary, overviews, width=width, n_shown=n_shown, fit=fit))
 
 
 def render_session(
