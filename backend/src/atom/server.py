@@ -23,6 +23,8 @@ BACKLOG = 128
 """How many connections the system holds until they are taken; that many may be taken at once."""
 FILES_PER_DATABASE_CONNECTION = 3
 OTHER_FILES = 64
+WORKER_TIMEOUT_S = 60
+"""After how long a worker that says nothing is replaced: a busy machine takes seconds to start one."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ def options_of(settings: Settings, *, is_quiet: bool) -> dict[str, Any]:
         "backlog": BACKLOG,
         "timeout_keep_alive": settings.keep_alive_s,
         "timeout_graceful_shutdown": settings.stop_timeout_s,
+        "timeout_worker_healthcheck": WORKER_TIMEOUT_S,
         "access_log": False,
         "server_header": False,
         "log_config": log_config(form=settings.log_format, is_quiet=is_quiet),
