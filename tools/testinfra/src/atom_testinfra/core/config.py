@@ -77,6 +77,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file that `verify` writes and everything else reads."""
     runs: str = ".testinfra/runs"
     """The folder of run files."""
+    durations: str = ".testinfra/durations.json"
+    """The file in which a run with workers keeps how long each test took on this machine."""
     report: str = ".testinfra/report.html"
     """The page that `report --format html` writes."""
     docs: list[str] = []

@@ -43,5 +43,9 @@ class ComparisonError(InfraError):
     """Two sides cannot be compared: a threshold makes no sense, or the runs were made in different ways."""
 
 
+class ScheduleError(InfraError):
+    """Known durations cannot be read or written."""
+
+
 class GitError(InfraError):
     """Git is missing, or does not know what it was asked for."""

@@ -33,7 +33,7 @@ INI_HELP = {
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the options; none of them does anything without `--testinfra-record`."""
+    """Declare the options: those of a recorded run, and those that say which tests run where."""
     group = parser.getgroup(GROUP, "atom-testinfra: what each property costs")
     group.addoption(
         "--testinfra-record",
@@ -76,6 +76,19 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         default=False,
         help="record the times of every test case, not only their summary",
+    )
+    group.addoption(
+        "--testinfra-schedule",
+        dest="testinfra_schedule",
+        choices=["auto", "on", "off"],
+        default="auto",
+        help="give xdist's workers the longest tests first; auto: where durations are known (default: auto)",
+    )
+    group.addoption(
+        "--testinfra-durations",
+        dest="testinfra_durations",
+        metavar="FILE",
+        help="expected durations beside the baseline's",
     )
     # What `testinfra measure` gives instead of all of the above.
     group.addoption("--testinfra-plan", dest=PLAN, metavar="FILE", help=argparse.SUPPRESS)

@@ -18,6 +18,10 @@ from atom_testinfra.pytest_plugin.options import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from xdist.remote import Producer
+
+    from atom_testinfra.pytest_plugin.scheduler import DurationScheduling
+
 
 def __dir__() -> list[str]:
     """Show pytest the hooks only, as `recording.Listener` does."""
@@ -64,3 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.recording import start_recording
 
         start_recording(config)
+
+
+# Only xdist calls it: it is no reason to import xdist, or to ask whether it is there under which name.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling | None:
+    """Schedule tests by their durations, where they are known."""
+    from atom_testinfra.pytest_plugin.scheduler import make_scheduler
+
+    return make_scheduler(config, log)

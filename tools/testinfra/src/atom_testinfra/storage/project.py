@@ -34,6 +34,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / self.config.runs
 
     @property
+    def durations(self) -> Path:
+        """The file of durations that were seen on this machine."""
+        return self.root / self.config.durations
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.root / self.config.report

@@ -1,0 +1,180 @@
+"""The scheduler in real runs of pytest-xdist."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.storage.durations import load_durations, save_durations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest.importorskip("xdist")
+
+pytestmark = pytest.mark.usefixtures("few_plugins")
+
+SUITE = """
+    import os, pathlib, pytest
+
+    @pytest.mark.parametrize("i", range(12))
+    def test_it(i, request):
+        with pathlib.Path("ran").open("a") as file:
+            file.write(f"{i}\\n")
+        if str(i) in os.environ.get("CRASH", "").split():
+            os._exit(3)
+        assert str(i) not in os.environ.get("FAIL", "").split()
+"""
+DURATIONS = ".testinfra/durations.json"
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Twelve tests, of which ten are known to have taken a while."""
+    pytester.makepyfile(test_a=SUITE)
+    known = {f"test_a.py::test_it[{i}]": float(i) for i in range(10)}
+    save_durations(pytester.path / DURATIONS, known)
+    return pytester
+
+
+def ran(path: Path) -> list[int]:
+    """Return which tests ran, as often as they ran."""
+    return sorted(map(int, (path / "ran").read_text().split()))
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+class TestRealRuns:
+    """With xdist's own workers."""
+
+    @pytest.mark.parametrize("n_workers", [1, 2, 4])
+    def test_every_test_runs_once_where_workers_crash(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, n_workers: int
+    ) -> None:
+        """Two crashes are two failures; the ten other tests pass; nothing hangs and nothing runs twice."""
+        monkeypatch.setenv("CRASH", "3 7")
+        result = run(suite, f"-n{n_workers}")
+        result.stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in * units; longest 9 s*"])
+        result.assert_outcomes(failed=2, passed=10)
+        assert ran(suite.path) == list(range(12))
+
+    def test_more_workers_than_tests(self, suite: pytest.Pytester) -> None:
+        """A worker without a test ends."""
+        result = run(suite, "-n4", "test_a.py::test_it[1]", "test_a.py::test_it[2]")
+        result.assert_outcomes(passed=2)
+
+    def test_no_test_at_all(self, suite: pytest.Pytester) -> None:
+        """pytest's own status says that nothing was collected."""
+        assert run(suite, "-n2", "-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+    @pytest.mark.parametrize("argument", ["-x", "--maxfail=1"])
+    def test_stops_at_the_first_failure(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, argument: str
+    ) -> None:
+        """A failure ends the run."""
+        monkeypatch.setenv("FAIL", " ".join(map(str, range(12))))
+        result = run(suite, "-n2", argument)
+        assert result.ret == pytest.ExitCode.INTERRUPTED
+        assert len(ran(suite.path)) < 12
+
+    def test_without_restarts_a_crash_ends_the_run(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The run ends with a failure, as with xdist's scheduler."""
+        monkeypatch.setenv("CRASH", "9")
+        result = run(suite, "-n1", "--max-worker-restart=0")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.stdout.fnmatch_lines(["*worker restarting disabled*"])
+
+    def test_last_failed(self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`--lf` runs what failed."""
+        monkeypatch.setenv("FAIL", "2 11")
+        suite.runpytest_subprocess("-n2").assert_outcomes(failed=2, passed=10)
+        (suite.path / "ran").unlink()
+        suite.runpytest_subprocess("-n2", "--lf").assert_outcomes(failed=2)
+        assert ran(suite.path) == [2, 11]
+
+    @pytest.mark.skipif(find_spec("pytest_randomly") is None, reason="pytest-randomly is not installed")
+    def test_random_order(self, suite: pytest.Pytester) -> None:
+        """Every test runs once, whatever order they are collected in."""
+        result = run(suite, "-n2", "-p", "pytest_randomly")
+        result.assert_outcomes(passed=12)
+        assert ran(suite.path) == list(range(12))
+
+
+class TestWhichScheduler:
+    """When it is ours, and what says so."""
+
+    @pytest.mark.parametrize("argument", ["--testinfra-schedule=off", "--dist=loadfile", "--dist=loadscope"])
+    def test_xdist_keeps_its_own(self, suite: pytest.Pytester, argument: str) -> None:
+        """It is turned off, or the mode promises to keep tests together."""
+        result = run(suite, "-n2", argument)
+        result.assert_outcomes(passed=12)
+        result.stdout.no_fnmatch_line("*DurationScheduling*")
+
+    def test_without_durations_it_is_not_used_unless_asked_for(self, pytester: pytest.Pytester) -> None:
+        """Asked for, it records them, so that the next run knows them."""
+        pytester.makepyfile(test_a=SUITE)
+        run(pytester, "-n2").stdout.no_fnmatch_line("*DurationScheduling*")
+        assert not (pytester.path / DURATIONS).exists()
+        result = run(pytester, "-n2", "--testinfra-schedule=on")
+        result.stdout.fnmatch_lines(["*no duration is known yet, this run records them"])
+        assert len(load_durations(pytester.path / DURATIONS)) == 12
+        run(pytester, "-n2").stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in *"])
+
+    def test_a_mode_that_keeps_tests_together_is_not_overruled(self, suite: pytest.Pytester) -> None:
+        """Asked for both, pytest does not begin."""
+        result = run(suite, "-n2", "--testinfra-schedule=on", "--dist=loadfile")
+        assert result.ret != pytest.ExitCode.OK
+        (result.stdout if "loadfile" in str(result.stdout) else result.stderr).fnmatch_lines(
+            ["*--testinfra-schedule=on cannot keep what --dist=loadfile promises; use --dist=load*"]
+        )
+
+    def test_loaded_by_name(self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where plugins are loaded with `-p xdist.plugin`, xdist has another name."""
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist.plugin -p atom_testinfra.pytest_plugin.plugin")
+        run(suite, "-n2").stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in *"])
+
+    def test_a_broken_baseline_is_named(self, suite: pytest.Pytester) -> None:
+        """The run takes place with xdist's scheduler, and says why."""
+        (suite.path / "performance_baseline.json").write_text("{")
+        result = run(suite, "-n2")
+        result.assert_outcomes(passed=12)
+        result.stdout.fnmatch_lines(["testinfra: tests are not scheduled by duration, because *baseline*"])
+
+
+class TestKeptDurations:
+    """The file that a run leaves."""
+
+    def test_a_failed_test_keeps_its_earlier_duration(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A failure may take any time: shrinking, a timeout, or none at all."""
+        monkeypatch.setenv("FAIL", "9 11")
+        run(suite, "-n2")
+        known = load_durations(suite.path / DURATIONS)
+        assert known["test_a.py::test_it[9]"] == 9.0
+        assert known["test_a.py::test_it[8]"] < 8.0
+        assert "test_a.py::test_it[11]" not in known
+        assert "test_a.py::test_it[10]" in known
+
+    def test_a_broken_file_is_written_anew(self, suite: pytest.Pytester) -> None:
+        """The run says that it cannot use the file, and replaces it."""
+        (suite.path / DURATIONS).write_text(json.dumps({"seconds": {"a": -1}}))
+        run(suite, "-n2", "--testinfra-schedule=on").stdout.fnmatch_lines(
+            ["testinfra: *does not hold durations*"]
+        )
+        assert len(load_durations(suite.path / DURATIONS)) == 12
+
+    def test_durations_of_a_named_file(self, suite: pytest.Pytester) -> None:
+        """A file that is named and missing is an error where the schedule was asked for."""
+        missing = run(suite, "-n2", "--testinfra-schedule=on", "--testinfra-durations=none.json")
+        assert missing.ret != pytest.ExitCode.OK
+        save_durations(suite.path / "named.json", {"test_a.py::test_it[11]": 77.0})
+        run(suite, "-n2", "--testinfra-durations=named.json").stdout.fnmatch_lines(["*longest 77 s*"])
