@@ -67,7 +67,7 @@ def begin(
     which = {"workspace": workspace_id, "name": key}
     rows_changed(session, FORGET, {"workspace": workspace_id, "until": now - LIFETIME})
     values = {"workspace_id": workspace_id, "key": key, "fingerprint": fingerprint, "created_at": now}
-    if session.connection().execute(_claim(session), values).rowcount:
+    if session.connection().execute(_claim(session), values).first() is not None:
         return None
     found = session.connection().execute(FIND, which).one()
     if found.fingerprint != fingerprint:
@@ -88,4 +88,6 @@ def keep(
 
 @upsert
 def _claim(insert: Callable[[Table], Any]) -> Any:
-    return insert(Requests).on_conflict_do_nothing(index_elements=["workspace_id", "key"])
+    # Not by `rowcount`: on PostgreSQL it is -1 for an INSERT of which nothing came.
+    claimed = insert(Requests).on_conflict_do_nothing(index_elements=["workspace_id", "key"])
+    return claimed.returning(Requests.c.key)
