@@ -65,6 +65,7 @@ def serving(
         "ATOM_DATABASE_URL": clone.url.render_as_string(hide_password=False),
         "ATOM_PORT": str(port),
         "ATOM_LOG_FORMAT": "json",
+        "ATOM_STOP_TIMEOUT_S": "5",
         **{f"ATOM_{name.upper()}": str(value) for name, value in settings.items()},
     }
     limit = (
@@ -78,8 +79,17 @@ def serving(
             await_start(port, process, log)
             yield Server(port=port, process=process, log=log, workspace=workspace)
         finally:
-            process.kill()
-            process.wait()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a service as it wants to be, so that it ends its workers; by force if it does not stop."""
+    process.terminate()
+    try:
+        process.wait(2 * PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:
