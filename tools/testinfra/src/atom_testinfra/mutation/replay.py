@@ -8,7 +8,9 @@ the recorded next test case is the one that it would run. At the first differenc
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import pickle
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,6 +74,16 @@ class Replay:
             yield
         self._runs[nodeid] = runs
         self.n_test_cases = sum(map(len, runs))
+
+    def give(self, nodeid: str) -> str:
+        """Return what was recorded of a test, as text for another process."""
+        return base64.b64encode(pickle.dumps(self._runs.get(nodeid))).decode()
+
+    def take(self, nodeid: str, text: str) -> None:
+        """Take over what another process of ours recorded."""
+        runs = pickle.loads(base64.b64decode(text))  # noqa: S301 (our own copy wrote it)
+        if runs is not None:
+            self._runs[nodeid] = runs
 
     @contextlib.contextmanager
     def replaying(self, nodeid: str) -> Iterator[None]:

@@ -27,6 +27,8 @@ MOST_ASKED = 8
 """Mutants that a property is asked about alone before it counts as one that notices nothing."""
 START_WALL_S = 60.0
 """How long a copy may take on the clock until its first test begins."""
+MEASURED_WALL_S = 300.0
+"""How long an unchanged test may take on the clock while its cost is measured."""
 N_CHECKED = 5
 """Tests that such a check runs: those that noticed something lately."""
 
@@ -59,6 +61,8 @@ class Round:
             for block in reach.blocks:
                 self._by_block[block].append(reach)
         self._costs = {reach.nodeid: reach.cpu_s for reach in reaches}
+        self._measured: set[str] = set()
+        """Tests whose cost was measured in a copy, as a mutant's is."""
         self._noticed: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
         self._latest: list[str] = []
         self._functions = Functions(worker.product_files)
@@ -83,12 +87,12 @@ class Round:
                 self._start(copies, mutant)
             if not copies:
                 break
-            self._note(copies.wait())
+            self._note(copies)
         self._check(copies)
 
     def _drain(self, copies: Copies) -> None:
         while copies:
-            self._note(copies.wait())
+            self._note(copies)
 
     def _start(self, copies: Copies, mutant: Mutant) -> None:
         block = f"{mutant.path}:{mutant.block}"
@@ -114,7 +118,7 @@ class Round:
                 say({"unfit": problem})
                 return
             _own_temporary_folder(asker.session.config)
-            asker.ask([(test.nodeid, test.cpu_s) for test in tests], say)
+            asker.ask([(test.nodeid, self._costs[test.nodeid]) for test in tests], say)
 
         return question
 
@@ -147,7 +151,10 @@ class Round:
             for copy, status in copies.wait() if running else ():
                 reach, mutant = running.pop(copy.pid)
                 answer = describe_end(copy, status)
-                if answer["verdict"].is_noticed:
+                if self._is_too_short(answer):
+                    asked[reach.nodeid] -= 1
+                    waiting.append(reach)
+                elif answer["verdict"].is_noticed:
                     self._worker.say(
                         Fact.PROPERTY,
                         nodeid=reach.nodeid,
@@ -168,10 +175,13 @@ class Round:
         ]
         return [mutant for _, _, mutant in sorted(found, key=lambda each: each[:2])[:MOST_ASKED]]
 
-    def _note(self, ended: Sequence[tuple[Copy, int]]) -> None:
-        for copy, status in ended:
+    def _note(self, copies: Copies) -> None:
+        for copy, status in copies.wait():
             mutant, tests = self._asked.pop(copy.pid)
             answer = describe_end(copy, status)
+            if self._is_too_short(answer):
+                self._start(copies, mutant)
+                continue
             nodeid = answer.get("noticed_by")
             if nodeid is not None:
                 self._noticed[mutant.path, mutant.function][nodeid] += 1
@@ -189,6 +199,33 @@ class Round:
                 closest=[test.nodeid for test in closest[:3]],
                 **answer,
             )
+
+    def _is_too_short(self, answer: dict[str, Any]) -> bool:
+        """
+        Return whether a test may have run out of time because its copy had to set more up than was foreseen.
+
+        Its cost is measured then: unchanged, in a copy of its own. Where that is more than what was known,
+        the mutant has to be asked about again.
+        """
+        nodeid = answer.get("noticed_by")
+        if answer["verdict"] is not MutantVerdict.TIME or nodeid is None or nodeid in self._measured:
+            return False
+        self._measured.add(nodeid)
+        asker, copies = self._worker.asker, Copies(1)
+
+        def question(say: Say) -> None:
+            began = time.process_time()
+            asker.run(nodeid)
+            say({"cpu_s": time.process_time() - began})
+
+        copies.start(question, wall_s=MEASURED_WALL_S)
+        ended: list[tuple[Copy, int]] = []
+        while not ended:
+            ended = copies.wait()
+        cpu_s = next((said["cpu_s"] for said in ended[0][0].said if "cpu_s" in said), MEASURED_WALL_S)
+        is_dearer = cpu_s > self._costs[nodeid]
+        self._costs[nodeid] = max(cpu_s, self._costs[nodeid])
+        return is_dearer
 
     def _check(self, copies: Copies) -> bool:
         """Run some tests unchanged; return whether they still pass."""

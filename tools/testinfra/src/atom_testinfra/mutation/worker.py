@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +118,18 @@ class Worker:
             return
         reaches = [msgspec.convert(said["reach"], Reach) for said in recorded if "reach" in said]
         clean = [said["clean"] for said in recorded if "clean" in said]
-        if (
-            self._try(lambda say: self._warm_and_ask(choose_warm_tests(reaches, clean), reaches, say))
-            is not None
-        ):
-            self._ask_all(reaches, reason=recorded[-1]["shared"])
+        for said in recorded:
+            if "choices" in said:
+                self.asker.replay.take(said["nodeid"], said["choices"])
+        tainted: set[str] = set()
+        while warm := [
+            nodeid for nodeid in choose_warm_tests(reaches, clean) if nodeid.split("::")[0] not in tainted
+        ]:
+            answer = self._try(partial(self._warm_and_ask, warm, reaches))
+            if answer is None:
+                return
+            tainted.add(answer[-1]["tainted"].split("::")[0])
+        self._ask_all(reaches, reason=recorded[-1]["shared"])
 
     def _try(self, question: Question) -> list[dict[str, Any]] | None:
         """Let a copy of this process ask; return what it said where it cannot be copied itself."""
@@ -142,20 +150,20 @@ class Worker:
 
     def _record_and_ask(self, say: Say) -> None:
         reaches = self._record(say)
-        self._ask_if_alone(reaches, say)
-
-    def _warm_and_ask(self, tests: Sequence[str], reaches: list[Reach], say: Say) -> None:
-        for nodeid in tests:
-            with self.asker.replay.recording(nodeid):
-                self.asker.run(nodeid)
-        self._counts.take()
-        self._ask_if_alone(reaches, say)
-
-    def _ask_if_alone(self, reaches: list[Reach], say: Say) -> None:
-        shared = find_shared_things()
-        if shared:
+        if shared := find_shared_things():
             say({"shared": ", ".join(sorted(shared))})
             return
+        self._ask_all(reaches, reason=None)
+        say({"done": True})
+
+    def _warm_and_ask(self, tests: Sequence[str], reaches: list[Reach], say: Say) -> None:
+        """Run tests unchanged, then ask; stop at the first that starts a thread or opens a connection."""
+        for nodeid in tests:
+            self.asker.run(nodeid)
+            if shared := find_shared_things():
+                say({"shared": ", ".join(sorted(shared)), "tainted": nodeid})
+                return
+        self._counts.take()
         self._ask_all(reaches, reason=None)
         say({"done": True})
 
@@ -185,6 +193,8 @@ class Worker:
             reach = Reach(nodeid=nodeid, cpu_s=cpu_s, is_property=nodeid in asker.properties, blocks=blocks)
             reaches.append(reach)
             say({"reach": msgspec.to_builtins(reach)})
+            if reach.is_property:
+                say({"nodeid": nodeid, "choices": asker.replay.give(nodeid)})
             before, shared = shared, find_shared_things()
             if shared <= before:
                 say({"clean": nodeid})
