@@ -637,3 +637,23 @@ def test_summary_sarif_and_annotations_carry_the_survivors(
     assert "```diff" in (project.folder / "out.md").read_text(encoding="utf-8")
     results = json.loads((project.folder / "out.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
     assert {one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in results} == {line}
+
+
+def test_shards_together_say_what_one_run_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two shards and a merge give the findings of the whole; without one of them the merge fails."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    product = "def double(number):\n    return number * 2\n\n\ndef loose(number):\n    return number > 5\n"
+    tests = "import shop\n\ndef test_shop():\n    assert shop.double(3) == 6\n    shop.loose(3)\n"
+    small = Shop.create(tmp_path / "small", product, tests)
+    small.mutate("--shard", "1/2", "-n", "1")
+    monkeypatch.chdir(small.folder)
+    assert main(["merge", ".testinfra/shards"]) == 2
+    assert "missing: shard 2/2" in capsys.readouterr().err
+    small.mutate("--shard", "2/2", "-n", "1")
+    assert main(["merge", "--json", ".testinfra/shards"]) == 0
+    merged = json.loads(capsys.readouterr().out)["findings"]
+    whole = small.mutate("-n", "1")["findings"]
+    assert {(one["id"], one["verdict"]) for one in merged} == {(one["id"], one["verdict"]) for one in whole}
+    assert len(merged) == len(whole) > 2

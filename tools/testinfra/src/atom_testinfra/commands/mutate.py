@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
@@ -74,6 +75,7 @@ class PathsThenPytest(click.Command):
     "--since", metavar="REV", help="Only lines that changed since a revision, uncommitted ones too."
 )
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="A fair sample of N mutants.")
+@click.option("--shard", metavar="i/N", help="Only the i-th of N shards of them, for `testinfra merge`.")
 @click.option("--time", "time_s", type=Duration(), metavar="DURATION", help="Ask about no mutant after it.")
 @click.option("-n", "n_jobs", type=click.IntRange(min=1), metavar="W", help="Processes; one for each core.")
 @click.option("--seed", type=int, default=0, metavar="K", help="Another order of the mutants.  [default: 0]")
@@ -121,8 +123,23 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         chosen = order_mutants(chosen, options["seed"])[: options["sample"]]
     if options["show"] is not None:
         return _show(options["show"], modules)
+    settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
+    # Other tests, or another environment, give other verdicts.
+    asked = combine([*settings.arguments, options["profile"] or ""])
+    shard = None
+    if options["shard"] is not None:
+        if options["each_property"]:
+            raise ConfigError(
+                "--each-property asks about all mutants, so it has no shards", hint="leave one out"
+            )
+        shard = MutantShard(options["shard"], chosen, asked, project)
+        chosen = shard.chosen
     if options["is_list"]:
         return _list(order_mutants(chosen, options["seed"]), as_json=options["as_json"])
+    if shard is not None:
+        shard.begin()
+        if not chosen:
+            return shard.save_empty()
     if not chosen:
         raise NothingMeasuredError(
             "no statement that can be changed was selected",
@@ -131,9 +148,6 @@ def command(ctx: click.Context, /, **options: Any) -> int:
             else f"nothing in the product changed since {options['since']}",
         )
     _say_product(product, len(modules), len(chosen))
-    settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
-    # Other tests, or another environment, give other verdicts.
-    asked = combine([*settings.arguments, options["profile"] or ""])
     session = MutationSession(
         product=product,
         modules=modules,
@@ -145,7 +159,10 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         return _report_properties(session.run_each_property(chosen), options)
     outcome = session.run(chosen)
     findings = _accept(outcome, project)
-    return _report(findings, outcome, options)
+    status = _report(findings, outcome, options)
+    if shard is not None:
+        shard.save(findings, is_complete=not outcome.n_left and not outcome.is_interrupted)
+    return status
 
 
 def _select(

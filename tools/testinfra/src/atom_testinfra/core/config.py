@@ -79,6 +79,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The folder of run files."""
     durations: str = ".testinfra/durations.json"
     """The file in which a run with workers keeps how long each test took on this machine."""
+    shards: str = ".testinfra/shards"
+    """The folder in which each shard keeps what it ran, in a folder of its own."""
     report: str = ".testinfra/report.html"
     """The page that `report --format html` writes."""
     docs: list[str] = []

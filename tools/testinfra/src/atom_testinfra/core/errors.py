@@ -47,5 +47,9 @@ class ScheduleError(InfraError):
     """Known durations cannot be read or written."""
 
 
+class ShardError(InfraError):
+    """A shard cannot be run, read or merged: all shards together have to run what there is to run."""
+
+
 class GitError(InfraError):
     """Git is missing, or does not know what it was asked for."""

@@ -10,6 +10,7 @@ import pytest
 GROUP = "testinfra"
 RECORD = "testinfra_record"
 PLAN = "testinfra_plan"
+SHARD = "testinfra_shard"
 
 MAX_EXAMPLES = "hypothesis_max_examples"
 MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
@@ -85,6 +86,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="give xdist's workers the longest tests first; auto: where durations are known (default: auto)",
     )
     group.addoption(
+        "--testinfra-shard",
+        dest=SHARD,
+        metavar="i/N",
+        help="run the i-th of N shards of the selected tests",
+    )
+    group.addoption(
         "--testinfra-durations",
         dest="testinfra_durations",
         metavar="FILE",
@@ -117,6 +124,11 @@ def read_ini(config: pytest.Config, name: str) -> Any:
             raise
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value
+
+
+def has_shard(option: argparse.Namespace) -> bool:
+    """Return whether this run is to run one shard of its tests."""
+    return getattr(option, SHARD, None) is not None
 
 
 def has_plan(option: argparse.Namespace) -> bool:

@@ -10,6 +10,7 @@ from atom_testinfra.pytest_plugin.options import (
     add_ini_options,
     add_options,
     has_plan,
+    has_shard,
     is_asked_to_record,
     is_recording,
     sets_ini_option,
@@ -44,6 +45,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         from atom_testinfra.pytest_plugin.conditions import Conditions
 
         early_config.pluginmanager.register(Conditions(early_config), "atom_testinfra_conditions")
+    if has_shard(option):
+        from atom_testinfra.pytest_plugin.shards import refuse_random_order
+
+        refuse_random_order(early_config)
     if sets_ini_option(early_config):
         from atom_testinfra.pytest_plugin.ini import export_counts
 
@@ -63,7 +68,11 @@ def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the run, if it was asked to."""
+    """Record the run, and run a shard of its tests, if it was asked to."""
+    if has_shard(config.option):
+        from atom_testinfra.pytest_plugin.shards import start_shard
+
+        start_shard(config)
     if is_recording(config):
         from atom_testinfra.pytest_plugin.recording import start_recording
 

@@ -39,6 +39,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / self.config.durations
 
     @property
+    def shards(self) -> Path:
+        """The folder of shards."""
+        return self.root / self.config.shards
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.root / self.config.report
