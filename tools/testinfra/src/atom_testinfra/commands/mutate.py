@@ -15,6 +15,7 @@ from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.time_spans import parse_wall_seconds
 from atom_testinfra.measuring.environment import CI_VARIABLES
 from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import Product, find_product
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from atom_testinfra.mutation.written import WrittenFault
 
 PYTEST_WORDS = "atom_testinfra.pytest_words"
-DURATION = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
@@ -45,15 +45,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
         """Return the seconds."""
         if isinstance(value, float):
             return value
-        match = DURATION.fullmatch(value.strip())
-        seconds = sum(
-            float(number) * factor
-            for number, factor in zip(match.groups() if match else (), (3600, 60, 1), strict=False)
-            if number
-        )
-        if seconds <= 0:
-            self.fail(f"{value!r} is not a time such as 90s, 10m or 1h30m", param, ctx)
-        return seconds
+        try:
+            return parse_wall_seconds(value)
+        except ConfigError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 class PathsThenPytest(click.Command):

@@ -23,6 +23,10 @@ class BaselineError(InfraError):
     """A baseline cannot be read, trusted or written; the file is left as it was."""
 
 
+class CostsError(InfraError):
+    """What is kept of the costs of tests cannot be read or written; a run goes on without it."""
+
+
 class SubjectError(InfraError):
     """The project under measurement could not be run: pytest's own message says why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ GROUP = "testinfra"
 RECORD = "testinfra_record"
 PLAN = "testinfra_plan"
 SHARD = "testinfra_shard"
+TIME = "testinfra_time"
 
 MAX_EXAMPLES = "hypothesis_max_examples"
 MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
@@ -31,6 +33,10 @@ INI_HELP = {
     DEADLINE: "milliseconds an example may take, or None",
     SUPPRESS: "names of health checks to suppress, or all",
 }
+
+
+TIME_VARIABLE = "TESTINFRA_TIME"
+TIME_HELP = "how long a run takes, such as 90s; also $TESTINFRA_TIME and --testinfra-time"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -97,6 +103,26 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="expected durations beside the baseline's",
     )
+    group.addoption(
+        "--testinfra-time",
+        dest=TIME,
+        metavar="TIME",
+        help="run for this long, such as 90s, 1h30m or 90cpu-s: properties share it; none: no limit",
+    )
+    group.addoption(
+        "--testinfra-time-strict",
+        dest="testinfra_time_strict",
+        action="store_true",
+        default=False,
+        help="refuse to run where each property's least examples do not fit into the time",
+    )
+    group.addoption(
+        "--testinfra-time-table",
+        dest="testinfra_time_table",
+        action="store_true",
+        default=False,
+        help="show each property's share of the time at the end",
+    )
     # What `testinfra measure` gives instead of all of the above.
     group.addoption("--testinfra-plan", dest=PLAN, metavar="FILE", help=argparse.SUPPRESS)
 
@@ -107,6 +133,7 @@ def add_ini_options(parser: pytest.Parser) -> None:
         kind = "linelist" if name == SUPPRESS else SCALARS
         # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
         parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
+    parser.addini(TIME, TIME_HELP, type=SCALARS, default=None)
 
 
 def sets_ini_option(config: pytest.Config) -> bool:
@@ -144,6 +171,17 @@ def is_asked_to_record(option: argparse.Namespace) -> bool:
 def is_recording(config: pytest.Config) -> bool:
     """Return whether this run was asked to record."""
     return is_asked_to_record(config.option)
+
+
+def time_asked(config: pytest.Config) -> tuple[str, str]:
+    """Return the time that a run was given, and where it was: flag over environment over file; else empty."""
+    places = (
+        (config.option.testinfra_time, "--testinfra-time"),
+        (os.environ.get(TIME_VARIABLE), f"${TIME_VARIABLE}"),
+        (read_ini(config, TIME), TIME),
+    )
+    text, source = next(((text, source) for text, source in places if text), ("", ""))
+    return ("", "") if text.strip().lower() in {"", "none"} else (text, source)
 
 
 def _count(text: str) -> int:

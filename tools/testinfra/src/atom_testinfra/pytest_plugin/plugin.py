@@ -14,6 +14,7 @@ from atom_testinfra.pytest_plugin.options import (
     is_asked_to_record,
     is_recording,
     sets_ini_option,
+    time_asked,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.recording import start_recording
 
         start_recording(config)
+    if time_asked(config)[0]:
+        from atom_testinfra.pytest_plugin.timebox import start_timebox
+
+        start_timebox(config)
 
 
 # Only xdist calls it: it is no reason to import xdist, or to ask whether it is there under which name.

@@ -1,0 +1,9 @@
+"""
+How a run shares out the time that it was given; pure, so that it can be tested in virtual time.
+
+- `costs`: what an example of each test cost, as it is kept from run to run
+- `allocation`: how many examples each property gets of a number of seconds
+- `drift`: how much dearer everything is than foretold
+- `planner`: what is still to come, and the share of the next test
+- `account`: what became of the time, in words
+"""

@@ -1,0 +1,101 @@
+"""What happens in a run, as its processes tell each other."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from atom_testinfra.core.time_spans import BudgetClock
+
+
+class Ending(StrEnum):
+    """How a test of a timed run ended."""
+
+    COUNT = "count"
+    """It ran the number of examples that was planned."""
+    CLOCK = "clock"
+    """It ran until its share was spent, as planned."""
+    CUT = "cut"
+    """It was far dearer than foretold, and was ended before its number was reached."""
+    EXHAUSTED = "exhausted"
+    """Nothing was left to try."""
+    GAVE_UP = "gave up"
+    """Hypothesis ended it: too many test cases did not fit."""
+    FAILED = "failed"
+    """It failed, so that shrinking is in its time."""
+    FIXED = "fixed"
+    """A property whose number could not be set."""
+    PLAIN = "plain"
+    """A test without examples."""
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether its time says what the next examples cost."""
+        return self in {Ending.COUNT, Ending.CLOCK, Ending.CUT}
+
+
+class Began(Struct, frozen=True, kw_only=True, tag="began", tag_field="event"):
+    """A test began; a worker that dies leaves no end, and what it was to take is over by itself."""
+
+    test: int
+    """Place among the collected tests, which is the same in each worker."""
+    worker: str
+    at_s: float
+    planned_s: float = 0.0
+    cpu_s: float = 0.0
+    """CPU seconds of its process so far."""
+
+
+class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
+    """A test ended; wall and CPU seconds are of the whole test, fixtures included."""
+
+    test: int
+    worker: str
+    at_s: float
+    ending: Ending
+    wall_s: float
+    process_s: float
+    """CPU seconds."""
+    cpu_s: float = 0.0
+    """CPU seconds of its process so far."""
+    n_examples: int = 0
+    n_planned: int = 0
+    share_s: float = 0.0
+    n_running: int = 0
+    """Valid examples after the first test case."""
+    running_wall_s: float = 0.0
+    """From the end of the first test case to the end of the last one."""
+    running_cpu_s: float = 0.0
+    reason: str | None = None
+    """Why its number could not be set."""
+
+    def by(self, clock: BudgetClock) -> float:
+        """Return what it took by a clock."""
+        return self.process_s if clock is BudgetClock.CPU else self.wall_s
+
+    def example_by(self, clock: BudgetClock) -> float:
+        """Return what an example took by a clock, without what only the first one pays."""
+        running_s = self.running_cpu_s if clock is BudgetClock.CPU else self.running_wall_s
+        return running_s / self.n_running if self.n_running else 0.0
+
+    def fixed_by(self, clock: BudgetClock) -> float:
+        """Return what it took that its examples do not explain."""
+        return max(self.by(clock) - self.example_by(clock) * self.n_examples, 0.0)
+
+
+class Collected(Struct, frozen=True, kw_only=True, tag="collected", tag_field="event"):
+    """A worker has collected the tests, and foretold what their floors need."""
+
+    worker: str
+    names: list[str]
+    """The tests under which costs are kept; empty from all workers but the first."""
+    properties: list[int]
+    floor_s: float
+    left_s: float
+    n_unknown: int
+    notes: list[str] = []
+    cpu_s: float = 0.0
+
+
+Event = Began | Ended | Collected
