@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties bench-mutate-truth changelog
+	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties bench-mutate-truth bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -171,6 +171,9 @@ bench-properties: install ## whether each property of the backend notices a faul
 
 bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SAMPLE, EACH, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_truth.py --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
+
+bench-time: install ## how near a timed run ends to its time, and how fair it is: a small run; KEEP="--keep --rounds 3" for all
+	$(BIN)/python benchmarks/timebox.py $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)
