@@ -55,8 +55,8 @@ class Journal(Listener):
         option = self._config.option
         is_broken = session.testsfailed and not option.continue_on_collection_errors
         if session.items and not is_broken and not option.collectonly:
-            names = list(map(self._name.name, session.items))
-            self._write_head([item.nodeid for item in session.items], names, files)
+            nodeids = [item.nodeid for item in session.items]
+            self._write_head(nodeids, self._name.names(session.items, nodeids), files)
 
     def end_test(self, outcome: str, line: str) -> None:
         """Write a test's record as soon as it is there; stop when nobody waits for this run any more."""

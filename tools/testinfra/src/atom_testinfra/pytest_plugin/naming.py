@@ -36,6 +36,10 @@ class Naming:
         self.current: tuple[str, str] | None = None
         """The ids of the running test, where pytest gives two tests the same one."""
         self.is_ambiguous = False
+        self._parent: object = None
+        """The parent of the test that `name` was asked about last."""
+        self._file: tuple[str, str] | None = None
+        """The file of that test: pytest's node id of it, and ours."""
 
     @property
     def root(self) -> str:
@@ -55,10 +59,22 @@ class Naming:
     def name(self, item: pytest.Item) -> str:
         """Return the id of a collected test: by the file that it was collected from."""
         nodeid = without_group(item.nodeid) if self._is_grouped else item.nodeid
-        file = find_file(item)
-        if file is None or not nodeid.startswith(file.nodeid):
+        if item.parent is not self._parent:  # tests of one parent follow each other
+            self._learn_file(item)
+        if self._file is None or not nodeid.startswith(self._file[0]):
             return nodeid
-        return self.locate(file.path) + nodeid[len(file.nodeid) :]
+        theirs, ours = self._file
+        return ours + nodeid[len(theirs) :]
+
+    def names(self, items: Sequence[pytest.Item], nodeids: list[str]) -> list[str]:
+        """Return the ids of the collected tests, whose files `learn` has looked at."""
+        return list(map(self.name, items)) if self._files or self._is_grouped else nodeids
+
+    def _learn_file(self, item: pytest.Item) -> None:
+        file = find_file(item)
+        self._file = None if file is None else (file.nodeid, self.locate(file.path))
+        # An item that is a file itself shares its parent, the folder, with other files.
+        self._parent = None if isinstance(item, pytest.File) else item.parent
 
     def learn(self, items: Iterable[pytest.Item]) -> None:
         """Look at the files of the collected tests, each once."""
