@@ -573,8 +573,8 @@ def test_time_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("--time", "0s"), 2, "is not a time such as 90s"),
-        (("--time", "soon"), 2, "is not a time such as 90s"),
+        (("--time", "0s"), 2, "is not a time above zero, such as 90s"),
+        (("--time", "soon"), 2, "is not a time above zero, such as 90s"),
         (("nowhere.py",), 2, "there is no 'nowhere.py' here"),
         (("tests",), 2, "holds nothing that can be changed"),
         (("--profile", "unknown"), 2, "there is no profile 'unknown'"),

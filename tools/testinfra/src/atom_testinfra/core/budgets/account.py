@@ -86,7 +86,7 @@ class Account:
         exit_text = f"about {self.exit_s:.1f} s more for the exit"
         taken = f"taken {self.taken_s:.1f} s and {self.cpu_s:.1f} CPU s, {exit_text}"
         lines = [
-            f"asked {self.asked}, {taken}; {n_examples:,} examples of {len(properties):,} properties",
+            f"asked {self.asked}, {taken}; {_examples(n_examples)} of {_properties(len(properties))}",
         ]
         if not properties:
             lines.append("no property ran, and only the examples of properties follow a time")
@@ -179,8 +179,16 @@ def describe_forecast(forecast: Forecast, asked: TimeSpan, floor: int) -> str:
     """Return the words before the first test of a run whose floor does not fit."""
     unknown = f"; what {forecast.n_unknown:,} of them cost is not known" if forecast.n_unknown else ""
     left = f"asked {asked}, {max(forecast.left_s, 0.0):.1f} s are left for the tests"
-    examples = f"the floor of {floor} examples for each of {forecast.n_properties:,} properties"
+    examples = f"the floor of {floor} examples for each of {_properties(forecast.n_properties)}"
     return f"{left}, and {examples} needs at least {forecast.floor_s:.1f} s{unknown}"
+
+
+def _examples(n: int) -> str:
+    return f"{n:,} example{'' if n == 1 else 's'}"
+
+
+def _properties(n: int) -> str:
+    return f"{n:,} {'property' if n == 1 else 'properties'}"
 
 
 def _known_cost(end: Ended, stretch: float) -> KnownCost:
