@@ -154,7 +154,7 @@ class Account:
         unused = f"{self.asked.seconds - self.used_s:.1f} s were left"
         if exhausted:
             return (
-                f"{unused}; {len(exhausted):,} of {len(properties):,} properties ran out of examples to try"
+                f"{unused}; {len(exhausted):,} of {_properties(len(properties))} ran out of examples to try"
             )
         return f"{unused}: the last tests cost less than foretold"
 
