@@ -31,6 +31,7 @@ class RowsOf(Generic[Item]):
     def __init__(self, type_: type[Item], table: Table, **names: str | ColumnElement[Any]) -> None:
         self._type = type_
         places = {field.name: names.get(field.name, field.name) for field in fields(type_)}
+        self._names = tuple(places)
         self._column_of = {name: place for name, place in places.items() if isinstance(place, str)}
         self.columns: list[ColumnElement[Any]] = [
             (table.c[place] if isinstance(place, str) else place).label(name)
@@ -40,11 +41,11 @@ class RowsOf(Generic[Item]):
     def one(self, result: Result[Any] | CursorResult[Any]) -> Item | None:
         """Return the one row of a result, None for none."""
         row = result.one_or_none()
-        return None if row is None else self._read(row)
+        return None if row is None else self.read(row)
 
     def all(self, result: Result[Any] | CursorResult[Any]) -> list[Item]:
         """Return the rows of a result."""
-        return [self._read(row) for row in result]
+        return [self.read(row) for row in result]
 
     def values(self, item: Item) -> dict[str, Any]:
         """Return what an INSERT of the item writes, by column."""
@@ -54,5 +55,6 @@ class RowsOf(Generic[Item]):
         """Return what an UPDATE of some of the item's fields writes, by column."""
         return {self._column_of[name]: getattr(item, name) for name in names}
 
-    def _read(self, row: Any) -> Item:
-        return self._type(**row._mapping)
+    def read(self, row: Any) -> Item:
+        """Return a row as the dataclass; further columns of the row are left out."""
+        return self._type(**{name: row._mapping[name] for name in self._names})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from atom.kit.clock import Clock
     from atom.workflows.repository import ClaimedStep
+    from atom.workflows.rows import Execution
     from atom.workflows.scheduling import Assignment
 
 MAX_CLAIMS = 20
@@ -115,7 +116,7 @@ def complete(
     claim_id: str,
     output: Mapping[str, Any],
     workspace_id: str | None = None,
-) -> service.Execution:
+) -> Execution:
     """Record what a claimed step returned."""
     step = _claimed(session, claim_id, workspace_id)
     return service.complete_step(session, clock, **_scope(step), output=output)
@@ -123,7 +124,7 @@ def complete(
 
 def fail(
     session: Session, clock: Clock, *, claim_id: str, error: str, workspace_id: str | None = None
-) -> service.Execution:
+) -> Execution:
     """Record that a claimed step failed: it is tried again after a while, three times at most."""
     step = _claimed(session, claim_id, workspace_id)
     return service.fail_step(session, clock, **_scope(step), error=error)

@@ -14,13 +14,13 @@ from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
 from atom.kit.errors import NotFoundError, StaleVersionError
 from atom.workflows.models import WorkflowDefinition, WorkflowExecution, WorkflowStepExecution
+from atom.workflows.rows import Execution, StepRecord
 from atom.workflows.states import ExecutionStatus, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from atom.kit.pagination import PageRequest
@@ -30,11 +30,15 @@ Steps = table_of(WorkflowStepExecution)
 
 ADD_EXECUTION: Final = insert(Executions)
 ADD_STEPS: Final = insert(Steps)
-GET_EXECUTION: Final = select(Executions).where(
+EXECUTION: Final = RowsOf(Execution, Executions)
+STEP: Final = RowsOf(StepRecord, Steps)
+GET_EXECUTION: Final = select(*EXECUTION.columns, Executions.c.definition).where(
     Executions.c.id == bindparam("execution"), Executions.c.workspace_id == bindparam("workspace")
 )
 GET_STEPS: Final = (
-    select(Steps).where(Steps.c.execution_id == bindparam("execution")).order_by(Steps.c.sequence_order)
+    select(*STEP.columns)
+    .where(Steps.c.execution_id == bindparam("execution"))
+    .order_by(Steps.c.sequence_order)
 )
 GET_STEPS_OF_WORKSPACE: Final = GET_STEPS.join(Executions, Executions.c.id == Steps.c.execution_id).where(
     Executions.c.workspace_id == bindparam("workspace")
@@ -57,14 +61,21 @@ SKIP_UNFINISHED_STEPS: Final = (
 )
 
 
-def add_execution(session: Session, values: Mapping[str, Any], step_ids: Iterable[str]) -> None:
+def add_execution(
+    session: Session,
+    workspace_id: str,
+    execution: Execution,
+    definition: Mapping[str, Any],
+    step_ids: Iterable[str],
+) -> None:
     """Write an execution and its steps, in the order in which they are listed."""
-    session.execute(ADD_EXECUTION, dict(values))
+    values = EXECUTION.values(execution)
+    session.execute(ADD_EXECUTION, {**values, "workspace_id": workspace_id, "definition": definition})
     session.execute(
         ADD_STEPS,
         [
             {
-                "execution_id": values["id"],
+                "execution_id": execution.id,
                 "step_id": step_id,
                 "sequence_order": place,
                 "status": StepStatus.PENDING,
@@ -76,13 +87,18 @@ def add_execution(session: Session, values: Mapping[str, Any], step_ids: Iterabl
     )
 
 
-def get_execution(session: Session, workspace_id: str, execution_id: str) -> Row[Any]:
+def get_execution(session: Session, workspace_id: str, execution_id: str) -> Execution:
     """Return an execution of the workspace."""
+    return get_run(session, workspace_id, execution_id)[0]
+
+
+def get_run(session: Session, workspace_id: str, execution_id: str) -> tuple[Execution, Mapping[str, Any]]:
+    """Return an execution of the workspace and the definition of its workflow."""
     parameters = {"execution": execution_id, "workspace": workspace_id}
-    found = session.execute(GET_EXECUTION, parameters).one_or_none()
-    if found is None:
+    row = session.execute(GET_EXECUTION, parameters).one_or_none()
+    if row is None:
         raise NotFoundError("workflow execution", execution_id)
-    return found
+    return EXECUTION.read(row), row.definition
 
 
 def list_executions(
@@ -92,7 +108,7 @@ def list_executions(
     *,
     workflow_id: str | None,
     status: ExecutionStatus | None = None,
-) -> list[Row[Any]]:
+) -> list[Execution]:
     """Return executions of the workspace, the newest first: one more than a page holds, if there is one."""
     sought: dict[str, Any] = {"workspace": workspace_id, "most": page.limit + 1, "workflow": workflow_id}
     if page.after is not None:
@@ -100,13 +116,13 @@ def list_executions(
     statement = _list_executions(workflow_id is not None, page.after is not None)
     if status is not None:
         statement = statement.where(Executions.c.status == status)
-    return list(session.execute(statement, sought))
+    return EXECUTION.all(session.execute(statement, sought))
 
 
 @functools.cache
 def _list_executions(of_workflow: bool, is_after: bool) -> Select[Any]:
     query = (
-        select(Executions)
+        select(*EXECUTION.columns)
         .where(Executions.c.workspace_id == bindparam("workspace"))
         .order_by(Executions.c.created_at.desc(), Executions.c.id.desc())
         .limit(bindparam("most"))
@@ -120,21 +136,21 @@ def _list_executions(of_workflow: bool, is_after: bool) -> Select[Any]:
     return query
 
 
-def get_steps(session: Session, execution_id: str) -> list[Row[Any]]:
+def get_steps(session: Session, execution_id: str) -> list[StepRecord]:
     """Return the steps of an execution in their order."""
-    return list(session.execute(GET_STEPS, {"execution": execution_id}))
+    return STEP.all(session.execute(GET_STEPS, {"execution": execution_id}))
 
 
-def get_steps_of_workspace(session: Session, workspace_id: str, execution_id: str) -> list[Row[Any]]:
+def get_steps_of_workspace(session: Session, workspace_id: str, execution_id: str) -> list[StepRecord]:
     """Return the steps of an execution of the workspace in their order; every execution has one."""
     parameters = {"execution": execution_id, "workspace": workspace_id}
-    found = list(session.execute(GET_STEPS_OF_WORKSPACE, parameters))
+    found = STEP.all(session.execute(GET_STEPS_OF_WORKSPACE, parameters))
     if not found:
         raise NotFoundError("workflow execution", execution_id)
     return found
 
 
-def update_execution(session: Session, execution: Row[Any], **values: Any) -> None:
+def update_execution(session: Session, execution: Execution, **values: Any) -> None:
     """Change an execution as it was read; raise if somebody has changed it since."""
     parameters = {"execution": execution.id, "read_version": execution.version, **values}
     if rows_changed(session, UPDATE_EXECUTION, parameters) != 1:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from atom.db.session import unit_of_work
 from atom.kit.errors import ConflictError, InvalidError, StaleVersionError
 from atom.workflows import service
+from atom.workflows.rows import Execution
 from atom.workflows.scheduling import Assignment, Plan
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Runner:
     executor: Executor
     sleep_until: Callable[[datetime], None]
 
-    def run(self, *, workspace_id: str, execution_id: str) -> service.Execution:
+    def run(self, *, workspace_id: str, execution_id: str) -> Execution:
         """
         Run an execution, begun or not, and return it as it is when none of its steps is left to run here.
 
@@ -62,7 +63,7 @@ class Runner:
             found = self._write(
                 lambda session: self._advance(session, workspace_id, execution_id, is_idle=not running)
             )
-            if isinstance(found, service.Execution):
+            if isinstance(found, Execution):
                 return found
             for assignment in found.start:
                 running[self.executor.submit(self.handler, assignment)] = assignment.step_id
@@ -83,7 +84,7 @@ class Runner:
 
     def _advance(
         self, session: Session, workspace_id: str, execution_id: str, *, is_idle: bool
-    ) -> Plan | service.Execution:
+    ) -> Plan | Execution:
         """Return what to do next or, with nothing to do and nothing under way, the execution as it is."""
         try:
             found = service.advance(session, self.clock, workspace_id=workspace_id, execution_id=execution_id)

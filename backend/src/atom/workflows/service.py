@@ -8,7 +8,7 @@ change is made against the version that was read: of two at once, one gets a `St
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from atom.kit.errors import ConflictError, NotFoundError
@@ -17,13 +17,14 @@ from atom.kit.pagination import Cursor, Page, PageRequest
 from atom.kit.text import check_json, checked_text
 from atom.workflows import repository
 from atom.workflows.definition import parse_workflow, render_workflow
+from atom.workflows.rows import Execution, StepRecord
 from atom.workflows.scheduling import Plan, StepState, backoff, may_retry, outcome, plan
 from atom.workflows.states import ExecutionStatus, StepStatus, is_final, require_transition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from atom.kit.clock import Clock
@@ -31,35 +32,6 @@ if TYPE_CHECKING:
 
 ERROR_LENGTH: Final = 2_000
 MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """An execution as it was when it was read."""
-
-    id: str
-    workflow_id: str
-    status: ExecutionStatus
-    version: int
-    inputs: Mapping[str, Any]
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
-    """A step of an execution as it was when it was read."""
-
-    step_id: str
-    sequence_order: int
-    status: StepStatus
-    retry_count: int
-    not_before: datetime | None
-    started_at: datetime | None
-    duration_ms: int | None
-    output: Mapping[str, Any]
-    error: str | None
 
 
 def create_execution(
@@ -85,23 +57,13 @@ def create_execution(
         started_at=None,
         ended_at=None,
     )
-    values = {
-        "id": execution.id,
-        "workspace_id": workspace_id,
-        "workflow_id": name,
-        "definition": render_workflow(workflow),
-        "inputs": given,
-        "status": execution.status,
-        "version": execution.version,
-        "created_at": execution.created_at,
-    }
-    repository.add_execution(session, values, workflow.order)
+    repository.add_execution(session, workspace_id, execution, render_workflow(workflow), workflow.order)
     return execution
 
 
 def get_execution(session: Session, *, workspace_id: str, execution_id: str) -> Execution:
     """Return an execution of the workspace."""
-    return _execution(repository.get_execution(session, workspace_id, execution_id))
+    return repository.get_execution(session, workspace_id, execution_id)
 
 
 def list_executions(
@@ -114,27 +76,13 @@ def list_executions(
 ) -> Page[Execution]:
     """Return the workspace's executions, the newest first."""
     page = page or PageRequest()
-    rows = repository.list_executions(session, workspace_id, page, workflow_id=workflow_id, status=status)
-    found = [_execution(row) for row in rows]
+    found = repository.list_executions(session, workspace_id, page, workflow_id=workflow_id, status=status)
     return Page.cut(found, limit=page.limit, place=lambda one: Cursor(at=one.created_at, id=one.id))
 
 
 def get_steps(session: Session, *, workspace_id: str, execution_id: str) -> tuple[StepRecord, ...]:
     """Return the steps of an execution, in an order in which they could run one by one."""
-    return tuple(
-        StepRecord(
-            step_id=row.step_id,
-            sequence_order=row.sequence_order,
-            status=row.status,
-            retry_count=row.retry_count,
-            not_before=row.not_before,
-            started_at=row.started_at,
-            duration_ms=row.duration_ms,
-            output=row.output,
-            error=row.error,
-        )
-        for row in repository.get_steps_of_workspace(session, workspace_id, execution_id)
-    )
+    return tuple(repository.get_steps_of_workspace(session, workspace_id, execution_id))
 
 
 def begin(session: Session, clock: Clock, *, workspace_id: str, execution_id: str) -> Execution:
@@ -180,9 +128,9 @@ def advance(
 
     `at_most` is how many the caller can run.
     """
-    execution = repository.get_execution(session, workspace_id, execution_id)
+    run = _load_run(session, workspace_id, execution_id)
+    execution, workflow, states = run.execution, run.workflow, run.states
     _require_status(execution, ExecutionStatus.RUNNING, "advance")
-    workflow, states = parse_workflow(execution.definition), _load_run(session, execution).states
     now = clock.now()
     found = plan(workflow, states, inputs=execution.inputs, now=now)
     if at_most is not None:
@@ -212,7 +160,7 @@ def complete_step(
     """Record what a running step returned; the last one to report ends the execution."""
     result = dict(output)
     check_json(result, field="output")
-    run = _load_run(session, repository.get_execution(session, workspace_id, execution_id))
+    run = _load_run(session, workspace_id, execution_id)
     step = run.running_step(step_id)
     done = StepState(status=StepStatus.COMPLETED, retry_count=step.retry_count, output=result)
     return _report(session, clock, run, step, done, error=None)
@@ -223,7 +171,7 @@ def fail_step(
 ) -> Execution:
     """Record that a running step failed: it is tried again after a while, three times at most."""
     message = checked_text(error, field="error", max_length=ERROR_LENGTH)
-    run = _load_run(session, repository.get_execution(session, workspace_id, execution_id))
+    run = _load_run(session, workspace_id, execution_id)
     step = run.running_step(step_id)
     if may_retry(step.retry_count):
         retry = step.retry_count + 1
@@ -239,8 +187,14 @@ def fail_step(
 class _Run:
     """An execution with its steps."""
 
-    execution: Row[Any]
-    steps: Mapping[str, Row[Any]]
+    execution: Execution
+    definition: Mapping[str, Any]
+    steps: Mapping[str, StepRecord]
+
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow as it was when the execution was created."""
+        return parse_workflow(self.definition)
 
     @property
     def states(self) -> dict[str, StepState]:
@@ -252,7 +206,7 @@ class _Run:
             for step_id, row in self.steps.items()
         }
 
-    def running_step(self, step_id: str) -> Row[Any]:
+    def running_step(self, step_id: str) -> StepRecord:
         """Return a step that may report."""
         step = self.steps.get(step_id)
         if step is None:
@@ -262,18 +216,19 @@ class _Run:
         return step
 
 
-def _load_run(session: Session, execution: Row[Any]) -> _Run:
-    steps = {row.step_id: row for row in repository.get_steps(session, execution.id)}
-    return _Run(execution=execution, steps=steps)
+def _load_run(session: Session, workspace_id: str, execution_id: str) -> _Run:
+    execution, definition = repository.get_run(session, workspace_id, execution_id)
+    steps = {step.step_id: step for step in repository.get_steps(session, execution.id)}
+    return _Run(execution=execution, definition=definition, steps=steps)
 
 
-def _require_status(execution: Row[Any], status: ExecutionStatus, action: str) -> None:
+def _require_status(execution: Execution, status: ExecutionStatus, action: str) -> None:
     if execution.status is not status:
         raise ConflictError(f"the execution is {execution.status}, only a {status} one can {action}")
 
 
 def _report(
-    session: Session, clock: Clock, run: _Run, step: Row[Any], after: StepState, *, error: str | None
+    session: Session, clock: Clock, run: _Run, step: StepRecord, after: StepState, *, error: str | None
 ) -> Execution:
     """Write what a running step came to, and what that means for its execution."""
     now = clock.now()
@@ -291,7 +246,9 @@ def _report(
         claim_id=None,
         worker=None,
         lease_until=None,
-        duration_ms=max(0, (now - step.started_at) // MILLISECOND),  # clocks are set back now and then
+        duration_ms=max(
+            0, (now - (step.started_at or now)) // MILLISECOND
+        ),  # clocks are set back now and then
         error=error,
     )
     if is_final(written.status):
@@ -302,13 +259,13 @@ def _report(
 def _status_after(run: _Run, states: Mapping[str, StepState], now: datetime) -> ExecutionStatus:
     if run.execution.status is not ExecutionStatus.RUNNING:
         return ExecutionStatus(run.execution.status)  # paused while the step ran: it ends once it is resumed
-    workflow = parse_workflow(run.execution.definition)
+    workflow = run.workflow
     missing = plan(workflow, states, inputs=run.execution.inputs, now=now).missing
     return outcome(workflow, states, missing=missing)
 
 
 def _move(
-    session: Session, clock: Clock, execution: Row[Any], target: ExecutionStatus, **values: Any
+    session: Session, clock: Clock, execution: Execution, target: ExecutionStatus, **values: Any
 ) -> Execution:
     """Bring an execution to another status, with its steps if that is the end."""
     require_transition(execution.status, target)
@@ -319,22 +276,9 @@ def _move(
 
 
 def _write(
-    session: Session, clock: Clock, execution: Row[Any], status: ExecutionStatus, **values: Any
+    session: Session, clock: Clock, execution: Execution, status: ExecutionStatus, **values: Any
 ) -> Execution:
     """Write one more version of an execution as it was read, and return it."""
     changes = {"status": status, "ended_at": clock.now() if is_final(status) else None, **values}
     repository.update_execution(session, execution, **changes)
-    return replace(_execution(execution), version=execution.version + 1, **changes)
-
-
-def _execution(row: Row[Any]) -> Execution:
-    return Execution(
-        id=row.id,
-        workflow_id=row.workflow_id,
-        status=row.status,
-        version=row.version,
-        inputs=row.inputs,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-    )
+    return replace(execution, version=execution.version + 1, **changes)

@@ -25,6 +25,7 @@ from atom.tables import METADATA, workflows
 from atom.workflows import service
 from atom.workflows.definition import parse_workflow, render_workflow
 from atom.workflows.graph import Connection, Reference, Step, Workflow
+from atom.workflows.rows import Execution, StepRecord
 from atom.workflows.runner import Runner
 from atom.workflows.scheduling import Assignment, StepState, outcome, plan, ready_steps
 from atom.workflows.states import ExecutionStatus, StepStatus
@@ -174,7 +175,7 @@ def in_one_transaction(database: Database) -> Iterator[tuple[sessionmaker[Sessio
 
 def run(
     sessions: sessionmaker[Session], own: str, workflow: Workflow, work: Work
-) -> tuple[service.Execution, dict[str, service.StepRecord]]:
+) -> tuple[Execution, dict[str, StepRecord]]:
     """Run a workflow in a workspace of its own, to its end."""
     with sessions.begin() as session:
         created = service.create_execution(
@@ -483,7 +484,7 @@ def test_pages_list_every_execution_once(
         for step_s, *workflow_ids in made:
             clock.advance(timedelta(seconds=step_s))
             for workspace_id, workflow_id in zip((own, other), workflow_ids, strict=True):
-                execution = service.Execution(
+                execution = Execution(
                     id=new_id(),
                     workflow_id=workflow_id,
                     status=ExecutionStatus.PENDING,

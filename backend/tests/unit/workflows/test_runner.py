@@ -16,6 +16,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import NotFoundError, StaleVersionError
 from atom.workflows import service
 from atom.workflows.graph import Step, Workflow
+from atom.workflows.rows import Execution, StepRecord
 from atom.workflows.runner import MAX_CONFLICTS, Runner
 from atom.workflows.scheduling import Assignment, Plan
 from atom.workflows.states import ExecutionStatus, StepStatus
@@ -44,7 +45,7 @@ def run(
     workflow: Workflow = ONE,
     *,
     is_begun: bool = False,
-) -> tuple[service.Execution, tuple[service.StepRecord, ...]]:
+) -> tuple[Execution, tuple[StepRecord, ...]]:
     """Run a workflow in a workspace of its own."""
     with sessions.begin() as session:
         (own,) = factories.workspace_ids(session, 1)
