@@ -12,7 +12,7 @@ from atom_testinfra.core.status import ExitStatus
 
 VERBS = {
     "measure": "run the properties and record what each costs",
-    "verify": "hold the measurements against the targets and write the baseline",
+    "verify": "check the measurements against the targets and write the baseline",
     "compare": "say which properties got slower, faster, or cannot be told",
     "mutate": "say which faults in the product the tests notice, and which nobody notices",
     "merge": "put the shards of a suite together, or say what is missing",
@@ -20,6 +20,7 @@ VERBS = {
     "doctor": "say what would spoil a measurement on this machine",
     "report": "render the baseline for the terminal, a job summary or a browser",
     "docs": "write the figures of the baseline into the documents",
+    "sample": "write a small project to try the tool on",
 }
 
 

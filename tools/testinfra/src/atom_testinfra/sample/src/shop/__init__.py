@@ -1,0 +1,1 @@
+"""A small shop: what a cart costs, and what sells best."""
