@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 SITE_STAMP := $(VENV)-site/.installed
+RELEASE_STAMP := $(VENV)-release/.installed
 # Which Python $(1) is; empty if it cannot be run.
 version-of = $(shell $(1) -c 'import platform; print(platform.python_implementation() + " " + platform.python_version())' 2>/dev/null)
 # A PYTHON that the caller names must be the one that made $(VENV); when none is named, $(VENV) is kept as it is.
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
-	typecheck invariants schemas docs report picture site serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
+	typecheck invariants schemas docs report picture site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-api bench-faults bench-properties bench-mutate-truth bench-time changelog
 
 help: ## show the targets
@@ -43,6 +44,8 @@ lock: ## write requirements.txt anew from the pyproject files
 		backend/pyproject.toml tools/testinfra/pyproject.toml -o requirements.txt
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --custom-compile-command 'make lock' docs/requirements.in -o docs/requirements.txt
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --custom-compile-command 'make lock' .ci/release.in -o .ci/release.txt
 	rm -r $(VENV)-lock
 
 ##@ tests
@@ -67,6 +70,9 @@ test-integration: install ## what needs processes, a server or a browser of its 
 	cd tools/testinfra && $(BIN)/python -m pytest -m "integration and not nightly" -n auto
 	cd backend && $(BIN)/python -m pytest tests/ -m integration
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
+
+fresh: ## do what the README says in a new clone, with an empty home and the system's PATH only
+	$(PYTHON) .ci/fresh.py
 
 test-lowest: install ## the tool's wheel with the oldest dependencies it claims; OTHER=/path/to/python for newest ones there
 	$(BIN)/python tools/testinfra/scripts/test_installed.py $(if $(OTHER),--python $(OTHER),--lowest)
@@ -110,6 +116,9 @@ $(SITE_STAMP): docs/requirements.txt
 	$(VENV)-site/bin/python -m pip install --quiet --require-hashes -r docs/requirements.txt
 	@touch $(SITE_STAMP)
 
+tutorial: install ## follow the tutorial and write what its commands print into the page
+	$(BIN)/python .ci/tutorial.py --write
+
 format: install ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -125,6 +134,15 @@ schemas: install ## write the JSON Schemas that the tool ships from its types
 
 changelog: install ## show what changes/ holds; with VERSION=1.2.3 move it into CHANGELOG.md
 	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
+
+release: install $(RELEASE_STAMP) ## build both packages into dist/, check and try them; with VERSION=1.2.3 write the changelog and tag
+	$(BIN)/python .ci/release.py --tools $(CURDIR)/$(VENV)-release/bin $(if $(VERSION),--version $(VERSION))
+	$(if $(VERSION),,$(BIN)/towncrier build --draft --version unreleased)
+
+$(RELEASE_STAMP): .ci/release.txt
+	$(PYTHON) -m venv $(VENV)-release
+	$(VENV)-release/bin/python -m pip install --quiet --require-hashes -r .ci/release.txt
+	@touch $(RELEASE_STAMP)
 
 ##@ benchmarks: each prints its figures and keeps them in benchmarks/results/
 bench-floor: install ## the named properties against an empty body and a fresh schema per example
@@ -142,7 +160,7 @@ bench-report: install ## what a report on 1,000 to 50,000 tests costs
 bench-recorder: install ## what the recorder keeps in memory over 100,000 tests
 	$(BIN)/python benchmarks/recorder_scale.py
 
-bench-public: install ## measure public suites, held against Hypothesis's own statistics (needs a package index)
+bench-public: install ## measure public suites, compared with Hypothesis's own statistics (needs a package index)
 	$(BIN)/python benchmarks/public_suites.py
 
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers

@@ -2,8 +2,8 @@
 Run `make test-ci` on each Python that is found, in an environment of its own, and say how each one did.
 
 Looked for on PATH and among pyenv's versions, from the oldest supported one up; one of each 3.x, the newest.
-`newest` takes the newest besides the default (the Python that runs this script), `3.12 3.13` those two. Ends
-with 1 when the tests failed on one, and with 2 when a version that was asked for is not there.
+`newest` takes the newest apart from the default (the Python that runs this script), `3.12 3.13` those two.
+Ends with 1 when the tests failed on one, and with 2 when a version that was asked for is not there.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def one_of_each(found: Iterable[Interpreter], default: Interpreter) -> list[Inte
 
 def select(found: Sequence[Interpreter], default: Interpreter, asked: Sequence[str]) -> Sequence[Interpreter]:
     """
-    Return those that were asked for: all, the newest besides the default (if there is one), or some series.
+    Return those that were asked for: all, the newest apart from the default (if any), or some series.
 
     Raises:
         NotFoundError: a series that was asked for is not among them.
@@ -159,9 +159,7 @@ def main(
     outcomes = test_each(chosen, run)
     print(*(f"pythons: {outcome.render()}" for outcome in outcomes), sep="\n", end="\n" if outcomes else "")
     if len(found) == 1:
-        print(
-            f"pythons: no other Python from {OLDEST[0]}.{OLDEST[1]} up was found besides {own.full_version}"
-        )
+        print(f"pythons: no other Python from {OLDEST[0]}.{OLDEST[1]} up was found, only {own.full_version}")
     return int(any(outcome.status != 0 for outcome in outcomes))
 
 
