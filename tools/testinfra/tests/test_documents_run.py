@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from msgspec.structs import replace
@@ -34,6 +35,8 @@ from atom_testinfra.storage.runs import prepare_folder, save_run
 
 ROOT = Path(__file__).parents[3]
 BACKEND = ROOT / "backend"
+STORIES = {ROOT / "docs" / "tutorial" / "three-days.md"}
+"""Pages whose blocks follow on each other: `test_tutorial.py` runs them from the first line to the last."""
 PATTERNS = (
     "*.md",
     "docs/**/*.md",
@@ -112,9 +115,23 @@ def find_pages(text: str) -> list[str]:
     return [page for found in pages.values() for page in found]
 
 
+def find_jobs(text: str) -> object:
+    """Read a workflow of GitHub's, which has to have jobs; the one of ours that it calls takes its inputs."""
+    jobs = yaml.safe_load(text)["jobs"]
+    ours = yaml.safe_load((ROOT / ".github" / "workflows" / "compare.yml").read_text(encoding="utf-8"))
+    inputs = ours[True]["workflow_call"]["inputs"]  # YAML reads the key `on` as true
+    for job in jobs.values():
+        if "compare.yml" in job.get("uses", ""):
+            given = job.get("with", {})
+            assert set(given) <= set(inputs)
+            assert {name for name, one in inputs.items() if one.get("required")} <= set(given)
+    return jobs
+
+
 PARSERS: dict[str, Callable[[str], object]] = {
     "{toctree}": find_pages,
     "toml": parse_settings,
+    "yaml": find_jobs,
     "markdown": lambda text: parse_blocks(text, "a document"),
 }
 
@@ -146,7 +163,8 @@ def leads_somewhere(path: Path, target: str) -> bool:
 
 
 def of(*languages: str) -> list[object]:
-    return [pytest.param(block, id=block.place) for block in BLOCKS if block.language in languages]
+    alone = [block for block in BLOCKS if ROOT / block.place.rpartition(":")[0] not in STORIES]
+    return [pytest.param(block, id=block.place) for block in alone if block.language in languages]
 
 
 def commands_of(block: CodeBlock) -> list[str]:
@@ -249,8 +267,11 @@ def execute(text: str, folder: Path) -> None:
 def test_every_block_has_a_language_that_is_checked() -> None:
     """A block is executed, parsed, or marked as output; none is left out."""
     known = OUTPUT | PARSERS.keys() | {"sh", "console", "bash", "python"}
+    told = {str(path.relative_to(ROOT)) for path in STORIES}
+    in_stories = [block for block in BLOCKS if block.place.rpartition(":")[0] in told]
 
-    assert [block.place for block in BLOCKS if block.language not in known] == []
+    assert [block.place for block in BLOCKS if block not in in_stories and block.language not in known] == []
+    assert {block.language for block in in_stories} == {"console", "diff"}
     assert len([block for block in BLOCKS if block.language == "sh"]) >= 5
 
 

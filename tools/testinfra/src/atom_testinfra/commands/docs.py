@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib.metadata
+import importlib.resources
 import inspect
 from functools import cache
 from pathlib import Path
@@ -148,6 +149,9 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
         read=lambda name: _read_inside(project, name),
         marked=lambda marker: find_marked_tests(project.rootdir, project.config.paths, marker),
         pytest_options=plugin_options,
+        flags=lambda: list_flags(root_command),
+        left_out=list_left_out,
+        schemas=list_schemas,
     )
 
 
@@ -181,6 +185,49 @@ def help_text(root_command: click.Command, verb: str) -> str:
     if subcommand is None:
         raise InfraError(f"no verb {verb!r}")
     return subcommand.get_help(click.Context(subcommand, parent=context, info_name=verb, terminal_width=80))
+
+
+def list_flags(root_command: click.Command) -> list[tuple[str, list[str], str]]:
+    """Return each option of the command line, the verbs that have it in this sense, and what it does."""
+    assert isinstance(root_command, click.Group)
+    context = click.Context(root_command, info_name="testinfra")
+    found: dict[tuple[str, str], list[str]] = {}
+    for verb in root_command.list_commands(context):
+        subcommand = root_command.get_command(context, verb)
+        assert subcommand is not None
+        for parameter in subcommand.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                name = " / ".join([*parameter.opts, *parameter.secondary_opts])
+                value = "" if parameter.is_flag else f" {parameter.make_metavar(context)}"
+                found.setdefault((name + value, parameter.help or ""), []).append(verb)
+    return [(name, verbs, text) for (name, text), verbs in sorted(found.items())]
+
+
+def list_left_out() -> list[tuple[str, str]]:
+    """Return the variables that a measured run does not get, each with the reason."""
+    from atom_testinfra.measuring.environment import CI_VARIABLES, DISTURBING
+
+    disturbing = [(name, "it changes what is measured") for name in sorted(DISTURBING)]
+    return disturbing + [(name, "it says that the machine is CI") for name in CI_VARIABLES]
+
+
+def list_schemas() -> list[tuple[str, str, str]]:
+    """Return the JSON Schemas of the package: file, version, and title."""
+    from atom_testinfra.core.baseline import SCHEMA_VERSION
+    from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION
+    from atom_testinfra.storage.baseline import SCHEMA_FILE
+    from atom_testinfra.storage.runs import RUN_SCHEMA_FILE
+
+    folder = importlib.resources.files("atom_testinfra") / "storage" / "schemas"
+    versions = {SCHEMA_FILE: SCHEMA_VERSION, RUN_SCHEMA_FILE: RUN_SCHEMA_VERSION}
+    return [
+        (
+            f"atom_testinfra/storage/schemas/{file}",
+            str(version),
+            msgspec.json.decode((folder / file).read_bytes())["title"],
+        )
+        for file, version in versions.items()
+    ]
 
 
 class _OptionRecorder:

@@ -32,7 +32,14 @@ WIDE = 10_000
     show_default=True,
     help="Which cost.",
 )
-@click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, metavar="N")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Committed versions and sessions to look back on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     nodeid: str | None, *, profile: str | None, statistic: str, last: int, as_json: bool

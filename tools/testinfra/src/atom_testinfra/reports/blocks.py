@@ -18,8 +18,13 @@ from atom_testinfra.reports.expectations import (
     render_test_types,
 )
 from atom_testinfra.reports.listing import render_number_below, render_properties_by_tier
-from atom_testinfra.reports.markdown import escape, prose, render_table
-from atom_testinfra.reports.reference import render_advice, render_exit_codes, render_settings
+from atom_testinfra.reports.markdown import code, escape, prose, render_table
+from atom_testinfra.reports.reference import (
+    render_advice,
+    render_exit_codes,
+    render_settings,
+    render_variables,
+)
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
@@ -45,6 +50,12 @@ class Sources:
     marked: Callable[[str], list[tuple[str, str, str]]]
     """Tests by marker: the marker's argument, the node id, and the first sentence of the docstring."""
     pytest_options: Callable[[], list[tuple[str, str]]]
+    flags: Callable[[], list[tuple[str, list[str], str]]]
+    """Each option of the command line, the verbs that have it, and what it does."""
+    left_out: Callable[[], list[tuple[str, str]]]
+    """Environment variables that a measured run does not get, and the reason."""
+    schemas: Callable[[], list[tuple[str, str, str]]]
+    """The JSON Schemas of the package: file, version, and what it describes."""
 
 
 class BlockError(Exception):
@@ -229,6 +240,26 @@ def _pytest_options(sources: Sources, _arguments: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
+def _flags(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| option | verbs | what it does |", "| --- | --- | --- |"]
+    lines += [
+        f"| {code(name)} | {', '.join(f'`{verb}`' for verb in verbs)} | {escape(text)} |"
+        for name, verbs, text in sources.flags()
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| variable | why a measured run does not get it |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{name}` | {reason} |" for name, reason in sources.left_out())])
+
+
+def _schemas(sources: Sources, _arguments: Mapping[str, str]) -> str:
+    lines = ["| file in the package | version | what it describes |", "| --- | ---: | --- |"]
+    rows = (f"| `{file}` | {version} | {escape(text)} |" for file, version, text in sources.schemas())
+    return "\n".join([*lines, *rows])
+
+
 def _marked(sources: Sources, arguments: Mapping[str, str]) -> str:
     found = sources.marked(arguments["by"])
     if not found:
@@ -336,6 +367,15 @@ BLOCKS: dict[str, BlockSpec] = {
         render=lambda _sources, _arguments: render_exit_codes(),
     ),
     "pytest-options": BlockSpec(summary="the options of the pytest plugin", render=_pytest_options),
+    "flags": BlockSpec(summary="every option of the command, with its verbs", render=_flags),
+    "variables": BlockSpec(
+        summary="the environment variables that the tool reads",
+        render=lambda _sources, _arguments: render_variables(),
+    ),
+    "left-out": BlockSpec(
+        summary="the environment variables that a measured run does not get", render=_left_out
+    ),
+    "schemas": BlockSpec(summary="the JSON Schemas of the package", render=_schemas),
     "marked": BlockSpec(
         summary="tests by the argument of a marker, with the first sentence of their docstring",
         render=_marked,

@@ -13,6 +13,7 @@ import msgspec
 from atom_testinfra.core.advice import Remedy
 from atom_testinfra.core.config import Config, Profile, Targets, TierLimits
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.variables import Variable
 from atom_testinfra.reports.markdown import code, escape
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ def render_exit_codes() -> str:
     documented = attribute_docstrings(ExitStatus)
     lines = ["| status | meaning |", "| ---: | --- |"]
     lines += [f"| {status.value} | {prose(documented[status.name])} |" for status in ExitStatus]
+    return "\n".join(lines)
+
+
+def render_variables() -> str:
+    """Return the table of the environment variables that the tool reads."""
+    documented = attribute_docstrings(Variable)
+    lines = ["| variable | what it does |", "| --- | --- |"]
+    lines += [f"| `{variable.value}` | {prose(documented[variable.name])} |" for variable in Variable]
     return "\n".join(lines)
 
 
