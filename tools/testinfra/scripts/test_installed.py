@@ -17,7 +17,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 BESIDE = ["pytest-asyncio", "anyio", "pytest-env", "jsonschema"]
-"""What the tests need besides; the newest that goes with the rest."""
+"""What the tests need in addition, in the newest versions that fit the rest."""
 TESTS = [
     "tests/pytest_plugin",
     "tests/core/test_arguments.py",

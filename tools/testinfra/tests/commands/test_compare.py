@@ -269,7 +269,7 @@ class TestSides:
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         assert compare("--save-baseline", "before") == 2
         captured = capsys.readouterr()
-        assert f"before' holds {name!r}, which is no run file, so it is not replaced" in captured.err
+        assert f"before' holds {name!r}, which is not a run file, so it is not replaced" in captured.err
         assert "hint: save under another name, or move the folder elsewhere" in captured.err
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
         assert not list(folder.parent.glob(".saving-*"))
@@ -365,7 +365,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "status", "message"),
         [
-            (["nosuch"], 3, "'nosuch' is no file, no session, no saved name and no revision"),
+            (["nosuch"], 3, "'nosuch' is not a file, session, saved name or revision"),
             (["n" * 5000], 3, "no file, no session"),
             (["HEAD:" + "n" * 5000], 3, "no file, no session"),
             (["--baseline", "n" * 5000], 2, "cannot be saved as 'nnn"),

@@ -233,4 +233,4 @@ def test_a_partial_verdict_names_who_misses_and_what_would_help() -> None:
     assert "ci_fast_tier_under_3s: 1 of 2 miss it: " in note
     assert "t.py::test_a takes 1.05 s, 111 % over its 0.5 s: " in note
     assert "examples instead of 50 would meet it" in note
-    assert "ci_fast_tier_under_3s is held against 0.5 s, as the settings say." in baseline.notes
+    assert "ci_fast_tier_under_3s is checked against 0.5 s, as the settings say." in baseline.notes

@@ -411,7 +411,7 @@ class TestSessions:
         assert "s1" in list_sessions(tmp_path)
         with pytest.raises(RunFileError, match="not a record"):
             load_session(tmp_path, "s1")
-        with pytest.raises(NothingMeasuredError, match="besides a run file that cannot be read"):
+        with pytest.raises(NothingMeasuredError, match="only a run file that cannot be read"):
             list_sessions(tmp_path).latest()
         remove_spec_without_runs("s1", tmp_path)
         assert (tmp_path / f"s1{SPEC_SUFFIX}").exists()
@@ -451,7 +451,7 @@ def test_what_is_no_unicode_is_named(tmp_path: Path) -> None:
         n_workers=0,
         arguments=["test_\udcff.py"],
     )
-    with pytest.raises(RunFileError, match=r"'test_\\udcff.py' is no Unicode"):
+    with pytest.raises(RunFileError, match=r"'test_\\udcff.py' is not valid Unicode"):
         save_spec(spec, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

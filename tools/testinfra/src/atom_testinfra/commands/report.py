@@ -119,7 +119,7 @@ def load_report(project: Project, baseline: Path | None, *, last: int) -> Report
 
     path = baseline or project.baseline
     name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
-    loaded = load_baseline(path)  # first: where there is none, its past is no news
+    loaded = load_baseline(path)  # first: without a baseline, its history does not matter
     histories = load_histories(project, last) if baseline is None and last else None
     return build_report(loaded, name.as_posix(), histories)
 

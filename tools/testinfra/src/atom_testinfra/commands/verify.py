@@ -1,4 +1,4 @@
-"""`testinfra verify`: hold the measurements against the targets and write the baseline."""
+"""`testinfra verify`: check the measurements against the targets and write the baseline."""
 
 from __future__ import annotations
 
@@ -54,12 +54,14 @@ SUITE_LOG = "suite.log"
 @click.option(
     "--replace", is_flag=True, help="Write this session alone: figures that it does not have are dropped."
 )
-@click.option("--adopt", is_flag=True, help="Write into a JSON file that is no baseline; its keys are kept.")
+@click.option(
+    "--adopt", is_flag=True, help="Write into a JSON file that is not a baseline; its keys are kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("baseline", required=False, type=click.Path(dir_okay=False, path_type=Path))
 def command(**options: Any) -> int:
     """
-    Hold the latest measurements against the targets, and write the verdicts into the baseline.
+    Check the latest measurements against the targets, and write the verdicts into the baseline.
 
     What the session measured is written; what it did not measure is kept, with the session it comes from.
     With --check nothing is run: every verdict, tier, average and recommendation of the file is computed
@@ -199,7 +201,7 @@ def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
 
 def _refuse_renamed_profiles(project: Project, now: Evidence, before: Baseline | None) -> None:
     """
-    Raise where targets would be held against old figures for ever, because nothing measures their profile.
+    Raise where targets would be checked against old figures for ever, because nothing measures their profile.
 
     Raises:
         NothingMeasuredError: A profile of the targets is not in the settings, and only the file has figures.
@@ -258,7 +260,7 @@ def _load_previous(path: Path) -> Baseline | None:
     try:
         return load_baseline(path)
     except InfraError:
-        return None  # a file without figures is no hindrance to taking some; others were refused before
+        return None  # a file without figures does not prevent a measurement; others were refused before
 
 
 def _time_suite(project: Project, last_s: float | None) -> Suite:

@@ -64,7 +64,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     share_asked: float
     suite_failure: str | None
     n_earlier: int = 0
-    """Properties of which some figure is from an earlier session."""
+    """Properties with a figure from an earlier session."""
     oldest: str | None = None
     """When the oldest session began that some figure is from; `None` when all are from one session."""
     pins: PinPolicy
@@ -255,5 +255,5 @@ def _suite_failure(evidence: Evidence) -> str | None:
 
 
 def _is_unsteered(local: ProfileCost, ci: ProfileCost) -> bool:
-    """Whether the CI profile changes nothing; a search space that ends early is no fault of the profile."""
+    """Whether the CI profile changes nothing; a search space that ends early is not the profile's fault."""
     return local.max_examples == ci.max_examples and local.n_examples > 0 and not local.is_exhausted

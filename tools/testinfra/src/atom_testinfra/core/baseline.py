@@ -127,7 +127,7 @@ class ProfileCost(
     steps_per_valid: Ratio | None = None
     """Rules that a machine executes in a valid example; `None` for other tests, and where it varies."""
     predicted: Prediction | None = None
-    """What the cost model expected of this profile, to be held against what was measured."""
+    """What the cost model expected of this profile, to be compared with what was measured."""
     source: str | None = None
     """Key in `earlier` of the session it was measured in; `None` for the file's latest session."""
     digest: str | None = None
@@ -156,7 +156,7 @@ class PropertyCost(
     """Digest of everything else here, so that a figure changed by hand is noticed."""
     kind: Kind
     tier: TierName
-    """The budget it is held against: declared, else where its local duration puts it."""
+    """The budget it is checked against: declared, else where its local duration puts it."""
     measured_tier: TierName
     is_declared: bool = False
     """The tier comes from `[tool.testinfra.tiers]`."""

@@ -1,4 +1,4 @@
-"""What has to be the same for all runs of a session, for their figures are put together."""
+"""What must be equal across a session's runs before their figures may be combined."""
 
 from __future__ import annotations
 

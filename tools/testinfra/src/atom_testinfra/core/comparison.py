@@ -42,7 +42,7 @@ MIN_OUTSIDE_US = 20_000.0
 """What start-up, collection or a shared fixture may take more in a run before it can be called slower."""
 
 LARGE_SAMPLE = 1000
-"""So many tests are enough to know what a run did to all, and what chance does."""
+"""From this many tests on, we know what a run did to all tests alike, and what is chance."""
 
 
 class Side(Struct, frozen=True, kw_only=True):

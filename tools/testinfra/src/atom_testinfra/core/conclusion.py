@@ -66,7 +66,7 @@ class Conclusion(Struct, frozen=True, kw_only=True):
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the verification succeeds; `None` when there was nothing to hold against a target."""
+        """Whether the verification succeeds; `None` when there was nothing to check against a target."""
         if self.exit_status is ExitStatus.NOTHING:
             return None
         return self.exit_status is ExitStatus.OK

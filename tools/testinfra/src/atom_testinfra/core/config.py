@@ -31,7 +31,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     repeats: Positive | None = None
     """Runs of this profile for a baseline; the general `repeats` unless it says."""
     steering: Steering = Steering.TOOL
-    """Who sees to the number of examples: this tool on each test, or the suite by itself."""
+    """Who sets the number of examples: this tool on each test, or the suite by itself."""
     keeps_ci: bool = False
     """Whether the variables by which a machine says that it is CI stay in the environment."""
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 TESTS_FOR_SUITE = 10
-"""So many tests that are no suspects, if there are, run again where the whole suite is one."""
+"""How many other tests run again when the whole suite is a suspect."""
 
 MOST_TURNS = 3
-"""Suspects of which nothing can be told yet are run again so many times `n_runs` times, at most."""
+"""Undecided suspects are rerun in up to this many rounds of `n_runs` runs."""
 
 
 def confirm_suspects(
@@ -52,9 +52,9 @@ def confirm_suspects(
     Return the comparison with its suspects, and the suite if it is one, judged by further runs alone.
 
     With a way to run the base, both sides take turns, so that whatever disturbs the machine disturbs both;
-    without one the further runs are held against the base's own. Where the interval still reaches over the
+    without one the further runs are compared with the base's own. Where the interval still reaches over the
     limit, the same number of runs is made once more, and a third time: on a noisy machine five runs of each
-    side leave many a suspect undecided. The suite is judged so only where the base runs, too: held against
+    side leave many a suspect undecided. The suite is judged so only where the base runs, too: compared with
     stored figures, a machine that became slower is slower again.
     """
     is_suite_open = run_base is not None and comparison.is_suite_suspect
@@ -86,7 +86,7 @@ def confirm_suspects(
 
 
 def n_companions(comparison: Comparison, *, is_suite_open: bool) -> int:
-    """Return how many tests that are no suspects should run beside them."""
+    """Return how many tests that are not suspects should run beside the suspects."""
     return TESTS_FOR_SUITE if is_suite_open else MIN_TESTS_FOR_FACTOR - len(comparison.suspects)
 
 
@@ -94,7 +94,7 @@ def forecast_run(runs: Sequence[Run], nodeids: Set[str]) -> float | None:
     """
     Return how long one run of these tests should take, in wall seconds: start-up, collection, and the tests.
 
-    `None` where no run came to its end, so that it is not known what it takes besides its tests.
+    `None` where no run came to its end, so that its time outside of the tests is unknown.
     """
     lasted = []
     for run in runs:
@@ -123,7 +123,7 @@ class _FurtherRuns:
         """What everything cost in them, base and new."""
 
     def make(self, nodeids: Sequence[str], n_runs: int) -> None:
-        """Run these so many times on each side."""
+        """Run these node ids `n_runs` times on each side."""
         for side in take_turns(n_runs):
             if side == "new":
                 self._of_new.append(self._run_new(nodeids))
@@ -180,7 +180,7 @@ def choose_companions(comparison: Comparison, n: int) -> list[str]:
     """
     Return up to `n` tests to run beside the suspects, so that it can be told what a run does to all alike.
 
-    The quickest of those that did not change, for they cost little; then those of which that is not known.
+    The quickest of those that did not change, because they cost little; then those that may have changed.
     """
     others = [
         change

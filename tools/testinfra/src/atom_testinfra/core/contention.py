@@ -43,7 +43,7 @@ class Contention(Struct, frozen=True, kw_only=True):
             return None
         return (
             f"other work kept the CPU from these tests: {self.engine:.1f} s of wall time for each second of"
-            " CPU in Hypothesis's own work, which waits for nothing else. Wall times, and what is held"
+            " CPU in Hypothesis's own work, which waits for nothing else. Wall times, and what is checked"
             " against targets, are too high; CPU times hold. Measure on a quiet machine or with fewer workers"
         )
 

@@ -124,8 +124,8 @@ def split_example(subject: Property) -> Parts:
     """
     Return the parts of a generated example.
 
-    What a test case takes besides drawing is Hypothesis's own work too, 0.2 ms and more: as far as the time
-    in the test's function is known, the rest goes to the engine, the same for each test case.
+    What a test case takes apart from drawing is Hypothesis's own work too, 0.2 ms and more: as far as the
+    time in the test's function is known, the rest goes to the engine, the same for each test case.
     """
     cost = subject.generate
     if cost is None or cost.n_valid == 0:
@@ -277,7 +277,7 @@ def predict_from_local(costs: Mapping[str, ProfileCost], profile: str, targets: 
     """Return what the local profile's cost lets expect of the examples that another profile ran."""
     local = costs.get(targets.local_profile)
     if local is None or profile == targets.local_profile or local.source != costs[profile].source:
-        return None  # what two sessions measured is not a prediction that can be held against its result
+        return None  # what two sessions measured is not a prediction that can be compared with its result
     return predict(local, costs[profile].n_examples, source=targets.local_profile)
 
 

@@ -36,7 +36,7 @@ def percent(share: float) -> str:
 
 
 def significant(value: float, *, digits: int = 3) -> str:
-    """Return a number with at least so many significant digits, and without an exponent."""
+    """Return a number with at least this many significant digits, without an exponent."""
     rounded = float(f"{value:.{digits}g}")
     if rounded == 0:
         return "0"

@@ -77,7 +77,7 @@ class Merged(Struct, frozen=True, kw_only=True):
 
     evidence: Evidence
     kept: list[str]
-    """Properties of which some figure comes from an earlier session."""
+    """Properties with a figure from an earlier session."""
     gone: list[str]
     """Properties of the old file that are not in the suite any more; their figures are dropped."""
     fewer_runs: list[FewerRuns]

@@ -209,7 +209,7 @@ def _pin_costs(
 
 
 def _files(runs: Sequence[Run]) -> list[FileTime]:
-    """Return the files in the first run of the profile, the dearest around its tests first."""
+    """Return the files in the first run of the profile, the one with the slowest set-up first."""
     first = [run for run in runs if run.header.repeat == runs[0].header.repeat]
     collect_s: dict[str, float] = {}
     n_tests: Counter[str] = Counter()

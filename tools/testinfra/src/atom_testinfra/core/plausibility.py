@@ -1,4 +1,4 @@
-"""Holds the figures of a record against each other: what no run can have produced is left out."""
+"""Checks the figures of a record against each other: what no run can have produced is left out."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def find_contradiction(record: Measurement) -> str | None:
     """
     Return what in a record contradicts itself, in a sentence; `None` when its figures fit together.
 
-    The wall and CPU time of the call are taken with clocks that no test can patch. The parts are held against
-    them and against each other: a clock that stood still, ran backwards or ran ahead shows there, and so does
-    a record that was changed by hand.
+    The wall and CPU time of the call are taken with clocks that no test can patch. The parts are checked
+    against them and against each other: a clock that stood still, ran backwards or ran ahead shows there, and
+    so does a record that was changed by hand.
     """
     subject = record.hypothesis
     if subject is None or record.outcome is not Outcome.PASSED:
@@ -72,7 +72,7 @@ def _of_counts(subject: Property) -> Iterator[str]:
     counts += [] if subject.pin is None else [subject.pin.max_examples, subject.pin.line or 0]
     counts += [_n_cases(phase) for phase in subject.phases.values()]
     if max(counts) > MOST_COUNTED:
-        yield f"it counts {max(counts):,}, and no test runs so many"
+        yield f"it counts {max(counts):,}, which no test can run"
 
 
 def _of_phase(name: str, phase: PhaseCost) -> Iterator[str]:

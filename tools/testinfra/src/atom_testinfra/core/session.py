@@ -143,8 +143,8 @@ def is_finished(runs: Iterable[Run], spec: SessionSpec) -> bool:
 
 
 def _has_crashed(part: Run) -> bool:
-    # Then an end need not be the end: a test may have made a serial pytest stop, and xdist replaces only so
-    # many workers.
+    # Then an end need not be the end: a test may have made a serial pytest stop, and xdist replaces a limited
+    # number of workers.
     return any(record.outcome is Outcome.CRASHED for record in part.measurements)
 
 

@@ -56,7 +56,7 @@ def side_from_runs(
 
     The calibration of a run is the mean of those beside its tests: a single one is as noisy as what it is to
     correct, and where a machine has two speeds the median is one of them. Repeats that were stopped and
-    resumed count as one run. Of a run without any calibration there are no costs, if they are to be ratios.
+    resumed count as one run. A run without a calibration has no relative costs.
     """
     chosen = [run for run in runs if run.header.profile == profile and run.measurements]
     if not chosen:
@@ -208,7 +208,7 @@ def baseline_has_calibration(baseline: Baseline) -> bool:
 
 
 def parts_by_run(runs: Iterable[Run]) -> list[list[Run]]:
-    """Return the parts of each run, of which a resumed one has several."""
+    """Return the parts of each run; a resumed run has several."""
     repeats: dict[tuple[str, str, int, int], list[Run]] = defaultdict(list)
     for run in runs:
         header = run.header

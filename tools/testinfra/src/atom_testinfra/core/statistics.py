@@ -133,9 +133,9 @@ def false_alarm_rate(
 
 def run_effects(tests: Sequence[Sequence[float]], levels: Sequence[float] | None = None) -> list[float]:
     """
-    Return for each run by which factor it made all tests dearer alike, from one list per test, run by run.
+    Return for each run by which factor it made all tests slower alike, from one list per test, run by run.
 
-    Dearer than what each costs otherwise: its level, by default the median of its own costs.
+    Slower than what each costs otherwise: its level, by default the median of its own costs.
 
     A busy neighbour empties caches and slows all tests of a run down, less steadily than it slows the
     calibration. What the tests share is told from what one of them does by the median: of a test's cost in

@@ -77,7 +77,7 @@ def summarise_session(runs: Iterable[Run], targets: Targets) -> Summary:
     """
     Return what the runs of a session found.
 
-    What has figures is decided by the rule that a baseline goes by, except that a test of which only its own
+    What has figures is decided by the rule that a baseline goes by, except that a test where only its own
     records say that they are none to keep is shown with what they say.
     """
     runs = list(runs)

@@ -16,7 +16,7 @@ BUDGETS: tuple[BudgetTier, ...] = ("fast", "medium", "slow")
 
 
 def tier_limit(targets: Targets, tier: TierName, *, is_ci: bool) -> float:
-    """Return a tier's limit in seconds; a property over every tier is held against the slowest one."""
+    """Return a tier's limit in seconds; a property over every tier is checked against the slowest one."""
     limits = targets.fast if tier == "fast" else targets.medium if tier == "medium" else targets.slow
     return limits.ci_s if is_ci else limits.local_s
 

@@ -60,7 +60,7 @@ def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
             yield result.describe_misses()
         named_s = NAMED_LIMITS_S[result.key]
         if result.limit_s != named_s:
-            yield f"{result.key} is held against {result.limit_s:g} s, as the settings say."
+            yield f"{result.key} is checked against {result.limit_s:g} s, as the settings say."
     if assessment.n_earlier:
         yield (
             f"Figures of {assessment.n_earlier} of {assessment.n_properties} properties are from earlier "

@@ -80,7 +80,7 @@ def reword(baseline: Baseline) -> Baseline:
     """
     Return a baseline of an older version with today's sentences.
 
-    Its figures stay as they are, and are held against each other. Its sentences are in the words of the
+    Its figures stay as they are, and are checked against each other. Its sentences are in the words of the
     version that wrote it, which nothing can compute again.
     """
     today = complete(baseline, baseline.verification_timestamp)

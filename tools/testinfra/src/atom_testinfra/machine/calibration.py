@@ -26,11 +26,11 @@ NAME = "3-00ad7fb1"
 Which calibration a record was made with: a version, and a digest of the code of the work.
 
 Every run file and baseline says it. Figures of differently named calibrations have no common unit, and are
-never compared. Whoever changes the work changes the name with it: a test holds the digest against the code.
+never compared. Whoever changes the work changes the name with it: a test checks the digest against the code.
 """
 
 FIRST = 3
-"""So many are made beside the first tests, however quick these are: one alone says little about a run."""
+"""How many are made beside the first tests, however quick these are, because one alone says little."""
 
 SHARE = 0.001
 """Part of a run's CPU time that may go into calibrating after that."""

@@ -50,7 +50,7 @@ def describe_provenance(
         folder: where git is asked for the commit.
         command: that measures.
         versions: of what takes part, by distribution.
-        outputs: globs, relative to the folder, of files whose changes are no change of what is measured.
+        outputs: globs, relative to the folder, of files that do not affect the measurement.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     changes = None if commit is None else _read_changes(folder, outputs)

@@ -13,8 +13,8 @@ class Heap:
     test that happens to be running: 0.2 s in a suite of some hundred properties, ten times what one of them
     costs. With all of that set aside a property pays for its own objects, whatever ran before it. Other tests
     find the heap whole: some of them ask the collector what it knows, or drop an object of their module and
-    expect it to be gone. What a property has left is collected before the next one begins, for it would be
-    kept otherwise.
+    expect it to be gone. What a property has left is collected before the next one begins; otherwise it
+    would be kept.
     """
 
     def __init__(self) -> None:

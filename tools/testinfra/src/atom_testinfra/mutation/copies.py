@@ -42,7 +42,7 @@ class Copy:
 
 
 class Copies:
-    """Runs questions in copies of this process, at most so many at a time."""
+    """Runs questions in copies of this process, a limited number at a time."""
 
     def __init__(self, n_jobs: int) -> None:
         self._n_jobs = n_jobs

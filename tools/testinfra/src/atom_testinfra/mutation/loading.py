@@ -39,7 +39,7 @@ class Functions:
 
     @property
     def files(self) -> frozenset[str]:
-        """Files of which a function exists here: the modules that were imported."""
+        """Files with a function that exists here: the modules that were imported."""
         return frozenset(self._by_file)
 
     def exchange(self, filename: str, module: Module, mutant: Mutant) -> str | None:

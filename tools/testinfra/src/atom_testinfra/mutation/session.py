@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from atom_testinfra.storage.mutants import MutantStore
 
 MOST_FRESH_CPU_S = 60.0
-"""CPU seconds of the tests that a mutant at module level is asked of; those that are dearer are named."""
+"""CPU seconds of the tests that a mutant at module level is shown to; slower tests are left out and named."""
 
 
 class Listener:

@@ -116,7 +116,7 @@ def _table(changes: Sequence[Change], width: int | None) -> Table:
 
 
 def describe_change(change: Change) -> list[str]:
-    """Return what there is to say about a change besides its costs, line by line."""
+    """Return the remarks about a change, without its costs, line by line."""
     lines = []
     if change.renamed_from is not None:
         lines.append(f"was {change.renamed_from}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Figure = dict[str, Any]
 
 PATTERNS = {"setup": ".", "generate": "/", "body": "", "engine": "x", "filtered": "-", "other": "|"}
-"""Each part has a hatching of its own besides its colour."""
+"""Each part has a hatching as well as a colour."""
 TIER_PATTERNS = {"fast": "", "medium": "/", "slow": "x", "over": "-"}
 DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up")

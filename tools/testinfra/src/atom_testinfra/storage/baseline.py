@@ -217,7 +217,7 @@ def baseline_schema() -> dict[str, Any]:
 
 def save_baseline(path: Path, baseline: Baseline, *, adopt: bool = False) -> None:
     """
-    Write the baseline, keeping what the file holds besides; other writers wait.
+    Write the baseline and keep the file's unknown keys; concurrent writers wait for the lock.
 
     Raises:
         BaselineError: The file is not one that may be replaced (`adopt` allows any JSON object), or it

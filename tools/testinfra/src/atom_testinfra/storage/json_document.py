@@ -26,7 +26,7 @@ def split_object(data: bytes, name: str) -> dict[str, msgspec.Raw]:
     Return the values of a JSON object as they stand in the file, by key and in order.
 
     Raises:
-        BaselineError: It is no JSON object; the message names the line and column.
+        BaselineError: It is not a JSON object; the message names the line and column.
     """
     try:
         return _top_decoder.decode(data)

@@ -85,7 +85,7 @@ def migrate(values: dict[str, Raw], name: str) -> dict[str, Raw]:
     Return the values of a file of version 1 as version 2 has them.
 
     Version 1 kept a digest for each cost, and one of those for each property. They cannot be carried over, so
-    that they are held against the figures here, once and for all.
+    that they are checked against the figures here, once and for all.
 
     Raises:
         BaselineError: A key is missing, a value has another type or range, or a figure was changed by hand.

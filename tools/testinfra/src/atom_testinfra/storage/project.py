@@ -50,7 +50,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outputs(self) -> list[str]:
-        """What verbs write below the root, as globs: a change of it is none of what is measured."""
+        """What verbs write below the root, as globs: changes there do not affect the measurement."""
         written = [self.config.baseline, self.config.report, *self.config.docs]
         return [glob for glob in written if not Path(glob).is_absolute() and ".." not in Path(glob).parts]
 

@@ -115,7 +115,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         try:
             at = datetime.fromisoformat(text)
         except ValueError as exc:
-            raise BaselineError(f"{self.label!r} was measured at {text!r}, which is no time") from exc
+            raise BaselineError(f"{self.label!r} was measured at {text!r}, which is not a time") from exc
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
     def side(
@@ -151,7 +151,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return side_from_runs(self.label, self.runs, statistic, profile, is_calibrated=is_calibrated)
 
     def without_figures(self) -> Recording:
-        """Return what is known besides, so that a large file need not be held any longer."""
+        """Return the recording without its figures, so that the caller can drop the large file."""
         if self.baseline is None:
             return self
         return msgspec.structs.replace(self, baseline=msgspec.structs.replace(self.baseline, properties={}))
@@ -221,7 +221,7 @@ def save_runs(project: Project, name: str, recording: Recording) -> Path:
     Keep a session's run files under a name, in place of what was kept under it.
 
     Raises:
-        ComparisonError: It is no session of the project.
+        ComparisonError: It is not a session of the project.
         RunFileError: There is something else under that name, or it cannot be written.
     """
     folder = _folder_of(project, name)
@@ -229,7 +229,7 @@ def save_runs(project: Project, name: str, recording: Recording) -> Path:
     paths = [] if session_id is None else list_sessions(project.runs).files_of(session_id)
     if not paths:
         raise ComparisonError(
-            f"{recording.label!r} is no session of this project, so it cannot be saved as {name!r}",
+            f"{recording.label!r} is not a session of this project, so it cannot be saved as {name!r}",
             hint="only the runs of `testinfra measure` can be saved",
         )
     try:
@@ -263,7 +263,7 @@ def _list_saved_files(folder: Path) -> list[Path]:
     files = sorted(folder.iterdir())
     for path in files:
         if not _was_saved(path):
-            raise _not_replaced(folder, f"holds {path.name!r}, which is no run file")
+            raise _not_replaced(folder, f"holds {path.name!r}, which is not a run file")
     return files
 
 
@@ -338,7 +338,7 @@ def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMe
             hint=f"compare with them: testinfra compare --baseline {name}",
         )
     return NothingMeasuredError(
-        f"{name!r} is no file, no session, no saved name and no revision: {exc}",
+        f"{name!r} is not a file, session, saved name or revision: {exc}",
         hint=exc.hint
         or "name a baseline file, a git revision, a session of `testinfra measure`, or `latest`",
     )

@@ -110,7 +110,7 @@ class RunWriter:
 
 
 def escape(text: str) -> str:
-    """Return the text with escapes for what is no Unicode, as in odd file names: no JSON can hold that."""
+    """Return the text with lone surrogates escaped, which odd file names have and JSON cannot hold."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

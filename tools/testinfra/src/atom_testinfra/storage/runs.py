@@ -90,8 +90,8 @@ def load_run(path: Path) -> Run:
     """
     Return the run that a file holds.
 
-    A last line that was cut off is left out; any other line that is no record is an error, for it means
-    that something else wrote here.
+    A last line that was cut off is left out; any other line that is not a record is an error, because
+    it means that something else wrote here.
     """
     try:
         data = path.read_bytes()
@@ -154,15 +154,15 @@ class Sessions(Struct, frozen=True, kw_only=True):
         return f"{len(reasons)} run files that cannot be read, the first of them: {reasons[0]}"
 
     def __contains__(self, session_id: str) -> bool:
-        """Whether a session has files here, be they readable or not."""
+        """Whether a session has files here, readable or not."""
         return session_id in self.files or self._find_unreadable(session_id) is not None
 
     def latest(self) -> str:
         """Return the session that was recorded last, whatever the clock said, of those that can be read."""
         if not self.files:
-            besides = f", besides {self.left_out}" if self.left_out else ""
+            unreadable = f", only {self.left_out}" if self.left_out else ""
             raise NothingMeasuredError(
-                f"no runs in {os.fspath(self.folder)!r}{besides}", hint="measure first: testinfra measure"
+                f"no runs in {os.fspath(self.folder)!r}{unreadable}", hint="measure first: testinfra measure"
             )
         return [*self.files][-1]
 
@@ -182,7 +182,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
         """
         Return the runs of a session in the order they were made.
 
-        Files in which nothing was collected are no results and are passed over.
+        Files in which nothing was collected hold no results and are passed over.
         """
         paths = self.files_of(session_id)
         if not paths:
@@ -197,7 +197,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
         )
 
     def _find_unreadable(self, session_id: str) -> RunFileError | None:
-        """Return what is wrong with a file of the session: by its name, for no more is known of it."""
+        """Return what is wrong with a file of the session; only its name says that it belongs there."""
         for path, error in self.unreadable.items():
             if path.name.startswith(f"{session_id}-"):
                 return error
@@ -205,7 +205,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
 
 
 def list_sessions(folder: Path) -> Sessions:
-    """Return which run files a folder holds of which session; one that cannot be read hides no other."""
+    """Return the folder's run files by session; an unreadable file does not hide the others."""
     found: dict[str, list[RunFile]] = {}
     unreadable: dict[Path, RunFileError] = {}
     for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -387,7 +387,7 @@ def _save(document: RunPlan | SessionSpec, path: Path) -> None:
         raise cannot("write", path, exc) from exc
     except UnicodeEncodeError as exc:
         raise RunFileError(
-            f"{exc.object!r} is no Unicode, and cannot be written to {os.fspath(path)!r}",
+            f"{exc.object!r} is not valid Unicode, and cannot be written to {os.fspath(path)!r}",
             hint="name the folder above it, or give the file or the folder another name",
         ) from exc
 

@@ -30,7 +30,7 @@ class HistorySection(Struct, frozen=True, kw_only=True):
 
     histories: list[History]
     n_moments: int
-    """Baselines and sessions of which something is known."""
+    """Baselines and sessions that could be read."""
     missing: str | None = None
     """Why there is nothing to see, and what changes that."""
 
