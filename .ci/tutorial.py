@@ -6,8 +6,8 @@ A page tells one story: each ```` ```console ```` block holds commands (`$ ...`)
 other. `--write` puts what they print on standard output into the page; without it the page is checked.
 
 Times differ between machines, and what follows from them may: the check leaves figures out. Each line that
-begins at the margin of the page must be printed by the command above it, and so must half of the indented ones,
-which are details. Lines that say how steady this machine was are not compared.
+begins at the margin of the page must be printed by the command above it, and so must half of the indented
+ones, which are details. Lines that say how steady this machine was are not compared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ FENCE = re.compile(r"^```(?P<language>console|diff)\n(?P<content>.*?)^```$", re.
 FIGURE = re.compile(r"[-+]?\d[\d,.]*(?: ?(?:ms|µs|us|min|s|%)(?!\w))?")
 NOT_SHOWN = "note: "
 NOT_COMPARED = re.compile(
-    r"note: |inconclusive|All tests: |# compared; |(?:# [a-z ]+(?:, |$))+|The (?:suite as a whole|median test) "
+    r"note: |inconclusive|All tests: |# compared; |(?:# [a-z ]+(?:, |$))+"
+    r"|The (?:suite as a whole|median test) "
 )
 IDENTITY = {"NAME": "A Reader", "EMAIL": "reader@example.org"}
 

@@ -56,6 +56,10 @@ EVERY_BLOCK = {
     "exit-codes": ["exit-codes"],
     "pytest-options": ["pytest-options"],
     "make": ["make"],
+    "flags": ["flags"],
+    "variables": ["variables"],
+    "left-out": ["left-out"],
+    "schemas": ["schemas"],
     "marked": ["marked by=rule"],
     "blocks": ["blocks"],
 }
@@ -83,6 +87,10 @@ def test_every_block_writes_something(project: Path, capsys: pytest.CaptureFixtu
     assert "hypothesis\\_max\\_examples" in text or "`hypothesis_max_examples`" in text
     assert "| `--testinfra-pins {respect,scale,cap,override}` |" in text
     assert "SUPPRESS" not in text
+    assert "| `--gate` | `compare` | Exit with 1 when something is slower. |" in text
+    assert "| `NO_COLOR` | No colours in the report, whatever its value. |" in text
+    assert "| `GITHUB_ACTIONS` | it says that the machine is CI |" in text
+    assert "| `atom_testinfra/storage/schemas/run.schema.json` | " in text
     assert "Usage: testinfra docs" in text
     assert "-h, --help" in text.partition("Usage: testinfra docs")[2]
     assert main(["docs", "--check"]) == 0
