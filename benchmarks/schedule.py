@@ -110,7 +110,7 @@ def _write_suite(folder: Path) -> dict[str, float]:
     chance = random.Random(SEED)
     short = [chance.lognormvariate(math.log(0.1), 1.0) for _ in range(N_SHORT)]
     modules = [short[begin : begin + PER_MODULE] for begin in range(0, N_SHORT, PER_MODULE)] + [[*LONG_S]]
-    known = {}
+    known: dict[str, float] = {}
     for number, seconds in enumerate(modules):
         name = f"test_{number:02}.py"
         (folder / name).write_text(MODULE.format(seconds=seconds))

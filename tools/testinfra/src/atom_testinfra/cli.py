@@ -15,6 +15,7 @@ VERBS = {
     "verify": "check the measurements against the targets and write the baseline",
     "compare": "say which properties got slower, faster, or cannot be told",
     "mutate": "say which faults in the product the tests notice, and which nobody notices",
+    "plan": "say how many workers and machines the suite needs to fit its time budget",
     "merge": "put the shards of a suite together, or say what is missing",
     "history": "show how a property's cost went over time",
     "doctor": "say what would spoil a measurement on this machine",
