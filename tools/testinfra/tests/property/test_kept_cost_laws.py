@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import make_cost
 
 from atom_testinfra.core.budgets.account import Account
-from atom_testinfra.core.budgets.costs import Costs, KnownCost, Time, split_wall, stretch_of
+from atom_testinfra.core.budgets.costs import Costs, KnownCost, Time, from_baseline, split_wall, stretch_of
 from atom_testinfra.core.budgets.events import Ended, Ending
 from atom_testinfra.core.time_spans import BudgetClock, TimeSpan
 
@@ -48,6 +51,24 @@ def test_the_latest_run_weighs_most_for_its_size(old_s: float, new_s: float, n_o
     kept = cost(old_s, n_old).updated(cost(new_s, n_new)).example.cpu_s
     assert min(old_s, new_s) * (1 - 1e-9) <= kept <= max(old_s, new_s) * (1 + 1e-9)
     assert abs(kept - new_s) <= abs(old_s - new_s) * n_old / (n_old + n_new) + 1e-9
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 100.0), st.integers(1, 500))
+def test_a_baseline_foretells_what_it_measured(seed: int, duration_s: float, n: int) -> None:
+    """With the number of examples that was measured, the cost is the duration that was measured."""
+    known = from_baseline(make_cost(Random(seed), duration_s, n))
+    assert known is not None
+    total_s = known.fixed.by(BudgetClock.WALL) + n * known.example.by(BudgetClock.WALL)
+    assert total_s == pytest.approx(duration_s, rel=0.02)
+    assert known.example.cpu_s / known.example.by(BudgetClock.WALL) == pytest.approx(0.97)
+
+
+def test_an_exhausted_property_of_a_baseline_keeps_its_number() -> None:
+    """It is not given time that it cannot use."""
+    cost = make_cost(Random(0), 1.0, 100, is_exhausted=True, n_examples=7, unpredictable="exhausted")
+    known = from_baseline(cost)
+    assert known is not None
+    assert known.most == 7
 
 
 def ended(ending: Ending, *, test: int = 0, n: int = 100, took_s: float = 1.0) -> Ended:

@@ -174,6 +174,39 @@ def test_no_known_failure_is_masked(suite: Suite, time: str) -> None:
     assert "failed, with the time to shrink: test_x.py::test_known" in result.stdout.str()
 
 
+KNOWN_FAILURE_OF_A_MACHINE = """
+    from hypothesis import settings, strategies as st
+    from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
+    from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+    database = InMemoryExampleDatabase()
+    own = settings(database=database, deadline=None, stateful_step_count=1)
+    is_wrong = lambda value: value >= 1000
+
+    class Machine(RuleBasedStateMachine):
+        @rule(value=st.integers(0, 10**9))
+        def step(self, value): assert not is_wrong(value)
+
+    try:
+        run_state_machine_as_test(Machine, settings=own)
+    except AssertionError:
+        pass  # and its smallest failure, 1000, is in the database
+    key = min(database.data, key=len)
+    for value in range(8):
+        database.save(key, choices_to_bytes((value,)))
+    is_wrong = lambda value: value == 1000
+
+    class TestMachine(Machine.TestCase):
+        settings = own
+"""
+
+
+def test_a_machine_s_known_failure_is_not_masked(suite: Suite) -> None:
+    """Its saved failures are not counted before it runs, and yet all of them are replayed."""
+    result = suite.timed("0.001cpu-s", text=KNOWN_FAILURE_OF_A_MACHINE)
+    result.assert_outcomes(failed=1)
+
+
 TWO = """
     from hypothesis import given, strategies as st
 
