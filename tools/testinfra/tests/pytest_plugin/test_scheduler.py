@@ -33,7 +33,7 @@ DURATIONS = ".testinfra/durations.json"
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Twelve tests, of which ten are known to have taken a while."""
+    """Twelve tests; the durations of ten are known."""
     pytester.makepyfile(test_a=SUITE)
     known = {f"test_a.py::test_it[{i}]": float(i) for i in range(10)}
     save_durations(pytester.path / DURATIONS, known)

@@ -9,7 +9,7 @@ import pytest
 
 from atom_testinfra.core.errors import InfraError
 from atom_testinfra.core.scheduling.durations import clamp
-from atom_testinfra.core.scheduling.shards import Shard, ShardKind, ShardNumber, deal_tests, parse_shard
+from atom_testinfra.core.scheduling.shards import BAD, Shard, ShardKind, ShardNumber, deal_tests, parse_shard
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.durations import committed_durations
 from atom_testinfra.pytest_plugin.naming import Naming, find_root
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 OUTPUT = "testinfra_shard"
 """What a worker tells the process that started it, when it ends."""
-
-BAD = frozenset({"failed", "error", "crashed"})
-"""Outcomes of tests that a person has to look at."""
 
 
 def refuse_random_order(config: pytest.Config) -> None:
@@ -147,7 +144,7 @@ class ShardKeeper(Listener):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the file; a shard without a test is no failure where the other shards have tests."""
+        """Write the file; a shard without a test has not failed where the other shards have tests."""
         dealt = self._dealt if self._selection is None else self._selection.dealt
         if dealt is None or self._is_collecting_only:
             return

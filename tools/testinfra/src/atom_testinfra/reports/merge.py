@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.mutants import Finding
-from atom_testinfra.core.scheduling.shards import ShardKind
+from atom_testinfra.core.scheduling.shards import BAD, ShardKind
 from atom_testinfra.reports import mutants
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.scheduling.shards import Shard
 
-BAD = frozenset({"failed", "error", "crashed"})
 MOST_FAILED = 20
-"""So many failed tests are listed; all of them stand in merged.json."""
+"""How many failed tests are listed; all of them stand in merged.json."""
 
 
 class MergedShards(Struct, frozen=True, kw_only=True):

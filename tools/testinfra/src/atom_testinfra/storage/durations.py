@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_TESTS = 200_000
-"""So many tests are kept, those that ran last: others are gone, or belong to another branch."""
+"""How many tests are kept, those that ran last: others are gone, or belong to another branch."""
 
 Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
 

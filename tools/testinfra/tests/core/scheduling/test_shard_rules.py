@@ -100,7 +100,7 @@ def test_shards_are_balanced(n_shards: int, n_workers: int) -> None:
 
 
 def test_unknown_tests_count_as_the_shortest_known_one() -> None:
-    """So many plain tests as the baseline does not know are spread over all shards."""
+    """Plain tests, which the baseline does not know, are spread over all shards."""
     plain = [f"test_plain.py::test_{n}" for n in range(40)]
     known = {"test_a.py::test_long": 8.0, "test_a.py::test_short": 0.1}
     shards, _ = deal_tests([*plain, *known], known, 4, 1)
@@ -120,7 +120,7 @@ def test_what_names_no_shard_is_refused(text: str) -> None:
 
 
 def whole(n_shards: int = 3) -> list[tuple[str, Shard]]:
-    """Return all shards of a small suite, one test of which failed."""
+    """Return all shards of a small suite in which one test failed."""
     ids = [f"t.py::test_{n}" for n in range(10)]
     shards, digest = deal_tests(ids, {}, n_shards, 1)
     return [

@@ -38,7 +38,7 @@ FILLER_SHARE = 1 / 25
 NEIGHBOUR_SHARE = 1 / 2
 """A unit of the module whose fixtures are set up goes before one that is longer, up to twice as long."""
 MOST_NEIGHBOURS = 200
-"""So many units are looked at to find one of that module."""
+"""How many units are looked at to find one of that module."""
 
 
 class WorkerQueue:

@@ -33,7 +33,7 @@ class Expectation:
 
     @property
     def is_blind(self) -> bool:
-        """Whether nothing is known: then every test counts the same, and `seconds` are no seconds."""
+        """Whether nothing is known: then every test counts the same, and `seconds` is only a weight."""
         return len(self.unknown) == len(self.seconds)
 
     @property

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atom_testinfra.core.baseline import ProfileCost
 
 MOST_OBSTACLES = 10
-"""So many tests are named, the longest first."""
+"""How many tests are named at most, the longest first."""
 
 
 class StartUp(Struct, frozen=True, kw_only=True):

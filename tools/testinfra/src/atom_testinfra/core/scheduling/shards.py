@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LAYOUT = 1
 """Part of every digest: shards that were dealt in another way do not fit together."""
 MOST_SHARDS = 10_000
+BAD = frozenset({"failed", "error", "crashed"})
+"""Outcomes of tests that a person has to look at."""
 
 _SHARD = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})")
 
