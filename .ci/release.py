@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DIST = ROOT / "dist"
-PACKAGES = ("backend", "tools/testinfra")
+PACKAGES = {"backend": "atom_backend", "tools/testinfra": "atom_testinfra"}
+"""The folder of each package, and what its files in `dist/` are called."""
 N_FILES = 2 * len(PACKAGES)
 """A wheel and a source distribution of each package."""
 
@@ -64,10 +65,17 @@ def build() -> list[Path]:
     return files
 
 
+def wheel_of(name: str) -> Path:
+    """Return the wheel that was built of a package."""
+    (wheel,) = DIST.glob(f"{name}-*.whl")
+    return wheel
+
+
 def check(files: Sequence[Path], tools: Path) -> None:
     """Check what the package index will show, and that each wheel holds one package and nothing else."""
     run([tools / "twine", "check", "--strict", *files])
-    run([tools / "check-wheel-contents", *(file for file in files if file.suffix == ".whl")])
+    for package, name in PACKAGES.items():
+        run([tools / "check-wheel-contents", wheel_of(name)], folder=ROOT / package)
 
 
 def make_environment(python: Path, folder: Path, wheel: Path) -> Path:
@@ -138,10 +146,8 @@ def main() -> int:
         check(files, arguments.tools)
         print("release: twine and check-wheel-contents found nothing wrong", flush=True)
         if not arguments.no_try:
-            (tool,) = DIST.glob("atom_testinfra-*.whl")
-            (backend,) = DIST.glob("atom_backend-*.whl")
-            try_backend(backend)
-            try_tool(tool)
+            try_backend(wheel_of(PACKAGES["backend"]))
+            try_tool(wheel_of(PACKAGES["tools/testinfra"]))
         if arguments.version:
             publish_locally(arguments.version)
     except ReleaseError as exc:
