@@ -67,7 +67,7 @@ def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent |
 
 
 def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
-    """Return the agent as it is committed now, held against other writers until the transaction ends."""
+    """Return the agent as it is committed now, locked for other writers until the transaction ends."""
     return session.scalar(FIND_AGENT_FOR_UPDATE, {"workspace": workspace_id, "agent": agent_id})
 
 
@@ -122,7 +122,7 @@ def find_execution(session: Session, *, agent_id: str, execution_id: str) -> Age
 def find_execution_of_workspace(
     session: Session, *, workspace_id: str, execution_id: str, for_update: bool = False
 ) -> AgentExecution | None:
-    """Return a run of an agent of the workspace, held against other writers if it is to be changed."""
+    """Return a run of an agent of the workspace, locked for other writers if it is to be changed."""
     query = HOLD_EXECUTION if for_update else FIND_EXECUTION_OF_WORKSPACE
     return session.scalar(query, {"execution": execution_id, "workspace": workspace_id})
 

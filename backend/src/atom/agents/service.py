@@ -109,7 +109,7 @@ def list_agents(
 
 
 def hold_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
-    """Return an agent as it is committed now, held against other writers until the transaction ends."""
+    """Return an agent as it is committed now, locked for other writers until the transaction ends."""
     agent = repository.find_agent_for_update(session, workspace_id=workspace_id, agent_id=agent_id)
     if agent is None:
         raise NotFoundError("agent", agent_id)

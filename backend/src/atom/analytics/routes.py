@@ -165,7 +165,7 @@ def delete_alert_rule(rule_id: Id, unit: Administering) -> None:
 
 @router.post("/alert-evaluation")
 def evaluate_alerts(unit: Writing) -> ItemsAnswer[NotificationResponse]:
-    """Hold the latest values against the rules, and return what has changed since the last time."""
+    """Check the latest values against the rules, and return what has changed since the last time."""
     found = service.evaluate_alerts(unit.session, unit.clock, workspace_id=unit.workspace_id)
     return ItemsAnswer(items=[NotificationResponse.model_validate(change) for change in found])
 

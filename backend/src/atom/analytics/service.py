@@ -296,7 +296,7 @@ def list_alert_rules(session: Session, *, workspace_id: str) -> tuple[Rule, ...]
 
 def evaluate_alerts(session: Session, clock: Clock, *, workspace_id: str) -> tuple[Notification, ...]:
     """
-    Hold the latest values against the workspace's rules, and return what has changed since the last time.
+    Check the latest values against the workspace's rules, and return what has changed since the last time.
 
     Of two evaluations at the same time one gets the change.
     """

@@ -60,7 +60,7 @@ class WorkRequest(Request):
 
 
 class LimitRequest(Request):
-    """The guardrail of a spending category; null is no limit."""
+    """The guardrail of a spending category; null means no limit."""
 
     category: Name = CATEGORY
     limit_minor: LimitMinor | None

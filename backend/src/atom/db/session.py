@@ -37,7 +37,7 @@ BUSY_TIMEOUT_MS = 5_000
 
 def create_engine(url: str | URL, *, max_connections: int = MAX_CONNECTIONS) -> Engine:
     """
-    Return an engine for a SQLite or PostgreSQL address, with at most so many connections.
+    Return an engine for a SQLite or PostgreSQL address, with a limited number of connections.
 
     An in-memory SQLite database lives on one connection, shared by all sessions of the engine. An error of
     the engine does not show the parameters of its statement: a log has no business with them.

@@ -101,7 +101,7 @@ def list_proposals(
 
 
 def hold_proposal(session: Session, *, workspace_id: str, proposal_id: str) -> AgentProposal:
-    """Return a proposal held against other writers until the transaction ends."""
+    """Return a proposal locked for other writers until the transaction ends."""
     proposal = repository.hold(session, AgentProposal, workspace_id=workspace_id, row_id=proposal_id)
     if proposal is None:
         raise NotFoundError("proposal", proposal_id)

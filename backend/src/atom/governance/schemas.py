@@ -108,7 +108,7 @@ class ExpiryRequest(Request):
 
 
 class AgentPageQuery(PageQuery):
-    """Which part of a list to return, and of which agent."""
+    """Which part of a list to return, and for which agent."""
 
     agent_id: Id | None = Field(None, description="only rows of this agent")
 

@@ -112,7 +112,7 @@ def has_training(session: Session, *, proposal_id: str) -> bool:
 
 
 def hold(session: Session, model: type[Owned], *, workspace_id: str, row_id: str) -> Owned | None:
-    """Return a row as it is committed now, held against other writers; None for another workspace's."""
+    """Return a row as it is committed now, locked for other writers; None for another workspace's."""
     query: Select[Owned] = _hold(model)
     return session.scalar(query, {"workspace": workspace_id, "row": row_id})
 

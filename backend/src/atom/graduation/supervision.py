@@ -50,7 +50,7 @@ TREND_POINTS = {Trend.IMPROVING: 10.0, Trend.STABLE: 5.0, Trend.DECLINING: 0.0, 
 
 
 class SupervisionGate(StrEnum):
-    """What supervision asks for besides the criteria of the rung."""
+    """What supervision asks for in addition to the criteria of the rung."""
 
     HIGH_RATED_SESSIONS = "high_rated_sessions"
     LOW_INTERVENTION_SESSIONS = "low_intervention_sessions"

@@ -88,6 +88,6 @@ def keep(
 
 @upsert
 def _claim(insert: Callable[[Table], Any]) -> Any:
-    # Not by `rowcount`: on PostgreSQL it is -1 for an INSERT of which nothing came.
+    # Not by `rowcount`: on PostgreSQL it is -1 for an INSERT that inserted nothing.
     claimed = insert(Requests).on_conflict_do_nothing(index_elements=["workspace_id", "key"])
     return claimed.returning(Requests.c.key)

@@ -58,7 +58,7 @@ class Posting:
 
 
 class Details(TypedDict, total=False):
-    """What a transaction may say besides its postings."""
+    """What a transaction may say in addition to its postings."""
 
     currency: str
     on: date | None

@@ -225,7 +225,7 @@ def update_account(
 
 @cache
 def lock_accounts_statement(n_accounts: int) -> Select[Any]:
-    """Return the statement for so many accounts: one for any number would be written anew at each call."""
+    """Return the statement for this many accounts: one for any number would be written anew at each call."""
     ids: list[BindParameter[str]] = [bindparam(f"id_{number}") for number in range(n_accounts)]
     is_closed = exists().where(
         PERIODS.c.workspace_id == bindparam("workspace"),

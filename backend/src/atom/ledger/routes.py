@@ -57,7 +57,7 @@ POSTED: dict[int | str, dict[str, Any]] = {
     200: {"model": ReceiptResponse, "description": "Written earlier under its external id"},
     **problem_responses(*WITH_BODY, 404, 409),
 }
-"""How a request to post may end besides: the second time it is the first one's receipt, if that is posted."""
+"""How else a request to post may end: the second time it is the first one's receipt, if that is posted."""
 
 
 @router.post("/accounts", status_code=CREATED, responses=problem_responses(*WITH_BODY, 409))

@@ -36,7 +36,7 @@ class AccountRequest(Request):
     type: AccountType
     currency: Currency = DEFAULT_CURRENCY
     floor_minor: Annotated[int, Field(ge=-MAX_AMOUNT_MINOR, le=0), WHOLE] | None = Field(
-        0, description="the balance never falls below it; null is no floor"
+        0, description="the balance never falls below it; null means no floor"
     )
 
 
@@ -70,7 +70,7 @@ class AccountResponse(Answer):
 
 
 class Details(Request):
-    """What a transaction may say besides what it moves."""
+    """What a transaction may say in addition to what it moves."""
 
     currency: Currency = DEFAULT_CURRENCY
     on: Day | None = Field(None, description="its date; without it the day it is posted")

@@ -104,7 +104,7 @@ def open_account(
     currency: str = DEFAULT_CURRENCY,
     floor_minor: int | None = 0,
 ) -> Account:
-    """Open an account; its balance never falls below the floor, and None is no floor."""
+    """Open an account; its balance never falls below the floor, and None means no floor."""
     if floor_minor is not None and not -MAX_AMOUNT_MINOR <= floor_minor <= 0:
         raise InvalidError(
             f"{floor_minor} is out of range, expected -{MAX_AMOUNT_MINOR} to 0", field="floor_minor"

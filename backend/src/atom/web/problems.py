@@ -76,7 +76,7 @@ MEANINGS = {
 WITH_KEY = (401, 403, 422, 500, 503)
 """How any request that carries a key may end."""
 WITH_BODY = (400, 413, 415)
-"""How one with a body may end besides."""
+"""How else a request with a body may end."""
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

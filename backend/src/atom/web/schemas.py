@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 NOT_BLANK = r"[^\s\u001c-\u001f\u0085\ufeff][\s\S]*$"
 """
-A character that is no space to anybody, and what follows: Python, Rust and ECMAScript disagree about spaces.
+A character that nobody calls a space, and what follows: Python, Rust and ECMAScript disagree about spaces.
 
 JSON Schema means ECMAScript. What follows says nothing new, but Schemathesis takes a single character for all
 that a text may be made of, and a text of 100,000 such characters for a pattern of 60 MB.

@@ -305,7 +305,9 @@ def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
 def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
     """Return pytest's arguments: the paths of the settings hold unless others are given."""
     if not project.rootdir.is_dir():
-        raise ConfigError(f"rootdir {project.config.rootdir!r} is no folder", hint="correct [tool.testinfra]")
+        raise ConfigError(
+            f"rootdir {project.config.rootdir!r} is not a folder", hint="correct [tool.testinfra]"
+        )
     without_tests = find_option_without_tests(given)
     if without_tests is not None:
         raise click.UsageError(f"with {without_tests} pytest runs no test, so there is nothing to measure")
@@ -340,7 +342,7 @@ def _known_from(baseline: Path) -> dict[tuple[str, str], float]:
     try:
         properties = load_baseline(baseline).properties
     except InfraError:
-        return {}  # a file without times is no hindrance to taking some
+        return {}  # a file without times does not prevent a measurement
     return {
         (profile, nodeid): cost.duration_s
         for nodeid, measured in properties.items()

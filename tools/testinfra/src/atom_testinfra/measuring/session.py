@@ -54,7 +54,7 @@ LOOK_S = 0.2
 """Between two looks at the run file."""
 LOG_LINES = 40
 MOST_ENDINGS = 20
-"""So many tests in a row, each of which ends pytest by the same cause, are not to blame one by one."""
+"""After this many tests in a row that end pytest for the same reason, we blame the environment."""
 NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
 DESELECTED = re.compile(r"\b(\d+) deselected\b")

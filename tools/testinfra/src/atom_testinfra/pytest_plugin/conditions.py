@@ -48,7 +48,7 @@ def _set_workers(option: argparse.Namespace, n_workers: int) -> None:
     """
     Make the run serial, or give it that many xdist workers, whatever `-n` the project's options name.
 
-    How its tests are shared out stays, for it may hold those together that cannot run side by side.
+    How its tests are shared out stays, because it may keep those together that cannot run side by side.
     """
     option.numprocesses = n_workers
     option.maxprocesses = None

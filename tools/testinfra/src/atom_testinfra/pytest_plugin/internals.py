@@ -48,7 +48,7 @@ class Internals:
                 for name, owner in ((PROFILES, settings), (FALLBACK, settings.default))
                 if not hasattr(owner, name)
             ],
-            "a number of examples is held against the profile that was loaded last, not the one of its test",
+            "a number of examples is compared with the profile that was loaded last, not the one of its test",
         )
         """The profile in force where settings were made."""
         is_timed = callable(getattr(getattr(sample, "hypothesis", None), "inner_test", None))

@@ -72,7 +72,7 @@ class Journal(Listener):
             self._end_running(excinfo.value)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Record the end; or leave no file, now, for a project may end the process before it is closed."""
+        """Record the end; or remove the file now: a project may end the process before it is closed."""
         if self._writer.size == 0:
             self._writer.close()
             return

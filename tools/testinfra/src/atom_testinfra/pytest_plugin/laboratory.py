@@ -196,7 +196,7 @@ class Laboratory(Listener):
 
     @cached_property
     def _kinds(self) -> dict[str, str | None]:
-        """By node id, for tests of which there is only a report."""
+        """By node id, for tests that only have a report."""
         return {item.nodeid: peek_kind(item) for item in self._items}
 
 

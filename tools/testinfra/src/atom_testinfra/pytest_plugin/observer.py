@@ -2,7 +2,7 @@
 Hears from Hypothesis what each test case spent its time on.
 
 Only for a run that explains: observing makes every test case slower. Coverage, which observability collects
-unless it is told not to, stays off, for it would change the times several-fold.
+unless it is told not to, stays off, because it would change the times several-fold.
 """
 
 from __future__ import annotations

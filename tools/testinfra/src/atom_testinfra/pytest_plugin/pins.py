@@ -33,7 +33,7 @@ LIBRARIES = tuple(
 )
 """Folders of installed code."""
 DEEPEST = 8
-"""So many names are followed to what they stand for."""
+"""How many aliases we follow before giving up."""
 
 
 class PinnedNumber:

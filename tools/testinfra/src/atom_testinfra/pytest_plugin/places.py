@@ -36,7 +36,7 @@ class Places:
 
 
 def cut(text: str) -> str:
-    """Return at most so many characters of a text, on one line."""
+    """Return the beginning of a text, on one line and cut to a limit."""
     head = " ".join(text[: TEXT_LENGTH * 4].split())
     is_whole = len(head) <= TEXT_LENGTH and len(text) <= TEXT_LENGTH * 4
     return head if is_whole else f"{head[: TEXT_LENGTH - 1]}…"

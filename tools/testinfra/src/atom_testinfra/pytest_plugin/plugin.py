@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         start_timebox(config)
 
 
-# Only xdist calls it: it is no reason to import xdist, or to ask whether it is there under which name.
+# Only xdist calls it: it does not make us import xdist, or to ask whether it is there under which name.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling | None:
     """Schedule tests by their durations, where they are known."""

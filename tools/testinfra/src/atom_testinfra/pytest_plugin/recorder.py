@@ -43,7 +43,7 @@ class Recorder(Listener):
     """
     Follows the outcome of a test through its reports, and what each step took.
 
-    In a suite without Hypothesis this one hook is all there is, for it may cost no more than three percent of
+    In a suite without Hypothesis this hook is the only one, because recording may cost at most 3 % of
     300 trivial tests: wall times are pytest's own, CPU times run from report to report, and the line is put
     together by hand from what `core.vocabulary` and `core.measurement` say. As soon as Hypothesis is there
     the laboratory times each step from its first hook to its last, with clocks that no test has patched.
@@ -218,7 +218,7 @@ def quote(text: str) -> str:
 def encode(value: Any) -> str:
     """Return plain data as JSON that is Unicode."""
     text = json.dumps(value)
-    # Half of a pair may stand alone: that is no Unicode.
+    # Half of a surrogate pair may stand alone, which is not valid Unicode.
     return json.dumps(escape_all(value)) if "\\ud" in text else text
 
 

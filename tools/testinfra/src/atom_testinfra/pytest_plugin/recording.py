@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Listener:
     """
-    A plugin of which pytest sees its hooks and nothing else.
+    A plugin that shows pytest only its hooks.
 
     It looks through all names of a plugin twice, for hooks and for fixtures, and unwraps what each stands
     for: with those of the recorder and the journal, some hundred, that took a million instructions.

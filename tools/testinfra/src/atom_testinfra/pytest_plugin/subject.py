@@ -133,7 +133,7 @@ Subject = FunctionSubject | MachineSubject
 
 
 def find_subject(item: pytest.Item) -> Subject | None:
-    """Return what Hypothesis runs in this item, or `None` for an item that is no property."""
+    """Return what Hypothesis runs in this item, or `None` for an item that is not a property."""
     obj = getattr(item, "obj", None)
     if not _is_property(obj):
         return None

@@ -37,7 +37,7 @@ class WideFixtures(Listener):
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        """Time the set-up of a wide fixture, and see to it that its teardown will be."""
+        """Time the set-up of a wide fixture, and make sure that its teardown is timed too."""
         if fixturedef.scope == "function":
             return (yield)
         self._inner.append(0)
