@@ -34,10 +34,14 @@ PLACES = st.integers(0, 9)
 class Held:
     """A claim as the worker knows it."""
 
+    execution_id: str
     step_id: str
     until: datetime
-    attempt: int
     is_over: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.execution_id, self.step_id
 
 
 class Workers(RuleBasedStateMachine):
@@ -56,11 +60,15 @@ class Workers(RuleBasedStateMachine):
     def begin(self) -> None:
         own, self.other = factories.workspace_ids(self.session, 2)
         self.scope = {"workspace_id": own}
-        run = service.create_execution(
-            self.session, self.clock, workflow_id="w", workflow=WORKFLOW, **self.scope
-        )
-        self.run = {"execution_id": run.id, **self.scope}
-        service.begin(self.session, self.clock, **self.run)
+        runs = [
+            service.create_execution(
+                self.session, self.clock, workflow_id="w", workflow=WORKFLOW, **self.scope
+            ).id
+            for _ in range(2)
+        ]
+        self.runs = {id_: {"execution_id": id_, **self.scope} for id_ in runs}
+        for run in self.runs.values():
+            service.begin(self.session, self.clock, **run)
 
     @rule(limit=st.integers(1, 3), lease_s=LEASES_S, is_of_all=st.booleans())
     def claim(self, limit: int, lease_s: int, is_of_all: bool) -> None:
@@ -69,15 +77,16 @@ class Workers(RuleBasedStateMachine):
         lease = timedelta(seconds=lease_s)
         for held in self.held.values():
             held.is_over = held.is_over or held.until <= now
-        busy = {held.step_id for held in self.held.values() if not held.is_over}
+        busy = {held.place for held in self.held.values() if not held.is_over}
         found = claims.claim_steps(self.session, self.clock, worker="w", limit=limit, lease=lease, **where)
         assert len(found) <= limit
-        assert busy.isdisjoint(claim.step_id for claim in found)
+        assert busy.isdisjoint((claim.execution_id, claim.step_id) for claim in found)
         for claim in found:
-            earlier = sum(held.step_id == claim.step_id for held in self.held.values())
+            new = Held(claim.execution_id, claim.step_id, claim.lease_until)
+            earlier = sum(held.place == new.place for held in self.held.values())
             assert claim.attempt == earlier + 1 <= 4
             assert (claim.lease_until, claim.workspace_id) == (now + lease, self.scope["workspace_id"])
-            self.held[claim.id] = Held(claim.step_id, claim.lease_until, claim.attempt)
+            self.held[claim.id] = new
         strangers = claims.claim_steps(
             self.session, self.clock, worker="x", limit=3, lease=lease, workspace_id=self.other
         )
@@ -90,7 +99,8 @@ class Workers(RuleBasedStateMachine):
         claim_id = sorted(self.held)[place % len(self.held)]
         held = self.held[claim_id]
         where = {"workspace_id": self.other} if is_stranger else self.scope
-        is_ended = service.get_execution(self.session, **self.run).status is not ExecutionStatus.RUNNING
+        run = self.runs[held.execution_id]
+        is_ended = service.get_execution(self.session, **run).status is not ExecutionStatus.RUNNING
         try:
             if deed == "complete":
                 claims.complete(self.session, self.clock, claim_id=claim_id, output={}, **where)
@@ -113,18 +123,16 @@ class Workers(RuleBasedStateMachine):
 
     @invariant()
     def running_steps_are_those_that_are_held(self) -> None:
-        if not hasattr(self, "run"):
-            return
-        steps = {step.step_id: step for step in service.get_steps(self.session, **self.run)}
-        running = {step_id for step_id, step in steps.items() if step.status is StepStatus.RUNNING}
-        holding = [held.step_id for held in self.held.values() if not held.is_over]
-        is_ended = service.get_execution(self.session, **self.run).status is not ExecutionStatus.RUNNING
-        if not is_ended:
-            assert sorted(running) == sorted(holding)
-        if "c" in running:
-            assert steps["a"].status is StepStatus.COMPLETED
-        for step_id, step in steps.items():
-            assert step.retry_count <= sum(held.step_id == step_id for held in self.held.values())
+        for execution_id, run in getattr(self, "runs", {}).items():
+            steps = {step.step_id: step for step in service.get_steps(self.session, **run)}
+            held = [each for each in self.held.values() if each.execution_id == execution_id]
+            running = sorted(id_ for id_, step in steps.items() if step.status is StepStatus.RUNNING)
+            if service.get_execution(self.session, **run).status is ExecutionStatus.RUNNING:
+                assert running == sorted(each.step_id for each in held if not each.is_over)
+            if "c" in running:
+                assert steps["a"].status is StepStatus.COMPLETED
+            for step_id, step in steps.items():
+                assert step.retry_count <= sum(each.step_id == step_id for each in held)
 
     def teardown(self) -> None:
         self.open.close()

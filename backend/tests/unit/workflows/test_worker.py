@@ -123,8 +123,11 @@ def test_a_slow_worker_keeps_what_it_works_on(database: Database, clock: ManualC
         for _ in range(5):
             clock.advance(LEASE * 0.75)
             assert slow.attend() == 0
+            clock.advance(LEASE * 0.5)
             assert other.claim() == 0
         assert finish(slow) == 2
+        with unit_of_work(sessions) as session:
+            assert [step.retry_count for step in service.get_steps(session, **scope)] == [0, 0]
         assert status_of(sessions, scope) is ExecutionStatus.COMPLETED
 
 
