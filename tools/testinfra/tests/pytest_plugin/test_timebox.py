@@ -273,6 +273,14 @@ def test_flag_over_environment_over_file(suite: Suite, monkeypatch: pytest.Monke
     assert "$TESTINFRA_TIME: 'never' is not a time" in suite.run().stderr.str()
 
 
+def test_nothing_is_said_where_tests_are_only_collected(suite: Suite) -> None:
+    """A time has no meaning there, and a bad one is refused all the same."""
+    result = suite.run("--collect-only", "--testinfra-time=5s", text=TWO)
+    assert result.ret == pytest.ExitCode.OK
+    assert "testinfra: " not in result.stdout.str()
+    assert suite.run("--collect-only", "--testinfra-time=0s").ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_workers_share_one_time(suite: Suite) -> None:
     """With `-n 2` the account has the tests of both, and the ledger is removed."""
     result = suite.timed("5cpu-s", "-n", "2", text=KINDS)

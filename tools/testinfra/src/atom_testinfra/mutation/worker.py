@@ -73,8 +73,14 @@ class Worker:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> None:
-        """Keep the tests in this process, whatever the project's options say of workers."""
-        for name, value in (("numprocesses", None), ("dist", "no"), ("tx", [])):
+        """Keep the tests in this process and to their own numbers, whatever the project's options say."""
+        own: tuple[tuple[str, object], ...] = (
+            ("numprocesses", None),
+            ("dist", "no"),
+            ("tx", []),
+            ("testinfra_time", "none"),
+        )
+        for name, value in own:
             if hasattr(config.option, name):
                 setattr(config.option, name, value)
 

@@ -86,6 +86,8 @@ def start_timebox(config: pytest.Config) -> None:
         _refuse_recording(config, source)
         return
     span = _parse(text, source)
+    if config.option.collectonly:
+        return
     root = find_root(config)
     costs, notes = find_costs(config, root)
     n_workers = count_workers(config)
