@@ -363,6 +363,7 @@ def test_budgets_of_another_workspace_are_not_found(database: Database, number: 
         )
         assert service.list_projects(session, workspace_id=other).items == ()
         assert service.list_categories(session, workspace_id=other).items == ()
+        assert service.list_reservations(session, workspace_id=other).items == ()
 
 
 @pytest.mark.invariant(22)
