@@ -98,6 +98,17 @@ class TestWholeSuite:
         assert load("1/2").digest != with_workers
         assert main(["merge", str(SHARDS)]) == 2
 
+    def test_a_worker_that_dies_is_a_result(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The test during which it died has crashed, the others ran, and the whole has failed."""
+        pytest.importorskip("xdist")
+        monkeypatch.setenv("KILL", "b::c")
+        run(suite, "1/1", "-n2")
+        assert dict(load("1/1").results)["test_a.py::test_it[b::c]"] == "crashed"
+        assert main(["merge", str(SHARDS)]) == 1
+        assert f"all {N_TESTS} tests ran: 1 crashed, 5 passed" in capsys.readouterr().out
+
     @pytest.mark.parametrize("workers", [(), ("-n2",)])
     def test_an_empty_shard_is_no_failure(self, suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
         """It says that it is empty, and ends with 0; a suite without a test ends with 5, as ever."""
