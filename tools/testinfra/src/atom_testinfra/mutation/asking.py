@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from _pytest.outcomes import Failed
@@ -28,6 +28,15 @@ LEAST_CPU_S = 2.0
 """Every test may take this long."""
 WALL_FACTOR, LEAST_WALL_S = 5.0, 30.0
 """How long a test may take on the clock, as a multiple of the CPU time that it may take, and at least."""
+
+
+class KnownCost(NamedTuple):
+    """What a test took unchanged."""
+
+    nodeid: str
+    cpu_s: float
+    wall_s: float = 0.0
+    """In a copy; 0 where it was not measured in one."""
 
 
 class Asker:
@@ -74,18 +83,19 @@ class Asker:
             return self._raised[0]
         return next(str(report.longrepr) for report in reports if report.failed)
 
-    def ask(self, tests: Sequence[tuple[str, float]], say: Say) -> None:
+    def ask(self, tests: Sequence[KnownCost], say: Say) -> None:
         """
         Run tests until one notices, and say the verdict.
 
         Args:
-            tests: node ids, each with the CPU seconds that it took unchanged.
+            tests: each with what it took unchanged.
             say: is told which test begins, and the verdict at the end.
         """
-        for number, (nodeid, cpu_s) in enumerate(tests, start=1):
-            allowed_s = max(LEAST_CPU_S, CPU_FACTOR * cpu_s)
-            say({"test": nodeid, "n_run": number, "wall_s": max(LEAST_WALL_S, WALL_FACTOR * allowed_s)})
-            following = tests[number][0] if number < len(tests) else None
+        for number, test in enumerate(tests, start=1):
+            nodeid, allowed_s = test.nodeid, max(LEAST_CPU_S, CPU_FACTOR * test.cpu_s)
+            wall_s = max(LEAST_WALL_S, WALL_FACTOR * allowed_s, CPU_FACTOR * test.wall_s)
+            say({"test": nodeid, "n_run": number, "wall_s": wall_s})
+            following = tests[number].nodeid if number < len(tests) else None
             with _CpuLimit(allowed_s, say), self.replay.replaying(nodeid):
                 raised = self.run(nodeid, following)
             if raised is not None:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from atom_testinfra.core.mutants import MutantVerdict, order_tests
+from atom_testinfra.mutation.asking import KnownCost
 from atom_testinfra.mutation.copies import Copies
 from atom_testinfra.mutation.loading import Functions
 from atom_testinfra.mutation.orders import Fact
@@ -60,7 +61,7 @@ class Round:
         for reach in reaches:
             for block in reach.blocks:
                 self._by_block[block].append(reach)
-        self._costs = {reach.nodeid: reach.cpu_s for reach in reaches}
+        self._costs = {reach.nodeid: KnownCost(reach.nodeid, reach.cpu_s) for reach in reaches}
         self._measured: set[str] = set()
         """Tests whose cost was measured in a copy, as a mutant's is."""
         self._noticed: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
@@ -118,7 +119,7 @@ class Round:
                 say({"unfit": problem})
                 return
             _own_temporary_folder(asker.session.config)
-            asker.ask([(test.nodeid, self._costs[test.nodeid]) for test in tests], say)
+            asker.ask([self._costs[test.nodeid] for test in tests], say)
 
         return question
 
@@ -200,12 +201,21 @@ class Round:
                 **answer,
             )
 
+    def _run_latest(self, copies: Copies) -> dict[str, Any]:
+        """Run the tests that noticed something lately, unchanged, and return the verdict."""
+        asker, tests = self._worker.asker, [self._costs[nodeid] for nodeid in self._latest]
+        copies.start(lambda say: asker.ask(tests, say), wall_s=600.0)
+        ended: list[tuple[Copy, int]] = []
+        while not ended:
+            ended = copies.wait()
+        return describe_end(*ended[0])
+
     def _is_too_short(self, answer: dict[str, Any]) -> bool:
         """
         Return whether a test may have run out of time because its copy had to set more up than was foreseen.
 
-        Its cost is measured then: unchanged, in a copy of its own. Where that is more than what was known,
-        the mutant has to be asked about again.
+        Its cost is measured then: unchanged, in a copy of its own, once. The mutant is asked about again with
+        what that took, on the clock too.
         """
         nodeid = answer.get("noticed_by")
         if answer["verdict"] is not MutantVerdict.TIME or nodeid is None or nodeid in self._measured:
@@ -214,18 +224,20 @@ class Round:
         asker, copies = self._worker.asker, Copies(1)
 
         def question(say: Say) -> None:
-            began = time.process_time()
+            began, started = time.process_time(), time.monotonic()
             asker.run(nodeid)
-            say({"cpu_s": time.process_time() - began})
+            say({"cpu_s": time.process_time() - began, "took_s": time.monotonic() - started})
 
         copies.start(question, wall_s=MEASURED_WALL_S)
         ended: list[tuple[Copy, int]] = []
         while not ended:
             ended = copies.wait()
-        cpu_s = next((said["cpu_s"] for said in ended[0][0].said if "cpu_s" in said), MEASURED_WALL_S)
-        is_dearer = cpu_s > self._costs[nodeid]
-        self._costs[nodeid] = max(cpu_s, self._costs[nodeid])
-        return is_dearer
+        known = self._costs[nodeid]
+        said = next((one for one in ended[0][0].said if "cpu_s" in one), None)
+        if said is None:  # it does not end by itself unchanged either: the check will say so
+            return False
+        self._costs[nodeid] = KnownCost(nodeid, max(said["cpu_s"], known.cpu_s), said["took_s"])
+        return True
 
     def _check(self, copies: Copies) -> bool:
         """Run some tests unchanged; return whether they still pass."""
@@ -233,15 +245,9 @@ class Round:
         if not self._latest:
             self._worker.say(Fact.CHECKED)
             return True
-        asker = self._worker.asker
-        copies.start(
-            lambda say: asker.ask([(nodeid, self._costs[nodeid]) for nodeid in self._latest], say),
-            wall_s=600.0,
-        )
-        ended: list[tuple[Copy, int]] = []
-        while not ended:
-            ended = copies.wait()
-        answer = describe_end(*ended[0])
+        answer = self._run_latest(copies)
+        while self._is_too_short(answer):
+            answer = self._run_latest(copies)
         if answer["verdict"] is not MutantVerdict.SURVIVED:
             self._worker.say(Fact.BROKEN, nodeid=answer.get("noticed_by"), error=answer.get("error"))
             return False

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from atom_testinfra.core.mutants import MutantVerdict, Reach
-from atom_testinfra.mutation.asking import Asker
+from atom_testinfra.mutation.asking import Asker, KnownCost
 from atom_testinfra.mutation.copies import Copies, Copy
 from atom_testinfra.mutation.loading import Importer
 from atom_testinfra.mutation.mutants import Module
@@ -250,7 +250,9 @@ class Worker:
             self.say(Fact.VERDICT, verdict=MutantVerdict.EXCEPTION, error=error, n_run=0)
             return
         tests = [
-            (nodeid, orders.costs.get(nodeid, 1.0)) for nodeid in orders.tests if nodeid in self.asker.items
+            KnownCost(nodeid, orders.costs.get(nodeid, 1.0))
+            for nodeid in orders.tests
+            if nodeid in self.asker.items
         ]
         copies = Copies(1)
         copies.start(lambda say: self.asker.ask(tests, say), wall_s=RECORDING_WALL_S)
