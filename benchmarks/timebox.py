@@ -140,6 +140,7 @@ def run(suite: str, folder: Path, way: str, asked_s: float) -> dict[str, Any]:
     rows = [(float(taken), int(n.replace(",", "")), how) for _, _, taken, _, n, how in ROW.findall(text)]
     if not rows:
         raise SystemExit(f"{suite}, {way}: no table\n{text[-3000:]}")
+    sys.stderr.write(f"  taken {taken_s:.2f} CPU s, {taken_s / asked_s - 1.0:+.1%}\n")
     return {
         "suite": suite,
         "way": "the baseline's" if has_baseline and way == "no costs" else way,

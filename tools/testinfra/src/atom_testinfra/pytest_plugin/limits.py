@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNBOUNDED = sys.maxsize
+_IS_RENAMED = "valid_test_cases" in engine.ConjectureRunner.__init__.__code__.co_names
+VALID = "valid_test_cases" if _IS_RENAMED else "valid_examples"
+INTERESTING = "interesting_test_cases" if _IS_RENAMED else "interesting_examples"
+"""What the engine counts, which older versions call examples."""
 REUSE, GENERATE = "reuse", "generate"
 LIMITED = "test_function", "should_generate_more"
 """The engine's methods that ask whether to go on; all others ask what was planned."""
@@ -72,7 +76,7 @@ class Limit:
         if phase == REUSE:
             return UNBOUNDED
         if is_after_case:
-            self._see(runner.valid_test_cases)
+            self._see(getattr(runner, VALID))
             self.is_over = self._clock() - self._began_s >= self._share.stop_s
         if self.is_over:
             return self._share.floor
@@ -81,7 +85,7 @@ class Limit:
     @property
     def n_valid(self) -> int:
         """The number of valid test cases so far."""
-        return 0 if self._runner is None else int(self._runner.valid_test_cases)
+        return 0 if self._runner is None else int(getattr(self._runner, VALID))
 
     def result(self) -> Result:
         """Return how the run ended, and let the engine go."""
@@ -90,7 +94,7 @@ class Limit:
         return Result(
             n_valid=n_valid,
             reason=getattr(getattr(runner, "exit_reason", None), "name", None),
-            has_failed=bool(getattr(runner, "interesting_test_cases", None)),
+            has_failed=bool(getattr(runner, INTERESTING, None)),
         )
 
     def _see(self, n_valid: int) -> None:
