@@ -11,6 +11,8 @@ from atom_testinfra.measuring import startup as measured
 from atom_testinfra.pytest_plugin import startup as plugin
 from atom_testinfra.storage.durations import save_durations
 
+pytestmark = pytest.mark.integration
+
 SUITE = """
     import pathlib, pytest
 

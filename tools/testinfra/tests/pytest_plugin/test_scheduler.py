@@ -52,7 +52,10 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 class TestRealRuns:
     """With xdist's own workers."""
 
-    @pytest.mark.parametrize("n_workers", [1, 2, 4])
+    @pytest.mark.parametrize(
+        "n_workers",
+        [2, *(pytest.param(n, marks=pytest.mark.integration) for n in (1, 4))],
+    )
     def test_every_test_runs_once_where_workers_crash(
         self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, n_workers: int
     ) -> None:
@@ -62,6 +65,11 @@ class TestRealRuns:
         result.stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in * units; longest 9 s*"])
         result.assert_outcomes(failed=2, passed=10)
         assert ran(suite.path) == list(range(12))
+
+
+@pytest.mark.integration
+class TestHowRunsEnd:
+    """Early, with little to do, or with nothing."""
 
     def test_more_workers_than_tests(self, suite: pytest.Pytester) -> None:
         """A worker without a test ends."""
@@ -107,6 +115,7 @@ class TestRealRuns:
         assert ran(suite.path) == list(range(12))
 
 
+@pytest.mark.integration
 class TestWhichScheduler:
     """When it is ours, and what says so."""
 
@@ -149,6 +158,7 @@ class TestWhichScheduler:
         result.stdout.fnmatch_lines(["testinfra: tests are not scheduled by duration, because *baseline*"])
 
 
+@pytest.mark.integration
 class TestKeptDurations:
     """The file that a run leaves."""
 

@@ -87,6 +87,11 @@ class TestWholeSuite:
         assert main(["merge", str(SHARDS)]) == 2
         assert "missing: shard 2/3" in capsys.readouterr().err
 
+
+@pytest.mark.integration
+class TestSpecialShards:
+    """Shards with workers, with a worker that dies, and without a test."""
+
     def test_with_workers(self, suite: pytest.Pytester) -> None:
         """The workers select, and the process that started them writes; workers are part of the digest."""
         pytest.importorskip("xdist")
@@ -121,6 +126,7 @@ class TestWholeSuite:
         assert run(suite, "7/7", *workers, "-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.integration
 class TestWhatDecides:
     """A shard is decided by what every machine has."""
 
