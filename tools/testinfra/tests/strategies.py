@@ -75,7 +75,9 @@ def a_measurement(
             q90_s=(body_us + generate_us) / 1e6,
             max_s=(body_us + generate_us + first_surplus_us) / 1e6,
             total_s=run_s,
-        ),
+        )
+        if n
+        else None,
         body_cpu=Samples(
             n=n,
             first_s=body_us / 1e6,
@@ -83,7 +85,9 @@ def a_measurement(
             q90_s=body_us / 1e6,
             max_s=body_us / 1e6,
             total_s=n * body_us / 1e6,
-        ),
+        )
+        if n  # a run without a valid test case has no figures of one
+        else None,
         digest="0123456789abcdef",
         pin=pin,
     )
