@@ -46,7 +46,7 @@ UNIT, UNIT_TURNS = "test_unit", 4000
 KINDS = ("body", "slow path", "strategy", "context", "thread", "child", "set-up", "teardown", "filter")
 SLOWED_AT_ONCE = 3
 FACTORS = {1.5: 0.80, 2.0: 0.95}
-"""How much dearer, and the least share to be found after the rerun."""
+"""How much slower, and the least share to be found after the rerun."""
 HARD = {("strategy", 1.5): 0.60, ("context", 1.5): 0.60, ("filter", 1.5): 1.0, ("filter", 2.0): 1.0}
 """Other shares for these: a strategy's noise is the engine's, and a count has none."""
 FALSE_ALARMS = 0.003
@@ -87,7 +87,7 @@ class Experiment:
         self.named: Counter[str] = Counter()
 
     def round(self, number: int) -> None:
-        """Make a base, and hold every kind of slow-down against it; other tests are slowed each round."""
+        """Make a base, and compare every kind of slow-down with it; other tests are slowed each round."""
         make = Runs(self._subject, f"base{number}", {})
         base = [make() for _ in range(N_BASE)]
         self._hold(base, {}, f"same{number}", self.same)

@@ -4,13 +4,13 @@ What recording costs, in instructions: `make bench-overhead`.
 Seconds are noise at this scale (a run against itself comes out between 0.9 and 1.3), so each way of running
 the same tests is counted under valgrind, which repeats to a few parts in ten thousand. What does not repeat
 is where a full collection of garbage falls: a few objects more or less, or another order of a set, and a run
-of properties has one more, 0.3 %. So each way is counted with several hash seeds, each with so many objects
-more that the collector is at another place of its round. Peers run beside it, installed in a virtual
+of properties has one more, 0.3 %. So each way is counted with several hash seeds, each with more objects, so
+that the collector is at another place of its round. Peers run beside it, installed in a virtual
 environment that is thrown away.
 
-A calibration is no part of following tests: four are made in a short run, and in a long one as many as a set
+A calibration is not part of a test: four are made in a short run, and in a long one as many as a set
 share of its CPU time allows. So recording is counted with them and without them and the database that they
-work with. Limits are for all of it; peers, which calibrate nothing, are held against the other.
+work with. Limits are for all of it; peers, which calibrate nothing, are compared with the other.
 """
 
 from __future__ import annotations

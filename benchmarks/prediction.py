@@ -2,7 +2,7 @@
 How well local runs say what the run in CI will cost: `make bench-prediction`.
 
 Each suite is measured as for a baseline, several runs of 200 examples and of 50 in turns, and then with the
-same 50 again, for several sets of seeds. What the cost model makes of 200 is held against the measured 50 of
+same 50 again, for several sets of seeds. What the cost model makes of 200 is compared with the measured 50 of
 the same set, property by property, in the CPU seconds that a baseline holds, medians over the runs; beside it
 the rule of thumb, a quarter, and how far runs of 50 are apart themselves. The suites are this repository's
 own and public ones, from their source distributions.
@@ -45,12 +45,12 @@ WAYS = {
     "single": "model, one run",
     "single_quarter": "a quarter, one run",
 }
-"""What is held against the cost in CI."""
+"""What is compared with the cost in CI."""
 OURS = "this repository"
 MEDIAN, P90 = 0.10, 0.25
 """The relative errors that are asked for, at most."""
 N_PUBLIC = 2
-"""So many public suites, at least, are to keep them."""
+"""How many public suites, at least, have to keep them."""
 LIMITS = {"median": MEDIAN, "p90": P90}
 WORST = 5
 SEED_SETS = (0, 1)
@@ -89,7 +89,7 @@ PUBLIC = (
 
 @dataclass(frozen=True, kw_only=True)
 class Error:
-    """How far off the cost in CI was, relative to what was measured; above zero: foretold too high."""
+    """How far off the cost in CI was, relative to what was measured; above zero: predicted too high."""
 
     nodeid: str
     local_s: float
@@ -174,7 +174,7 @@ def measure_public(public: Distribution, folder: Path) -> Measured:
             archive.extractall(sources, filter="data")
         root = next(sources.iterdir())
         _run([*pip, "install", str(root), str(ROOT / "tools" / "testinfra"), *public.needs])
-    # A number that a test pins is the same under both profiles: foretelling that would be no art.
+    # A number that a test pins is the same under both profiles: predicting that would be trivial.
     options = [f"--profile={LOCAL}=200", f"--profile={CI}=50", "--pins=override", "--only-properties", "--"]
     return _measure(python, next(sources.iterdir()), [*options, *public.arguments], folder)
 
@@ -273,7 +273,7 @@ Asked for of this repository's suite and of {N_PUBLIC} public ones: at most {MED
 {P90:.0%} at the 90th percentile, {verdict}.{floor}
 What the runs got of a core, local and CI: other work beside them makes their CPU seconds longer as well.
 CI again: the very same examples in a session of its own, over the calibration, so what the machine adds.
-Other seeds: 50 other examples, so what chance adds; nothing can foretell either.
+Other seeds: 50 other examples, so what chance adds; nothing can predict either.
 Not predictable is what does not cost more with more examples: the search space ends first,
 Hypothesis runs inside of Hypothesis, or too few examples are found."""
     return "\n\n".join([table(columns, rows), explained, "Furthest off:", "\n".join(worst)])

@@ -1,5 +1,5 @@
 """
-Measure public suites as a stranger would, held against Hypothesis's own figures: `make bench-public`.
+Measure public suites as a stranger would, compared with Hypothesis's own figures: `make bench-public`.
 
 Each suite comes with its source distribution and runs unchanged, in an environment of its own into which the
 tool was installed from its wheel. The statistics are those that Hypothesis writes into pytest's JUnit file,
@@ -241,7 +241,7 @@ def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
 
 
 def compare_statistics(records: dict[str, Measurement], statistics: dict[str, str]) -> dict[str, Any]:
-    """Hold each phase of each record against what Hypothesis printed about the same run."""
+    """Compare each phase of each record with what Hypothesis printed about the same run."""
     cases, duration = Agreement(), Agreement()
     unrecorded = [nodeid for nodeid in statistics if nodeid not in records]
     for nodeid, text in statistics.items():
@@ -393,7 +393,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
         "tests were recorded when the session was killed, and whether each test of the whole run has one "
         "record after `--resume`.\n\n"
         f"{table(columns, rows)}\n\n{'All agree.' if not missed else 'Apart: ' + '; '.join(missed) + '.'}\n\n"
-        "What each was tried for, how many examples its own profile asks for, what its tests need besides, "
+        "What each was tried for, how many examples its own profile asks for, what else its tests need, "
         f"and what pytest was told:\n\n{_describe_suites(figures)}"
     )
     save("public_suites", "make bench-public", figures, report)

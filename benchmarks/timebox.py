@@ -7,7 +7,7 @@ is compared is the CPU time that the system charges for the process and its work
 without kept costs (the backend has its baseline), then with those that the first run kept, with costs that
 are wrong by two, and on two workers.
 
-Fairness is held against hindsight: given what each example turned out to cost, how many would each property
+Fairness is compared with hindsight: given what each example turned out to cost, how many would each property
 have got of the same time? The figures are the medians of the four quarters of the order.
 """
 

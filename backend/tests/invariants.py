@@ -84,7 +84,7 @@ def main() -> int:
     problems = [
         f"invariant {number} has no property" for number in NUMBERS if not collector.found.get(number)
     ]
-    problems += [f"{number} is no invariant" for number in collector.found if number not in NUMBERS]
+    problems += [f"{number} is not an invariant" for number in collector.found if number not in NUMBERS]
     before = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
     if not is_check:
         DOCUMENT.write_text(document, encoding="utf-8")

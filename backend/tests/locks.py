@@ -1,4 +1,4 @@
-"""Which rows a use case holds or counts against other writers: seen in its statements on any database."""
+"""Which rows a use case locks or counts for other writers: seen in its statements on any database."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ OPERATIONS = Path(__file__).with_name("operations.txt")
 
 
 def committed() -> dict[str, ApiKeyScope | None]:
-    """Return the scope of key that each operation takes, by name, method and path; None is no key."""
+    """Return the scope of key that each operation takes, by name, method and path; None means no key."""
     lines = (line.rpartition(" ") for line in OPERATIONS.read_text().splitlines())
     return {operation: None if scope == "-" else ApiKeyScope(scope) for operation, _, scope in lines}
 

@@ -154,7 +154,7 @@ def test_segments_come_in_pages_that_are_not_long(api: Api, limit: int) -> None:
 
 
 def pages_of(caller: Caller, path: str, *, limit: int, most: int) -> list[list[dict[str, Any]]]:
-    """Return the items of each page of a list, at most so many pages."""
+    """Return the items of each page of a list, up to a number of pages."""
     pages: list[list[dict[str, Any]]] = []
     cursor: dict[str, str] = {}
     for _ in range(most):

@@ -363,7 +363,7 @@ def test_head_is_get_without_its_body(api: Api, path: str) -> None:
 
 
 def test_head_needs_a_key_where_get_does(api: Api) -> None:
-    """HEAD is no way around a key, and no other method becomes GET."""
+    """HEAD is not a way around a key, and no other method becomes GET."""
     admin = api.caller(api.workspace())
     assert api.client.head("/v1/agents").status_code == 401
     assert admin("HEAD", "/v1/agents").status_code == 200

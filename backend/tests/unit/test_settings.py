@@ -116,7 +116,7 @@ def test_several_workers_need_postgresql() -> None:
 
 
 def test_a_mistyped_variable_is_refused() -> None:
-    """A name with our prefix that is no setting would be ignored; the likely one is named."""
+    """A name with our prefix that is not a setting would be ignored; the likely one is named."""
     with pytest.raises(InvalidError, match="ATOM_DATABSE_URL is not a setting, perhaps ATOM_DATABASE_URL"):
         Settings.from_environment({"ATOM_DATABSE_URL": "postgresql://host/name"})
 

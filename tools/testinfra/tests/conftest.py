@@ -25,7 +25,7 @@ The environment of a pytest that loads what the tool works with, and no other pl
 installed: those of the backend's tests alone cost each small run more CPU time than the run itself.
 """
 
-# What takes long on a busy machine is no fault of a property: no verdict here may rest on the wall clock.
+# What takes long on a busy machine is not a property's fault: no verdict here may rest on the wall clock.
 settings.register_profile(
     "unhurried",
     parent=settings.get_profile("default"),

@@ -105,7 +105,7 @@ class TestRun:
 
     @pytest.fixture
     def machine(self, tmp_path: Path) -> dict[str, str]:
-        """A machine with Python 3.98 and 3.99 besides the one that runs the tests."""
+        """A machine with Python 3.98 and 3.99 as well as the one that runs the tests."""
         for minor in (98, 99):
             pretend(tmp_path / "bin" / f"python3.{minor}", 3, minor, 1)
         return {"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")}
@@ -156,7 +156,7 @@ class TestRun:
         asked: list[str],
         n_runs: int,
     ) -> None:
-        """That is no failure: there is nothing more to try."""
+        """That is not a failure: there is nothing more to try."""
         ran: list[Any] = []
         alone = {"HOME": str(tmp_path), "PATH": ""}
         assert pythons.main(asked, environ=alone, run=lambda one: ran.append(one) or 0) == 0

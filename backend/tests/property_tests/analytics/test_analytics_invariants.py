@@ -212,7 +212,7 @@ def test_figures_of_measurements_are_in_order(values: list[float]) -> None:
 
 
 def nearest_rank(values: Sequence[float], percent: int) -> float:
-    """The smallest value that at least so many percent of the values do not exceed."""
+    """The smallest value that at least `percent` of the values do not exceed."""
     return min(
         candidate
         for candidate in values

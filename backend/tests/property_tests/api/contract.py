@@ -78,7 +78,7 @@ TABLES = {
     "transaction_id": "ledger_transactions",
     "user_id": "users",
 }
-"""Of which table's rows a field or a parameter takes the id."""
+"""The table whose ids a field or a parameter takes."""
 
 schemathesis.openapi.format("uuid", st.just(NOBODY))
 schemathesis.openapi.format("cursor", st.just(CURSOR))

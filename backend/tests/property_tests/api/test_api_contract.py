@@ -1,4 +1,4 @@
-"""The API does what its OpenAPI document says, and one workspace is none of another's business."""
+"""The API does what its OpenAPI document says, and workspaces do not see each other."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Move:
 
 
 def moves(n_accounts: int) -> st.SearchStrategy[Move]:
-    """Draw transfers among so many accounts, never from one to itself."""
+    """Draw transfers among this many accounts, never from one to itself."""
     pairs = permutations(range(n_accounts), 2)
     return st.sampled_from([Move(*pair, amount) for pair, amount in product(pairs, AMOUNTS)])
 

@@ -475,7 +475,7 @@ def balances_by_type(session: Session, workspace_id: str) -> dict[AccountType, i
 
 
 DETAILS = ({}, {"project_id": "p-1"}, {"source": "import"}, {"description": "three lines"})
-"""What a transaction may say besides what it moves."""
+"""What a transaction may say in addition to what it moves."""
 
 
 @pytest.mark.invariant(16)

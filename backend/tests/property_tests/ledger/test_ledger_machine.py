@@ -130,7 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(known=transactions)
     def post_draft(self, known: Known) -> None:
-        """Post what is pending; its day cannot be closed, for it is in the way."""
+        """Post what is pending; its day cannot be closed, because it is in the way."""
         error = None if known.status is TransactionStatus.PENDING else NotPendingError
         if known.on in self.closed:
             error = PeriodClosedError

@@ -73,7 +73,7 @@ def test_text_may_be_as_long_as_its_limit(
 
 
 def test_a_title_can_be_taken_away(database: Database, clock: ManualClock) -> None:
-    """None is no title, an empty one is refused."""
+    """None means no title, an empty one is refused."""
     with database.session() as session:
         tenant = factories.tenant(session)
         scope = {"workspace_id": tenant.workspace_id}

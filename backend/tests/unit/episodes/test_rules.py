@@ -44,7 +44,7 @@ class TestSegmentation:
     def test_three_quarters_alike_is_the_same_topic(
         self, here: tuple[float, ...] | None, cut: set[int]
     ) -> None:
-        """0.75 itself is no change; no vector decides nothing; a zero vector is like nothing."""
+        """0.75 itself is not a change; no vector decides nothing; a zero vector is like nothing."""
         assert segmentation.topic_changes([(4.0, 0.0, 0.0, 0.0, 0.0), here]) == cut
 
     def test_a_task_cuts_before_the_first_message_after_it(self) -> None:
@@ -57,7 +57,7 @@ class TestSegmentation:
         assert cuts == {-1: set(), 0: set(), 1: {1}, 60: {1}, 61: {2}, 120: {2}, 121: set()}
 
     def test_a_task_needs_a_result(self) -> None:
-        """Completed without a result, or a result without completion, is no completed task."""
+        """Completed without a result, or a result without completion, is not a completed task."""
         done = Run(id="r", started_at=NOW, completed_at=NOW, is_completed=True, result_summary="sent")
         assert done.task_completed_at == NOW
         for run in (

@@ -65,6 +65,6 @@ def test_only_so_many_alike_are_written() -> None:
 
 
 def test_requests_are_all_written() -> None:
-    """A flood of requests is no flood of faults."""
+    """A flood of requests is not a flood of faults."""
     gate = FloodGate(lambda: 0.0)
     assert all(gate.filter(record()) for _ in range(1_000))

@@ -353,7 +353,7 @@ class TestSides:
     def test_with_neither_the_choice_is_the_person_s(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Two that both sides have, of which none has enough runs and none is the local one."""
+        """Two profiles that both sides have; neither has enough runs, and neither is the local one."""
         for session in ("a", "b"):
             for profile in ("ci", "nightly"):
                 write_session(project, session, 2, profile=profile)

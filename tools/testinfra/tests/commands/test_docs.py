@@ -189,7 +189,7 @@ def test_a_figure_changed_by_hand_gets_into_no_document(
 def test_nothing_else_that_was_changed_by_hand_does_either(
     project: Path, capsys: pytest.CaptureFixture[str], block_text: str, path: tuple[str, ...], value: object
 ) -> None:
-    """Not the suite's time, not the limits that it is held against, not the date."""
+    """Not the suite's time, not the limits that it is checked against, not the date."""
     readme = write_readme(project, block(block_text))
     before = readme.read_bytes()
     baseline = json.loads((project / "perf.json").read_text(encoding="utf-8"))

@@ -68,9 +68,9 @@ HOSTILE = """
     @st.composite
     def record(draw):
         cheap = draw(st.integers(0, 9))
-        dear = draw(st.lists(st.integers(0, 9).map(work), min_size=2, max_size=5))
+        costly = draw(st.lists(st.integers(0, 9).map(work), min_size=2, max_size=5))
         odd = draw(st.integers().filter(lambda n: n % 2))
-        return cheap, dear, odd
+        return cheap, costly, odd
 
     @st.composite
     def pair(draw):
@@ -179,7 +179,7 @@ def test_time_is_split_by_argument_and_filters_are_named(project: Project) -> No
     counts = [phase.n_valid + phase.n_invalid + phase.n_overrun for phase in cost.phases.values()]
     assert explanation.n_cases == sum(counts)
     assert explanation.timed_s <= sum(phase.run_s for phase in cost.phases.values())
-    assert not (project.root / ".testinfra").exists(), "an explained run is no measurement"
+    assert not (project.root / ".testinfra").exists(), "an explained run is not a measurement"
 
 
 def test_a_machine_is_split_by_rule_and_invariant(project: Project) -> None:
@@ -255,7 +255,7 @@ def test_the_line_of_the_dear_draw_is_named(hostile: Project, name: str) -> None
         assert draw.function == "node"
         assert draw.total_s <= sum(phase.run_s for phase in record.hypothesis.phases.values())
         return
-    line = line_of("    dear = draw(st.lists(st.integers(0, 9).map(work), min_size=2, max_size=5))")
+    line = line_of("    costly = draw(st.lists(st.integers(0, 9).map(work), min_size=2, max_size=5))")
     assert (draws[0].place, draws[0].function) == (f"test_a.py:{line}", "record")
     outer = next(draw for draw in draws if draw.function == "pair")
     assert outer.total_s > draws[0].total_s

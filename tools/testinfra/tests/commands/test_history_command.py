@@ -175,7 +175,7 @@ def test_an_unknown_profile_is_told_which_there_are(
 def test_without_git_sessions_alone_make_a_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder that is no repository says so on stderr, and shows what there is."""
+    """A folder that is not a repository says so on stderr, and shows what there is."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     assert main(["history"]) == 3

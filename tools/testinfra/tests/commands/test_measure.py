@@ -415,7 +415,7 @@ class TestCannotRun:
         ],
     )
     def test_workers_do_not_go_on_without_a_file(self, project: Project, source: str, message: str) -> None:
-        """What cannot be collected is no smaller suite, with `-n` as without."""
+        """What cannot be collected does not make a smaller suite, with `-n` as without."""
         project.write(test_a=MIXED, test_b=source)
         _, err = project.measure("--profile", "p=10", "-n", "2", status=2)
         assert message in err

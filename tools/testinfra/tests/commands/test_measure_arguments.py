@@ -44,7 +44,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[SessionSpec]:
 def test_the_settings_paths_hold_unless_others_are_named(
     asked: list[SessionSpec], given: list[str], used: list[str]
 ) -> None:
-    """A folder's name as an option's value is no path, nor is what no file can be called."""
+    """A folder's name as an option's value is not a path, nor is what no file can be called."""
     main(["measure", "--", *given])
     assert [spec.arguments for spec in asked] == [used]
 

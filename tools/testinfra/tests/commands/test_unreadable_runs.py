@@ -76,7 +76,7 @@ def test_a_measurement_goes_on_beside_it(
 ) -> None:
     """It says so, and measures."""
     monkeypatch.setattr(Session, "run", lambda session: None)
-    assert main(["measure"]) == 3, "nothing was measured, for nothing was run"
+    assert main(["measure"]) == 3, "nothing was measured, because nothing was run"
     captured = capsys.readouterr()
     assert captured.err.startswith(f"note: passed over {REASON}")
     assert "nothing was measured" in captured.err

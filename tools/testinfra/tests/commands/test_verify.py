@@ -130,7 +130,7 @@ class TestVerify:
         assert "✗ 2 of 7 targets missed, 5 not measured." in out
 
     def test_the_share_asked_for_is_a_setting(self, project: Project) -> None:
-        """Where less is asked for, a missed target is no failure, and still a missed target."""
+        """Where less is asked for, a missed target is not a failure, but still a missed target."""
         project.settings('[tool.testinfra.targets]\nshare = 0.0\n[tool.testinfra.tiers]\n"*" = "fast"\n')
         project.record(a_session({"tests/test_a.py::test_slow": 70_000.0}))
         assert main(["verify", "--no-suite"]) == 0
@@ -184,7 +184,7 @@ class TestVerify:
         ]
 
     def test_a_failing_suite_has_no_time_and_fails(self, project: Project, capsys: Any) -> None:
-        """How long it takes to fail is no measurement."""
+        """How long it takes to fail is not a measurement."""
         (project.root / "tests" / "test_suite.py").write_text("def test_one(): assert False\n")
         project.record(a_session(BODIES))
         assert main(["verify"]) == 1

@@ -28,7 +28,7 @@ QUIET = {
     "overruns_per_valid": 0.0,
     "calls_per_valid": 1.0,
 }
-"""A cost of which no part is known to take anything."""
+"""A cost without a part that is known to take anything."""
 
 
 def about(duration_s: float = 4.0, **parts: object) -> Advice:
@@ -116,5 +116,5 @@ def test_the_largest_part_decides(parts: dict[str, float], remedy: Remedy) -> No
 
 
 def test_a_busy_machine_does_not_make_small_test_cases_large() -> None:
-    """Hypothesis's work is held against CPU time: waiting for the processor is not work."""
+    """Hypothesis's work is compared with CPU time: waiting for the processor is not work."""
     assert about(0.4, engine_us=3_000.0, cpu_s=0.08).remedy is Remedy.FEWER_EXAMPLES

@@ -57,7 +57,7 @@ class TestVerdicts:
         assert verdicts(result) == {"t": verdict}
 
     def test_a_noisy_test_is_inconclusive_and_suspect(self) -> None:
-        """An interval over the limit is no verdict; above it on average, it is worth running again."""
+        """An interval over the limit is not a verdict; above it on average, it is worth running again."""
         result = compare_sides(side("a", t=STEADY), side("b", t=[0.9, 1.5, 1.9]), QUARTER)
         assert verdicts(result) == {"t": "inconclusive"}
         assert [change.nodeid for change in result.suspects] == ["t"]
@@ -72,15 +72,15 @@ class TestVerdicts:
         assert [change.nodeid for change in result.suspects] == ["t"] * is_suspect
 
     def test_the_floor_spares_the_cheapest(self) -> None:
-        """Half a microsecond more on one is no slow-down, and 50 on a hundred are."""
+        """Half a microsecond more on one is not a slow-down, and 50 on a hundred are."""
         cheap = compare_sides(
             side("a", t=Series(values=STEADY, unit_us=1)),
             side("b", t=Series(values=times(1.5), unit_us=1)),
             QUARTER,
         )
         assert verdicts(cheap) == {"t": "ok"}
-        dear = compare_sides(side("a", t=STEADY), side("b", t=times(1.5)), QUARTER)
-        assert verdicts(dear) == {"t": "slower"}
+        costly = compare_sides(side("a", t=STEADY), side("b", t=times(1.5)), QUARTER)
+        assert verdicts(costly) == {"t": "slower"}
 
     @pytest.mark.parametrize(("n_base", "n_new"), [(4, 3), (5, 2), (1, 1)])
     def test_too_few_runs_are_inconclusive(self, n_base: int, n_new: int) -> None:
@@ -217,7 +217,7 @@ class TestRefusals:
             compare_sides(*old, QUARTER)
 
     def test_seconds_need_no_calibration(self) -> None:
-        """Costs that are no ratios have the second for a unit, whatever was recorded beside them."""
+        """Costs that are not ratios have the second as their unit, whatever was recorded beside them."""
         made = [
             replace(side(label, t=STEADY), calibration=name, is_calibrated=False)
             for label, name in (("a", None), ("b", "3-x"))
@@ -359,7 +359,7 @@ class TestParts:
 
     @pytest.mark.parametrize("change", [{"rest": 2.5}, {"around": 1.0}, {"elsewhere": 1.0}, {"body": 1.1}])
     def test_a_small_part_may_double(self, change: dict[str, float]) -> None:
-        """What adds an eighth to the whole is not too much, and neither is a body a tenth dearer."""
+        """What adds an eighth to the whole is not too much, and neither is a body that costs a tenth more."""
         base, new = by_parts(**USUAL), by_parts(**(USUAL | change), n=3)
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert found.verdict is ChangeVerdict.OK

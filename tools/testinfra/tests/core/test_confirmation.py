@@ -132,7 +132,7 @@ def test_a_suspect_suite_is_judged_by_the_further_runs(factor: float, *, is_slow
 
 
 def test_a_suspect_suite_keeps_its_verdict_without_a_base_that_runs() -> None:
-    """Held against stored figures, a machine that became slower would be slower again."""
+    """Compared with stored figures, a machine that became slower would be slower again."""
     slow = dict.fromkeys(NAMES, 0.002)
     suspected = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
     result, log = again(suspected, base_s=None, new_s=0.001)
@@ -141,7 +141,7 @@ def test_a_suspect_suite_keeps_its_verdict_without_a_base_that_runs() -> None:
 
 
 def test_companions_make_up_the_number(suspected: Comparison) -> None:
-    """They are no suspects, and not more than there are."""
+    """They are not suspects, and not more than there are."""
     assert len(choose_companions(suspected, 4)) == 4
     assert sorted(choose_companions(suspected, 10)) == NAMES[1:]
     assert choose_companions(suspected, -1) == []
@@ -191,7 +191,7 @@ def test_without_suspects_nothing_runs() -> None:
 
 
 def test_a_rerun_takes_its_start_up_and_its_tests() -> None:
-    """What a run takes besides its tests is paid again, however few of them run."""
+    """What a run takes outside of its tests is paid again, however few of them run."""
     records = [make_record(name) for name in NAMES]  # 2 s each
     run = make_run(records)
     assert run.end is not None

@@ -86,7 +86,7 @@ HERE = Machine(system="Linux", arch="x86_64", cpu="one", n_cpus=2, memory_mb=409
 def test_what_was_measured_in_another_way_is_on_another_line(
     before: dict[str, Any], after: dict[str, Any], reason: str
 ) -> None:
-    """The level doubles with the change, which is no change of the test: no mark, and no ratio across it."""
+    """The level doubles with the change, which does not change the test: no mark, and no ratio across it."""
     days = [(day, before if day < 6 else after) for day in range(12)]
     history = only([measured(day, how, t=series(1 if day < 6 else 2)) for day, how in days])
     assert [point.line for point in history.points] == [0] * 6 + [1] * 6

@@ -59,7 +59,7 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
         (with_phase(draw_s=3.0), "drawing in the generate phase took 3 s, and its test cases 2.01 s"),
         (with_phase(gc_s=3.0), "collecting garbage in the generate phase took 3 s"),
         (with_phase(filtered_s=3.0), "filtered test cases in the generate phase took 3 s"),
-        (with_phase(n_valid=10**15), "it counts 1,000,000,000,000,000, and no test runs so many"),
+        (with_phase(n_valid=10**15), "it counts 1,000,000,000,000,000, which no test can run"),
         (replace(GOOD, calibration_s=60.0), "its calibration took 60 s"),
         (with_subject(n_steps=10**13), "it counts 10,000,000,000,000"),
         (with_subject(body_s=3.0), "the test's own function took 3 s, and the call 2.015 s"),
@@ -75,7 +75,7 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
     ],
 )
 def test_what_no_run_can_have_produced_is_named(record: Measurement, said: str) -> None:
-    """Each part is held against what it is a part of."""
+    """Each part is checked against what it is a part of."""
     found = find_contradiction(record)
     assert found is not None
     assert said in found
@@ -102,7 +102,7 @@ def test_a_test_case_that_is_given_up_may_leave_its_blocks_after_its_time_was_ta
 
 
 def test_another_backend_may_leave_test_cases_out() -> None:
-    """Its statistics are those of some test cases, so the body is only held against the call."""
+    """Its statistics are those of some test cases, so the body is only checked against the call."""
     half = PhaseCost(duration_s=1.0, n_valid=200, run_s=1.0, draw_s=0.005)
     record = with_subject(body_s=2.0, phases={"generate": half}, backend="crosshair", run=None)
     assert find_contradiction(record) is None
@@ -135,7 +135,7 @@ def test_one_such_record_keeps_its_test_out_of_every_figure() -> None:
 
 
 def test_an_impossible_calibration_is_not_in_the_unit_of_its_run() -> None:
-    """Every other test of the run is held against the mean of the calibrations."""
+    """Every other test of the run is checked against the mean of the calibrations."""
     other = replace(GOOD, nodeid="t.py::test_other")
     runs = [make_run([replace(GOOD, calibration_s=60.0), other])]
     side = side_from_runs("new", runs, Statistic.CPU, "local")

@@ -66,7 +66,7 @@ def test_no_number_behind_a_comparison_can_be_changed(change: Any) -> None:
 
 @pytest.mark.parametrize("change", [lambda n: n + 1, lambda n: n / 2 if n else 0.5], ids=["more", "less"])
 def test_no_number_in_a_document_can_be_changed(change: Any) -> None:
-    """Neither the suite's time nor a limit that it is held against."""
+    """Neither the suite's time nor a limit that it is checked against."""
     document = deepcopy(DOCUMENT)
 
     def is_refused() -> None:

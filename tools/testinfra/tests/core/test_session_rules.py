@@ -19,7 +19,7 @@ CRASHED = Outcome.CRASHED
         (CRASHED, 0, 0, 2, False),  # `pytest.exit(returncode=0)`
         (CRASHED, 2, 0, 2, False),
         (CRASHED, 2, 0, 1, True),
-        (CRASHED, 1, 2, 2, False),  # xdist replaces so many workers and no more
+        (CRASHED, 1, 2, 2, False),  # xdist replaces a limited number of workers
         (CRASHED, 1, 2, 1, True),
         (CRASHED, None, 0, 2, False),
         (CRASHED, None, 0, 1, True),

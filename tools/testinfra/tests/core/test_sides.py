@@ -161,7 +161,7 @@ def test_a_run_without_any_calibration_gives_no_ratio() -> None:
 
 
 def test_a_run_that_was_stopped_before_its_first_test_says_nothing() -> None:
-    """The others count; and alone it is no side."""
+    """The others count; and alone it is not a side."""
     stopped = make_run([], repeat=1)
     side = side_from_runs("s", [make_run([make_record("a", 0.001)]), stopped], Statistic.BODY_CPU, "local")
     assert side.tests["a"].values == [2.0]
@@ -170,7 +170,7 @@ def test_a_run_that_was_stopped_before_its_first_test_says_nothing() -> None:
 
 
 def a_record(nodeid: str, **changes: float) -> Measurement:
-    """A test of which every part has taken something in a run of 200 examples."""
+    """A test with a part of every kind in a run of 200 examples."""
     record = make_record(nodeid, 0.005)
     call = Cost(wall_s=3, cpu_s=2.0, thread_cpu_s=1.0, children_cpu_s=0.6)
     setup = Cost(wall_s=1, cpu_s=0.3, wide_cpu_s=0.25)

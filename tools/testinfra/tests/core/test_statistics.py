@@ -111,7 +111,7 @@ class TestRatioInterval:
 
 class TestFalseAlarmRate:
     def test_counts_the_splits_that_alarm(self) -> None:
-        """Of three runs, one of which is slow, one split in three picks it."""
+        """Of three runs, with one slow run, one split in three picks it."""
         rate = false_alarm_rate([1.0, 3.0], [1.0], lambda base, new: new[0] > 1.2)
         assert rate == pytest.approx(1 / 3)
 
@@ -153,7 +153,7 @@ def test_interval_is_scaled_in_every_bound() -> None:
 
 class TestRunEffects:
     def test_finds_what_a_run_did_to_all(self) -> None:
-        """The second run was a third slower for everybody, whatever a single test did besides."""
+        """The second run was a third slower for everybody, whatever else a single test did."""
         tests = [[10.0, 13.0, 10.0], [2.0, 2.6, 2.0], [5.0, 6.5, 5.0], [7.0, 9.1, 70.0]]
         assert run_effects(tests) == pytest.approx([1, 1.3, 1])
 

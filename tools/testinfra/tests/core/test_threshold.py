@@ -33,7 +33,7 @@ def test_reads_percentages_and_times(text: str, statistic: Statistic, share: flo
     ("text", "limit"), [("body_cpu:10%", 1.1), ("body_cpu:0.02s", 1.25), ("cpu:0%+1s", 1.25)]
 )
 def test_a_time_alone_is_no_limit_of_a_suite(text: str, limit: float) -> None:
-    """A suite that drifts by half a per cent is no slower for being held against 20 ms an example."""
+    """A suite that drifts by half a per cent is not slower because its limit is 20 ms an example."""
     assert parse_threshold(text).suite_limit == pytest.approx(limit)
 
 

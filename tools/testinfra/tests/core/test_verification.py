@@ -217,7 +217,7 @@ def test_the_suite_is_held_against_its_limit(limit_s: float, *, verdict: bool) -
 
 
 def test_a_suite_that_failed_has_no_time() -> None:
-    """How long it takes to fail is no answer to how long it takes."""
+    """How long it takes to fail does not say how long it takes."""
     suite = replace(A_SUITE, exit_status=1, outcomes={"failed": 2, "passed": 310})
     baseline = a_baseline({"t.py::test_a": 10.0}, suite=suite)
     assert baseline.targets_verified.full_suite_under_5min is None

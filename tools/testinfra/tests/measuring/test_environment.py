@@ -29,6 +29,6 @@ def test_a_profile_may_set_it() -> None:
 
 
 def test_nothing_is_said_where_nothing_is_left_out() -> None:
-    """Signs of CI are left out as well; the profile says what is CI, so that is no news."""
+    """Signs of CI are left out as well; the profile says what is CI, so that is not worth a note."""
     assert describe_left_out({"CI": "true", "PATH": "/bin"}, [PROFILE]) is None
     assert child_environment(dict.fromkeys(CI_VARIABLES, "1"), PROFILE) == {"PYTHONHASHSEED": "0"}

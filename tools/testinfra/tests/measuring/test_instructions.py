@@ -64,7 +64,7 @@ def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstructionCount
 
 
 def tree(folder: Path, *, each: int = 700, most: int = 1000, status: int = 0) -> Tree:
-    """A tree in which an example has so many instructions, and only so many examples exist."""
+    """A tree in which an example has this many instructions, and a limited number of examples exists."""
     return Tree(folder, {"EACH": str(each), "MOST": str(most), "STATUS": str(status)})
 
 

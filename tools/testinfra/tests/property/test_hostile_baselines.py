@@ -198,7 +198,7 @@ def test_rearranged(text: bytes) -> None:
 
 @given(values.map(json.dumps) | st.text(max_size=50))
 def test_something_else(text: str) -> None:
-    """What is no baseline at all is refused."""
+    """Anything but a baseline is refused."""
     try_it(text.encode(errors="surrogatepass"))
 
 

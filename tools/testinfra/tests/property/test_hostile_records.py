@@ -66,7 +66,7 @@ def hostile(draw: st.DrawFn) -> Measurement:
 
 @st.composite
 def sessions(draw: st.DrawFn) -> list[Run]:
-    """Draw one to three runs of which one holds an odd record, beside a property that is in order."""
+    """Draw one to three runs; one of them holds an odd record, beside a property that is in order."""
     good = a_measurement("tests/test_a.py::test_good")
     records = [draw(hostile()), *[a_measurement(NAME)] * draw(st.integers(0, 2))]
     seed_set = draw(st.sampled_from([0, 10**12 + 1, 2**63 - 1]))

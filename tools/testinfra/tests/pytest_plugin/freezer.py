@@ -58,6 +58,6 @@ def frozen() -> Freeze:
 
 
 def ticking(step_s: float) -> Freeze:
-    """Let each look at a clock take so many seconds, which may be fewer than none."""
+    """Let each look at a clock take `step_s` seconds, which may be negative."""
     ticks: Iterator[float] = itertools.count(1_580_601_600.0, step_s)
     return Freeze(lambda: next(ticks))

@@ -73,7 +73,7 @@ PROPERTIES = """
 
 def record(subject: Subject, *arguments: str, **files: str) -> Run:
     """Record a suite that has the freezer at hand."""
-    # Written first: the freezer's own imports are no part of the suite.
+    # Written first: the freezer's own imports are not part of the suite.
     (subject.path / "freezer.py").write_text(FREEZER, encoding="utf-8")
     return subject.record("--testinfra-max-examples", str(N), *arguments, **files)
 

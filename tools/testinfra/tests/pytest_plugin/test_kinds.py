@@ -68,7 +68,7 @@ def records(run: Run) -> Records:
 
 
 def test_every_line_is_as_the_schema_says(lines: list[str]) -> None:
-    """The schema that the package ships, held against what the plugin writes by hand."""
+    """The schema that the package ships, compared with what the plugin writes by hand."""
     validator = Draft202012Validator(run_schema())
     assert [error.message for line in lines for error in validator.iter_errors(json.loads(line))] == []
     records = [json.loads(line)["record"] for line in lines]
@@ -165,7 +165,7 @@ def test_properties_inside_plain_tests_are_attributed(records: Records, name: st
 
 
 def test_a_property_inside_a_plain_test_that_fails_a_health_check_is_attributed(records: Records) -> None:
-    """Hypothesis reports no statistics of such a run, and the test is no plain one all the same."""
+    """Hypothesis reports no statistics of such a run, but the test is not a plain one."""
     record, cost = records["test_unhealthy_helper"], cost_of(records, "test_unhealthy_helper")
     assert (record.kind, record.outcome, cost.n_engine_runs) == (Kind.HELPER, Outcome.FAILED, 0)
 

@@ -68,7 +68,7 @@ def test_properties_inside_a_property_are_left_out(deliver: Callable[..., Any]) 
 
 
 def test_cases_that_gave_up_while_drawing_are_counted_as_untimed(deliver: Callable[..., Any]) -> None:
-    """They have no times, and so are no slow ones; filters are named by their strategy."""
+    """They have no times, so they are not among the slow ones; filters are named by their strategy."""
     filtered = "Aborted test because unable to satisfy integers().filter(odd)"
     found = deliver(
         observation(status="gave_up", status_reason=filtered, timing={}),

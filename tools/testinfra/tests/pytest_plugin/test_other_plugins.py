@@ -156,7 +156,7 @@ class TestForks:
 
 @pytest.mark.skipif(find_spec("_pytest.subtests") is None, reason="pytest has subtests from 9.0 on")
 class TestSubtests:
-    """Parts of a test that have reports of their own, each of which says `call` while the call goes on."""
+    """Parts of a test that have reports of their own; each report says `call` while the call goes on."""
 
     SUITE = """
         import time
@@ -228,7 +228,7 @@ class TestSubtests:
 
 
 class TestRunsAgain:
-    """Plugins that run a test again when it has failed: what the first run was is no record of the test."""
+    """Plugins that run a test again when it has failed: the first run does not make a record of the test."""
 
     CONFTEST = """
         import os

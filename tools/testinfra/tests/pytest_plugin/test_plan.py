@@ -36,7 +36,7 @@ def test_both_sides_know_the_largest_set_of_seeds() -> None:
 
 @pytest.mark.parametrize("number", ["-1", "٣", str(2**63)])
 def test_a_set_of_seeds_that_no_record_can_name_is_a_usage_error(subject: Subject, number: str) -> None:
-    """Nothing is recorded, for nothing could read it."""
+    """Nothing is recorded, because nothing could read it."""
     result = subject.run(f"--testinfra-seed-set={number}", test_x="def test_a():\n    pass\n")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--testinfra-seed-set: '*' is not a whole number from 0 to *"])

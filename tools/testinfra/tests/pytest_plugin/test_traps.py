@@ -212,7 +212,7 @@ class TestHostileTests:
     """What a test does to the process that it shares with the recorder."""
 
     def test_odd_node_ids_are_written_and_read_back(self, subject: Subject) -> None:
-        """Spaces, quotes, slashes, brackets, colons, what is no ASCII, what is no Unicode."""
+        """Spaces, quotes, slashes, brackets, colons, text outside of ASCII, lone surrogates."""
         run = subject.record(
             *MAX,
             test_x="""
@@ -348,7 +348,7 @@ class TestHostileTests:
         assert by_name(run)["test_after"].path == "test_x.py"
 
     def test_an_in_process_pytest_is_not_recorded(self, subject: Subject) -> None:
-        """A suite that tests plugins: what runs inside its tests is no test of its own."""
+        """A suite that tests plugins: what runs inside its tests is not a test of its own."""
         run = subject.record(
             *MAX,
             "-p",
@@ -425,7 +425,7 @@ class TestHostileTests:
         assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.PASSED]
 
     def test_what_a_finalizer_raises_is_its_own_tests(self, subject: Subject, by_name: ByName) -> None:
-        """Garbage is collected between two properties: pytest holds what comes of it against the first."""
+        """Garbage is collected between two properties: pytest blames the first for what comes of it."""
         subject.pytester.makeini("[pytest]\nfilterwarnings = error")
         run = subject.record(
             *MAX,
@@ -586,7 +586,7 @@ class TestMovedInternals:
     def test_an_override_that_hypothesis_does_not_follow_is_an_error(
         self, subject: Subject, by_name: ByName
     ) -> None:
-        """What was set is held against what Hypothesis says it stopped at."""
+        """What was set is checked against what Hypothesis says it stopped at."""
         conftest = """
             from hypothesis import settings
 

@@ -156,7 +156,7 @@ def test_a_worker_says_it_of_each_test(subject: Subject, by_name: ByName) -> Non
 
 
 def test_modes_are_recorded_and_are_no_problem(subject: Subject, by_name: ByName) -> None:
-    """A suite that switches the garbage collector off is measured so, and compared with its like."""
+    """A suite that switches the garbage collector off is measured so, and compared only with such runs."""
     run = subject.record(
         *MAX,
         test_x=PROPERTY

@@ -176,6 +176,6 @@ def test_a_node_id_that_may_break_reads_the_same(nodeid: str) -> None:
 
 
 def test_a_time_is_written_to_the_minute() -> None:
-    """In the words of a person; what is no time stays as it is."""
+    """In the words of a person; anything else stays as it is."""
     assert moment("2026-11-22T19:40:13.395Z") == "2026-11-22 19:40 UTC"
     assert moment("yesterday") == "yesterday"

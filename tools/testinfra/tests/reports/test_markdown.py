@@ -145,7 +145,7 @@ def test_long_node_ids_do_not_break_the_limit() -> None:
 
 @given(hostile_text)
 def test_a_sentence_reads_as_it_was_with_its_commands_as_code(text: str) -> None:
-    """Backticks in pairs make code and are gone; a name is no markup, in code or out of it."""
+    """Backticks in pairs make code and are gone; a name is not markup, in code or out of it."""
     (paragraph,) = [token for token in parser.parse(f"Call {prose(text)} now") if token.type == "inline"]
 
     read = re.sub("`([^`]+)`", r"\1", visible(text))

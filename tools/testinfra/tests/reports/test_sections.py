@@ -46,7 +46,7 @@ class TestTargets:
         assert verdicts["ci_slow_tier_under_25s"].verdict is False
 
     def test_the_limits_are_those_in_force(self) -> None:
-        """A project with other limits is held against them."""
+        """A project with other limits is checked against those."""
         report = report_on(
             targets=msgspec.structs.replace(
                 Targets(), fast=msgspec.structs.replace(Targets().fast, local_s=0.5)

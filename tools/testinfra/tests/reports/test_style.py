@@ -11,7 +11,7 @@ from atom_testinfra.reports.html import TEMPLATES
 TEXT_CONTRAST = 4.5
 """WCAG 2, level AA, for text."""
 GRAPHIC_CONTRAST = 3.0
-"""The same for what is no text: bars against the page."""
+"""The same for what is not text: bars against the page."""
 
 
 def palettes() -> dict[str, dict[str, tuple[float, ...]]]:
@@ -57,7 +57,7 @@ def test_text_can_be_read(theme: str, name: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_parts_of_a_bar_can_be_seen(theme: str) -> None:
-    """Bars and lines stand out from the page; they differ by hatching, dashes and marks besides."""
+    """Bars and lines stand out from the page; they also differ by hatching, dashes and marks."""
     colors = palettes()[theme]
     drawn = [name for name in colors if name.startswith(("part-", "tier-", "series-"))]
 

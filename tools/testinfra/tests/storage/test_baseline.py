@@ -330,5 +330,5 @@ class TestSchema:
         "text", [changed(schema_version="1"), changed(properties=[]), in_property(n_examples=-1), b"[]"]
     )
     def test_refuses_what_is_none(self, text: bytes) -> None:
-        """It is no schema that accepts everything."""
+        """The schema does not accept everything."""
         assert not Draft202012Validator(baseline_schema()).is_valid(json.loads(text))

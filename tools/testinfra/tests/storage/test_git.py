@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A repository with three commits, two of which touch `sub/file.txt`."""
+    """A repository with three commits; two of them touch `sub/file.txt`."""
     root = tmp_path / "a project"
     (root / "sub").mkdir(parents=True)
     git(tmp_path, "init", "-q", "-b", "main", str(root))

@@ -38,7 +38,7 @@ def test_version_1_is_read() -> None:
 
 
 def test_its_sentences_are_todays() -> None:
-    """An older version said the same in other words; its figures are still held against each other."""
+    """An older version said the same in other words; its figures are still checked against each other."""
     document = deepcopy(DOCUMENT)
     document["slowest_tests"][0]["duration"] += 1
     baseline = parse_baseline(json.dumps(document).encode(), "b.json")
@@ -78,7 +78,7 @@ def test_what_was_changed_by_hand_is_refused(path: tuple[Any, ...], place: str) 
 
 
 def test_a_test_taken_out_is_missed() -> None:
-    """The digest of all of them is held against them, too."""
+    """The digest of all of them is checked, too."""
     document = deepcopy(DOCUMENT)
     del document["properties"][NODEID]
     with pytest.raises(BaselineError, match=": properties is not what"):

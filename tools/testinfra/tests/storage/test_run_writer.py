@@ -1,4 +1,4 @@
-"""What is no Unicode becomes something that is, and nothing else changes."""
+"""Text that is not valid Unicode becomes valid, and nothing else changes."""
 
 from __future__ import annotations
 

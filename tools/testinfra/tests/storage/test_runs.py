@@ -293,7 +293,7 @@ class TestDescriptorThatATestCloses:
     def test_a_file_that_was_replaced_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What lies there now is somebody else's; the folder that tests run in is no matter."""
+        """What lies there now is somebody else's; the folder that tests run in does not matter."""
         monkeypatch.chdir(tmp_path)
         writer = RunWriter(Path("run.jsonl"))
         monkeypatch.chdir("/")
@@ -360,7 +360,7 @@ class TestSessions:
         assert [*list_sessions(tmp_path).files] == ["2028-x", "2025-x", "2026-x"]
 
     def test_a_run_that_collected_nothing_is_passed_over(self, tmp_path: Path) -> None:
-        """Files of runs that were killed before their first test are no results."""
+        """Files of runs that were killed before their first test hold no results."""
         write(tmp_path / "a.jsonl", [header()])
         (tmp_path / "b.jsonl").write_bytes(b"")
         (tmp_path / "c.jsonl").write_bytes(b'{"record":"ru')
@@ -393,7 +393,7 @@ class TestSessions:
     def test_a_session_with_a_file_that_cannot_be_read_is_refused(
         self, tmp_path: Path, content: bytes
     ) -> None:
-        """The other files are not all of it, be it the latest or asked for; nor is such a folder."""
+        """The other files are not all of it, whether it is the latest or asked for; nor is such a folder."""
         write(tmp_path / "s1-local-s0-r0.jsonl", RECORDS)
         bad = tmp_path / "s1-local-s0-r1.jsonl"
         bad.write_bytes(content)
