@@ -73,8 +73,6 @@ NOT_CLEAN: frozenset[str] = frozenset(
         "tools/testinfra/src/atom_testinfra/pytest_plugin/timebox_runner.py",
         "tools/testinfra/src/atom_testinfra/pytest_plugin/timebox_workers.py",
         "tools/testinfra/src/atom_testinfra/storage/costs.py",
-        "tools/testinfra/tests/commands/test_explain.py",
-        "tools/testinfra/tests/core/test_comparison.py",
         "tools/testinfra/tests/property/test_budget_laws.py",
         "tools/testinfra/tests/property/test_kept_cost_laws.py",
         "tools/testinfra/tests/pytest_plugin/test_limits.py",
