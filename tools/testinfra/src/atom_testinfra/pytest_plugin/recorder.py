@@ -114,7 +114,8 @@ class Recorder(Listener):
         if report.outcome != "passed" or (when == "call" and hasattr(report, "wasxfail")):
             self._follow(report)
         # pytest's clock may have been patched: no record may hold less than no time.
-        self._steps[when] = (max(int(report.duration * 1e9), 0), cpu - self._cpu_began, "")
+        wall = int(report.duration * 1e9) if report.duration > 0 else 0
+        self._steps[when] = (wall, cpu - self._cpu_began, "")
         if when not in {"setup", "call"}:
             self._end(report)
         self._cpu_began = cpu
