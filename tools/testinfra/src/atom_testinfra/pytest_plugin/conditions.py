@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom_testinfra.core.arguments import stop_at_failure
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.options import PLAN
 from atom_testinfra.pytest_plugin.plan import load_plan
-from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.plan import Plan
 
 
-class Conditions(Listener):
+class Conditions(HooksOnly):
     """Has the workers that the plan asks for, and goes on after a failure, whatever the project says."""
 
     def __init__(self, early_config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def _set_workers(option: argparse.Namespace, n_workers: int) -> None:
         option.dist = "load"
 
 
-class Selection(Listener):
+class Selection(HooksOnly):
     """Leaves out what an earlier part of the run has recorded, and other tests if only properties count."""
 
     def __init__(self, plan: Plan, naming: Naming) -> None:

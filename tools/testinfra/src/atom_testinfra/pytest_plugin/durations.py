@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, ScheduleError
 from atom_testinfra.core.scheduling.durations import baseline_durations
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.ini import is_ci
 from atom_testinfra.pytest_plugin.naming import Naming, find_root
-from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.baseline import load_baseline
 from atom_testinfra.storage.durations import load_durations, save_durations
 from atom_testinfra.storage.project import load_project
@@ -53,7 +53,7 @@ class KnownDurations:
         return lines
 
 
-class DurationsKeeper(Listener):
+class DurationsKeeper(HooksOnly):
     """Keeps how long each test took in the process that the person started."""
 
     def __init__(self, config: pytest.Config, known: KnownDurations) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from atom_testinfra.pytest_plugin.costs import Record
-    from atom_testinfra.pytest_plugin.laboratory import Laboratory
+    from atom_testinfra.pytest_plugin.fixtures import FixtureWatch
 
 
 class Explainer:
@@ -24,10 +24,12 @@ class Explainer:
     Both at once would be cheaper, and the profiler would be part of what every draw takes.
     """
 
-    def __init__(self, laboratory: Laboratory, *, is_property: bool) -> None:
-        self._places = Places(laboratory.root)
-        self._fixtures = laboratory.fixtures
-        self._is_profiled = laboratory.plan.is_profiled
+    def __init__(
+        self, *, root: str, fixtures: FixtureWatch | None, is_property: bool, is_profiled: bool
+    ) -> None:
+        self._places = Places(root)
+        self._fixtures = fixtures
+        self._is_profiled = is_profiled
         self._observer = Observer(is_property=is_property)
         self._draws = DrawWatch()
         self._functions = FunctionWatch()

@@ -8,8 +8,8 @@ import pytest
 
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.costs import seconds
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.places import cut
-from atom_testinfra.pytest_plugin.recording import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 N_FIXTURES = 20
 
 
-class FixtureWatch(Listener):
+class FixtureWatch(HooksOnly):
     """Times the set-up of fixtures, each without those that it asks for while it runs."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ import pytest
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.machine.instruments import find_instruments
 from atom_testinfra.pytest_plugin.distribution import count_workers
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.plan import CALIBRATION
-from atom_testinfra.pytest_plugin.recorder import cut_reason, encode
-from atom_testinfra.pytest_plugin.recording import Listener
+from atom_testinfra.pytest_plugin.record_text import cut_reason, encode
 from atom_testinfra.storage.run_writer import RunWriter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ CANNOT_WRITE = 74
 STOPPED = "the run was stopped before it had ended"
 
 
-class Journal(Listener):
+class Journal(HooksOnly):
     """Writes what collection found, each test as it ends, and what the end was; for a serial run."""
 
     def __init__(self, plan: Plan, config: pytest.Config, naming: Naming) -> None:

@@ -15,9 +15,9 @@ from atom_testinfra.machine.children import children_cpu_ns
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.costs import EngineRun, merge_phases, seconds, summarise
 from atom_testinfra.pytest_plugin.engine_clock import EngineClock
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.internals import Internals, current_profile
 from atom_testinfra.pytest_plugin.pins import Pins
-from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
@@ -45,7 +45,7 @@ DEADLINE = "DeadlineExceeded"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
-class Laboratory(Listener):
+class Laboratory(HooksOnly):
     """What all probes of a process share, and the outer hooks in which they work."""
 
     def __init__(
@@ -316,7 +316,12 @@ class PropertyProbe:
             return nullcontext()
         from atom_testinfra.pytest_plugin.explaining import Explainer
 
-        self._explainer = Explainer(self._laboratory, is_property=self._subject is not None)
+        self._explainer = Explainer(
+            root=self._laboratory.root,
+            fixtures=self._laboratory.fixtures,
+            is_property=self._subject is not None,
+            is_profiled=self._laboratory.plan.is_profiled,
+        )
         return self._explainer.watching(self.internals.version)
 
     def stop(self) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """Show pytest the hooks only, as `recording.Listener` does."""
+    """Show pytest the hooks only, as `hooks.HooksOnly` does."""
     return [name for name in globals() if name.startswith("pytest_")]
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from json.encoder import encode_basestring_ascii as quote_ascii
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.naming import find_file
-from atom_testinfra.pytest_plugin.recording import Listener
-from atom_testinfra.storage.run_writer import escape, escape_all
+from atom_testinfra.pytest_plugin.record_text import cut_reason, encode, quote
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,8 +28,6 @@ LATE_PROBLEM = "it was the first to import Hypothesis: what it ran of it was not
 
 RERUN_PROBLEM = "a plugin ran it more than once: these are the figures of its last run"
 
-REASON_LENGTH = 300
-
 RERUN: Any = "rerun"
 """Outcome in reports of pytest-rerunfailures; flaky leaves out the report of a call that it is to repeat."""
 
@@ -39,7 +35,7 @@ FAILED_STEP = {"setup": "error", "call": "failed", "teardown": "error"}
 """The outcome by what failed. pytest-forked has a step of its own, `???`, for a test whose process died."""
 
 
-class Recorder(Listener):
+class Recorder(HooksOnly):
     """
     Follows the outcome of a test through its reports, and what each step took.
 
@@ -211,24 +207,6 @@ class Recorder(Listener):
             setattr(report, ATTRIBUTE, [outcome, text])
 
 
-def quote(text: str) -> str:
-    """Return the text as a string of JSON."""
-    return quote_ascii(text if text.isascii() else escape(text))
-
-
-def encode(value: Any) -> str:
-    """Return plain data as JSON that is Unicode."""
-    text = json.dumps(value)
-    # Half of a surrogate pair may stand alone, which is not valid Unicode.
-    return json.dumps(escape_all(value)) if "\\ud" in text else text
-
-
 def _failure(longrepr: object) -> str:
     crash = getattr(longrepr, "reprcrash", None)
     return cut_reason(str(longrepr) if crash is None else crash.message)
-
-
-def cut_reason(text: str) -> str:
-    """Return the first line of what somebody says, which may be very long."""
-    line = text.strip().partition("\n")[0].strip()
-    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"

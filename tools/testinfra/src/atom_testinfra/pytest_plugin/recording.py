@@ -12,18 +12,6 @@ if TYPE_CHECKING:
     import pytest
 
 
-class Listener:
-    """
-    A plugin that shows pytest only its hooks.
-
-    It looks through all names of a plugin twice, for hooks and for fixtures, and unwraps what each stands
-    for: with those of the recorder and the journal, some hundred, that took a million instructions.
-    """
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name.startswith("pytest_")]
-
-
 def start_recording(config: pytest.Config) -> None:
     """Register the recorder where tests run, and the journal where the person looks."""
     plan, register = read_plan(config), config.pluginmanager.register

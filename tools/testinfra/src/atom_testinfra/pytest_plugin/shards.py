@@ -12,8 +12,8 @@ from atom_testinfra.core.scheduling.durations import clamp
 from atom_testinfra.core.scheduling.shards import BAD, Shard, ShardKind, ShardNumber, deal_tests, parse_shard
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.durations import committed_durations
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.naming import Naming, find_root
-from atom_testinfra.pytest_plugin.recording import Listener
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.run_writer import escape
 from atom_testinfra.storage.shards import begin_shard, save_shard, shard_folder
@@ -68,7 +68,7 @@ def start_shard(config: pytest.Config) -> None:
         config.pluginmanager.register(keeper, "atom_testinfra_shard")
 
 
-class ShardSelection(Listener):
+class ShardSelection(HooksOnly):
     """Leaves the tests of one shard."""
 
     def __init__(self, config: pytest.Config, number: ShardNumber, known: Mapping[str, float]) -> None:
@@ -110,7 +110,7 @@ class ShardSelection(Listener):
             self._config.workeroutput[OUTPUT] = self.dealt
 
 
-class ShardKeeper(Listener):
+class ShardKeeper(HooksOnly):
     """Follows the outcome of every test, and writes the shard's file at the end."""
 
     def __init__(

@@ -12,9 +12,9 @@ from atom_testinfra.core.budgets.costs import Costs, split_wall
 from atom_testinfra.core.budgets.planner import FLOOR, Forecast
 from atom_testinfra.core.errors import CostsError
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.planned_tests import file_of
-from atom_testinfra.pytest_plugin.recording import Listener
-from atom_testinfra.pytest_plugin.timebox import is_own_process, own_cpu_s, speed_guess
+from atom_testinfra.pytest_plugin.timebox_terms import is_own_process, own_cpu_s, speed_guess
 from atom_testinfra.storage.costs import update_costs
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atom_testinfra.core.budgets.events import Collected, Event
-    from atom_testinfra.pytest_plugin.timebox import Terms
+    from atom_testinfra.pytest_plugin.timebox_terms import Terms
 
 PREFIX = "testinfra: "
 LATE = "each property gets its floor and the run ends late; --testinfra-time-strict refuses instead"
 
 
-class TimeBoxAccount(Listener):
+class TimeBoxAccount(HooksOnly):
     """Collects what happened; in the process that a person looks at."""
 
     def __init__(self, config: pytest.Config, terms: Terms, costs_file: Path, notes: list[str]) -> None:

@@ -12,9 +12,9 @@ import pytest
 from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
 from atom_testinfra.core.budgets.planner import Planner
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.planned_tests import plan_tests
-from atom_testinfra.pytest_plugin.recording import Listener
-from atom_testinfra.pytest_plugin.timebox import BudgetTime, own_cpu_s, speed_guess
+from atom_testinfra.pytest_plugin.timebox_terms import BudgetTime, own_cpu_s, speed_guess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.limits import Limit
     from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.subject import Subject
-    from atom_testinfra.pytest_plugin.timebox import Terms
+    from atom_testinfra.pytest_plugin.timebox_terms import Terms
     from atom_testinfra.storage.ledger import Ledger
 
 OF_TIMEOUT = 0.5
@@ -47,7 +47,7 @@ class Current:
     reason: str | None = None
 
 
-class TimeBoxRunner(Listener):
+class TimeBoxRunner(HooksOnly):
     """Plans before each property, limits it, and tells what it took."""
 
     def __init__(

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.core.budgets.events import Collected
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.naming import find_root
-from atom_testinfra.pytest_plugin.recording import Listener
-from atom_testinfra.pytest_plugin.timebox import WORKERINPUT, to_workerinput
+from atom_testinfra.pytest_plugin.timebox_terms import WORKERINPUT, to_workerinput
 from atom_testinfra.storage.ledger import Ledger
 
 if TYPE_CHECKING:
-    from atom_testinfra.pytest_plugin.timebox import Terms
     from atom_testinfra.pytest_plugin.timebox_account import TimeBoxAccount
+    from atom_testinfra.pytest_plugin.timebox_terms import Terms
 
 ELSEWHERE = "the workers on other machines, which share no file with the others"
 
 
-class TimeBoxWorkers(Listener):
+class TimeBoxWorkers(HooksOnly):
     """Gives each worker of this machine the terms and a ledger, and reads what they write there."""
 
     def __init__(self, config: pytest.Config, terms: Terms, account: TimeBoxAccount) -> None:

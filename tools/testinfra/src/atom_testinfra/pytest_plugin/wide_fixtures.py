@@ -9,7 +9,7 @@ import pytest
 
 from atom_testinfra.machine.children import children_cpu_ns
 from atom_testinfra.machine.clocks import Clocks
-from atom_testinfra.pytest_plugin.recording import Listener
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.naming import Naming
 
 
-class WideFixtures(Listener):
+class WideFixtures(HooksOnly):
     """
     Sums up what fixtures of a class, module, package or session take, by fixture and by step of a test.
 

@@ -1,0 +1,30 @@
+"""Turns text and plain data into the JSON of a record."""
+
+from __future__ import annotations
+
+import json
+from json.encoder import encode_basestring_ascii as quote_ascii
+from typing import Any
+
+from atom_testinfra.storage.run_writer import escape, escape_all
+
+REASON_LENGTH = 300
+"""Characters kept of a reason."""
+
+
+def quote(text: str) -> str:
+    """Return the text as a JSON string."""
+    return quote_ascii(text if text.isascii() else escape(text))
+
+
+def encode(value: Any) -> str:
+    """Return plain data as JSON that is Unicode."""
+    text = json.dumps(value)
+    # Half of a surrogate pair may stand alone, which is not valid Unicode.
+    return json.dumps(escape_all(value)) if "\\ud" in text else text
+
+
+def cut_reason(text: str) -> str:
+    """Return the first line of the text, and of that line at most `REASON_LENGTH` characters."""
+    line = text.strip().partition("\n")[0].strip()
+    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
