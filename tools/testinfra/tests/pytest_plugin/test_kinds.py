@@ -193,6 +193,10 @@ def test_filtering_is_counted(records: Records) -> None:
     assert cost.generate.n_valid == N
     assert cost.generate.n_invalid > N
     assert 0 < cost.generate.filtered_s < cost.generate.run_s
+    assert cost.body_s is not None
+    assert cost.given_up_body_s is not None
+    assert 0 < cost.given_up_body_s < cost.body_s
+    assert cost_of(records, "test_exhausted").given_up_body_s is None
 
 
 def test_shrinking_stands_apart(records: Records) -> None:

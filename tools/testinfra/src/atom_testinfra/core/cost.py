@@ -136,12 +136,16 @@ def split_example(subject: Property) -> Parts:
     around_s = (undrawn_s - body_s) / (cost.n_valid + n_filtered + cost.n_interesting)
     first_s = 0.0 if subject.run is None else max(0.0, subject.run.first_s - around_s)
     filtered_s = max(0.0, cost.filtered_s - around_s * n_filtered)
+    filtered_draw_s = min(filtered_s, _filtered_draw_s(subject, cost))
+    if subject.given_up_body_s is not None:
+        # What the machine did meanwhile, as in a test case that was interrupted, is not the test's own code.
+        filtered_s = min(filtered_s, filtered_draw_s + subject.given_up_body_s)
     return Parts(
         body_s=body_s / cost.n_valid,
         generate_s=cost.draw_s / cost.n_valid,
         engine_s=max(0.0, cost.duration_s - cost.draw_s - body_s) / cost.n_valid,
         filtered_s=filtered_s / cost.n_valid,
-        filtered_draw_s=min(filtered_s, _filtered_draw_s(subject, cost)) / cost.n_valid,
+        filtered_draw_s=filtered_draw_s / cost.n_valid,
         overrun_s=min(filtered_s, max(0.0, cost.overrun_s - around_s * cost.n_overrun)) / cost.n_valid,
         first_s=first_s,
     )

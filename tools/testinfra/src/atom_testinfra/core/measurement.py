@@ -131,6 +131,8 @@ class Property(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """CPU time inside the test's own function, or a machine's rules and invariants, per valid test case."""
     body_s: Seconds | None = None
     """Wall time there over all test cases but the explicit ones; `None` where it cannot be seen."""
+    given_up_body_s: Seconds | None = None
+    """Of `body_s`, what test cases took that were given up; `None` where there are none, or it is unknown."""
     n_steps: Count | None = None
     """Rules executed, for a state machine."""
     is_exhausted: bool = False

@@ -119,6 +119,8 @@ def _of_call(record: Measurement, subject: Property) -> Iterator[str]:
     body_s = subject.body_s
     if body_s is not None:
         yield from _exceeds("the test's own function", body_s, "the call", call.wall_s)
+        given_up_s = subject.given_up_body_s or 0.0
+        yield from _exceeds("what was given up in the test's own function", given_up_s, "all of it", body_s)
         if subject.backend == OWN_BACKEND and subject.n_engine_runs:
             yield from _exceeds("the test's own function", body_s, *_around_body(subject))
     if subject.body_cpu is not None:

@@ -36,6 +36,12 @@ class EngineRun:
         """Seconds of each valid test case that was generated: `run`, `draw` and `gc`."""
 
     @property
+    def n_given_up(self) -> int:
+        """The test cases that were generated and given up."""
+        generated = self.phases.get("generate", {})
+        return sum(generated.get(f"n_{status}", 0) for status in FILTERED)
+
+    @property
     def effective(self) -> int | None:
         """The `max_examples` that Hypothesis says it stopped at."""
         name, _, rest = (self.stopped_because or "").partition("=")

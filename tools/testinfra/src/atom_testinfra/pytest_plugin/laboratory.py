@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
+from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -390,19 +392,23 @@ class PropertyProbe:
 
     def _case_times(self, subject: Subject, main: EngineRun | None) -> Record:
         keep = self._laboratory.plan.keep_values
-        explicit, body = self._split_body(subject, main)
+        explicit, body, given_up = self._split_body(subject, main)
         times = {**({} if main is None else main.valid), "body_cpu": body}
         record: Record = {name: summarise(values, keep=keep) for name, values in times.items() if values}
         if self._times.wall_s:
             record["body_s"] = seconds(sum(self._times.wall_s[len(explicit) :]))
+        if main is not None and main.n_given_up:
+            record["given_up_body_s"] = seconds(sum(given_up))
         if explicit:
             record |= {"n_explicit": len(explicit), "explicit_s": seconds(sum(explicit))}
         if subject.kind == "stateful":
             record["n_steps"] = self._times.n_steps
         return record
 
-    def _split_body(self, subject: Subject, main: EngineRun | None) -> tuple[list[float], list[float]]:
-        """Return the CPU time of each explicit example, and of the body in each valid test case."""
+    def _split_body(
+        self, subject: Subject, main: EngineRun | None
+    ) -> tuple[list[float], list[float], list[float]]:
+        """Return the body's CPU time in explicit and in valid test cases, and its wall time in the others."""
         times, own = self._times, subject.settings
         n_explicit = subject.n_explicit if own is None or Phase.explicit in own.phases else 0
         explicit, generated = times.cpu_s[:n_explicit], times.cpu_s[n_explicit:]
@@ -411,7 +417,8 @@ class PropertyProbe:
         if is_machine and main is not None and len(generated) == len(main.statuses):
             # One machine for each test case: its status says better than its rules whether it was valid.
             returned = [status == "valid" for status in main.statuses]
-        return explicit, [cpu for cpu, was_valid in zip(generated, returned, strict=True) if was_valid]
+        walls = compress(times.wall_s[n_explicit:], map(not_, returned))
+        return explicit, list(compress(generated, returned)), list(walls)
 
     def _helper_record(self) -> Record:
         self._problems.append(HELPER_PROBLEM)
