@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,9 +52,12 @@ MODE_VARIABLES = (
 )
 """Variables that make an interpreter run the same code in another way: slower, checked, without `assert`."""
 
+FAKETIME_FILES = ("~/.faketimerc", "/etc/faketimerc")
+"""Where libfaketime looks for the time, in this order, where no variable names a file or the time itself."""
+
 PRELOADED = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES")
 OTHER_SPEED = r"(^|\s)[xi]\s*[\d.]"
-"""In `FAKETIME`: the time runs faster, slower, or a step further at each look."""
+"""In what libfaketime is told: the time runs faster, slower, or a step further at each look."""
 
 GC_OFF = "garbage collector off"
 N_TOOLS = 6
@@ -97,11 +101,21 @@ def find_modes(environ: Mapping[str, str] = os.environ) -> list[str]:
 def find_faketime(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return the library that lets this process's clocks run at another speed, if one was loaded for that."""
     is_loaded = any("faketime" in environ.get(name, "") for name in PRELOADED)
-    return (
-        ["libfaketime at another speed"]
-        if is_loaded and re.search(OTHER_SPEED, environ.get("FAKETIME", ""))
-        else []
-    )
+    is_faster = is_loaded and re.search(OTHER_SPEED, _faked_time(environ))
+    return ["libfaketime at another speed"] if is_faster else []
+
+
+def _faked_time(environ: Mapping[str, str]) -> str:
+    """Return the time that libfaketime is told to show, from where it takes it."""
+    if "FAKETIME" in environ:
+        return environ["FAKETIME"]
+    named = environ.get("FAKETIME_TIMESTAMP_FILE")
+    for path in map(Path, FAKETIME_FILES if named is None else [named]):
+        try:
+            return path.expanduser().read_text(encoding="utf-8", errors="replace")
+        except (OSError, RuntimeError):  # there is none, or no home
+            continue
+    return ""
 
 
 def is_collector_off() -> bool:
