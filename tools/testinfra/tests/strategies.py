@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from tests.versions import encodable
 
 from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.baseline import Baseline, Suite
@@ -178,12 +179,12 @@ def a_baseline(
     return complete(evidence, NOW)
 
 
-nodeids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+nodeids = st.text(encodable(), min_size=1, max_size=40)
 costs_us = st.floats(min_value=0.001, max_value=1e6)
 pins = st.builds(
     Pin,
     max_examples=st.integers(1, 1000),
-    path=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    path=st.none() | st.text(encodable(), max_size=20),
     line=st.none() | st.integers(1, 10_000),
 )
 

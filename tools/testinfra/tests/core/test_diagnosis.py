@@ -66,9 +66,11 @@ def test_a_healthy_machine_has_nothing_to_advise() -> None:
         ({"pins": [Pinned(path="test_a.py", line=3, max_examples=30)]}, "pins", Level.NOTICE),
         ({"profile_loads": ["test_a.py:7"]}, "profiles", Level.NOTICE),
         ({"unreadable": ["test_b.py"]}, "sources", Level.NOTICE),
-        ({"versions": {**WELL.versions, "hypothesis": "6.100.0"}}, "versions", Level.SPOILS),
+        ({"versions": {**WELL.versions, "hypothesis": "6.55.0"}}, "versions", Level.SPOILS),
+        ({"versions": {**WELL.versions, "hypothesis": "6.131.3"}}, "versions", Level.NOTICE),
         ({"versions": {**WELL.versions, "hypothesis": "7.0.0rc1"}}, "versions", Level.NOTICE),
-        ({"versions": {**WELL.versions, "pytest": "8"}}, "versions", Level.OK),
+        ({"versions": {**WELL.versions, "pytest": "8"}}, "versions", Level.NOTICE),
+        ({"versions": {**WELL.versions, "pytest": "9"}}, "versions", Level.OK),
         ({"versions": {"python": "3.11.7", "pytest": "8.4.2"}}, "versions", Level.SPOILS),
     ],
 )

@@ -63,7 +63,10 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
         (replace(GOOD, calibration_s=60.0), "its calibration took 60 s"),
         (with_subject(n_steps=10**13), "it counts 10,000,000,000,000"),
         (with_subject(body_s=3.0), "the test's own function took 3 s, and the call 2.015 s"),
-        (with_subject(body_s=2.0, given_up_body_s=3.0), "what was given up in the test's own function took 3 s"),
+        (
+            with_subject(body_s=2.0, given_up_body_s=3.0),
+            "what was given up in the test's own function took 3 s",
+        ),
         (with_samples("body_cpu", total_s=3.0), "the sum of `body_cpu` took 3 s, and 200 of them 2 s"),
         (with_samples("run", q90_s=0.0), "the summary of `run` is not in order"),
         (with_samples("run", first_s=1.0), "the summary of `run` is not in order"),

@@ -94,7 +94,7 @@ SUITE = """
 
     TestMachine = Machine.TestCase
 
-    @settings(suppress_health_check=[HealthCheck.nested_given])
+    @settings(suppress_health_check=[check for check in HealthCheck if check.name == "nested_given"])
     @given(st.integers())
     def test_nested(x):
         @settings(max_examples=3, database=None)

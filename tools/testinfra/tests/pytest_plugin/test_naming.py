@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from tests.versions import since_hypothesis
 
 from atom_testinfra.cli import main
 from atom_testinfra.pytest_plugin.naming import Naming
@@ -177,6 +178,7 @@ class TestMeasure:
         ]
         assert len({seed for run in runs for seed in _seeds(run).values()}) == 4
 
+    @since_hypothesis("6.94")
     def test_only_what_was_named_is_explained(self, capsys: pytest.CaptureFixture[str]) -> None:
         """`--explain` takes an id as the table shows it."""
         nodeid = f"{FOLDERS[1]}/test_a.py::test_p"

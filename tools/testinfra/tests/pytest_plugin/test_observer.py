@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.internal import observability
 
 from atom_testinfra.pytest_plugin.observer import N_SLOWEST, Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+observability = pytest.importorskip("hypothesis.internal.observability")
 
 
 def observation(run_start: float = 1.0, status: str = "passed", **more: Any) -> SimpleNamespace:
@@ -127,3 +128,11 @@ def test_coverage_is_off_only_while_it_listens() -> None:
     assert found is not None
     assert found["n_cases"] == 3
     assert {"generate:x", "execute:test"} <= {part["name"] for part in found["parts"]}
+
+
+def test_observations_that_are_dicts_are_read_too(deliver: Callable[..., Any]) -> None:
+    """Hypothesis delivered dicts before 6.131.29, and before 6.94 without the times."""
+    as_dict = vars(observation())
+    assert deliver(as_dict, as_dict) == deliver(observation(), observation())
+    del as_dict["timing"]
+    assert deliver(as_dict)["n_untimed"] == 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from _pytest import unraisableexception
+from tests.versions import since_hypothesis
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Kind, Outcome, SeedScheme
@@ -92,6 +93,7 @@ class TestSettingsFromElsewhere:
         assert (cost.pin, cost.effective, cost.hypothesis_profile) == (None, N, name)
         assert cost.seed_scheme is SeedScheme.NODEID
 
+    @since_hypothesis("6.131.4")
     def test_profiles_loaded_by_test_modules_give_way_too(self, subject: Subject, by_name: ByName) -> None:
         """Each test goes by the profile it was made under, which need not be the last one; none is a pin."""
         module = """
@@ -121,6 +123,7 @@ class TestSettingsFromElsewhere:
         names = ["test_7", "test_undated_7", "test_10", "test_undated_10"]
         assert found == dict.fromkeys(names, free) | pinned
 
+    @since_hypothesis("6.131.4")
     @pytest.mark.parametrize("parent", ["", "parent=settings.get_profile('default'), "])
     def test_a_profile_that_is_registered_again_is_no_pin(
         self, subject: Subject, by_name: ByName, parent: str

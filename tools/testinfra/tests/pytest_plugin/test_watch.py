@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.versions import HYPOTHESIS
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Outcome
@@ -27,7 +28,6 @@ PROPERTY = """
     import gc, sys, threading, tracemalloc
     import pytest
     from hypothesis import given, strategies as st
-    from hypothesis.internal import observability
 
     def watch(frame, event, argument):
         return None
@@ -46,8 +46,12 @@ SWITCHES = {
     "threading.settrace(watch)": "test_x.watch (threading.settrace)",
     "sys.setprofile(watch)": "test_x.watch (sys.setprofile)",
     "tracemalloc.start()": "tracemalloc",
-    "observability.TESTCASE_CALLBACKS.append(print)": "Hypothesis's observability",
 }
+if HYPOTHESIS >= (6, 92, 0):
+    PROPERTY = PROPERTY.replace(
+        "import pytest\n", "import pytest\n    from hypothesis.internal import observability\n"
+    )
+    SWITCHES["observability.TESTCASE_CALLBACKS.append(print)"] = "Hypothesis's observability"
 if sys.version_info >= (3, 12):
     SWITCHES["sys.monitoring.use_tool_id(4, 'mine')"] = "mine (sys.monitoring)"
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from atom_testinfra.core.contention import LEAST_SHARE
 from atom_testinfra.core.figures import seconds, significant
+from atom_testinfra.core.losses import OLDEST, losses, release
 from atom_testinfra.core.statistics import deviation, quantile
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ BARE_RUN = (
     " no database"
 )
 
-TESTED = {"python": ("3.11", "3.14"), "hypothesis": ("6.131.29", "6.170"), "pytest": ("8.0", "9.2")}
+TESTED = {
+    "python": ("3.11", "3.14"),
+    "hypothesis": (OLDEST["hypothesis"], "6.170"),
+    "pytest": (OLDEST["pytest"], "9.2"),
+}
 """The oldest and the newest minor version that this tool's own tests have run with."""
 
 
@@ -282,36 +287,29 @@ def _check_versions(seen: Observation) -> Iterator[Finding]:
                 message=f"{name} is not installed here",
                 advice="run `testinfra` in the environment of the tests",
             )
-        elif _release(version) < _release(oldest):
+        elif release(version) < release(oldest):
             yield Finding(
                 check="versions",
                 level=Level.SPOILS,
                 message=f"{name} {version} is older than {oldest}, the oldest that was tested",
                 advice=f"upgrade {name}",
             )
-        elif _release(version)[:2] > _release(newest)[:2]:
+        elif release(version)[:2] > release(newest)[:2]:
             yield Finding(
                 check="versions",
                 level=Level.NOTICE,
                 message=f"{name} {version} is newer than {newest}, the newest that was tested",
                 advice="compare a few figures with `pytest --hypothesis-show-statistics`",
             )
+        elif lost := losses(name, version):
+            yield Finding(
+                check="versions",
+                level=Level.NOTICE,
+                message=f"{name} {version}: {'; '.join(loss.what for loss in lost)}",
+                advice=f"upgrade {name} to {lost[0].before} or newer for that",
+            )
         else:
             yield Finding(check="versions", level=Level.OK, message=f"{name} {version}")
-
-
-def _release(version: str) -> tuple[int, ...]:
-    numbers = []
-    for part in version.split("."):
-        digits = ""
-        for character in part:
-            if not (character.isascii() and character.isdigit()):
-                break
-            digits += character
-        if not digits:
-            break
-        numbers.append(int(digits))
-    return tuple([*numbers, 0, 0, 0][:3])
 
 
 CHECKS: tuple[Callable[[Observation], Iterator[Finding]], ...] = (

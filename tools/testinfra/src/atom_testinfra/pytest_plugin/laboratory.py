@@ -381,7 +381,7 @@ class PropertyProbe:
         record["hypothesis_profile"] = current_profile()
         record["digest"] = self._laboratory.sources.digest(subject.body)
         if own is not None:
-            record["backend"] = own.backend
+            record["backend"] = getattr(own, "backend", "hypothesis")  # before 6.100 there is no other
             record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
             record["database"] = None if own.database is None else type(own.database).__name__
         if course is not None:

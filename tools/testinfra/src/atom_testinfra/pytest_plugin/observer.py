@@ -11,9 +11,10 @@ import contextlib
 import heapq
 import itertools
 import re
+from importlib import import_module
+from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-
-from hypothesis.internal import observability
 
 from atom_testinfra.pytest_plugin.costs import seconds
 from atom_testinfra.pytest_plugin.places import cut, describe
@@ -32,6 +33,10 @@ GAVE_UP = "gave_up"
 RULE = "generate:rule:"
 INTERACTIVE = re.compile(r"generate:(?:Draw \d+|unlabeled_\d+)(?: \((?P<label>.*)\))?", re.DOTALL)
 """How Hypothesis names a draw inside a test: by its number, and by its label if it has one."""
+MODULE = "hypothesis.internal.observability"
+observability: Any = import_module(MODULE) if find_spec(MODULE) is not None else None
+"""Not in every version."""
+
 ADD, REMOVE, OLD = "add_observability_callback", "remove_observability_callback", "TESTCASE_CALLBACKS"
 
 
@@ -49,9 +54,7 @@ class Observer:
         """Let Hypothesis observe, without coverage."""
         add, remove = _registrars()
         if add is None or remove is None:
-            self.problems.append(
-                f"Hypothesis {version} has no hypothesis.internal.observability.{ADD}: nothing is explained"
-            )
+            self.problems.append(f"Hypothesis {version} has no {MODULE}.{ADD}: nothing is explained")
             yield
             return
         before = getattr(observability, "OBSERVABILITY_COLLECT_COVERAGE", None)
@@ -71,6 +74,8 @@ class Observer:
         return self._heard.record(strategies, filters or {}) if self._heard.n_cases else None
 
     def _hear(self, observation: Any) -> None:
+        if isinstance(observation, dict):  # before 6.131.29; before 6.94 it does not say what took how long
+            observation = SimpleNamespace(**({"timing": {}} | observation))
         if observation.type != "test_case":
             return
         start = observation.run_start

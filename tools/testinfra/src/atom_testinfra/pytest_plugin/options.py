@@ -23,6 +23,9 @@ SUPPRESS = "hypothesis_suppress_health_check"
 MOST_SEED_SET = 2**63 - 1
 """`core.session.MOST_SEED_SET`, without its import; a test holds them together."""
 
+UNSET: Any = object()
+"""What pytest hands back for an option that is not set."""
+
 SCALARS: Any = str | int | float if pytest.version_tuple >= (9, 2) else "string"
 """The type of an option that TOML may set to text or to a number."""
 
@@ -131,9 +134,9 @@ def add_ini_options(parser: pytest.Parser) -> None:
     """Declare the options, so that `--strict-config` knows them."""
     for name, text in INI_HELP.items():
         kind = "linelist" if name == SUPPRESS else SCALARS
-        # The stubs leave `None` out of `default`; pytest hands it back for an option that is not set.
-        parser.addini(name, text, type=kind, default=None)  # type: ignore[arg-type]
-    parser.addini(TIME, TIME_HELP, type=SCALARS, default=None)
+        # Before 8.0 pytest hands back an empty list where the default is `None`.
+        parser.addini(name, text, type=kind, default=UNSET)  # type: ignore[arg-type]
+    parser.addini(TIME, TIME_HELP, type=SCALARS, default=UNSET)
 
 
 def sets_ini_option(config: pytest.Config) -> bool:
@@ -149,6 +152,8 @@ def read_ini(config: pytest.Config, name: str) -> Any:
         value = getattr(getattr(config, "_inicfg", {}).get(name), "value", None)
         if value is None:
             raise
+    if value is UNSET:
+        return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from atom_testinfra.pytest_plugin.internals import EXPLICIT, GIVEN, MACHINE, SEED, SETTINGS
+from atom_testinfra.pytest_plugin.internals import EXPLICIT, GIVEN, HANDLE, MACHINE, SEED, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ class FunctionSubject:
         self.settings: Settings | None = getattr(function, SETTINGS, None)
         """`None` where `@given` does not fit the function, which then raises when it is called."""
         self.own_seed: object = getattr(function, SEED, None)
-        self._handle = getattr(function, "hypothesis", None)
+        self._handle = getattr(function, HANDLE, None)
         self._inner = getattr(self._handle, "inner_test", None)
         self.body = inspect.unwrap(self._inner or function)
         self.n_explicit = len(getattr(function, EXPLICIT, ()))
@@ -137,7 +137,7 @@ def find_subject(item: pytest.Item) -> Subject | None:
     obj = getattr(item, "obj", None)
     if not _is_property(obj):
         return None
-    machine = getattr(obj, MACHINE, None)
+    machine = _machine(obj)
     test_case = getattr(item, "cls", None)
     if machine is not None:
         return MachineSubject(machine, test_case)
@@ -151,11 +151,29 @@ def peek_kind(item: pytest.Item) -> str | None:
     obj = getattr(item, "obj", None) if cls is None else getattr(cls, getattr(item, "originalname", ""), None)
     if not _is_property(obj):
         return None
-    return "stateful" if hasattr(obj, MACHINE) else _kind(_innermost(obj), cls)
+    return _kind(_innermost(obj), cls) if _machine(obj) is None else "stateful"
 
 
 def _is_property(obj: object) -> bool:
     return getattr(obj, "is_hypothesis_test", False) is True
+
+
+def _machine(obj: object) -> type | None:
+    """
+    Return the state machine that an item runs, if it runs one.
+
+    In old versions of Hypothesis only the closure of its test function says which one that is.
+    """
+    machine: type | None = getattr(obj, MACHINE, None)
+    if machine is not None or hasattr(obj, HANDLE):
+        return machine
+    from hypothesis.stateful import RuleBasedStateMachine
+
+    for cell in getattr(obj, "__closure__", None) or ():
+        found = cell.cell_contents
+        if isinstance(found, type) and issubclass(found, RuleBasedStateMachine):
+            return found
+    return None
 
 
 def _innermost(function: Any) -> Any:
@@ -166,7 +184,7 @@ def _innermost(function: Any) -> Any:
 
 
 def _kind(function: Any, cls: type | None) -> str:
-    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    inner = getattr(getattr(function, HANDLE, None), "inner_test", function)
     if inspect.iscoroutinefunction(inspect.unwrap(inner)):
         return "async"
     if cls is not None and issubclass(cls, unittest.TestCase):

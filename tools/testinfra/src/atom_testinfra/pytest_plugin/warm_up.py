@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies
 from hypothesis.internal import charmap
-from hypothesis.internal.conjecture import providers
 from hypothesis.strategies._internal import utils
 
+PROVIDERS = "hypothesis.internal.conjecture.providers"
 DRAW_TEXT = frozenset({"text", "from_regex", "emails", "urls", "domains"})
 """Strategies that need the tables of characters. Of `characters` Hypothesis makes one itself."""
 
@@ -23,13 +26,16 @@ def build_tables() -> None:
     """
     if not _are_tables_on_disk() or _has_text():
         strategies.text().validate()
-    collect = getattr(providers, "_get_local_constants", None)  # not in every version
-    if collect is not None:
-        collect()
+    if find_spec(PROVIDERS) is not None:  # neither the module nor its function is in every version
+        getattr(import_module(PROVIDERS), "_get_local_constants", _nothing)()
+
+
+def _nothing() -> None:
+    """Stand in for what an older Hypothesis does not do."""
 
 
 def _are_tables_on_disk() -> bool:
-    file = charmap.charmap_file()
+    file = Path(charmap.charmap_file())  # it is text in older versions
     # The table of a codec lies beside it, where the version of Hypothesis has one.
     return file.exists() and (
         not hasattr(charmap, "intervals_from_codec") or any(file.parent.glob("codec-*"))
