@@ -51,7 +51,7 @@ def test_without_durations_it_says_how_to_get_them(
     assert main(["plan"]) == 3
     error = capsys.readouterr().err
     assert "5 of 6 tests have no known duration" in error
-    assert "hint: run them once with workers: pytest -n 2 --testinfra-schedule=on" in error
+    assert "hint: run them once with workers: pytest -n 2 --dist=load --testinfra-schedule=on" in error
 
 
 @pytest.mark.parametrize("arguments", [["--workers", "0"], ["--workers", "x"], ["--budget", "soon"]])

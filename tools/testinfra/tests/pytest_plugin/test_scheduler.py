@@ -174,6 +174,14 @@ class TestKeptDurations:
         assert "test_a.py::test_it[11]" not in known
         assert "test_a.py::test_it[10]" in known
 
+    def test_a_run_that_xdist_schedules_keeps_them_too(self, suite: pytest.Pytester) -> None:
+        """`--dist=loadfile` keeps xdist's scheduler, and the plan still learns how long tests take."""
+        run(suite, "-n2", "--dist=loadfile")
+        assert len(load_durations(suite.path / DURATIONS)) == 12
+        (suite.path / DURATIONS).unlink()
+        run(suite, "-n2", "--testinfra-schedule=off")
+        assert not (suite.path / DURATIONS).exists()
+
     def test_a_broken_file_is_written_anew(self, suite: pytest.Pytester) -> None:
         """The run says that it cannot use the file, and replaces it."""
         (suite.path / DURATIONS).write_text(json.dumps({"seconds": {"a": -1}}))

@@ -74,7 +74,7 @@ def command(
     if expectation.is_poor:
         raise NothingMeasuredError(
             f"{len(expectation.unknown):,} of {len(nodeids):,} tests have no known duration",
-            hint="run them once with workers: pytest -n 2 --testinfra-schedule=on",
+            hint="run them once with workers: pytest -n 2 --dist=load --testinfra-schedule=on",
         )
     plan = make_plan(
         nodeids,

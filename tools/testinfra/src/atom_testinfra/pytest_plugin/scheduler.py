@@ -28,7 +28,7 @@ REPLACED = ("load", "worksteal")
 
 def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling | None:
     """
-    Return our scheduler, or `None` where xdist is to use its own.
+    Return our scheduler, or `None` where xdist is to use its own; durations are kept either way.
 
     Raises:
         pytest.UsageError: It was asked for by name, and cannot be.
@@ -37,12 +37,10 @@ def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling |
     dist: str = config.getvalue("dist")
     if asked == "off":
         return None
-    if dist not in REPLACED:
-        if asked == "on":
-            raise pytest.UsageError(
-                f"--testinfra-schedule=on cannot keep what --dist={dist} promises; use --dist=load"
-            )
-        return None
+    if dist not in REPLACED and asked == "on":
+        raise pytest.UsageError(
+            f"--testinfra-schedule=on cannot keep what --dist={dist} promises; use --dist=load"
+        )
     if asked == "auto" and has_plan(config.option):
         return None  # a session's runs are compared: their order may not follow what it measures
     try:
@@ -56,7 +54,7 @@ def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling |
         return None
     keeper = DurationsKeeper(config, known)
     config.pluginmanager.register(keeper, "atom_testinfra_durations")
-    return DurationScheduling(config, log, known)
+    return DurationScheduling(config, log, known) if dist in REPLACED else None
 
 
 class DurationScheduling(LoadScheduling):  # type: ignore[misc,unused-ignore]  # xdist has no types everywhere
