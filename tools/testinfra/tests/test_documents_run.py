@@ -163,8 +163,10 @@ def leads_somewhere(path: Path, target: str) -> bool:
 
 
 def of(*languages: str) -> list[object]:
+    """Return the blocks in these languages; the same commands on several pages are one block."""
     alone = [block for block in BLOCKS if ROOT / block.place.rpartition(":")[0] not in STORIES]
-    return [pytest.param(block, id=block.place) for block in alone if block.language in languages]
+    wanted = {block.content: block for block in reversed(alone) if block.language in languages}
+    return [pytest.param(block, id=block.place) for block in reversed(wanted.values())]
 
 
 def commands_of(block: CodeBlock) -> list[str]:
@@ -252,6 +254,9 @@ def execute(text: str, folder: Path) -> None:
     match words:
         case ["make", *targets]:
             run(["make", "-n", *targets], ROOT, **variables)
+        case ["python", "-m", "pip", "install", *arguments]:
+            pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"]
+            run([*pip, "--no-build-isolation", *arguments], ROOT)
         case ["python", "-m", "pytest", *arguments]:
             dry = [] if any("::" in word for word in arguments) else ["--collect-only", "-q"]
             run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, **{**FEW, **variables})
