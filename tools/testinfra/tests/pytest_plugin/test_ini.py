@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.versions import since_hypothesis
 
 from atom_testinfra.pytest_plugin.internals import current_profile
 
@@ -239,6 +240,7 @@ def test_environment_beats_the_file_and_a_flag_beats_both(
     assert (probe(result, "ENV"), probe(result)[:7]) == ("11 None", "ini 11 ")
 
 
+@since_hypothesis("6.131")  # which has a profile `ci` of its own
 def test_a_chosen_profile_beats_the_file(pytester: pytest.Pytester) -> None:
     """`--hypothesis-profile` and a conftest that loads a profile are later, more specific choices."""
     result = run(pytester, "hypothesis_max_examples = 17", "--hypothesis-profile", "ci")

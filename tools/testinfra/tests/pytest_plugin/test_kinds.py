@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.conftest import PLUGINS_ONLY
 from tests.pytest_plugin.kinds_suite import CONFTEST, SUITE, TITLES
+from tests.versions import HYPOTHESIS
 
 from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Property, Run, SeedScheme
 from atom_testinfra.core.session import is_complete
@@ -133,7 +134,9 @@ def test_a_state_machine_counts_its_steps(records: Records) -> None:
     """At the usual 50 steps a machine, but for a rare early end."""
     steps = cost_of(records, "runTest").n_steps
     assert steps is not None
-    assert 0.9 * N * 50 <= steps <= (N + 10) * 50
+    # Old versions end more of them early: 486 steps of 1,000 under 6.56.0.
+    least = 0.9 if HYPOTHESIS >= (6, 131, 0) else 0.3
+    assert least * N * 50 <= steps <= (N + 10) * 50
 
 
 def test_explicit_examples_stand_apart(records: Records) -> None:
@@ -215,7 +218,7 @@ def test_shrinking_stands_apart(records: Records) -> None:
         ("test_skips_itself", Outcome.SKIPPED, "no such thing"),
         ("test_xfail", Outcome.XFAILED, "known"),
         ("test_function_scoped_fixture", Outcome.FAILED, "unction-scoped fixture"),
-        ("test_times_out", Outcome.FAILED, "FlakyFailure"),
+        ("test_times_out", Outcome.FAILED, "Flaky"),
         ("test_setup_error", Outcome.ERROR, "no database"),
     ],
 )

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import core
 from tests.pytest_plugin.conftest import Subject
 from tests.strategies import a_measurement, a_run
+from tests.versions import HYPOTHESIS
 
 from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
 from atom_testinfra.core.session import MOST_SEED_SET
 from atom_testinfra.measuring import session
 from atom_testinfra.pytest_plugin import journal, options
-from atom_testinfra.pytest_plugin.internals import Internals
+from atom_testinfra.pytest_plugin.internals import TRACED_SINCE, Internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
 from atom_testinfra.storage.runs import save_plan
 
@@ -111,7 +112,7 @@ class TestInternals:
         assert internals.can_steer
         assert internals.can_time
         assert internals.can_seed
-        assert internals.can_trace
+        assert internals.can_trace is (HYPOTHESIS >= TRACED_SINCE)
 
     def test_a_source_of_seeds_that_moved_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Helpers then run unseeded, and nobody believes that they did not."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.versions import since_hypothesis
 
 from atom_testinfra.core.measurement import Outcome
 
 if TYPE_CHECKING:
     from tests.pytest_plugin.conftest import Subject
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, since_hypothesis("6.126")]
 
 LOOKS = """
     from hypothesis import given, strategies as st

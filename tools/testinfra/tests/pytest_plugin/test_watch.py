@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.versions import HYPOTHESIS
+from tests.versions import HYPOTHESIS, since_hypothesis
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.measurement import Outcome
@@ -131,7 +131,13 @@ def test_a_plain_test_or_a_fixture_is_noticed_as_well(subject: Subject, by_name:
     }
 
 
-@pytest.mark.parametrize("variable", ["HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY", "PYTHONTRACEMALLOC"])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        pytest.param("HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY", marks=since_hypothesis("6.92")),
+        "PYTHONTRACEMALLOC",
+    ],
+)
 def test_what_was_on_from_the_start_is_in_the_header(
     subject: Subject, by_name: ByName, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
