@@ -55,6 +55,7 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
     [
         (with_phase(duration_s=88 * 200.0), "the phases took 1.76e+04 s, and the call 2.015 s"),
         (with_phase(duration_s=0.0, run_s=0.0, draw_s=0.0), "ran 200 test cases in no time"),
+        (with_phase(duration_s=0.0, run_s=0.0, draw_s=0.0, n_valid=1), "ran 1 test case in no time"),
         (with_phase(run_s=3.0), "the test cases of the generate phase took 3 s, and the phase 2.015 s"),
         (with_phase(draw_s=3.0), "drawing in the generate phase took 3 s, and its test cases 2.01 s"),
         (with_phase(gc_s=3.0), "collecting garbage in the generate phase took 3 s"),

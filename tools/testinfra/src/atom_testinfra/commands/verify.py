@@ -115,7 +115,8 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
     found = assess(session.evidence)
     if not found.is_judged:
         conclusion = _tell(path, found, as_json=options["as_json"])
-        click.echo(f"not written: {os.fspath(path)} is as it was", err=True)
+        left = "is as it was" if path.exists() else "was not made"
+        click.echo(f"not written: {os.fspath(path)} {left}", err=True)
         return conclusion.exit_status
     before = _load_previous(path)
     _refuse_renamed_profiles(project, session.evidence, None if options["replace"] else before)

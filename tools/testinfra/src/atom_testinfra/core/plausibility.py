@@ -76,8 +76,9 @@ def _of_counts(subject: Property) -> Iterator[str]:
 
 
 def _of_phase(name: str, phase: PhaseCost) -> Iterator[str]:
-    if _n_cases(phase) and phase.duration_s == 0:
-        yield f"{name} ran {_n_cases(phase)} test cases in no time, so the clock stood still"
+    if (n := _n_cases(phase)) and phase.duration_s == 0:
+        cases = "1 test case" if n == 1 else f"{n} test cases"
+        yield f"{name} ran {cases} in no time, so the clock stood still"
     yield from _exceeds("the test cases of " + name, phase.run_s, "the phase", phase.duration_s)
     within = {
         "drawing": phase.draw_s,
