@@ -137,7 +137,7 @@ def test_a_tests_own_code_is_told_from_what_hypothesis_does_around_it(
     }[kind]
     run = subject.record("--testinfra-max-examples", "30", test_x=text)
     empty, waits = (combine_runs([record]) for record in run.measurements)
-    assert 0 < empty.body_us < empty.engine_us
+    assert 0 < empty.body_us < waits.body_us / 10
     assert waits.body_us > 50_000
     assert waits.first_us > 25_000
     assert waits.body_us > 5 * waits.body_cpu_us
@@ -322,6 +322,8 @@ def test_fixtures_wider_than_a_function_are_told_apart(subject: Subject, by_name
 def test_start_up_is_counted_from_the_start_of_the_process(subject: Subject) -> None:
     """What a conftest takes to be imported is in the record, and so is what a test's module takes."""
     spin = "import time; until = time.process_time() + 0.5\n    while time.process_time() < until: pass"
+    # The first run in a folder pays for what is kept there: compiled modules, Hypothesis's tables.
+    subject.record("--testinfra-max-examples", "4", test_x=PROPERTY)
     before = subject.record("--testinfra-max-examples", "4", test_x=PROPERTY).collected
     after = subject.record(
         "--testinfra-max-examples", "4", test_x=PROPERTY, conftest=f"\n    {spin}"
