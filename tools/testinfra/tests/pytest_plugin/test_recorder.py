@@ -180,7 +180,7 @@ def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
 
         def test_x(request):
             names = [name for name, _ in request.config.pluginmanager.list_name_plugin()]
-            assert not [name for name in names if name.endswith(("recorder", "journal", "laboratory"))]
+            assert not [name for name in names if name.endswith(("recorder", "journal"))]
             assert "msgspec" not in sys.modules
         """
     )

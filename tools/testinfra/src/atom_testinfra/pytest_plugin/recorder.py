@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from atom_testinfra.pytest_plugin.hypothesis_recorder import HypothesisRecorder
     from atom_testinfra.pytest_plugin.journal import Journal
-    from atom_testinfra.pytest_plugin.laboratory import Laboratory
     from atom_testinfra.pytest_plugin.naming import Naming
     from atom_testinfra.pytest_plugin.plan import Plan
 
@@ -42,7 +42,8 @@ class Recorder(HooksOnly):
     In a suite without Hypothesis this hook is the only one, because recording may cost at most 3 % of
     300 trivial tests: wall times are pytest's own, CPU times run from report to report, and the line is put
     together by hand from what `core.vocabulary` and `core.measurement` say. As soon as Hypothesis is there
-    the laboratory times each step from its first hook to its last, with clocks that no test has patched.
+    the `HypothesisRecorder` times each step from its first hook to its last, with clocks that no test has
+    patched.
     """
 
     def __init__(self, plan: Plan, config: pytest.Config, naming: Naming, journal: Journal | None) -> None:
@@ -56,7 +57,7 @@ class Recorder(HooksOnly):
         self._items: Sequence[pytest.Item] = ()
         self._collected_ns: dict[Path, int] = {}
         self._name = naming
-        self._laboratory: Laboratory | None = None
+        self._hypothesis: HypothesisRecorder | None = None
         self._cpu = Clocks.process_cpu_ns
         self._cpu_began = 0
         self._path = self._quoted_path = ""
@@ -87,11 +88,11 @@ class Recorder(HooksOnly):
                 self._collected_ns[file.path] = seen + Clocks.wall_ns() - began
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Open the laboratory if collection has imported Hypothesis."""
+        """Watch Hypothesis if collection has imported Hypothesis."""
         self._items = session.items
         self._learn_names()
         if "hypothesis" in sys.modules:
-            self._open_laboratory()
+            self._watch_hypothesis()
         if self._journal is not None:
             files = {self._name.locate(path): ns / 1e9 for path, ns in self._collected_ns.items()}
             self._journal.begin(session, files)
@@ -123,16 +124,16 @@ class Recorder(HooksOnly):
 
             self._config.pluginmanager.register(CurrentTest(self._name), "atom_testinfra_current")
 
-    def _open_laboratory(self) -> None:
+    def _watch_hypothesis(self) -> None:
         # Never during a call: a hook that has begun takes no new listeners.
         from atom_testinfra.machine.heap import Heap
 
         heap = Heap()
         heap.set_aside()  # or our imports cost a full collection of all that the suite has imported
-        from atom_testinfra.pytest_plugin.laboratory import Laboratory
+        from atom_testinfra.pytest_plugin.hypothesis_recorder import HypothesisRecorder
 
-        self._laboratory = Laboratory(self._plan, self._config, self._name, self._items, heap)
-        self._config.pluginmanager.register(self._laboratory, "atom_testinfra_laboratory")
+        self._hypothesis = HypothesisRecorder(self._plan, self._config, self._name, self._items, heap)
+        self._config.pluginmanager.register(self._hypothesis, "atom_testinfra_hypothesis_recorder")
 
     def _end(self, report: pytest.TestReport) -> None:
         outcome = self._outcome
@@ -141,14 +142,14 @@ class Recorder(HooksOnly):
         else:
             self._finish(report)
         self._outcome, self._steps = "passed", {}  # of a set-up that is repeated there may be no report
-        if self._laboratory is None and "hypothesis" in sys.modules:
-            self._open_laboratory()
+        if self._hypothesis is None and "hypothesis" in sys.modules:
+            self._watch_hypothesis()
 
     def _pass_over(self, nodeid: str) -> None:
         """Leave this run of the test without a record: another follows, or the test is listed without one."""
         self._passed_over.add(nodeid)
-        if self._laboratory is not None:
-            self._laboratory.forget()
+        if self._hypothesis is not None:
+            self._hypothesis.forget()
 
     def _follow(self, report: pytest.TestReport) -> None:
         if report.outcome == RERUN:
@@ -169,16 +170,16 @@ class Recorder(HooksOnly):
             self._reason = cut_reason(text.removeprefix("Skipped: "))
 
     def _finish(self, report: pytest.TestReport) -> None:
-        laboratory, outcome, steps = self._laboratory, self._outcome, self._steps
+        hypothesis, outcome, steps = self._hypothesis, self._outcome, self._steps
         if report.when != "teardown":
             steps = {}  # its process died, and told of none
         nodeid = report.nodeid
         kind: str | None = None
         figures: dict[str, Any] = {}
-        if laboratory is not None:
+        if hypothesis is not None:
             # Of a test that ran elsewhere pytest tells how long it took; the CPU time here is not its own.
-            steps = laboratory.steps or {when: (wall, 0, "") for when, (wall, _, _) in steps.items()}
-            kind, figures = laboratory.take(nodeid, outcome)
+            steps = hypothesis.steps or {when: (wall, 0, "") for when, (wall, _, _) in steps.items()}
+            kind, figures = hypothesis.take(nodeid, outcome)
         elif "hypothesis" in sys.modules:
             figures["problems"] = [LATE_PROBLEM]
         if self._passed_over and nodeid in self._passed_over:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.subject import Subject
 
 
-class Course:
+class RunSettings:
     """What was decided for one run of one property."""
 
     def __init__(self, *, settings: Settings, seed: int | None, figures: Record, problems: list[str]) -> None:
@@ -34,9 +34,9 @@ class Course:
         self.problems = problems
 
 
-def plan_course(
+def plan_run(
     subject: Subject, own: Settings, nodeid: str, plan: Plan, *, pins: Pins, root: str, can_trace: bool
-) -> Course:
+) -> RunSettings:
     """
     Decide how to run a property that has these settings.
 
@@ -65,7 +65,7 @@ def plan_course(
         "seed": seed_text,
         "seed_scheme": scheme,
     }
-    return Course(
+    return RunSettings(
         settings=Settings(own, **changes),
         seed=seed,
         figures=figures,

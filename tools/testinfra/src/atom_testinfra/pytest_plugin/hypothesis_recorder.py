@@ -23,7 +23,7 @@ from atom_testinfra.pytest_plugin.pins import Pins
 from atom_testinfra.pytest_plugin.referrers import Referrers
 from atom_testinfra.pytest_plugin.shared_random import SharedRandom
 from atom_testinfra.pytest_plugin.sources import Sources
-from atom_testinfra.pytest_plugin.steering import Course, plan_course, seed_of
+from atom_testinfra.pytest_plugin.steering import RunSettings, plan_run, seed_of
 from atom_testinfra.pytest_plugin.subject import BodyTimes, Subject, find_subject, peek_kind
 from atom_testinfra.pytest_plugin.warm_up import build_tables
 from atom_testinfra.pytest_plugin.watch import Watch
@@ -47,8 +47,8 @@ DEADLINE = "DeadlineExceeded"
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
-class Laboratory(HooksOnly):
-    """What all probes of a process share, and the outer hooks in which they work."""
+class HypothesisRecorder(HooksOnly):
+    """Holds what the item recorders of a process share, and times the steps of each test in its hooks."""
 
     def __init__(
         self, plan: Plan, config: pytest.Config, naming: Naming, items: Sequence[pytest.Item], heap: Heap
@@ -68,7 +68,7 @@ class Laboratory(HooksOnly):
         self.steps: dict[str, tuple[int, int, str]] = {}
         """Wall and CPU nanoseconds of what this process ran of the test, and further figures as JSON."""
         self._item: pytest.Item | None = None
-        self._probe: PropertyProbe | None = None
+        self._recorder: ItemRecorder | None = None
         self._began = (0, 0, 0)
         self._fixtures = WideFixtures(naming)
         config.pluginmanager.register(self._fixtures, "atom_testinfra_fixtures")
@@ -93,36 +93,36 @@ class Laboratory(HooksOnly):
         else:
             self._heap.set_aside()
         self._item, self.steps = item, {}
-        probe = self._probe = PropertyProbe(self, item)
+        recorder = self._recorder = ItemRecorder(self, item)
         self._began = _now()
-        probe.seed_helpers()
-        with probe.listening():
+        recorder.seed_helpers()
+        with recorder.listening():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
         """Steer what is to be steered, time the call, and put everything back."""
-        probe = self._probe
-        assert probe is not None
+        recorder = self._recorder
+        assert recorder is not None
         self.engine_clock.hold()
-        probe.start()
+        recorder.start()
         thread_cpu = Clocks.thread_cpu
         began, began_thread_s = _now(), thread_cpu()
         try:
             return (yield)
         finally:
             thread_s = thread_cpu() - began_thread_s
-            self.steps["call"] = self._since(began, thread_s if probe.is_property else None)
-            probe.stop()
+            self.steps["call"] = self._since(began, thread_s if recorder.is_property else None)
+            recorder.stop()
 
     # A second function for the same hook, innermost: Hypothesis's plugin sets its collector too.
     @pytest.hookimpl(specname="pytest_runtest_call", wrapper=True, trylast=True)
     def pytest_testinfra_listen(self) -> Generator[None, object, object]:
         """Set a collector that passes on what it hears to the one it replaces."""
-        probe = self._probe
-        if probe is None:
+        recorder = self._recorder
+        if recorder is None:
             return (yield)
-        with probe.listening(), probe.observing():
+        with recorder.listening(), recorder.observing():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -149,8 +149,8 @@ class Laboratory(HooksOnly):
         """Stop the clocks before anyone makes a report of the step."""
         if call.when == "setup":
             self.steps[call.when] = self._since(self._began)
-        elif call.when == "call" and call.excinfo is not None and self._probe is not None:
-            self._probe.fail(call.excinfo.value)
+        elif call.when == "call" and call.excinfo is not None and self._recorder is not None:
+            self._recorder.fail(call.excinfo.value)
 
     def pytest_unconfigure(self) -> None:
         """Leave the process as it was found."""
@@ -181,20 +181,20 @@ class Laboratory(HooksOnly):
         return wall, cpu, further
 
     def _take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:
-        probe, item = self._probe, self._item
+        recorder, item = self._recorder, self._item
         self.forget()
         if item is None:
             return self._kinds.get(nodeid), {"problems": [ELSEWHERE_PROBLEM]}
-        if probe is not None and probe.is_started:
-            kind, figures = probe.finding(outcome)
-            if outcome in {"failed", "xpassed"} and (remark := probe.remark) is not None:
+        if recorder is not None and recorder.is_started:
+            kind, figures = recorder.finding(outcome)
+            if outcome in {"failed", "xpassed"} and (remark := recorder.remark) is not None:
                 figures["remark"] = remark
             return kind, figures
         return peek_kind(item), {}  # it never got to its call: skipped, or its set-up failed
 
     def forget(self) -> None:
         """Know nothing of the test that ended."""
-        self._probe, self._item, self.steps = None, None, {}
+        self._recorder, self._item, self.steps = None, None, {}
 
     @cached_property
     def _kinds(self) -> dict[str, str | None]:
@@ -223,19 +223,19 @@ def _now() -> tuple[int, int, int]:
     return Clocks.wall_ns(), Clocks.process_cpu_ns(), children_cpu_ns()
 
 
-class PropertyProbe:
+class ItemRecorder:
     """Follows one item from before its call to its record."""
 
-    def __init__(self, laboratory: Laboratory, item: pytest.Item) -> None:
-        self._laboratory = laboratory
+    def __init__(self, hypothesis: HypothesisRecorder, item: pytest.Item) -> None:
+        self._hypothesis = hypothesis
         self._item = item
-        self._name = escape(laboratory.name(item.nodeid))
+        self._name = escape(hypothesis.name(item.nodeid))
         self.is_started = False
         self._runs: list[EngineRun] = []
         self._problems: list[str] = []
         self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall)
         self._subject: Subject | None = None
-        self._course: Course | None = None
+        self._run_settings: RunSettings | None = None
         self._calibration_s: float | None = None
         self._helper_seed: int | None = None
         self._conditions: Record = {}
@@ -253,38 +253,38 @@ class PropertyProbe:
     @property
     def internals(self) -> Internals:
         """What can be reached in this version of Hypothesis."""
-        return self._laboratory.internals
+        return self._hypothesis.internals
 
     def start(self) -> None:
         """Steer the property, and time its body."""
         self.is_started = True
-        laboratory, internals = self._laboratory, self.internals
-        laboratory.watch.begin()
+        hypothesis, internals = self._hypothesis, self.internals
+        hypothesis.watch.begin()
         self._subject = subject = find_subject(self._item)
         if subject is None:
             return
         self._runs.clear()  # what its fixtures ran is part of its set-up
-        laboratory.calibrator.start()
+        hypothesis.calibrator.start()
         if internals.can_steer and subject.settings is not None:
-            self._course = course = plan_course(
+            self._run_settings = run_settings = plan_run(
                 subject,
                 subject.settings,
                 self._name,
-                laboratory.plan,
-                pins=laboratory.pins,
-                root=laboratory.root,
+                hypothesis.plan,
+                pins=hypothesis.pins,
+                root=hypothesis.root,
                 can_trace=internals.can_trace,
             )
-            subject.install(course.settings, course.seed)
+            subject.install(run_settings.settings, run_settings.seed)
         if internals.can_time:
             subject.time(self._times)
 
     def seed_helpers(self) -> None:
         """Fix the seeds of what fixtures and plain tests run inside, unless the command line does."""
-        shared = self._laboratory.shared_random
+        shared = self._hypothesis.shared_random
         forced: Any = core.global_force_seed  # typed by its first value, None
         if forced is None and self.internals.can_seed:
-            self._helper_seed = seed_of(self._name, self._laboratory.plan.seed_set)
+            self._helper_seed = seed_of(self._name, self._hypothesis.plan.seed_set)
             shared.seed(self._helper_seed)
 
     @contextmanager
@@ -314,15 +314,15 @@ class PropertyProbe:
 
     def observing(self) -> AbstractContextManager[None]:
         """Let Hypothesis observe its test cases, if this run is to explain."""
-        if not (self._laboratory.plan.is_explained and self.internals.can_listen):
+        if not (self._hypothesis.plan.is_explained and self.internals.can_listen):
             return nullcontext()
         from atom_testinfra.pytest_plugin.explaining import Explainer
 
         self._explainer = Explainer(
-            root=self._laboratory.root,
-            fixtures=self._laboratory.fixtures,
+            root=self._hypothesis.root,
+            fixtures=self._hypothesis.fixtures,
             is_property=self._subject is not None,
-            is_profiled=self._laboratory.plan.is_profiled,
+            is_profiled=self._hypothesis.plan.is_profiled,
         )
         return self._explainer.watching(self.internals.version)
 
@@ -331,9 +331,9 @@ class PropertyProbe:
         if self._subject is not None:
             self._subject.restore()
         if self._subject is not None or self._runs:
-            self._conditions, notes = self._laboratory.watch.end()
+            self._conditions, notes = self._hypothesis.watch.end()
             self._problems += notes
-            self._calibration_s = self._laboratory.calibrator.stamp()
+            self._calibration_s = self._hypothesis.calibrator.stamp()
 
     def fail(self, exc: BaseException) -> None:
         """Take what the call raised."""
@@ -344,7 +344,12 @@ class PropertyProbe:
     def remark(self) -> str | None:
         """Return what the tool did that may have made the test fail, if there is anything."""
         own = None if self._subject is None else self._subject.settings
-        if own is None or own.deadline is None or self._course is None or self._course.settings.deadline:
+        if (
+            own is None
+            or own.deadline is None
+            or self._run_settings is None
+            or self._run_settings.settings.deadline
+        ):
             return None
         if not self._missed_deadline and not _expects_deadline(self._item):
             return None
@@ -373,25 +378,25 @@ class PropertyProbe:
         return kind, extra
 
     def _property_record(self, subject: Subject, outcome: str) -> Record:
-        own, course = subject.settings, self._course
+        own, run_settings = subject.settings, self._run_settings
         # Nested properties report before the one around them, whose time includes theirs.
         main = self._runs[-1] if self._runs else None
         record = _engine_record(self._runs, main)
         record |= self._case_times(subject, main)
         record["hypothesis_profile"] = current_profile()
-        record["digest"] = self._laboratory.sources.digest(subject.body)
+        record["digest"] = self._hypothesis.sources.digest(subject.body)
         if own is not None:
             record["backend"] = getattr(own, "backend", "hypothesis")  # before 6.100 there is no other
             record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
             record["database"] = None if own.database is None else type(own.database).__name__
-        if course is not None:
-            record |= course.figures
-            self._problems += course.problems
+        if run_settings is not None:
+            record |= run_settings.figures
+            self._problems += run_settings.problems
         self._problems += _mismatch(record, outcome, is_seen=self.internals.can_listen)
         return record
 
     def _case_times(self, subject: Subject, main: EngineRun | None) -> Record:
-        keep = self._laboratory.plan.keep_values
+        keep = self._hypothesis.plan.keep_values
         explicit, body, given_up = self._split_body(subject, main)
         times = {**({} if main is None else main.valid), "body_cpu": body}
         record: Record = {name: summarise(values, keep=keep) for name, values in times.items() if values}
@@ -424,7 +429,7 @@ class PropertyProbe:
         self._problems.append(HELPER_PROBLEM)
         record = _engine_record(self._runs, self._runs[-1] if len(self._runs) == 1 else None)
         record["phases"] = merge_phases(self._runs)
-        record["requested"] = self._laboratory.plan.max_examples
+        record["requested"] = self._hypothesis.plan.max_examples
         record["hypothesis_profile"] = current_profile()
         if self._helper_seed is not None:
             record |= {"seed": str(self._helper_seed), "seed_scheme": "nodeid"}
