@@ -18,6 +18,8 @@ import sys
 import tomllib
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -238,10 +240,39 @@ def write_properties(folder: Path, nodeids: list[str]) -> None:
 def provide(folder: Path, command: list[str]) -> None:
     """Put into a project what a command names: tests by their node id, other baselines."""
     write_properties(folder, [word for word in command if NODEID.fullmatch(word)])
+    if command[0] == "merge":
+        shards = [f"{number}/2" for number in (1, 2)]
+        for shard in shards:
+            pytest_shard = ["-m", "pytest", "-q", "-p", "xdist", "--testinfra-shard", shard, "tests"]
+            run([sys.executable, *pytest_shard], folder, answers=(0, 5))
     for name in [word for word in command if word.endswith(".json")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if not (folder / name).exists():
             save_baseline(folder / name, a_baseline())
+
+
+ANSWERS = {"doctor": (0, 1), "plan": (0, 3)}
+"""Verbs that may answer either way: whether this machine is fit, and whether enough durations are known."""
+
+
+def options_of(arguments: list[str]) -> set[str]:
+    """Return the long options of a command line, without their values."""
+    return {word.partition("=")[0] for word in arguments if word.startswith("--")}
+
+
+@cache
+def known_to_pytest() -> set[str]:
+    """Return the long options that pytest knows with the plugins that the documents use."""
+    plugins = ["-p", "xdist", "-p", "atom_testinfra"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugins, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "docs",
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+    )
+    return {"--junitxml", *re.findall(r"--[a-z][a-z-]+", done.stdout)}  # help has it as --junit-xml
 
 
 def execute(text: str, folder: Path) -> None:
@@ -260,10 +291,15 @@ def execute(text: str, folder: Path) -> None:
         case ["python", "-m", "pytest", *arguments]:
             dry = [] if any("::" in word for word in arguments) else ["--collect-only", "-q"]
             run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, **{**FEW, **variables})
+        case ["pytest", *arguments]:
+            assert options_of(arguments) <= known_to_pytest(), text
+        case ["python", script, *_] if script.endswith("execnet/script/socketserver.py"):
+            assert find_spec("execnet.script.socketserver") is not None
+        case ["testinfra", "mutate", *arguments] if any(word.startswith("backend/") for word in arguments):
+            run([sys.executable, "-m", "atom_testinfra", *words[1:], "--list"], ROOT, **variables)
         case ["testinfra", *arguments]:
             provide(folder, arguments)
-            # Whether this machine is fit to measure is what `doctor` is asked: both are answers.
-            answers = (0, 1) if arguments[0] == "doctor" else (0,)
+            answers = ANSWERS.get(arguments[0], (0,))
             run([sys.executable, "-m", "atom_testinfra", *arguments], folder, answers=answers, **variables)
         case _:
             pytest.fail(f"no document may ask for this, unless this test learns to run it: {text}")
