@@ -366,8 +366,8 @@ class TestRefusals:
         ("arguments", "status", "message"),
         [
             (["nosuch"], 3, "'nosuch' is not a file, session, saved name or revision"),
-            (["n" * 5000], 3, "no file, no session"),
-            (["HEAD:" + "n" * 5000], 3, "no file, no session"),
+            (["n" * 5000], 3, "is not a file, session, saved name or revision"),
+            (["HEAD:" + "n" * 5000], 3, "is not a file, session, saved name or revision"),
             (["--baseline", "n" * 5000], 2, "cannot be saved as 'nnn"),
             (["saved"], 3, "hint: compare with them: testinfra compare --baseline saved"),
             (["nosuch.json"], 3, "no file 'nosuch.json'"),

@@ -14,7 +14,7 @@ READ = re.compile(
 )
 OWN = {"TESTINFRA_FOREIGN_ROOT", "TESTINFRA_ORIGINS"}
 """What the tool sets for processes of its own."""
-OTHERS = {"FAKETIME", "PYTEST_CURRENT_TEST"}
+OTHERS = {"FAKETIME", "FAKETIME_TIMESTAMP_FILE", "PYTEST_CURRENT_TEST"}
 """What libfaketime and pytest set for themselves; nobody sets these for the tool."""
 
 
