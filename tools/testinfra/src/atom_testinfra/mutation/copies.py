@@ -95,6 +95,13 @@ class Copies:
                 _kill(copy.pid)
         return ended
 
+    def wait_for_one(self) -> tuple[Copy, int]:
+        """Wait until a copy ends, where only one is running; return it with its wait status."""
+        ended: list[tuple[Copy, int]] = []
+        while not ended:
+            ended = self.wait()
+        return ended[0]
+
     def _hear(self, copy: Copy, lines: list[bytes]) -> None:
         for line in lines:
             fact = json.loads(line)

@@ -205,10 +205,7 @@ class Round:
         """Run the tests that noticed something lately, unchanged, and return the verdict."""
         asker, tests = self._worker.asker, [self._costs[nodeid] for nodeid in self._latest]
         copies.start(lambda say: asker.ask(tests, say), wall_s=600.0)
-        ended: list[tuple[Copy, int]] = []
-        while not ended:
-            ended = copies.wait()
-        return describe_end(*ended[0])
+        return describe_end(*copies.wait_for_one())
 
     def _is_too_short(self, answer: dict[str, Any]) -> bool:
         """
@@ -229,11 +226,9 @@ class Round:
             say({"cpu_s": time.process_time() - began, "took_s": time.monotonic() - started})
 
         copies.start(question, wall_s=MEASURED_WALL_S)
-        ended: list[tuple[Copy, int]] = []
-        while not ended:
-            ended = copies.wait()
+        measured, _ = copies.wait_for_one()
         known = self._costs[nodeid]
-        said = next((one for one in ended[0][0].said if "cpu_s" in one), None)
+        said = next((one for one in measured.said if "cpu_s" in one), None)
         if said is None:  # it does not end by itself unchanged either: the check will say so
             return False
         self._costs[nodeid] = KnownCost(nodeid, max(said["cpu_s"], known.cpu_s), said["took_s"])

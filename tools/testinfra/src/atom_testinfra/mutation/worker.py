@@ -18,7 +18,7 @@ import pytest
 
 from atom_testinfra.core.mutants import MutantVerdict, Reach
 from atom_testinfra.mutation.asking import Asker, KnownCost
-from atom_testinfra.mutation.copies import Copies, Copy
+from atom_testinfra.mutation.copies import Copies
 from atom_testinfra.mutation.loading import Importer
 from atom_testinfra.mutation.mutants import Module
 from atom_testinfra.mutation.orders import Fact, Orders
@@ -141,10 +141,7 @@ class Worker:
         """Let a copy of this process ask; return what it said where it cannot be copied itself."""
         copies = Copies(1)
         copies.start_unlimited(question)
-        ended: list[tuple[Copy, int]] = []
-        while not ended:
-            ended = copies.wait()
-        copy, status = ended[0]
+        copy, status = copies.wait_for_one()
         if any("shared" in said for said in copy.said):
             return copy.said
         if not any("done" in said for said in copy.said):
@@ -256,10 +253,7 @@ class Worker:
         ]
         copies = Copies(1)
         copies.start(lambda say: self.asker.ask(tests, say), wall_s=RECORDING_WALL_S)
-        ended: list[tuple[Copy, int]] = []
-        while not ended:
-            ended = copies.wait()
-        self.say(Fact.VERDICT, **describe_end(*ended[0]))
+        self.say(Fact.VERDICT, **describe_end(*copies.wait_for_one()))
 
 
 def choose_warm_tests(reaches: Sequence[Reach], clean: Sequence[str]) -> list[str]:

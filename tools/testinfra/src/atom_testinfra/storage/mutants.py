@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.mutants import Finding, Reach
+from atom_testinfra.storage.atomic import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,10 +96,7 @@ class MutantStore:
             ("early", sorted(self.early)),
             *(("file", FoundTests(file=file, digest=digest)) for file, digest in self.files.items()),
         ]
-        temporary = self._path.with_suffix(".unfinished")
-        with temporary.open("wb") as file:
-            file.writelines(_encode(kind, value) for kind, value in values)
-        temporary.replace(self._path)
+        replace_file(self._path, (_encode(kind, value) for kind, value in values))
         self._n_lines = len(values)
 
     def _take(self, kind: str, value: object) -> None:
