@@ -22,7 +22,7 @@ from evidence import save, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atom_testinfra.core.baseline import Baseline, PropertyCost
+    from atom_testinfra.core.costs.baseline import Baseline, PropertyCost
 
 SIZES = (1_000, 10_000, 100_000)
 STEPS = ("load", "check", "compare", "save")
@@ -78,9 +78,9 @@ def _child(step: str, n_tests: int, path: Path) -> dict[str, float]:
 
 def run_step(step: str, n_tests: int, path: Path) -> dict[str, float]:
     """Do one step in this process and return what it cost."""
-    from atom_testinfra.core.comparison import compare_sides
-    from atom_testinfra.core.threshold import parse_threshold
-    from atom_testinfra.core.verification import check
+    from atom_testinfra.core.changes.comparison import compare_sides
+    from atom_testinfra.core.changes.threshold import parse_threshold
+    from atom_testinfra.core.targets.verification import check
     from atom_testinfra.storage.baseline import load_baseline, save_baseline
     from atom_testinfra.storage.recordings import Recording
 
@@ -110,10 +110,10 @@ def run_step(step: str, n_tests: int, path: Path) -> dict[str, float]:
 
 
 def _make_baseline(n_tests: int) -> Baseline:
-    from atom_testinfra.core.baseline import Evidence, SessionProvenance
     from atom_testinfra.core.config import Targets
-    from atom_testinfra.core.measurement import PinPolicy
-    from atom_testinfra.core.verification import complete
+    from atom_testinfra.core.costs.baseline import Evidence, SessionProvenance
+    from atom_testinfra.core.policies import PinPolicy
+    from atom_testinfra.core.targets.verification import complete
     from atom_testinfra.machine.fingerprint import read_provenance
 
     made = read_provenance(Path(__file__).parent, sys.argv)
@@ -147,18 +147,11 @@ def _make_baseline(n_tests: int) -> Baseline:
 
 
 def _make_properties(n_tests: int) -> Iterator[tuple[str, PropertyCost]]:
-    from atom_testinfra.core.aggregation import property_cost
     from atom_testinfra.core.config import Targets
-    from atom_testinfra.core.measurement import (
-        Cost,
-        Kind,
-        Measurement,
-        Outcome,
-        PhaseCost,
-        Property,
-        Samples,
-    )
-    from atom_testinfra.core.tiers import DeclaredTiers
+    from atom_testinfra.core.costs.aggregation import property_cost
+    from atom_testinfra.core.costs.tiers import DeclaredTiers
+    from atom_testinfra.core.records.measurement import Cost, Measurement, PhaseCost, Property, Samples
+    from atom_testinfra.core.vocabulary import Kind, Outcome
 
     random, targets, declared = Random(0), Targets(), DeclaredTiers({})
 

@@ -25,19 +25,19 @@ from compare_power import N_AGAIN, N_BASE, N_NEW, PROFILE, rate, say
 from evidence import save, table
 from power_runs import Subject
 
-from atom_testinfra.core.comparison import compare_sides
-from atom_testinfra.core.confirmation import MOST_TURNS, confirm_suspects
-from atom_testinfra.core.judgement import ChangeVerdict
-from atom_testinfra.core.parts import parts_of
-from atom_testinfra.core.sides import side_from_runs
+from atom_testinfra.core.changes.comparison import compare_sides
+from atom_testinfra.core.changes.confirmation import MOST_TURNS, confirm_suspects
+from atom_testinfra.core.changes.judgement import ChangeVerdict
+from atom_testinfra.core.changes.sides import side_from_runs
+from atom_testinfra.core.changes.threshold import parse_threshold
+from atom_testinfra.core.records.parts import parts_of
 from atom_testinfra.core.statistics import quantile
-from atom_testinfra.core.threshold import parse_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.comparison import Comparison
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.changes.comparison import Comparison
+    from atom_testinfra.core.records.measurement import Run
 
     Work = dict[str, tuple[str, int]]
 

@@ -25,19 +25,19 @@ from typing import TYPE_CHECKING, Any
 from evidence import save, table
 from power_runs import Subject, loaded
 
-from atom_testinfra.core.comparison import Comparison, compare_sides
-from atom_testinfra.core.confirmation import MOST_TURNS, confirm_suspects
-from atom_testinfra.core.judgement import ChangeVerdict
-from atom_testinfra.core.sides import side_from_runs
+from atom_testinfra.core.changes.comparison import Comparison, compare_sides
+from atom_testinfra.core.changes.confirmation import MOST_TURNS, confirm_suspects
+from atom_testinfra.core.changes.judgement import ChangeVerdict
+from atom_testinfra.core.changes.sides import side_from_runs
+from atom_testinfra.core.changes.threshold import Threshold, parse_threshold
 from atom_testinfra.core.statistics import deviation, quantile
-from atom_testinfra.core.threshold import Threshold, parse_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from power_runs import Extra
 
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.records.measurement import Run
 
 N_BASE, N_NEW, N_AGAIN = 5, 3, 5
 LAGS = (2, 3, 5, 7, 9)

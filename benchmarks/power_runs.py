@@ -22,7 +22,7 @@ from atom_testinfra.storage.runs import load_run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.records.measurement import Run
 
 SUBJECT = Path(__file__).parent / "subjects" / "power"
 WHOLE = ("test_power.py",)

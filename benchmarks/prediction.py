@@ -25,16 +25,16 @@ from typing import TYPE_CHECKING, Any
 
 from evidence import ROOT, save, table
 
-from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
+from atom_testinfra.core.costs.aggregation import gather_evidence
 from atom_testinfra.core.statistics import quantile
 from atom_testinfra.storage.runs import load_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.baseline import Evidence, PropertyCost
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.costs.baseline import Evidence, PropertyCost
+    from atom_testinfra.core.records.measurement import Run
 
 LOCAL, CI = "local", "ci"
 WAYS = {

@@ -33,7 +33,7 @@ from evidence import RESULTS, ROOT, save, table
 from atom_testinfra.storage.runs import list_sessions, load_run, load_session
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
 COUNT_LIMIT, TIME_LIMIT = 0.02, 0.10
 COMPARED_S = 0.1

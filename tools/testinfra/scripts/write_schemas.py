@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from atom_testinfra.core.baseline import SCHEMA, SCHEMA_VERSION, Baseline
-from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunLine
+from atom_testinfra.core.costs.baseline import SCHEMA, SCHEMA_VERSION, Baseline
+from atom_testinfra.core.records.measurement import RunLine
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION
 from atom_testinfra.storage.baseline import SCHEMA_FILE
 from atom_testinfra.storage.runs import RUN_SCHEMA_FILE
 

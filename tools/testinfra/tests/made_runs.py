@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atom_testinfra.core.measurement import (
-    RUN_SCHEMA_VERSION,
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.measurement import (
     Collected,
     Cost,
-    Kind,
     Machine,
     Measurement,
-    Outcome,
     PhaseCost,
-    PinPolicy,
     Property,
     Provenance,
     Run,
@@ -21,6 +18,7 @@ from atom_testinfra.core.measurement import (
     RunHeader,
     Samples,
 )
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
 
 HERE = Machine(system="Linux", arch="x86_64", cpu="one", n_cpus=2, memory_mb=4096)
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from atom_testinfra.core.baseline import (
+from atom_testinfra.core.changes.history import History, Point, Source
+from atom_testinfra.core.config import Targets
+from atom_testinfra.core.costs.baseline import (
     Baseline,
     BudgetTier,
     Evidence,
@@ -19,13 +21,19 @@ from atom_testinfra.core.baseline import (
     Suite,
     TierName,
 )
-from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import body_spread, median_s, median_us, predict_from_local, seconds_per_example
-from atom_testinfra.core.digests import digest_property
-from atom_testinfra.core.history import History, Point, Source
-from atom_testinfra.core.measurement import Kind, Machine, Outcome, Pin, PinPolicy
-from atom_testinfra.core.tiers import measured_tier
-from atom_testinfra.core.verification import complete
+from atom_testinfra.core.costs.cost import (
+    body_spread,
+    median_s,
+    median_us,
+    predict_from_local,
+    seconds_per_example,
+)
+from atom_testinfra.core.costs.digests import digest_property
+from atom_testinfra.core.costs.tiers import measured_tier
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.measurement import Machine, Pin
+from atom_testinfra.core.targets.verification import complete
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 DECLARED = 11
 """Index of the property that is declared fast, pinned, and is not fast."""

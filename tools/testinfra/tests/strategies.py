@@ -5,19 +5,17 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from tests.versions import encodable
 
-from atom_testinfra.core.aggregation import gather_evidence
-from atom_testinfra.core.baseline import Baseline, Suite
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import (
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.costs.baseline import Baseline, Suite
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.measurement import (
     Collected,
     Cost,
-    Kind,
     Machine,
     Measurement,
-    Outcome,
     PhaseCost,
     Pin,
-    PinPolicy,
     Property,
     Provenance,
     Run,
@@ -25,7 +23,8 @@ from atom_testinfra.core.measurement import (
     RunHeader,
     Samples,
 )
-from atom_testinfra.core.verification import complete
+from atom_testinfra.core.targets.verification import complete
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 THE_END = RunEnd(exit_status=0, wall_s=10.0, cpu_s=9.0, outcomes={"passed": 1})
 BOUNDS = {"local": 200, "ci": 50}

@@ -8,7 +8,7 @@ from inspect import signature
 import pytest
 from hypothesis import strategies as st
 
-from atom_testinfra.core.losses import release
+from atom_testinfra.core.advice.losses import release
 
 HYPOTHESIS = release(version("hypothesis"))
 

@@ -9,16 +9,16 @@ from made_runs import make_run
 from msgspec.structs import replace
 from tests.commands.test_measure import Project
 
-from atom_testinfra.core.advice import Advice, Remedy, advise
+from atom_testinfra.core.advice.advice import Advice, Remedy, advise
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.cost import combine_runs
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.cost import combine_runs
+from atom_testinfra.core.costs.summary import summarise_session
 from atom_testinfra.reports.rows import split_cost
 from atom_testinfra.storage.runs import load_run
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import ProfileCost
-    from atom_testinfra.core.measurement import Measurement
+    from atom_testinfra.core.costs.baseline import ProfileCost
+    from atom_testinfra.core.records.measurement import Measurement
 
 pytestmark = pytest.mark.integration
 

@@ -17,10 +17,11 @@ from tests.git_repository import git
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Outcome, Provenance, Run
-from atom_testinfra.core.verification import complete
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.records.measurement import Provenance, Run
+from atom_testinfra.core.targets.verification import complete
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring import instructions
 from atom_testinfra.storage.baseline import save_baseline

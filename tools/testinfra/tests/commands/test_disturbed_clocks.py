@@ -15,7 +15,7 @@ from atom_testinfra.storage.baseline import load_baseline
 from atom_testinfra.storage.runs import list_sessions, load_session
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.records.measurement import Run
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.diagnosis import Observation
+from atom_testinfra.core.advice.diagnosis import Observation
 from atom_testinfra.machine import conditions, fingerprint
 from atom_testinfra.machine.conditions import Noise
 from atom_testinfra.machine.instruments import MODE_VARIABLES, TRACER_VARIABLES

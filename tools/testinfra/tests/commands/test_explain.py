@@ -10,7 +10,7 @@ import pytest
 from msgspec import convert
 from tests.commands.test_measure import Project, project
 
-from atom_testinfra.core.measurement import Measurement
+from atom_testinfra.core.records.measurement import Measurement
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,11 +13,12 @@ from tests.git_repository import git
 from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.aggregation import gather_evidence
+from atom_testinfra.core.changes.history import History, Point, Source
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.history import History, Point, Source
-from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Run
-from atom_testinfra.core.verification import complete
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.records.measurement import Measurement, Run
+from atom_testinfra.core.targets.verification import complete
+from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.reports.history import render_histories, sparkline
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import prepare_folder, save_run

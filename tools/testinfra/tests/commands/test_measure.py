@@ -21,7 +21,8 @@ from tests.grouping import CONFTEST as GROUPS
 from tests.strategies import a_baseline
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.measurement import Outcome, Run
+from atom_testinfra.core.records.measurement import Run
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import load_session
 

@@ -12,8 +12,8 @@ from tests.made_runs import make_record, make_run
 from tests.measuring.test_session import a_spec
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.measurement import PinPolicy
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.runs import SPEC_SUFFIX, load_spec, prepare_folder, save_run, save_spec
 

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 import pytest
 from tests.commands.test_measure import Project, outcomes, project
 
-from atom_testinfra.core.measurement import Kind, Outcome
-from atom_testinfra.core.session import is_complete
+from atom_testinfra.core.records.session import is_complete
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 __all__ = ["project"]
 pytestmark = pytest.mark.integration

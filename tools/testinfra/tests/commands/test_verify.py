@@ -20,7 +20,8 @@ from tests.strategies import BOUNDS, a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import Profile
-from atom_testinfra.core.measurement import Collected, Kind, Outcome, Pin, Run
+from atom_testinfra.core.records.measurement import Collected, Pin, Run
+from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.runs import SPEC_SUFFIX, save_run, save_spec
 

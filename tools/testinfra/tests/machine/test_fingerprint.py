@@ -10,7 +10,7 @@ import pytest
 from tests.git_repository import git
 
 from atom_testinfra.core.git_environment import PLACES
-from atom_testinfra.core.measurement import Provenance
+from atom_testinfra.core.records.measurement import Provenance
 from atom_testinfra.machine import fingerprint
 from atom_testinfra.machine.fingerprint import read_provenance
 

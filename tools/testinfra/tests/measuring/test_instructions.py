@@ -13,8 +13,8 @@ from tests.made_runs import make_record, make_run
 
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import SubjectError
-from atom_testinfra.core.measurement import PinPolicy, Steering
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.measuring.instructions import InstructionCounter
 from atom_testinfra.measuring.rerun import Tree
 from atom_testinfra.storage.runs import save_run

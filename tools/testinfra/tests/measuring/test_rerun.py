@@ -9,8 +9,9 @@ from tests.git_repository import git
 
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import SubjectError
-from atom_testinfra.core.measurement import Outcome, PinPolicy
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.session import SessionSpec
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
 from atom_testinfra.storage.project import load_project

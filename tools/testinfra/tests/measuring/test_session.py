@@ -12,8 +12,9 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.cli import main
 from atom_testinfra.core.config import AS_IS, Config, Profile
 from atom_testinfra.core.errors import ConfigError, RunFileError
-from atom_testinfra.core.measurement import PinPolicy, Provenance, Run, Steering
-from atom_testinfra.core.session import AS_IS_PROFILE, SessionSpec, choose_profiles
+from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.records.measurement import Provenance, Run
+from atom_testinfra.core.records.session import AS_IS_PROFILE, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks

@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.strategies import A_SUITE, NOW, a_baseline, sessions
 
-from atom_testinfra.core.aggregation import gather_evidence
-from atom_testinfra.core.assessment import assess
-from atom_testinfra.core.baseline import Baseline
 from atom_testinfra.core.config import Targets, TierLimits
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.costs.baseline import Baseline
+from atom_testinfra.core.costs.tiers import BUDGETS, tier_limit, tier_of_duration
 from atom_testinfra.core.errors import NothingMeasuredError
-from atom_testinfra.core.measurement import Run
-from atom_testinfra.core.tiers import BUDGETS, tier_limit, tier_of_duration
-from atom_testinfra.core.verification import check, complete
+from atom_testinfra.core.records.measurement import Run
+from atom_testinfra.core.targets.assessment import assess
+from atom_testinfra.core.targets.verification import check, complete
 from atom_testinfra.storage.baseline import KEYS, Foreign, parse_baseline, render_baseline
 
 tier_globs = st.dictionaries(st.text("test*?[]:./", max_size=8), st.sampled_from(BUDGETS), max_size=3)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import a_measurement, measurements
 
-from atom_testinfra.core.baseline import ProfileCost
-from atom_testinfra.core.cost import (
+from atom_testinfra.core.advice.recommendation import recommend
+from atom_testinfra.core.costs.baseline import ProfileCost
+from atom_testinfra.core.costs.cost import (
     combine_runs,
     duration_with,
     examples_within,
@@ -18,8 +19,7 @@ from atom_testinfra.core.cost import (
     predict,
     split_time,
 )
-from atom_testinfra.core.measurement import Measurement
-from atom_testinfra.core.recommendation import recommend
+from atom_testinfra.core.records.measurement import Measurement
 from atom_testinfra.core.rounding import round_micros, round_seconds
 
 one_measurement = measurements("test_a.py::test_a", 200).filter(

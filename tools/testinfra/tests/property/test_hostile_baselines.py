@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import a_baseline
 
-from atom_testinfra.core.baseline import Baseline
-from atom_testinfra.core.comparison import Comparison, compare_sides
+from atom_testinfra.core.changes.comparison import Comparison, compare_sides
+from atom_testinfra.core.changes.threshold import Statistic, Threshold
+from atom_testinfra.core.costs.baseline import Baseline
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.threshold import Statistic, Threshold
-from atom_testinfra.core.verification import check
+from atom_testinfra.core.targets.verification import check
 from atom_testinfra.storage.baseline import parse_baseline, render_baseline
 from atom_testinfra.storage.recordings import of_baseline
 

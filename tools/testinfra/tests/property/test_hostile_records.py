@@ -15,11 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from tests.strategies import NOW, a_measurement, a_run
 
-from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
+from atom_testinfra.core.costs.aggregation import gather_evidence
 from atom_testinfra.core.errors import BaselineError, InfraError
-from atom_testinfra.core.measurement import Cost, Measurement, PhaseCost, Pin, Property, Run
-from atom_testinfra.core.verification import check, complete
+from atom_testinfra.core.records.measurement import Cost, Measurement, PhaseCost, Pin, Property, Run
+from atom_testinfra.core.targets.verification import check, complete
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline, render_baseline, save_baseline
 from atom_testinfra.storage.runs import decode_line, encode
 

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.strategies import A_SUITE, NOW, a_measurement, a_run
 
-from atom_testinfra.core.aggregation import gather_evidence
 from atom_testinfra.core.config import Targets
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.costs.merging import Selection, merge, session_key
 from atom_testinfra.core.errors import NothingMeasuredError
-from atom_testinfra.core.measurement import Collected, Outcome
-from atom_testinfra.core.merging import Selection, merge, session_key
-from atom_testinfra.core.verification import check, complete
+from atom_testinfra.core.records.measurement import Collected
+from atom_testinfra.core.targets.verification import check, complete
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.storage.baseline import parse_baseline, render_baseline
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline, Evidence
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.costs.baseline import Baseline, Evidence
+    from atom_testinfra.core.records.measurement import Run
 
 NAMES = [f"tests/test_{file}.py::test_{n}" for file in "ab" for n in range(3)]
 OUTCOMES = [Outcome.PASSED] * 3 + [Outcome.FAILED, Outcome.SKIPPED]

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from tests.strategies import BOUNDS, a_measurement, a_run
 
 from atom_testinfra.cli import main
-from atom_testinfra.core.conclusion import Judgement
-from atom_testinfra.core.measurement import Outcome, Pin, Run
+from atom_testinfra.core.records.measurement import Pin, Run
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.core.targets.conclusion import Judgement
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import render_html
 from atom_testinfra.reports.markdown import render_markdown

@@ -12,7 +12,7 @@ from atom_testinfra.storage.runs import load_run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
 RUN_FILE = "run.jsonl"
 

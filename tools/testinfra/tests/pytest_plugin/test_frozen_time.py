@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atom_testinfra.core.measurement import Outcome
-from atom_testinfra.core.plausibility import find_contradiction
+from atom_testinfra.core.records.plausibility import find_contradiction
+from atom_testinfra.core.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Property, Run
+    from atom_testinfra.core.records.measurement import Measurement, Property, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 

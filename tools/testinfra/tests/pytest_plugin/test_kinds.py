@@ -15,8 +15,10 @@ from tests.conftest import PLUGINS_ONLY
 from tests.pytest_plugin.kinds_suite import CONFTEST, SUITE, TITLES
 from tests.versions import HYPOTHESIS
 
-from atom_testinfra.core.measurement import Kind, Measurement, Outcome, Property, Run, SeedScheme
-from atom_testinfra.core.session import is_complete
+from atom_testinfra.core.policies import SeedScheme
+from atom_testinfra.core.records.measurement import Measurement, Property, Run
+from atom_testinfra.core.records.session import is_complete
+from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.storage.runs import load_run, run_schema
 
 pytestmark = pytest.mark.integration

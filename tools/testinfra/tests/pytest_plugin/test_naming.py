@@ -19,7 +19,7 @@ from atom_testinfra.pytest_plugin.naming import Naming
 from atom_testinfra.storage.runs import load_run, load_session
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.records.measurement import Run
 
 TEST = """
 from hypothesis import given, strategies as st

@@ -10,16 +10,16 @@ import pytest
 from tests.grouping import CONFTEST as GROUPS
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Kind, Outcome
-from atom_testinfra.core.session import is_complete, without_hypothesis
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.records.session import is_complete, without_hypothesis
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 

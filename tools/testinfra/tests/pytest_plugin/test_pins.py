@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 

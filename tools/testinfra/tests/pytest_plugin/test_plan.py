@@ -11,8 +11,9 @@ from tests.pytest_plugin.conftest import Subject
 from tests.strategies import a_measurement, a_run
 from tests.versions import HYPOTHESIS
 
-from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION, RunPlan
-from atom_testinfra.core.session import MOST_SEED_SET
+from atom_testinfra.core.records.measurement import RunPlan
+from atom_testinfra.core.records.session import MOST_SEED_SET
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION
 from atom_testinfra.measuring import session
 from atom_testinfra.pytest_plugin import journal, options
 from atom_testinfra.pytest_plugin.internals import TRACED_SINCE, Internals

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atom_testinfra.core.cost import combine_runs
-from atom_testinfra.core.measurement import Kind, Outcome
+from atom_testinfra.core.costs.cost import combine_runs
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 
@@ -194,7 +194,7 @@ def test_a_suite_without_hypothesis_pays_for_no_import(subject: Subject, by_name
         import sys
 
         def test_modules():
-            heavy = {"hypothesis", "msgspec", "click", "rich", "filelock", "atom_testinfra.core.measurement"}
+            heavy = {"hypothesis", "msgspec", "click", "rich", "filelock", "atom_testinfra.core.records"}
             assert heavy & set(sys.modules) == set()
         """
     )

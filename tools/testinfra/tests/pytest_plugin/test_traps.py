@@ -12,16 +12,17 @@ from _pytest import unraisableexception
 from tests.versions import since_hypothesis
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Kind, Outcome, SeedScheme
-from atom_testinfra.core.session import without_hypothesis
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.policies import SeedScheme
+from atom_testinfra.core.records.session import without_hypothesis
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Property, Run
+    from atom_testinfra.core.records.measurement import Measurement, Property, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.versions import since_hypothesis
 
-from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from tests.pytest_plugin.conftest import Subject

@@ -9,15 +9,15 @@ import pytest
 from tests.versions import HYPOTHESIS, since_hypothesis
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Outcome
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.pytest_plugin.conftest import Subject
 
-    from atom_testinfra.core.measurement import Measurement, Run
+    from atom_testinfra.core.records.measurement import Measurement, Run
 
     ByName = Callable[[Run], dict[str, Measurement]]
 

@@ -7,7 +7,7 @@ import io
 from made_runs import make_record
 from rich.console import Console
 
-from atom_testinfra.core.explanation import (
+from atom_testinfra.core.records.explanation import (
     Draw,
     Explanation,
     FixtureCost,

@@ -9,9 +9,10 @@ from made_runs import make_record, make_run
 from msgspec.structs import replace
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.measurement import Measurement, Outcome, Pin
-from atom_testinfra.core.overview import overview
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.overview import overview
+from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.records.measurement import Measurement, Pin
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.reports.columns import output_width, tell_apart
 from atom_testinfra.reports.measured import render_session
 

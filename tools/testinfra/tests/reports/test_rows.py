@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import make_baseline, make_cost, make_property
 
-from atom_testinfra.core.measurement import Pin
+from atom_testinfra.core.records.measurement import Pin
 from atom_testinfra.reports.rows import PARTS, property_rows, split_cost
 
 seconds = st.floats(min_value=0, max_value=100)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from samples import make_baseline, make_history, make_property
 
-from atom_testinfra.core.advice import advise
+from atom_testinfra.core.advice.advice import advise
 from atom_testinfra.core.config import Targets
 from atom_testinfra.reports.data import ReportData, build_report
 from atom_testinfra.reports.sections.history import build_history

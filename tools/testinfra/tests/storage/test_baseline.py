@@ -16,9 +16,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.strategies import a_baseline
 
-from atom_testinfra.core.baseline import SCHEMA, SCHEMA_VERSION, Baseline
+from atom_testinfra.core.costs.baseline import SCHEMA, SCHEMA_VERSION, Baseline
 from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
-from atom_testinfra.core.verification import check
+from atom_testinfra.core.targets.verification import check
 from atom_testinfra.storage.atomic import LOCKS, writing
 from atom_testinfra.storage.baseline import (
     KEYS,

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from atom_testinfra.core.baseline import SCHEMA_VERSION
+from atom_testinfra.core.costs.baseline import SCHEMA_VERSION
+from atom_testinfra.core.costs.seal import refuse_changed
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.seal import refuse_changed
-from atom_testinfra.core.verification import check
+from atom_testinfra.core.targets.verification import check
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline, save_baseline
 
 VERSION_1 = Path(__file__).with_name("baseline_version_1.json").read_bytes()

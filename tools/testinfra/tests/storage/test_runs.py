@@ -12,20 +12,18 @@ from jsonschema import Draft202012Validator
 
 from atom_testinfra.core.config import Profile
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
-from atom_testinfra.core.measurement import (
-    RUN_SCHEMA_VERSION,
+from atom_testinfra.core.policies import PinPolicy
+from atom_testinfra.core.records.measurement import (
     Collected,
-    Kind,
     Machine,
     Measurement,
-    Outcome,
-    PinPolicy,
     Provenance,
     RunEnd,
     RunHeader,
     RunLine,
 )
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.records.session import SessionSpec
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
 from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.runs import (
     SPEC_SUFFIX,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atom_testinfra.core.diagnosis import Pinned
+from atom_testinfra.core.advice.diagnosis import Pinned
 from atom_testinfra.storage.sources import read_pytest_options, scan_tests
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from atom_testinfra.core.comparison import MIN_BASE_RUNS
-from atom_testinfra.core.confirmation import take_turns
+from atom_testinfra.core.changes.confirmation import take_turns
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
+from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
 from atom_testinfra.storage.git import Repository
@@ -23,7 +23,7 @@ from atom_testinfra.storage.recordings import Recording
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Run
+    from atom_testinfra.core.records.measurement import Run
     from atom_testinfra.storage.project import Project
 
 HERE = "the working tree"

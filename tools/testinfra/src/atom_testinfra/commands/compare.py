@@ -17,20 +17,21 @@ from msgspec.structs import replace
 from atom_testinfra.commands.against import measure_in_turns
 from atom_testinfra.commands.github import tell_github
 from atom_testinfra.core import figures
-from atom_testinfra.core.comparison import (
-    MIN_BASE_RUNS,
+from atom_testinfra.core.changes.comparison import (
     MIN_NEW_RUNS,
     Comparison,
     Side,
     compare_sides,
 )
-from atom_testinfra.core.confirmation import (
+from atom_testinfra.core.changes.confirmation import (
     MOST_TURNS,
     choose_companions,
     confirm_suspects,
     forecast_run,
     n_companions,
 )
+from atom_testinfra.core.changes.judgement import ChangeVerdict
+from atom_testinfra.core.changes.threshold import Threshold, parse_threshold
 from atom_testinfra.core.errors import (
     ComparisonError,
     GitError,
@@ -38,9 +39,8 @@ from atom_testinfra.core.errors import (
     NothingMeasuredError,
     SubjectError,
 )
-from atom_testinfra.core.judgement import ChangeVerdict
+from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.core.threshold import Threshold, parse_threshold
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.instructions import InstructionCounter, find_valgrind
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
@@ -52,8 +52,8 @@ from atom_testinfra.storage.runs import load_spec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.measurement import Run
-    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.core.records.measurement import Run
+    from atom_testinfra.core.records.session import SessionSpec
     from atom_testinfra.storage.project import Project
 
 WIDE = 10_000

@@ -21,7 +21,7 @@ from atom_testinfra.storage.documents import find_documents, leaves_project, rea
 from atom_testinfra.storage.project import Project, load_project
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.costs.baseline import Baseline
     from atom_testinfra.reports.blocks import Sources
     from atom_testinfra.reports.data import ReportData
 
@@ -122,8 +122,8 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
 
     @cache
     def baseline() -> Baseline:
-        from atom_testinfra.core.seal import PUBLISHED_KEYS, refuse_changed
-        from atom_testinfra.core.verification import complete
+        from atom_testinfra.core.costs.seal import PUBLISHED_KEYS, refuse_changed
+        from atom_testinfra.core.targets.verification import complete
         from atom_testinfra.storage.baseline import load_baseline
 
         name = _name(project.baseline, project.root)
@@ -157,8 +157,8 @@ def project_sources(project: Project, root_command: click.Command) -> Sources:
 
 def _tell_of_failure(baseline: Baseline, name: str) -> None:
     """Say that the figures which go into the documents are those of a verification that failed."""
-    from atom_testinfra.core.assessment import assess
-    from atom_testinfra.core.conclusion import conclude
+    from atom_testinfra.core.targets.assessment import assess
+    from atom_testinfra.core.targets.conclusion import conclude
 
     conclusion = conclude(assess(baseline))
     if not conclusion.is_met:
@@ -213,8 +213,8 @@ def list_left_out() -> list[tuple[str, str]]:
 
 def list_schemas() -> list[tuple[str, str, str]]:
     """Return the JSON Schemas of the package: file, version, and title."""
-    from atom_testinfra.core.baseline import SCHEMA_VERSION
-    from atom_testinfra.core.measurement import RUN_SCHEMA_VERSION
+    from atom_testinfra.core.costs.baseline import SCHEMA_VERSION
+    from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION
     from atom_testinfra.storage.baseline import SCHEMA_FILE
     from atom_testinfra.storage.runs import RUN_SCHEMA_FILE
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from atom_testinfra.core.diagnosis import Diagnosis, Observation, diagnose
+from atom_testinfra.core.advice.diagnosis import Diagnosis, Observation, diagnose
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.storage.project import load_project
 

@@ -12,7 +12,7 @@ from atom_testinfra.core.errors import ReportError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from atom_testinfra.core.comparison import Comparison
+    from atom_testinfra.core.changes.comparison import Comparison
 
 IN_WORKFLOW = "GITHUB_ACTIONS"
 SUMMARY = "GITHUB_STEP_SUMMARY"

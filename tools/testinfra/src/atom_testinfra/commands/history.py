@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from atom_testinfra.core.changes.history import History, build_histories
+from atom_testinfra.core.changes.threshold import Statistic
 from atom_testinfra.core.errors import NothingMeasuredError
-from atom_testinfra.core.history import History, build_histories
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.core.threshold import Statistic
 from atom_testinfra.storage.moments import load_moments
 from atom_testinfra.storage.project import load_project
 

@@ -15,9 +15,10 @@ from click.core import ParameterSource
 
 from atom_testinfra.core.arguments import find_option_without_tests, name_places, relocate
 from atom_testinfra.core.config import AS_IS
+from atom_testinfra.core.costs.summary import Summary, summarise_session
 from atom_testinfra.core.errors import ConfigError, InfraError
-from atom_testinfra.core.measurement import Outcome, PinPolicy, Steering
-from atom_testinfra.core.session import (
+from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.records.session import (
     MOST_EXAMPLES,
     MOST_SEED_SET,
     SessionSpec,
@@ -25,7 +26,7 @@ from atom_testinfra.core.session import (
     is_finished,
 )
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.core.summary import Summary, summarise_session
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.machine.fingerprint import count_cpus, read_provenance
 from atom_testinfra.measuring.child import GRACE_S
 from atom_testinfra.measuring.environment import describe_left_out
@@ -49,7 +50,7 @@ from atom_testinfra.storage.runs import (
 )
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.measurement import Provenance, Run
+    from atom_testinfra.core.records.measurement import Provenance, Run
 
 POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)

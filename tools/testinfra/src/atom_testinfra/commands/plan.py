@@ -21,7 +21,7 @@ from atom_testinfra.storage.durations import load_durations
 from atom_testinfra.storage.project import load_project
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import ProfileCost
+    from atom_testinfra.core.costs.baseline import ProfileCost
     from atom_testinfra.storage.project import Project
 
 

@@ -19,7 +19,7 @@ from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.runs import prepare_folder
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.history import History
+    from atom_testinfra.core.changes.history import History
     from atom_testinfra.reports.data import ReportData
     from atom_testinfra.storage.project import Project
 
@@ -126,8 +126,8 @@ def load_report(project: Project, baseline: Path | None, *, last: int) -> Report
 
 def load_histories(project: Project, last: int) -> list[History]:
     """Return what properties cost locally at the last committed baselines and sessions."""
-    from atom_testinfra.core.history import build_histories
-    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.core.changes.history import build_histories
+    from atom_testinfra.core.changes.threshold import Statistic
     from atom_testinfra.storage.moments import load_moments
 
     profile = project.config.targets.local_profile

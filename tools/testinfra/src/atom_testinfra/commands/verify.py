@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import msgspec
 
-from atom_testinfra.core.aggregation import gather_evidence
-from atom_testinfra.core.assessment import assess
-from atom_testinfra.core.comparison import MIN_BASE_RUNS
-from atom_testinfra.core.conclusion import conclude
 from atom_testinfra.core.config import Profile
-from atom_testinfra.core.contention import Contention
+from atom_testinfra.core.costs.aggregation import gather_evidence
+from atom_testinfra.core.costs.merging import Selection, merge, select
+from atom_testinfra.core.costs.seal import PUBLISHED_KEYS, refuse_changed
 from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
-from atom_testinfra.core.merging import Selection, merge, select
-from atom_testinfra.core.seal import PUBLISHED_KEYS, refuse_changed
+from atom_testinfra.core.records.contention import Contention
+from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.core.verification import check, complete
+from atom_testinfra.core.targets.assessment import assess
+from atom_testinfra.core.targets.conclusion import conclude
+from atom_testinfra.core.targets.verification import check, complete
 from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import now
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
@@ -34,12 +34,12 @@ from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atom_testinfra.core.assessment import Assessment
-    from atom_testinfra.core.baseline import Baseline, Evidence, Suite
-    from atom_testinfra.core.conclusion import Conclusion
-    from atom_testinfra.core.measurement import Run
-    from atom_testinfra.core.merging import Merged
-    from atom_testinfra.core.verification import Difference
+    from atom_testinfra.core.costs.baseline import Baseline, Evidence, Suite
+    from atom_testinfra.core.costs.merging import Merged
+    from atom_testinfra.core.records.measurement import Run
+    from atom_testinfra.core.targets.assessment import Assessment
+    from atom_testinfra.core.targets.conclusion import Conclusion
+    from atom_testinfra.core.targets.verification import Difference
 
 SUITE_LOG = "suite.log"
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.core.measurement import PinPolicy, Steering
+from atom_testinfra.core.policies import PinPolicy, Steering
 
 AS_IS = "as-is"
 """The profile of a bare `testinfra measure`: the suite's own settings."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atom_testinfra.core.measurement import Machine, Provenance
+    from atom_testinfra.core.records.measurement import Machine, Provenance
 
 DISTRIBUTIONS = ("atom-testinfra", "hypothesis", "pytest", "pytest-xdist")
 GIT_TIMEOUT_S = 10.0
@@ -27,7 +27,7 @@ def read_provenance(folder: Path, command: list[str], *, outputs: Iterable[str] 
     """Return where the figures of a run of `command` in `folder` come from; see `describe_provenance`."""
     import msgspec
 
-    from atom_testinfra.core.measurement import Provenance
+    from atom_testinfra.core.records.measurement import Provenance
 
     made = describe_provenance(folder, command, versions=read_versions(), outputs=outputs)
     return msgspec.convert(made, Provenance)
@@ -35,7 +35,7 @@ def read_provenance(folder: Path, command: list[str], *, outputs: Iterable[str] 
 
 def read_machine() -> Machine:
     """Return the kind of machine this is; nothing in it names a host or a person."""
-    from atom_testinfra.core.measurement import Machine
+    from atom_testinfra.core.records.measurement import Machine
 
     return Machine(**describe_machine())
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from atom_testinfra.core.measurement import RunLine
+    from atom_testinfra.core.records.measurement import RunLine
 
 PLUGIN = "atom_testinfra"
 GRACE_S = 10.0

@@ -14,9 +14,9 @@ from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.run_writer import escape
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.explanation import Explanation, FunctionCost
-    from atom_testinfra.core.measurement import Measurement, Provenance
-    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.core.records.explanation import Explanation, FunctionCost
+    from atom_testinfra.core.records.measurement import Measurement, Provenance
+    from atom_testinfra.core.records.session import SessionSpec
     from atom_testinfra.measuring.session import Observer
 
 

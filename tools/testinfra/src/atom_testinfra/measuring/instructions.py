@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from atom_testinfra.core.errors import ComparisonError, SubjectError
-from atom_testinfra.core.measurement import PinPolicy, RunPlan, Steering
+from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.records.measurement import RunPlan
 from atom_testinfra.measuring.child import pytest_command
 from atom_testinfra.measuring.environment import child_environment
 from atom_testinfra.storage.runs import load_run, save_plan
@@ -22,8 +23,8 @@ from atom_testinfra.storage.runs import load_run, save_plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.measurement import RunHeader
-    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.core.records.measurement import RunHeader
+    from atom_testinfra.core.records.session import SessionSpec
     from atom_testinfra.measuring.rerun import Tree
 
 FEW, MANY = 5, 25

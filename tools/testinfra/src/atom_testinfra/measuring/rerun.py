@@ -13,15 +13,15 @@ from msgspec.structs import replace
 
 import atom_testinfra
 from atom_testinfra.core.errors import SubjectError
-from atom_testinfra.core.measurement import Outcome
+from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.measuring.session import Session
 from atom_testinfra.storage.git import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.measurement import Measurement, Provenance, Run
-    from atom_testinfra.core.session import SessionSpec
+    from atom_testinfra.core.records.measurement import Measurement, Provenance, Run
+    from atom_testinfra.core.records.session import SessionSpec
     from atom_testinfra.storage.project import Project
 
 ORIGINS_PLUGIN = "atom_testinfra.pytest_plugin.origins"

@@ -10,21 +10,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from atom_testinfra.core.arguments import rename_outputs
-from atom_testinfra.core.circumstances import describe_calibration as describe
-from atom_testinfra.core.circumstances import list_differences
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
-from atom_testinfra.core.measurement import (
-    RUN_SCHEMA_VERSION,
+from atom_testinfra.core.records.circumstances import describe_calibration as describe
+from atom_testinfra.core.records.circumstances import list_differences
+from atom_testinfra.core.records.measurement import (
     Collected,
-    Kind,
     Measurement,
-    Outcome,
     Provenance,
     Run,
     RunHeader,
     RunPlan,
 )
-from atom_testinfra.core.session import (
+from atom_testinfra.core.records.session import (
     SessionSpec,
     common_ending,
     is_complete,
@@ -32,6 +29,7 @@ from atom_testinfra.core.session import (
     recorded,
     without_hypothesis,
 )
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
 from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail

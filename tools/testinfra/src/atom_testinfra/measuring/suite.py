@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Protocol
 
-from atom_testinfra.core.baseline import Suite
+from atom_testinfra.core.costs.baseline import Suite
 from atom_testinfra.core.errors import SubjectError
 from atom_testinfra.core.rounding import round_seconds
 from atom_testinfra.machine.clocks import Clocks

@@ -28,8 +28,8 @@ from atom_testinfra.reports.reference import (
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
     from atom_testinfra.core.config import Config
+    from atom_testinfra.core.costs.baseline import Baseline
     from atom_testinfra.core.managed_blocks import Block
     from atom_testinfra.reports.data import ReportData
 

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from atom_testinfra.core.judgement import CALLS, STEPS, ChangeVerdict
+from atom_testinfra.core.changes.judgement import CALLS, STEPS, ChangeVerdict
 from atom_testinfra.reports.numbers import micros, plural, seconds
 from atom_testinfra.reports.tables import shorten_nodeid, visible
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from atom_testinfra.core.comparison import Comparison
-    from atom_testinfra.core.judgement import Change
+    from atom_testinfra.core.changes.comparison import Comparison
+    from atom_testinfra.core.changes.judgement import Change
 
 STYLES = {
     ChangeVerdict.SLOWER: "bold red",

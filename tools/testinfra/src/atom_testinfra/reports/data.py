@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from msgspec import Struct
 
-from atom_testinfra.core.verification import check
+from atom_testinfra.core.targets.verification import check
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.rows import PropertyRow, property_rows
 from atom_testinfra.reports.sections.history import HistorySection, build_history
@@ -16,8 +16,8 @@ from atom_testinfra.reports.sections.time import TimeSection, build_time
 from atom_testinfra.reports.sections.work import WorkSection, build_work
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
-    from atom_testinfra.core.history import History
+    from atom_testinfra.core.changes.history import History
+    from atom_testinfra.core.costs.baseline import Baseline
     from atom_testinfra.reports.tables import Table
 
 

@@ -8,10 +8,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from atom_testinfra.core.diagnosis import Level
+from atom_testinfra.core.advice.diagnosis import Level
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.diagnosis import Diagnosis
+    from atom_testinfra.core.advice.diagnosis import Diagnosis
 
 STYLES = {Level.OK: "green", Level.NOTICE: "yellow", Level.SPOILS: "bold red"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.config import Targets
-from atom_testinfra.core.tiers import BUDGETS, tier_limit
+from atom_testinfra.core.costs.tiers import BUDGETS, tier_limit
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.markdown import escape, render_table
 from atom_testinfra.reports.reference import attribute_docstrings

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from atom_testinfra.core.explanation import Draw, Explanation, FixtureCost, FunctionCost, Part, Waste
-    from atom_testinfra.core.measurement import Measurement, Property
+    from atom_testinfra.core.records.explanation import (
+        Draw,
+        Explanation,
+        FixtureCost,
+        FunctionCost,
+        Part,
+        Waste,
+    )
+    from atom_testinfra.core.records.measurement import Measurement, Property
 
 Row = tuple[str, ...]
 

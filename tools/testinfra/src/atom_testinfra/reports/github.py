@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.judgement import ChangeVerdict
+from atom_testinfra.core.changes.judgement import ChangeVerdict
 from atom_testinfra.reports.comparison import (
     conclude,
     describe_change,
@@ -19,8 +19,8 @@ from atom_testinfra.reports.tables import Cell, CellKind, Column, Table, visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from atom_testinfra.core.comparison import Comparison
-    from atom_testinfra.core.judgement import Change
+    from atom_testinfra.core.changes.comparison import Comparison
+    from atom_testinfra.core.changes.judgement import Change
 
     Places = Mapping[str, tuple[str, int | None]]
     """File and line of tests, by node id."""

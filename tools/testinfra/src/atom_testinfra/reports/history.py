@@ -16,7 +16,7 @@ from atom_testinfra.reports.tables import shorten_nodeid, visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.history import History, Point
+    from atom_testinfra.core.changes.history import History, Point
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 WIDTH = 24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.tiers import BUDGETS
+from atom_testinfra.core.costs.tiers import BUDGETS
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.markdown import render_table
 from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
@@ -12,7 +12,7 @@ from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from atom_testinfra.core.baseline import Baseline, PropertyCost
+    from atom_testinfra.core.costs.baseline import Baseline, PropertyCost
 
 
 def render_properties_by_tier(baseline: Baseline) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atom_testinfra.core.measurement import Kind
-from atom_testinfra.core.overview import overview
-from atom_testinfra.core.summary import summarise_session
+from atom_testinfra.core.costs.overview import overview
+from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.vocabulary import Kind
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.columns import render_rows
 from atom_testinfra.reports.tables import visible
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atom_testinfra.core.config import Targets
-    from atom_testinfra.core.measurement import Run
-    from atom_testinfra.core.overview import Bound, Overview
-    from atom_testinfra.core.summary import Summary, UnmeasuredTest
-    from atom_testinfra.core.what_if import Estimate, GrowingSuite
+    from atom_testinfra.core.costs.overview import Bound, Overview
+    from atom_testinfra.core.costs.summary import Summary, UnmeasuredTest
+    from atom_testinfra.core.costs.what_if import Estimate, GrowingSuite
+    from atom_testinfra.core.records.measurement import Run
 
 SHOWN = 20
 N_NAMED = 5

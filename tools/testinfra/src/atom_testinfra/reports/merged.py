@@ -11,8 +11,8 @@ from atom_testinfra.reports.tables import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.core.baseline import Baseline, Evidence
-    from atom_testinfra.core.merging import Merged
+    from atom_testinfra.core.costs.baseline import Baseline, Evidence
+    from atom_testinfra.core.costs.merging import Merged
 
 N_NAMED = 3
 

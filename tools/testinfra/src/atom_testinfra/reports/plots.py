@@ -11,7 +11,7 @@ from atom_testinfra.reports.sections.targets import BINS_PER_DECADE, FIRST_BIN_S
 from atom_testinfra.reports.tables import shorten_nodeid, visible
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.history import Point
+    from atom_testinfra.core.changes.history import Point
     from atom_testinfra.reports.sections.history import HistorySection
     from atom_testinfra.reports.sections.time import TimeSection
 

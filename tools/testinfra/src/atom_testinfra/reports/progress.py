@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from atom_testinfra.core.measurement import Measurement
+    from atom_testinfra.core.records.measurement import Measurement
 
 LINE_EVERY_S = 5.0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
-from atom_testinfra.core.advice import Remedy
+from atom_testinfra.core.advice.advice import Remedy
 from atom_testinfra.core.config import Config, Profile, Targets, TierLimits
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.variables import Variable

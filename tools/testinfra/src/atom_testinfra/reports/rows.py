@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.cost import split_time
+from atom_testinfra.core.costs.cost import split_time
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline, ProfileCost
+    from atom_testinfra.core.costs.baseline import Baseline, ProfileCost
 
 PARTS = ("setup", "generate", "body", "engine", "filtered", "other")
 """The parts of a duration, in the order in which they are stacked."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.conclusion import conclude
+from atom_testinfra.core.targets.conclusion import conclude
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import VERDICT_SIGNS, VERDICT_WORDS, verdict_key, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atom_testinfra.core.assessment import Assessment
-    from atom_testinfra.core.targets import TargetResult
-    from atom_testinfra.core.verification import Difference
+    from atom_testinfra.core.targets.assessment import Assessment
+    from atom_testinfra.core.targets.targets import TargetResult
+    from atom_testinfra.core.targets.verification import Difference
 
 STYLES = {"true": "green", "false": "red", "partial": "yellow", "none": "dim"}
 

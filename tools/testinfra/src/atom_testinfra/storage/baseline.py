@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw, Struct
 
-from atom_testinfra.core.baseline import (
+from atom_testinfra.core.changes.sides import ComparedCost
+from atom_testinfra.core.costs.baseline import (
     SCHEMA,
     SCHEMA_VERSION,
     Baseline,
@@ -24,10 +25,9 @@ from atom_testinfra.core.baseline import (
     TargetsMet,
     TargetsVerified,
 )
-from atom_testinfra.core.digests import PropertiesDigest, digest_text, encode_property
+from atom_testinfra.core.costs.digests import PropertiesDigest, digest_text, encode_property
 from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
-from atom_testinfra.core.sides import ComparedCost
-from atom_testinfra.core.verification import reword
+from atom_testinfra.core.targets.verification import reword
 from atom_testinfra.storage.atomic import replace_file, writing
 from atom_testinfra.storage.json_document import (
     RESTORE,

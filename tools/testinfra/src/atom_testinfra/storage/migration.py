@@ -9,14 +9,8 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from atom_testinfra.core.baseline import (
-    SCHEMA_VERSION,
-    ProfileCost,
-    PropertyCost,
-    TierName,
-    update,
-)
-from atom_testinfra.core.digests import (
+from atom_testinfra.core.costs.baseline import SCHEMA_VERSION, ProfileCost, PropertyCost, TierName, update
+from atom_testinfra.core.costs.digests import (
     LENGTH,
     PropertiesDigest,
     digest_earlier,
@@ -24,7 +18,8 @@ from atom_testinfra.core.digests import (
     encode_property,
 )
 from atom_testinfra.core.errors import BaselineError
-from atom_testinfra.core.measurement import Kind, Pin
+from atom_testinfra.core.records.measurement import Pin
+from atom_testinfra.core.vocabulary import Kind
 from atom_testinfra.storage.json_document import RESTORE, decode_value
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

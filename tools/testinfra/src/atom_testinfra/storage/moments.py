@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.changes.history import Moment, Source
 from atom_testinfra.core.errors import GitError, InfraError, NothingMeasuredError
-from atom_testinfra.core.history import Moment, Source
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import FETCH_ALL, Repository
 from atom_testinfra.storage.recordings import Recording, of_baseline
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.core.changes.threshold import Statistic
     from atom_testinfra.storage.project import Project
 
 NOW = "now"

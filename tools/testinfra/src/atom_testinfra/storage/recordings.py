@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atom_testinfra.core.baseline import Baseline
+from atom_testinfra.core.changes.sides import (
+    baseline_has_calibration,
+    have_calibration,
+    side_from_baseline,
+    side_from_runs,
+)
 from atom_testinfra.core.config import PROFILE_NAME
+from atom_testinfra.core.costs.baseline import Baseline
+from atom_testinfra.core.costs.seal import refuse_changed
 from atom_testinfra.core.errors import (
     BaselineError,
     ComparisonError,
@@ -21,14 +28,7 @@ from atom_testinfra.core.errors import (
     NothingMeasuredError,
     RunFileError,
 )
-from atom_testinfra.core.measurement import Run
-from atom_testinfra.core.seal import refuse_changed
-from atom_testinfra.core.sides import (
-    baseline_has_calibration,
-    have_calibration,
-    side_from_baseline,
-    side_from_runs,
-)
+from atom_testinfra.core.records.measurement import Run
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.git import Repository
 from atom_testinfra.storage.runs import (
@@ -44,8 +44,8 @@ from atom_testinfra.storage.runs import (
 )
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.comparison import Side
-    from atom_testinfra.core.threshold import Statistic
+    from atom_testinfra.core.changes.comparison import Side
+    from atom_testinfra.core.changes.threshold import Statistic
     from atom_testinfra.storage.project import Project
 
 LATEST = "latest"

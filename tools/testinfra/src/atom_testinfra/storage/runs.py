@@ -14,8 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from atom_testinfra.core.errors import NothingMeasuredError, RunFileError
-from atom_testinfra.core.measurement import (
-    RUN_SCHEMA_VERSION,
+from atom_testinfra.core.records.measurement import (
     Collected,
     Measurement,
     Run,
@@ -24,7 +23,8 @@ from atom_testinfra.core.measurement import (
     RunLine,
     RunPlan,
 )
-from atom_testinfra.core.session import SessionSpec
+from atom_testinfra.core.records.session import SessionSpec
+from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION
 from atom_testinfra.storage.atomic import LOCKS, replace_file
 from atom_testinfra.storage.run_writer import RunWriter
 from atom_testinfra.storage.session_order import RunFile, find_from_the_future, in_order_of_recording

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from atom_testinfra.core.measurement import RunHeader
+    from atom_testinfra.core.records.measurement import RunHeader
 
 FUTURE_S = 3600.0
 """By how much the clocks of machines that share a folder may differ before a session is from the future."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.diagnosis import Pinned
+from atom_testinfra.core.advice.diagnosis import Pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from atom_testinfra.core.cost import marginal_s
+from atom_testinfra.core.costs.cost import marginal_s
 from atom_testinfra.core.time_spans import BudgetClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atom_testinfra.core.baseline import ProfileCost
+    from atom_testinfra.core.costs.baseline import ProfileCost
 
 SCHEMA_VERSION = 1
 LEAST_S = 1e-7

@@ -12,7 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from atom_testinfra.core.baseline import PropertyCost
+    from atom_testinfra.core.costs.baseline import PropertyCost
 
 SHORTEST_S = 1e-4
 """No test is expected to take less: pytest's own work for it takes that long, and a plan divides by it."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.advice.recommendation import recommend
 from atom_testinfra.core.figures import seconds as show
-from atom_testinfra.core.recommendation import recommend
 from atom_testinfra.core.scheduling.durations import expect, lower_bound
 from atom_testinfra.core.scheduling.units import assign_longest_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from atom_testinfra.core.baseline import ProfileCost
+    from atom_testinfra.core.costs.baseline import ProfileCost
 
 MOST_OBSTACLES = 10
 """How many tests are named at most, the longest first."""

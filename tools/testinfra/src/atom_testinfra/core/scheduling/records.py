@@ -6,9 +6,9 @@ from collections import Counter
 from math import fsum
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.circumstances import list_differences
 from atom_testinfra.core.errors import ShardError
-from atom_testinfra.core.measurement import Collected, Run, RunEnd
+from atom_testinfra.core.records.circumstances import list_differences
+from atom_testinfra.core.records.measurement import Collected, Run, RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

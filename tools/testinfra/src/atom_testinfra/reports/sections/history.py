@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from atom_testinfra.core.history import History
+from atom_testinfra.core.changes.history import History
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import CellKind, Column, Table
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
-from atom_testinfra.core.baseline import Excluded
+from atom_testinfra.core.costs.baseline import Excluded
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline, SessionProvenance
-    from atom_testinfra.core.measurement import Machine
+    from atom_testinfra.core.costs.baseline import Baseline, SessionProvenance
+    from atom_testinfra.core.records.measurement import Machine
     from atom_testinfra.reports.rows import PropertyRow
 
 MAX_EXCLUDED = 50

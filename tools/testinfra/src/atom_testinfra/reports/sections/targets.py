@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
-from atom_testinfra.core.conclusion import Conclusion, conclude
-from atom_testinfra.core.targets import Miss, TargetResult
-from atom_testinfra.core.tiers import BUDGETS
+from atom_testinfra.core.costs.tiers import BUDGETS
+from atom_testinfra.core.targets.conclusion import Conclusion, conclude
+from atom_testinfra.core.targets.targets import Miss, TargetResult
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import Cell, CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.assessment import Assessment
-    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.costs.baseline import Baseline
+    from atom_testinfra.core.targets.assessment import Assessment
     from atom_testinfra.reports.rows import PropertyRow
 
 FIRST_BIN_S = 1e-3

@@ -11,7 +11,7 @@ from atom_testinfra.reports.rows import PART_MEANINGS, PART_TITLES, PARTS, CostS
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
-    from atom_testinfra.core.baseline import Baseline
+    from atom_testinfra.core.costs.baseline import Baseline
 
 N_SLOWEST = 20
 """Tests shown as bars; the table has them all."""

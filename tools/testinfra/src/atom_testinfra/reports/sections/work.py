@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
-from atom_testinfra.core.advice import advise
+from atom_testinfra.core.advice.advice import advise
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.rows import PART_TITLES, PropertyRow
 from atom_testinfra.reports.tables import CellKind, Column, Table
@@ -14,7 +14,7 @@ from atom_testinfra.reports.tables import CellKind, Column, Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atom_testinfra.core.baseline import Baseline, PropertyCost
+    from atom_testinfra.core.costs.baseline import Baseline, PropertyCost
 
 N_CANDIDATES = 10
 

@@ -1,0 +1,1 @@
+"""What to do about a cost, and what it rests on."""

@@ -1,0 +1,1 @@
+"""What a run recorded of each test, and how far it is to be believed."""
