@@ -11,6 +11,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from atom.analytics.vocabulary import EventStatus, EventType
+from atom.kit.clock import moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +36,7 @@ class Window(StrEnum):
 
     def start(self, now: datetime) -> datetime:
         """Return where the window that ends now begins."""
-        return now - self.span
+        return moved(now, -self.span)
 
 
 _SPANS: Final = {

@@ -11,12 +11,13 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, and_, bindparam, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select, tuple_
 
 from atom.analytics.metrics import UNNAMED_ERROR, Distribution, EventCount
 from atom.analytics.models import Alert, AlertRule, IntegrationCalls, MetricPoint, WorkflowEvent
 from atom.analytics.vocabulary import EventStatus, EventType
 from atom.db.statements import table_of
+from atom.db.sums import whole_sum
 from atom.identity.models import Workspace
 
 if TYPE_CHECKING:
@@ -194,8 +195,8 @@ def _event_counts(group: GroupBy, has_workflow: bool) -> Select[Any]:
             Events.type,
             Events.status,
             func.count(),
-            cast(func.sum(Events.time_saved_s), BigInteger),
-            cast(func.sum(Events.business_value_minor), BigInteger),
+            whole_sum(Events.time_saved_s),
+            whole_sum(Events.business_value_minor),
         )
         .where(_events(has_workflow))
         .group_by(column, Events.type, Events.status)

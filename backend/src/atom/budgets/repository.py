@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
-    BigInteger,
     String,
     and_,
     bindparam,
     case,
-    cast,
     func,
     insert,
     or_,
@@ -19,10 +17,19 @@ from sqlalchemy import (
     update,
 )
 
-from atom.budgets.models import Project, ProjectTask, ReservationStatus, SpendCategory, SpendReservation
+from atom.budgets.models import (
+    MAX_MINUTES,
+    MAX_TOTAL_MINOR,
+    Project,
+    ProjectTask,
+    ReservationStatus,
+    SpendCategory,
+    SpendReservation,
+)
 from atom.budgets.rows import Category, ProjectBudget, Reservation, Task
 from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of, upsert
+from atom.db.sums import whole_sum
 from atom.db.types import UtcDateTime
 from atom.identity.models import User
 from atom.ledger.models import Account, JournalEntry, Transaction, TransactionStatus
@@ -77,12 +84,16 @@ GET_TASK: Final = select(*TASK.columns).where(
 )
 ADD_MINUTES: Final = (
     update(Tasks)
-    .where(Tasks.c.id == bindparam("task"), Tasks.c.project_id == bindparam("project"))
+    .where(
+        Tasks.c.id == bindparam("task"),
+        Tasks.c.project_id == bindparam("project"),
+        Tasks.c.actual_minutes + bindparam("minutes") <= MAX_MINUTES,
+    )
     .values(actual_minutes=Tasks.c.actual_minutes + bindparam("minutes"))
 )
 RATE: Final = func.coalesce(Users.c.hourly_cost_rate_minor, 0).label("rate")
 MINUTES_BY_RATE: Final = (
-    select(RATE, cast(func.sum(Tasks.c.actual_minutes), BigInteger))
+    select(RATE, whole_sum(Tasks.c.actual_minutes))
     .outerjoin_from(Tasks, Users, Users.c.id == Tasks.c.assigned_to)
     .where(Tasks.c.project_id == bindparam("project"))
     .group_by(Users.c.hourly_cost_rate_minor)
@@ -91,7 +102,7 @@ SIGNED_AMOUNT: Final = case(
     (Entries.c.side == Side.DEBIT, Entries.c.amount_minor), else_=-Entries.c.amount_minor
 )
 NET_EXPENSE: Final = (
-    select(cast(func.coalesce(func.sum(SIGNED_AMOUNT), 0), BigInteger))
+    select(whole_sum(SIGNED_AMOUNT))
     .select_from(Transactions)
     .join(Entries, Entries.c.transaction_id == Transactions.c.id)
     .join(Accounts, Accounts.c.id == Entries.c.account_id)
@@ -132,7 +143,10 @@ TAKE: Final = (
 )
 SPEND: Final = (
     update(Categories)
-    .where(Categories.c.id == bindparam("category"))
+    .where(
+        Categories.c.id == bindparam("category"),
+        Categories.c.spent_minor + bindparam("spent") <= MAX_TOTAL_MINOR,
+    )
     .values(
         spent_minor=Categories.c.spent_minor + bindparam("spent"),
         reserved_minor=Categories.c.reserved_minor - bindparam("given_back"),
@@ -194,7 +208,7 @@ def list_tasks(session: Session, project_id: str, *, limit: int, after: str | No
 
 
 def add_minutes(session: Session, project_id: str, task_id: str, minutes: int) -> bool:
-    """Add to the minutes of a task; return whether the project has it."""
+    """Add to the minutes of a task; return whether the project has it, and the task has room for them."""
     return (
         rows_changed(session, ADD_MINUTES, {"task": task_id, "project": project_id, "minutes": minutes}) == 1
     )
@@ -215,9 +229,8 @@ def net_expense_minor(session: Session, workspace_id: str, project_id: str) -> i
     A bill counts when it is booked and not once more when it is paid; its reversal takes it back. Budgets are
     kept in the default currency; other currencies are not converted and do not count.
     """
-    return int(
-        session.connection().scalars(NET_EXPENSE, {"workspace": workspace_id, "project": project_id}).one()
-    )
+    parameters = {"workspace": workspace_id, "project": project_id}
+    return session.connection().scalars(NET_EXPENSE, parameters).one()
 
 
 def ensure_category(session: Session, workspace_id: str, name: str) -> None:
@@ -258,10 +271,10 @@ def take(session: Session, category_id: str, amount_minor: int) -> bool:
     return rows_changed(session, TAKE, {"category": category_id, "amount": amount_minor}) == 1
 
 
-def spend(session: Session, category_id: str, *, spent_minor: int, reserved_minor: int = 0) -> None:
-    """Count money as spent and, with it, money as no longer reserved."""
+def spend(session: Session, category_id: str, *, spent_minor: int, reserved_minor: int = 0) -> bool:
+    """Count money as spent, and money as no longer reserved; return False if the total would be too large."""
     parameters = {"category": category_id, "spent": spent_minor, "given_back": reserved_minor}
-    session.connection().execute(SPEND, parameters)
+    return rows_changed(session, SPEND, parameters) == 1
 
 
 def add_reservation(session: Session, workspace_id: str, reservation: Reservation) -> None:

@@ -57,7 +57,7 @@ def read_project(project_id: Id, unit: Reading) -> ProjectResponse:
     return ProjectResponse.model_validate(project)
 
 
-@router.post("/projects/{project_id}/burn", responses=problem_responses(404))
+@router.post("/projects/{project_id}/burn", responses=problem_responses(404, 409))
 def compute_burn(project_id: Id, unit: Writing) -> ProjectResponse:
     """Compute what a project has burnt, work and expenses, and how its budget stands."""
     project = service.refresh_burn(unit.session, workspace_id=unit.workspace_id, project_id=project_id)
@@ -90,7 +90,7 @@ def list_tasks(
     return PageAnswer.of(page, TaskResponse.model_validate)
 
 
-@router.post("/projects/{project_id}/tasks/{task_id}/work", responses=problem_responses(*WITH_BODY, 404))
+@router.post("/projects/{project_id}/tasks/{task_id}/work", responses=problem_responses(*WITH_BODY, 404, 409))
 def log_work(project_id: Id, task_id: Id, request: WorkRequest, unit: Writing) -> TaskResponse:
     """Add to the minutes worked on a task."""
     task = service.log_work(
@@ -137,7 +137,7 @@ def check_spending(request: PlannedSpendRequest, unit: Writing) -> SpendDecision
     return SpendDecisionResponse.model_validate(decision)
 
 
-@router.post("/spending/records", responses=problem_responses(*WITH_BODY))
+@router.post("/spending/records", responses=problem_responses(*WITH_BODY, 409))
 def record_spending(request: SpendRequest, unit: Writing) -> CategoryResponse:
     """Count money that was spent, within the limit or not: it is gone."""
     category = service.record(unit.session, workspace_id=unit.workspace_id, **request.model_dump())

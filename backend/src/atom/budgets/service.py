@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from atom.budgets import repository
-from atom.budgets.models import MAX_MINUTES, ReservationStatus
+from atom.budgets.models import MAX_MINUTES, MAX_TOTAL_MINOR, ReservationStatus
 from atom.budgets.rows import Category, ProjectBudget, Reservation, Task
 from atom.budgets.rules import (
     BudgetStatus,
@@ -117,10 +117,14 @@ def log_work(session: Session, *, workspace_id: str, project_id: str, task_id: s
     """Add to the minutes worked on a task."""
     _require_minutes(minutes, smallest=1)
     get_project(session, workspace_id=workspace_id, project_id=project_id)
-    repository.add_minutes(session, project_id, task_id, minutes)
+    is_added = repository.add_minutes(session, project_id, task_id, minutes)
     task = repository.get_task(session, project_id, task_id)
     if task is None:
         raise NotFoundError("task", task_id)
+    if not is_added:
+        raise ConflictError(
+            f"the task has {task.actual_minutes} minutes; with {minutes} more it exceeds {MAX_MINUTES}"
+        )
     return task
 
 
@@ -129,6 +133,8 @@ def refresh_burn(session: Session, *, workspace_id: str, project_id: str) -> Pro
     project = get_project(session, workspace_id=workspace_id, project_id=project_id)
     labour_minor = labour_cost_minor(repository.minutes_by_rate(session, project_id))
     burn_minor = labour_minor + repository.net_expense_minor(session, workspace_id, project_id)
+    if abs(burn_minor) > MAX_TOTAL_MINOR:
+        raise ConflictError(f"the project has burnt {burn_minor}, beyond the limit of {MAX_TOTAL_MINOR}")
     status = budget_status(burn_minor=burn_minor, budget_minor=project.budget_minor)
     burnt = replace(project, actual_burn_minor=burn_minor, status=status)
     repository.update_project(session, burnt, "actual_burn_minor", "status")
@@ -218,7 +224,7 @@ def record(session: Session, *, workspace_id: str, category: str, amount_minor: 
     """Count money that was spent, reserved or not, within the limit or not: it is gone."""
     _require_amount(amount_minor, field="amount_minor", smallest=1)
     row = _ensured_category(session, workspace_id, category)
-    repository.spend(session, row.id, spent_minor=amount_minor)
+    _spend(session, row.id, spent_minor=amount_minor)
     return get_category(session, workspace_id=workspace_id, category=row.name)
 
 
@@ -238,6 +244,10 @@ def reserve(
     decision = _decide(session, row, amount_minor, deal_stage=deal_stage, milestones=milestones)
     if not decision.is_approved:
         return ReserveResult(decision=decision)
+    if row.reserved_minor + amount_minor > MAX_TOTAL_MINOR:
+        raise ConflictError(
+            f"{row.reserved_minor} are reserved; with {amount_minor} more they exceed {MAX_TOTAL_MINOR}"
+        )
     if not repository.take(session, row.id, amount_minor):
         raise StaleVersionError(f"somebody else spends from {category!r} at this moment; try again")
     reservation = Reservation(
@@ -305,13 +315,20 @@ def _end(
     ended = replace(reservation, status=status, spent_minor=spent_minor, ended_at=clock.now())
     if not repository.end_reservation(session, ended):
         raise ConflictError("the reservation was settled or released before")
-    repository.spend(
+    _spend(
         session,
         reservation.category_id,
         spent_minor=spent_minor or 0,
         reserved_minor=reservation.amount_minor,
     )
     return ended
+
+
+def _spend(session: Session, category_id: str, *, spent_minor: int, reserved_minor: int = 0) -> None:
+    if not repository.spend(session, category_id, spent_minor=spent_minor, reserved_minor=reserved_minor):
+        raise ConflictError(
+            f"with {spent_minor} more the category has spent beyond the limit of {MAX_TOTAL_MINOR}"
+        )
 
 
 def _decide(

@@ -11,6 +11,7 @@ from atom.episodes.access import EpisodeAction, Gatekeeper
 from atom.episodes.consolidation import CONSOLIDATION_THRESHOLD, plan_merges
 from atom.episodes.models import Episode, EpisodeStatus
 from atom.episodes.service import require_action
+from atom.kit.clock import moved
 from atom.kit.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def apply_decay(session: Session, clock: Clock, *, workspace_id: str) -> DecayOu
     """Let old episodes of the workspace fade, and archive what has faded; twice a day is once."""
     now = clock.now()
     n_affected = repository.fade(session, workspace_id=workspace_id, now=now)
-    gone_by = now - timedelta(days=scoring.FADED_AT_DAYS + 1)
+    gone_by = moved(now, -timedelta(days=scoring.FADED_AT_DAYS + 1))
     n_archived = repository.archive_faded(session, workspace_id=workspace_id, started_by=gone_by, now=now)
     return DecayOutcome(n_affected=n_affected, n_archived=n_archived)
 

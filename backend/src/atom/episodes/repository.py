@@ -39,6 +39,7 @@ from atom.episodes.models import (
 )
 from atom.episodes.scoring import Reaction
 from atom.episodes.segmentation import Message, Run
+from atom.kit.clock import moved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -412,7 +413,7 @@ def count_look(session: Session, shown: Sequence[Episode], *, workspace_id: str)
 
 def fade(session: Session, *, workspace_id: str, now: datetime) -> int:
     """Set what is left of each episode that is old enough to fade, and return how many those are."""
-    days = {f"day_{day}": now - timedelta(days=day) for day in FADING_DAYS}
+    days = {f"day_{day}": moved(now, -timedelta(days=day)) for day in FADING_DAYS}
     return _run_job(session, FADE, {"of_workspace": workspace_id, **days})
 
 

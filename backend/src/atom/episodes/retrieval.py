@@ -20,6 +20,7 @@ from atom.episodes.models import AccessType, CanvasAction, Episode, EpisodeSegme
 from atom.episodes.repository import EpisodeFilter
 from atom.episodes.service import get_agent_status
 from atom.identity.users import require_user
+from atom.kit.clock import moved
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import MAX_LIMIT
@@ -254,7 +255,7 @@ class _Look:
         return not self.decision.is_allowed
 
     def newest(self, span: timedelta, *, where: EpisodeFilter, limit: int) -> Sequence[Episode]:
-        since = self.clock.now() - span
+        since = moved(self.clock.now(), -span)
         return repository.newest_visible(self.session, since=since, where=where, limit=limit, **self.scope)
 
     def similar(self, embedder: Embedder, text: str, *, where: EpisodeFilter, limit: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ from atom.governance import repository
 from atom.governance.models import ApprovalStatus, HitlAction
 from atom.governance.policy import ACTION_LENGTH
 from atom.identity.users import require_user
+from atom.kit.clock import moved
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -69,7 +70,7 @@ def expire_approvals(session: Session, clock: Clock, *, workspace_id: str, older
     """Close the questions that have been open for that long, and return how many there were."""
     now = clock.now()
     return repository.expire_approvals(
-        session, workspace_id=workspace_id, asked_before=now - older_than, at=now
+        session, workspace_id=workspace_id, asked_before=moved(now, -older_than), at=now
     )
 
 

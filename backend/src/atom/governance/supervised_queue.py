@@ -9,6 +9,7 @@ from atom.agents.service import require_agent
 from atom.governance import repository
 from atom.governance.models import QueueStatus, SupervisedQueueEntry
 from atom.identity.users import require_user
+from atom.kit.clock import moved
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Page, PageRequest
@@ -57,7 +58,7 @@ def enqueue(
         attempt_count=0,
         max_attempts=MAX_ATTEMPTS,
         created_at=now,
-        expires_at=now + LIFETIME,
+        expires_at=moved(now, LIFETIME),
     )
     session.add(entry)
     session.flush()

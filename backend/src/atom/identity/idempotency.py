@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from atom.db.statements import rows_changed, table_of, upsert
 from atom.identity.models import IdempotentRequest
+from atom.kit.clock import moved
 from atom.kit.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def begin(
     Of two at the same time the second one waits here until the first is committed or undone.
     """
     which = {"workspace": workspace_id, "name": key}
-    rows_changed(session, FORGET, {"workspace": workspace_id, "until": now - LIFETIME})
+    rows_changed(session, FORGET, {"workspace": workspace_id, "until": moved(now, -LIFETIME)})
     values = {"workspace_id": workspace_id, "key": key, "fingerprint": fingerprint, "created_at": now}
     if session.connection().execute(_claim(session), values).first() is not None:
         return None

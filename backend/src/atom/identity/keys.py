@@ -14,6 +14,7 @@ from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
 from atom.identity.users import require_user
+from atom.kit.clock import moved
 from atom.kit.errors import (
     ConflictError,
     ForbiddenError,
@@ -150,7 +151,7 @@ def rotate_key(
         user_id=old.user_id,
         expires_at=old.expires_at,
     )
-    ends_at = now + overlap
+    ends_at = moved(now, overlap)
     old.expires_at = ends_at if old.expires_at is None else min(old.expires_at, ends_at)
     session.flush()
     return made

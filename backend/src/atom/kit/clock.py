@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def moved(moment: datetime, by: timedelta) -> datetime:
+    """Return the moment that much later or earlier, or the end of the calendar if that lies before it."""
+    try:
+        return moment + by
+    except OverflowError:
+        return FIRST if by < timedelta(0) else LAST
 
 
 class Clock(Protocol):

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
+from atom.db.sums import whole_sum
 from atom.identity.models import Workspace
 from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import AccountType, Side
@@ -145,9 +146,9 @@ SUM_ENTRIES = (
         ACCOUNTS.c.code,
         ACCOUNTS.c.currency,
         ACCOUNTS.c.balance_minor,
-        _sum(case((IS_DEBIT, ENTRIES.c.amount_minor), else_=0)).label("debit_minor"),
-        _sum(case((IS_DEBIT, 0), else_=ENTRIES.c.amount_minor)).label("credit_minor"),
-        _sum(EFFECT).label("effect_minor"),
+        whole_sum(case((IS_DEBIT, ENTRIES.c.amount_minor), else_=0)).label("debit_minor"),
+        whole_sum(case((IS_DEBIT, 0), else_=ENTRIES.c.amount_minor)).label("credit_minor"),
+        whole_sum(EFFECT).label("effect_minor"),
     )
     .select_from(
         ACCOUNTS.outerjoin(

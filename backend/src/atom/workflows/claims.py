@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from atom.kit.clock import moved
 from atom.kit.errors import ConflictError, InvalidError, StaleVersionError
 from atom.kit.ids import new_id
 from atom.kit.text import checked_text
@@ -67,6 +68,7 @@ def claim_steps(
         raise InvalidError(f"limit is {limit}, expected 1 to {MAX_CLAIMS}", field="limit")
     _check_lease(lease)
     now = clock.now()
+    until = moved(now, lease)
     _fail_lost(session, clock, workspace_id=workspace_id, now=now)
     claims: list[Claim] = []
     for execution in repository.find_claimable(session, now=now, workspace_id=workspace_id, limit=CANDIDATES):
@@ -76,9 +78,7 @@ def claim_steps(
         try:
             with session.begin_nested():
                 found = service.advance(session, clock, **scope, at_most=limit - len(claims))
-                held = [
-                    _hold(session, execution.id, one, worker=name, until=now + lease) for one in found.start
-                ]
+                held = [_hold(session, execution.id, one, worker=name, until=until) for one in found.start]
         except StaleVersionError:
             continue  # somebody else has just changed it, and takes what is to be run
         claims += [
@@ -91,7 +91,7 @@ def claim_steps(
                 action=assignment.action,
                 inputs=assignment.inputs,
                 attempt=attempt,
-                lease_until=now + lease,
+                lease_until=until,
             )
             for assignment, (claim_id, attempt) in zip(found.start, held, strict=True)
         ]
@@ -104,7 +104,7 @@ def renew(
     """Keep a claimed step for longer, and return until when; a claim that was lost stays lost."""
     _check_lease(lease)
     step = _claimed(session, claim_id, workspace_id)
-    until = clock.now() + lease
+    until = moved(clock.now(), lease)
     repository.renew_claim(session, step.claim_id, until=until)
     return until
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from atom.kit.clock import moved
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import Cursor, Page, PageRequest
@@ -176,7 +177,7 @@ def fail_step(
     if may_retry(step.retry_count):
         retry = step.retry_count + 1
         after = StepState(
-            status=StepStatus.PENDING, retry_count=retry, not_before=clock.now() + backoff(retry)
+            status=StepStatus.PENDING, retry_count=retry, not_before=moved(clock.now(), backoff(retry))
         )
     else:
         after = StepState(status=StepStatus.FAILED, retry_count=step.retry_count)

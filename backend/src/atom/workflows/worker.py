@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from atom.db.session import unit_of_work
+from atom.kit.clock import LAST
 from atom.kit.errors import ConflictError, InvalidError
 from atom.workflows import claims
 from atom.workflows.runner import StepHandler, describe
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 LEASE: Final = timedelta(seconds=60)
 POLL_S: Final = 1.0
 """How long a worker with nothing to do waits before it looks again."""
-
-
-NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -122,7 +120,7 @@ class Worker:
                     session, self.clock, claim_id=running.claim.id, lease=self.lease
                 )
         except ConflictError:
-            running.lease_until = NEVER  # the step is lost: there is nothing to renew
+            running.lease_until = LAST  # the step is lost: there is nothing to renew
 
 
 def load_handler(place: str) -> StepHandler:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from atom.budgets import repository, service
+from atom.budgets.models import MAX_MINUTES, MAX_TOTAL_MINOR
 from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, judge, labour_cost_minor
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
@@ -308,6 +310,78 @@ def test_taking_and_fitting_are_one_statement(
         after = repository.get_category(session, own, "travel")
         assert after is not None
         assert after.reserved_minor == reserved + (amount_minor if fits else 0)
+
+
+@pytest.mark.invariant(22)
+@given(before=st.sampled_from((0, 1, 10)), more=st.sampled_from((1, 10, 11)))
+def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
+    database: Database, before: int, more: int
+) -> None:
+    """Invariant 22: what exceeds the largest total is a conflict; what does not is added exactly."""
+    fits = more <= before
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        scope = {"workspace_id": own, "category": "travel"}
+        service.set_limit(session, **scope, limit_minor=None)
+        held = service.reserve(session, CLOCK, **scope, amount_minor=more).reservation
+        assert held is not None
+        row = service.get_category(session, **scope)
+        full = {"spent_minor": MAX_TOTAL_MINOR - before, "reserved_minor": MAX_TOTAL_MINOR - before}
+        project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
+        work = {"workspace_id": own, "project_id": project.id}
+        task = service.add_task(session, **work, title="Dig", actual_minutes=MAX_MINUTES - before)
+        ended = {"workspace_id": own, "reservation_id": held.id, "spent_minor": more}
+        calls: list[Callable[[], object]] = [
+            lambda: service.record(session, **scope, amount_minor=more),
+            lambda: service.reserve(session, CLOCK, **scope, amount_minor=more),
+            lambda: service.settle(session, CLOCK, **ended),
+            lambda: service.log_work(session, **work, task_id=task.id, minutes=more),
+        ]
+        for call in calls:
+            repository.update_category(session, row.id, **full)
+            counted = totals(session)
+            with session.begin_nested() if fits else refusing(session):
+                call()
+            assert (totals(session) == counted) is not fits
+
+
+def totals(session: Session) -> tuple[Any, ...]:
+    """Return what is spent, reserved and worked in all."""
+    session.flush()
+    return tuple(
+        session.scalar(select(func.sum(column)))
+        for column in (
+            budgets.SpendCategory.spent_minor,
+            budgets.SpendCategory.reserved_minor,
+            budgets.ProjectTask.actual_minutes,
+        )
+    )
+
+
+@contextmanager
+def refusing(session: Session) -> Iterator[None]:
+    """Require that the block is refused as a conflict, and undo it as the request would be."""
+    with pytest.raises(ConflictError), session.begin_nested():
+        yield
+
+
+@pytest.mark.parametrize("n_tasks", [5, 6])
+def test_a_burn_beyond_all_bounds_is_a_conflict(database: Database, n_tasks: int) -> None:
+    """A project whose burn exceeds what a column holds keeps the burn that it had."""
+    rate_minor = 60 * MAX_TOTAL_MINOR // MAX_MINUTES // 5
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        person = factories.user(session, workspace_id=own, hourly_cost_rate_minor=rate_minor)
+        project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
+        work = {"workspace_id": own, "project_id": project.id}
+        for _ in range(n_tasks):
+            service.add_task(session, **work, title="Dig", assigned_to=person.id, actual_minutes=MAX_MINUTES)
+        if n_tasks == 5:
+            assert service.refresh_burn(session, **work).actual_burn_minor == MAX_TOTAL_MINOR
+        else:
+            with pytest.raises(ConflictError):
+                service.refresh_burn(session, **work)
+            assert service.get_project(session, **work) == project
 
 
 def calls(session: Session, workspace_id: str, ids: dict[str, str]) -> list[Callable[[], object]]:
