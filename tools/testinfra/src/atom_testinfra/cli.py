@@ -9,6 +9,7 @@ import click
 
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError
 from atom_testinfra.core.status import ExitStatus
+from atom_testinfra.measuring.stopping import Stopped
 
 VERBS = {
     "measure": "run the properties and record what each costs",
@@ -65,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
+    except Stopped as stopped:
+        click.echo("stopped", err=True)
+        return 128 + stopped.signum
     except InfraError as exc:
         click.echo(f"error: {exc}", err=True)
         if exc.hint:

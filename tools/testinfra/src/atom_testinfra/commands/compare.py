@@ -3,61 +3,56 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import tempfile
-from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from msgspec.structs import replace
 
 from atom_testinfra.commands.against import measure_in_turns
 from atom_testinfra.commands.github import tell_github
-from atom_testinfra.core import figures
+from atom_testinfra.commands.suspects import Sides, look_again, say, with_note
 from atom_testinfra.core.changes.comparison import (
     MIN_NEW_RUNS,
     Comparison,
-    Side,
     compare_sides,
-)
-from atom_testinfra.core.changes.confirmation import (
-    MOST_TURNS,
-    choose_companions,
-    confirm_suspects,
-    forecast_run,
-    n_companions,
 )
 from atom_testinfra.core.changes.judgement import ChangeVerdict
 from atom_testinfra.core.changes.threshold import Threshold, parse_threshold
 from atom_testinfra.core.errors import (
     ComparisonError,
-    GitError,
-    InfraError,
     NothingMeasuredError,
-    SubjectError,
 )
 from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.machine.fingerprint import read_provenance
-from atom_testinfra.measuring.instructions import InstructionCounter, find_valgrind
-from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
+from atom_testinfra.measuring.instructions import find_valgrind
+from atom_testinfra.measuring.stopping import signals_raise
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import LATEST, Recording, find_recording, load_saved, save_runs
-from atom_testinfra.storage.run_writer import escape
-from atom_testinfra.storage.runs import load_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from atom_testinfra.core.records.measurement import Run
-    from atom_testinfra.core.records.session import SessionSpec
     from atom_testinfra.storage.project import Project
 
 WIDE = 10_000
 """Columns of what is not a terminal: nothing is wrapped there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """The options of `testinfra compare`, by the names that the command gives them."""
+
+    baseline: str | None
+    against: str | None
+    save_baseline: str | None
+    profile: str | None
+    expression: str
+    gate: bool
+    confirm: bool
+    reruns: int
+    exact: bool
+    show_all: bool
+    as_json: bool
 
 
 @click.command(name="compare")
@@ -90,7 +85,7 @@ WIDE = 10_000
 @click.option("--exact", is_flag=True, help="Count the instructions of suspects under valgrind; slow.")
 @click.option("--all", "show_all", is_flag=True, help="List the tests that are ok, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
+def command(base: str | None, new: str | None, **given: Any) -> ExitStatus:
     """
     Say which properties got slower, faster, or cannot be told.
 
@@ -102,17 +97,20 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
     called so it is run again, in turns with the base commit in a git worktree of its own. Reports only,
     unless --gate is given. In a GitHub workflow it annotates the tests and adds to the job summary.
     """
+    options = CompareOptions(**given)
     project = load_project(Path.cwd())
-    threshold = parse_threshold(options["expression"])
-    if options["exact"]:
+    threshold = parse_threshold(options.expression)
+    if options.exact:
         find_valgrind()
-    if options["against"] is not None:
-        if base is not None or options["baseline"] is not None or options["save_baseline"] is not None:
+    if options.against is not None:
+        if base is not None or options.baseline is not None or options.save_baseline is not None:
             raise click.UsageError("--against measures both sides: name no BASE, NEW or saved runs")
-        return _compare(project, _measure_sides(project, threshold, options), threshold, options)
-    if options["baseline"] is not None:
+        return _compare(
+            project, _measure_sides(project, threshold, options.against, options.profile), threshold, options
+        )
+    if options.baseline is not None:
         base, new = None, _only_one(base, new)
-    is_save_only = options["save_baseline"] is not None and base is None and options["baseline"] is None
+    is_save_only = options.save_baseline is not None and base is None and options.baseline is None
     if is_save_only:
         status = ExitStatus.OK
         new_recording = _find(project, new or LATEST)
@@ -120,8 +118,8 @@ def command(base: str | None, new: str | None, **options: Any) -> ExitStatus:
         sides = _load_sides(project, base, new, threshold, options)
         new_recording = sides.new
         status = _compare(project, sides, threshold, options)
-    if options["save_baseline"] is not None:
-        folder = save_runs(project, options["save_baseline"], new_recording)
+    if options.save_baseline is not None:
+        folder = save_runs(project, options.save_baseline, new_recording)
         click.echo(f"saved {new_recording.label} in {folder}", err=True)
     return status
 
@@ -136,7 +134,7 @@ def _find(project: Project, name: str) -> Recording:
     """Return what a name stands for, and say what could not be read on the way to it."""
     recording = find_recording(project, name)
     for note in recording.notes:
-        _say(f"note: {note}")
+        say(f"note: {note}")
     return recording
 
 
@@ -149,28 +147,16 @@ def _baseline_of(project: Project) -> str:
     return str(project.baseline)
 
 
-class Sides(NamedTuple):
-    """What is compared; of a baseline only what is needed for that is still in memory."""
-
-    base: Recording
-    new: Recording
-    base_side: Side
-    new_side: Side
-    profile: str
-    spec: SessionSpec | None = None
-    """How the runs were made, where this command has made them."""
-
-
 def _load_sides(
-    project: Project, base: str | None, new: str | None, threshold: Threshold, options: dict[str, Any]
+    project: Project, base: str | None, new: str | None, threshold: Threshold, options: CompareOptions
 ) -> Sides:
     new_recording = _find(project, new or LATEST)
     base_recording = (
         _find(project, base or _baseline_of(project))
-        if options["baseline"] is None
-        else load_saved(project, options["baseline"])
+        if options.baseline is None
+        else load_saved(project, options.baseline)
     )
-    profile = _choose_profile(project, base_recording, new_recording, options["profile"])
+    profile = _choose_profile(project, base_recording, new_recording, options.profile)
     is_calibrated = base_recording.is_calibrated(profile) and new_recording.is_calibrated(profile)
     base_side = base_recording.side(threshold.statistic, profile, is_calibrated=is_calibrated)
     base_recording = base_recording.without_figures()  # before the other side is made
@@ -178,9 +164,9 @@ def _load_sides(
     return Sides(base_recording, new_recording.without_figures(), base_side, new_side, profile)
 
 
-def _measure_sides(project: Project, threshold: Threshold, options: dict[str, Any]) -> Sides:
-    with _ended_by_sigterm():
-        base, new, spec = measure_in_turns(project, options["against"], options["profile"])
+def _measure_sides(project: Project, threshold: Threshold, revision: str, profile: str | None) -> Sides:
+    with signals_raise():
+        base, new, spec = measure_in_turns(project, revision, profile)
     (profile,) = spec.profiles
     is_calibrated = base.is_calibrated(profile) and new.is_calibrated(profile)
     base_side, new_side = (
@@ -189,21 +175,27 @@ def _measure_sides(project: Project, threshold: Threshold, options: dict[str, An
     return Sides(base, new, base_side, new_side, profile, spec)
 
 
-def _compare(project: Project, sides: Sides, threshold: Threshold, options: dict[str, Any]) -> ExitStatus:
+def _compare(project: Project, sides: Sides, threshold: Threshold, options: CompareOptions) -> ExitStatus:
     comparison = compare_sides(sides.base_side, sides.new_side, threshold)
     if common := set(sides.base.run_ids).intersection(sides.new.run_ids):
         comparison = _tell_of_common_runs(comparison, sides, common)
-    if comparison.has_suspects and (options["confirm"] or options["exact"]):
-        comparison = _look_again(project, sides, comparison, options)
+    if comparison.has_suspects and (options.confirm or options.exact):
+        comparison = look_again(
+            project,
+            sides,
+            comparison,
+            n_reruns=options.reruns if options.confirm else None,
+            is_exact=options.exact,
+        )
     elif comparison.has_suspects:
-        comparison = _noted(comparison, "Suspects were not run again: --no-confirm.")
+        comparison = with_note(comparison, "Suspects were not run again: --no-confirm.")
     _print(comparison, sides.profile, options)
-    tell_github(comparison, sides.profile, _places(sides.new), is_gate=options["gate"], environ=os.environ)
+    tell_github(comparison, sides.profile, _places(sides.new), is_gate=options.gate, environ=os.environ)
     if comparison.n_compared == 0:
-        _say("nothing could be compared: no test is the same on both sides with enough runs")
-        _say(f"hint: {_hint_of(comparison)}")
+        say("nothing could be compared: no test is the same on both sides with enough runs")
+        say(f"hint: {_hint_of(comparison)}")
         return ExitStatus.NOTHING
-    return ExitStatus.FAILED if options["gate"] and comparison.is_slower else ExitStatus.OK
+    return ExitStatus.FAILED if options.gate and comparison.is_slower else ExitStatus.OK
 
 
 def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str]) -> Comparison:
@@ -216,14 +208,14 @@ def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str])
     base, new = sides.base, sides.new
     if not common.issuperset(base.run_ids) or not common.issuperset(new.run_ids):
         n = "1 run is" if len(common) == 1 else f"{len(common)} runs are"
-        return _noted(comparison, f"{n} in {base.label} and in {new.label}: that hides what differs.")
+        return with_note(comparison, f"{n} in {base.label} and in {new.label}: that hides what differs.")
     is_faster = any(change.verdict is ChangeVerdict.FASTER for change in comparison.changes)
     if comparison.suspects or comparison.is_suite_suspect or is_faster:
         raise ComparisonError(
             f"{base.label!r} and {new.label!r} hold the same runs, but not the same costs",
             hint="one of them was changed, or the threshold is finer than the four digits of a baseline",
         )
-    return _noted(
+    return with_note(
         comparison,
         f"Nothing can differ: {base.label} holds runs of {new.label} itself."
         " For a comparison measure again: testinfra measure --baseline",
@@ -281,151 +273,8 @@ def _choose_profile(project: Project, base: Recording, new: Recording, chosen: s
     )
 
 
-def _look_again(
-    project: Project, sides: Sides, comparison: Comparison, options: dict[str, Any]
-) -> Comparison:
-    """Run the suspects again, where that is possible, and say where it is not."""
-    base, new, profile = sides.base, sides.new, sides.profile
-    try:
-        spec = sides.spec or _spec_of(project, new)
-    except InfraError as exc:
-        return _noted(comparison, f"Suspects were not run again: {exc}.")
-    with ExitStack() as stack:
-        stack.enter_context(_ended_by_sigterm())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
-        made = read_provenance(project.root, [*map(escape, sys.argv)], outputs=project.outputs)
-        rerunner = Rerunner(spec, profile, folder, made)
-        here = Tree(project.rootdir, {})
-        there: Tree | None = None
-        try:
-            there = _base_tree(stack, project, base, folder)
-            first = next(change for change in comparison.changes if change.ratio)
-            probed = [change.nodeid for change in comparison.suspects or [first]]
-            _say(f"checking that the base runs: {_count_tests(probed)}")
-            rerunner.refuse_failing(there, probed)
-        except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
-            reason = str(exc).splitlines()[0].rstrip(".:")
-            comparison = _noted(comparison, f"Only NEW is run again, against the stored BASE: {reason}.")
-            there = None
-        if options["exact"]:
-            comparison = _count_instructions(comparison, _counter(new, spec, profile, folder), here, there)
-        if options["confirm"]:
-            _say(_announce(comparison, sides, options["reruns"], is_base_run=there is not None))
-            comparison = confirm_suspects(
-                comparison,
-                base=sides.base_side,
-                run_base=None if there is None else _Turns(rerunner, there, "base"),
-                run_new=_Turns(rerunner, here, "new"),
-                profile=profile,
-                n_runs=options["reruns"],
-            )
-    return comparison
-
-
-def _announce(comparison: Comparison, sides: Sides, n_runs: int, *, is_base_run: bool) -> str:
-    """Return what is about to be run again, and for how long about."""
-    n_suspects = len(comparison.suspects) + len(comparison.outside_suspects)
-    n = n_companions(comparison, is_suite_open=is_base_run and comparison.is_suite_suspect)
-    companions = choose_companions(comparison, n)
-    what = _count_tests(comparison.suspects)
-    if n_suspects > len(comparison.suspects):
-        what += f" and {n_suspects - len(comparison.suspects)} of start-up, collection and shared fixtures"
-    beside = f", with {_count_tests(companions)} beside" if companions else ""
-    turns = f"{n_runs} to {n_runs * MOST_TURNS} times" + (" on each side" if is_base_run else "")
-    nodeids = {change.nodeid for change in comparison.suspects} | set(companions)
-    runs = [run for run in sides.new.runs if run.header.profile == sides.profile]
-    one_s = forecast_run(runs, nodeids)
-    if one_s is None:
-        return f"may be slower: {what}; running again{beside}, {turns}"
-    least_s = one_s * n_runs * (2 if is_base_run else 1)
-    lasts = f"about {figures.seconds(least_s, digits=2)} to {figures.seconds(least_s * MOST_TURNS, digits=2)}"
-    return f"may be slower: {what}; running again{beside}, {turns}: {lasts}"
-
-
-def _spec_of(project: Project, new: Recording) -> SessionSpec:
-    """Return how NEW was measured, if the working tree is still what was measured."""
-    if new.session_id is None:
-        raise ComparisonError(f"{new.label!r} was not measured as a session of this working tree")
-    now = read_provenance(project.root, [], outputs=project.outputs)
-    made = new.runs[0].header.provenance
-    if (made.commit, made.is_dirty, made.changes) != (now.commit, now.is_dirty, now.changes):
-        raise ComparisonError(f"the working tree is no longer what {new.label!r} measured")
-    return load_spec(project.runs, new.session_id)
-
-
-def _base_tree(stack: ExitStack, project: Project, base: Recording, folder: Path) -> Tree:
-    if base.commit is None:
-        raise ComparisonError(f"the commit of {base.label!r} is unknown, or had changes on top")
-    return stack.enter_context(base_tree(project, base.commit, folder))
-
-
-class _Turns:
-    """Runs suspects in one tree, once per call, saying so."""
-
-    def __init__(self, rerunner: Rerunner, tree: Tree, side: str) -> None:
-        self._rerunner = rerunner
-        self._tree = tree
-        self._side = side
-        self._n = 0
-
-    def __call__(self, nodeids: Sequence[str]) -> Run:
-        self._n += 1
-        _say(f"running {_count_tests(nodeids)} again: {self._side}, run {self._n}")
-        return self._rerunner.run(self._tree, nodeids)
-
-
-def _counter(new: Recording, spec: SessionSpec, profile: str, folder: Path) -> InstructionCounter:
-    header = next(run.header for run in new.runs if run.header.profile == profile)
-    return InstructionCounter(spec, header, folder)
-
-
-def _count_instructions(
-    comparison: Comparison, counter: InstructionCounter, here: Tree, there: Tree | None
-) -> Comparison:
-    if there is None:
-        raise ComparisonError(
-            "--exact needs the base commit to run, and it does not run here", hint=comparison.notes[-1]
-        )
-    counted = []
-    for number, suspect in enumerate(comparison.suspects, 1):
-        _say(f"counting instructions, {number} of {len(comparison.suspects)}: {suspect.nodeid}")
-        try:
-            before, after = counter.count((there, here), suspect.nodeid)
-        except SubjectError as exc:
-            comparison = _noted(comparison, f"Not counted: {str(exc).splitlines()[0]}.")
-        else:
-            counted.append(replace(suspect, instructions=(before, after)))
-    return comparison.with_changes(counted)
-
-
-def _noted(comparison: Comparison, note: str) -> Comparison:
-    return replace(comparison, notes=[*comparison.notes, note])
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Leave by an exception on SIGTERM, so that trees and processes are cleared away."""
-
-    def leave(signum: int, frame: object) -> None:  # noqa: ARG001
-        sys.exit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _count_tests(nodeids: Sequence[object]) -> str:
-    return "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
-
-
-def _say(message: str) -> None:
-    click.echo(message, err=True)
-
-
-def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> None:
-    if options["as_json"]:
+def _print(comparison: Comparison, profile: str, options: CompareOptions) -> None:
+    if options.as_json:
         document = msgspec.to_builtins(comparison) | {
             "profile": profile,
             "counts": {verdict.value: n for verdict, n in comparison.count().items()},
@@ -442,4 +291,4 @@ def _print(comparison: Comparison, profile: str, options: dict[str, Any]) -> Non
 
     width = output_width()
     console = Console(highlight=False, width=width or WIDE)
-    console.print(render_comparison(comparison, profile, show_all=options["show_all"], width=width))
+    console.print(render_comparison(comparison, profile, show_all=options.show_all, width=width))

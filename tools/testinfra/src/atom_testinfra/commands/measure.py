@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +11,19 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from atom_testinfra.core.arguments import find_option_without_tests, name_places, relocate
-from atom_testinfra.core.config import AS_IS
+from atom_testinfra.commands.measure_options import MeasureOptions, Workers, make_spec
 from atom_testinfra.core.costs.summary import Summary, summarise_session
-from atom_testinfra.core.errors import ConfigError, InfraError
-from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.policies import PinPolicy
 from atom_testinfra.core.records.session import (
     MOST_EXAMPLES,
     MOST_SEED_SET,
     SessionSpec,
-    choose_profiles,
     is_finished,
 )
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.core.vocabulary import Outcome
-from atom_testinfra.machine.fingerprint import count_cpus, read_provenance
+from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.child import GRACE_S
 from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import Session
@@ -52,26 +48,7 @@ from atom_testinfra.storage.runs import (
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Provenance, Run
 
-POLICIES = [policy.value for policy in PinPolicy]
 SECONDS = click.FloatRange(min=0, min_open=True)
-AUTO = "auto"
-
-
-class Workers(click.ParamType):  # type: ignore[type-arg]  # in click 8.1 it takes none
-    """A number of workers, or `auto`."""
-
-    name = "workers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number; `auto` is one for each CPU that this process may use."""
-        if value == AUTO:
-            return count_cpus()
-        if isinstance(value, int) or (str(value).isascii() and str(value).isdigit()):
-            return int(value)
-        return self.fail(f"{value!r} is not a number of workers, or {AUTO}", param, ctx)
-
-
-WORKERS = Workers()
 OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
 """Options that say what is printed, not what is measured."""
 
@@ -105,7 +82,9 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
 )
 @click.option("--time-budget", type=SECONDS, metavar="S", help="Stop after S seconds.")
 @click.option("--fit", type=SECONDS, metavar="S", help="Say how many examples fit S seconds.")
-@click.option("-n", "n_workers", type=WORKERS, metavar="N", help="xdist workers, or auto: one for each CPU.")
+@click.option(
+    "-n", "n_workers", type=Workers(), metavar="N", help="xdist workers, or auto: one for each CPU."
+)
 @click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
 @click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
 @click.option(
@@ -117,28 +96,29 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:
     """
     Run the properties once, as the suite itself would, and say what each costs and where the time goes.
 
     The suite's own settings decide how many examples a property runs; seeds are fixed. With --baseline the
     profiles of [tool.testinfra] are measured, several times each.
     """
-    if options["resume"]:
+    options = MeasureOptions(**given)
+    if options.resume:
         _refuse_changes(ctx)
     project = load_project(Path.cwd())
-    if options["explained"] is not None:
-        return _explain(options["explained"], _make_spec(project, options), project, options)
+    if options.explained is not None:
+        return _explain(options.explained, make_spec(project, options), project, options)
     prepare_folder(project.runs)
     sessions = list_sessions(project.runs)
     for note in sessions.notes:
         click.echo(f"note: {note}", err=True)
-    if options["resume"]:
+    if options.resume:
         spec = load_spec(project.runs)
         wait_for_writers(sessions.files_of(spec.session_id), patience_s=GRACE_S)
     else:
-        spec = _make_spec(project, options)
-        _refuse_name(project, options["saved_as"])
+        spec = make_spec(project, options)
+        _refuse_name(project, options.saved_as)
         save_spec(spec, project.runs)
     try:
         return _measure(spec, project, options)
@@ -159,14 +139,14 @@ def _refuse_changes(ctx: click.Context) -> None:
             )
 
 
-def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:
+def _measure(spec: SessionSpec, project: Project, options: MeasureOptions) -> int:
     if (left_out := describe_left_out(os.environ, spec.profiles.values())) is not None:
         click.echo(f"note: {left_out}", err=True)
     provenance = _provenance(project)
     earlier = _runs_of(project, spec.session_id)
     known = _known_from(project.baseline) | _known(earlier)
     forecast = Forecast([name for _, name in spec.cells()], known)
-    if options["is_for_baseline"]:
+    if options.is_for_baseline:
         _tell_forecast(spec, forecast)
     progress = choose_progress(forecast, spec.repeats_of)
     session = Session(
@@ -183,12 +163,12 @@ def _measure(spec: SessionSpec, project: Project, options: dict[str, Any]) -> in
         progress.close()
     status = _conclude(session.runs, project, spec, options)
     _tell_left_out(session, spec)
-    if options["saved_as"] is not None:
-        _save(project, spec, session.runs, options["saved_as"])
+    if options.saved_as is not None:
+        _save(project, spec, session.runs, options.saved_as)
     return status
 
 
-def _conclude_stopped(stopped: Stopped, project: Project, spec: SessionSpec, options: dict[str, Any]) -> int:
+def _conclude_stopped(stopped: Stopped, project: Project, spec: SessionSpec, options: MeasureOptions) -> int:
     """Print what was measured until then, and how to go on."""
     runs = _runs_of(project, spec.session_id)
     n = sum(len(run.measurements) for run in runs)
@@ -251,7 +231,7 @@ def _provenance(project: Project) -> Provenance:
     return read_provenance(project.root, command, outputs=project.outputs)
 
 
-def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str, Any]) -> int:
+def _explain(nodeid: str, spec: SessionSpec, project: Project, options: MeasureOptions) -> int:
     from atom_testinfra.measuring.explaining import explain
     from atom_testinfra.reports.explained import print_explanation
 
@@ -261,77 +241,15 @@ def _explain(nodeid: str, spec: SessionSpec, project: Project, options: dict[str
             record, explanation = explain(
                 nodeid, spec, rootdir=project.rootdir, provenance=_provenance(project), observer=progress
             )
-    except Stopped as stopped:
-        return 128 + stopped.signum
     finally:
         progress.close()
-    if options["as_json"]:
+    if options.as_json:
         click.echo(msgspec.json.encode(record))
     else:
         from rich.console import Console
 
         print_explanation(record, explanation, Console())
     return ExitStatus.OK if record.outcome is Outcome.PASSED else ExitStatus.FAILED
-
-
-def _make_spec(project: Project, options: dict[str, Any]) -> SessionSpec:
-    config = project.config
-    profiles = choose_profiles(
-        config, options["profiles"], options["max_examples"], is_for_baseline=options["is_for_baseline"]
-    )
-    repeats = options["repeats"] or (config.repeats if options["is_for_baseline"] else 1)
-    changes: dict[str, Any] = {}
-    if options["repeats"] or not options["is_for_baseline"]:
-        changes["repeats"] = None
-    if options["pins"]:
-        if AS_IS in profiles:
-            raise click.UsageError("--pins needs a number of examples: --max-examples N, or --profile NAME")
-        changes["steering"] = Steering.TOOL  # a suite that steers itself would not hear of the policy
-    profiles = {name: msgspec.structs.replace(profile, **changes) for name, profile in profiles.items()}
-    return SessionSpec(
-        session_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
-        profiles=profiles,
-        repeats=repeats,
-        pins=PinPolicy(options["pins"] or config.pins),
-        seed_set=options["seed_set"],
-        n_workers=config.workers if options["n_workers"] is None else options["n_workers"],
-        arguments=_pytest_arguments(project, list(options["pytest_arguments"])),
-        keep_values=options["keep_values"],
-        only_properties=options["only_properties"],
-        # Who asks for a number of repeats gets them.
-        time_budget_s=options["time_budget"] or (None if options["repeats"] else config.time_budget_s),
-    )
-
-
-def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
-    """Return pytest's arguments: the paths of the settings hold unless others are given."""
-    if not project.rootdir.is_dir():
-        raise ConfigError(
-            f"rootdir {project.config.rootdir!r} is not a folder", hint="correct [tool.testinfra]"
-        )
-    without_tests = find_option_without_tests(given)
-    if without_tests is not None:
-        raise click.UsageError(f"with {without_tests} pytest runs no test, so there is nothing to measure")
-    if not Path.cwd().samefile(project.rootdir):
-        given = relocate(
-            given,
-            move_place=lambda place: _from_rootdir(place, project.rootdir, must_exist=True),
-            move_path=lambda _, path: _from_rootdir(path, project.rootdir, must_exist=False),
-        )
-    files = [project.rootdir / place.partition("::")[0] for place in name_places(given)]
-    # A word that is too long for a name, or is none for another reason, is an error to `Path.exists`.
-    names_a_path = any(os.path.exists(file) for file in files)  # noqa: PTH110
-    return given if names_a_path else [*project.config.paths, *given]
-
-
-def _from_rootdir(path: str, rootdir: Path, *, must_exist: bool) -> str:
-    """Return a path as it is called from where pytest runs; a place that is not here, as it was given."""
-    file, separator, rest = path.partition("::")
-    is_here = os.path.exists(file)  # noqa: PTH110 (what is too long for a name is an error to `Path`)
-    if not file or os.path.isabs(file) or (must_exist and not is_here):  # noqa: PTH117
-        return path
-    here = os.path.join(os.path.realpath("."), file)  # noqa: PTH118
-    return os.path.relpath(here, os.path.realpath(rootdir)) + separator + rest
 
 
 def _runs_of(project: Project, session_id: str) -> list[Run]:
@@ -359,7 +277,7 @@ def _known(runs: list[Run]) -> dict[tuple[str, str], float]:
     }
 
 
-def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dict[str, Any]) -> ExitStatus:
+def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: MeasureOptions) -> ExitStatus:
     from atom_testinfra.reports.measured import describe_session
 
     text = describe_session(
@@ -367,9 +285,9 @@ def _conclude(runs: list[Run], project: Project, spec: SessionSpec, options: dic
         project.config.targets,
         session_id=spec.session_id,
         width=output_width(),
-        is_json=options["as_json"],
-        n_shown=options["top"],
-        fit_s=options["fit"],
+        is_json=options.as_json,
+        n_shown=options.top,
+        fit_s=options.fit,
     )
     click.echo(printable(text))
     summary = summarise_session(runs, project.config.targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,6 +45,20 @@ if TYPE_CHECKING:
 SUITE_LOG = "suite.log"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """The options of `testinfra verify`, by the names that the command gives them."""
+
+    is_check: bool
+    session: str | None
+    runs: Path | None
+    no_suite: bool
+    replace: bool
+    adopt: bool
+    as_json: bool
+    baseline: Path | None
+
+
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Run nothing; compute the file's figures again.")
 @click.option("--session", metavar="ID", help="Verify this session, not the latest.")
@@ -59,7 +74,7 @@ SUITE_LOG = "suite.log"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("baseline", required=False, type=click.Path(dir_okay=False, path_type=Path))
-def command(**options: Any) -> int:
+def command(**given: Any) -> int:
     """
     Check the latest measurements against the targets, and write the verdicts into the baseline.
 
@@ -67,10 +82,11 @@ def command(**options: Any) -> int:
     With --check nothing is run: every verdict, tier, average and recommendation of the file is computed
     again from the measurements in it. BASELINE is another file than that of [tool.testinfra].
     """
+    options = VerifyOptions(**given)
     project = load_project(Path.cwd())
-    path = options["baseline"] or project.baseline
-    if options["is_check"]:
-        return _check(path, project, as_json=options["as_json"])
+    path = options.baseline or project.baseline
+    if options.is_check:
+        return _check(path, project, as_json=options.as_json)
     return _verify(path, project, options)
 
 
@@ -109,20 +125,20 @@ def _warn_of_what_is_not_checked(path: Path, baseline: Baseline, project: Projec
             click.echo(f"note: {key}.{name} is kept, and was not computed by testinfra", err=True)
 
 
-def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
-    read_foreign(path, adopt=options["adopt"])  # to refuse before the suite runs, not after it
-    session = _gather(project, options["runs"], options["session"])
+def _verify(path: Path, project: Project, options: VerifyOptions) -> int:
+    read_foreign(path, adopt=options.adopt)  # to refuse before the suite runs, not after it
+    session = _gather(project, options.runs, options.session)
     found = assess(session.evidence)
     if not found.is_judged:
-        conclusion = _tell(path, found, as_json=options["as_json"])
+        conclusion = _tell(path, found, as_json=options.as_json)
         left = "is as it was" if path.exists() else "was not made"
         click.echo(f"not written: {os.fspath(path)} {left}", err=True)
         return conclusion.exit_status
     before = _load_previous(path)
-    _refuse_renamed_profiles(project, session.evidence, None if options["replace"] else before)
-    if before is not None and not options["replace"]:
+    _refuse_renamed_profiles(project, session.evidence, None if options.replace else before)
+    if before is not None and not options.replace:
         _merge(session, before, path)  # to refuse before the suite runs
-    if not options["no_suite"]:
+    if not options.no_suite:
         suite = None if before is None else before.suite
         try:
             timed = _time_suite(project, None if suite is None else suite.wall_s)
@@ -132,10 +148,10 @@ def _verify(path: Path, project: Project, options: dict[str, Any]) -> int:
         session = session._replace(evidence=msgspec.structs.replace(session.evidence, suite=timed))
     told: list[str] = []
     baseline = update_baseline(
-        path, lambda old: _next(session, old, path, told, replace=options["replace"]), adopt=options["adopt"]
+        path, lambda old: _next(session, old, path, told, replace=options.replace), adopt=options.adopt
     )
-    conclusion = _tell(path, assess(baseline), as_json=options["as_json"])
-    if baseline.suite is not None and baseline.suite.exit_status != 0 and not options["no_suite"]:
+    conclusion = _tell(path, assess(baseline), as_json=options.as_json)
+    if baseline.suite is not None and baseline.suite.exit_status != 0 and not options.no_suite:
         click.echo(f"note: the suite's output is in {os.fspath(project.runs / SUITE_LOG)}", err=True)
     made = session.evidence.provenance
     waited = Contention(tests=made.tests_wall_per_cpu, engine=made.engine_wall_per_cpu).describe()
