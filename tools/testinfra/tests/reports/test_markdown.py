@@ -103,7 +103,8 @@ def test_the_report_begins_with_the_answer() -> None:
     lines = render_markdown(build_report(make_baseline(40), "b.json")).splitlines()
 
     assert lines[0] == "### Property tests: ✗ 1 property failed; 2 of 7 targets missed"
-    assert lines[2] == (
+    assert lines[2] == "Measured 2026-11-20 09:20 UTC at 0123456789ab"
+    assert lines[4] == (
         "1 property failed; 2 of 7 targets missed. 3 of 7 targets are met, 2 are missed, 2 are not measured "
         "(60 % of the measured ones); 80 % are asked for."
     )
@@ -128,7 +129,7 @@ def test_a_warning_is_never_cut() -> None:
 
     for limit in (SUMMARY_LIMIT, 6_000, 1_000):
         lines = render_markdown(changed, limit=limit).splitlines()
-        assert lines[2].startswith("**1 figure of the file do"), limit
+        assert lines[4].startswith("**1 figure of the file do"), limit
 
 
 def test_long_node_ids_do_not_break_the_limit() -> None:

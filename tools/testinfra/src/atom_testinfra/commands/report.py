@@ -116,12 +116,16 @@ def load_report(project: Project, baseline: Path | None, *, last: int) -> Report
     """Return the report on a baseline file; on that of the settings, with its past."""
     from atom_testinfra.reports.data import build_report
     from atom_testinfra.storage.baseline import load_baseline
+    from atom_testinfra.storage.origin import load_origin
 
     path = baseline or project.baseline
     name = path.relative_to(project.root) if path.is_relative_to(project.root) else path
     loaded = load_baseline(path)  # first: without a baseline, its history does not matter
-    histories = load_histories(project, last) if baseline is None and last else None
-    return build_report(loaded, name.as_posix(), histories)
+    if baseline is not None:
+        return build_report(loaded, name.as_posix())  # it may be another project's
+    histories = load_histories(project, last) if last else None
+    origin = load_origin(project, loaded.provenance.commit)
+    return build_report(loaded, name.as_posix(), histories, origin)
 
 
 def load_histories(project: Project, last: int) -> list[History]:

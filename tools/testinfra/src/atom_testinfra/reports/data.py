@@ -1,4 +1,8 @@
-"""`ReportData`: everything a report says, computed once; the renderers only give it a form."""
+"""
+`ReportData`: everything a report says, computed once; the renderers only give it a form.
+
+How a section is added stands in `atom_testinfra.reports.sections`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from msgspec import Struct
 
+from atom_testinfra.core.origin import Origin, describe_age
 from atom_testinfra.core.targets.verification import check
 from atom_testinfra.reports import numbers
+from atom_testinfra.reports.numbers import moment
 from atom_testinfra.reports.rows import PropertyRow, property_rows
 from atom_testinfra.reports.sections.history import HistorySection, build_history
 from atom_testinfra.reports.sections.provenance import ProvenanceSection, build_provenance
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Section(Protocol):
-    """What a renderer needs to know of a section; the page also has a template of the section's id."""
+    """What every renderer needs to know of a section."""
 
     id: ClassVar[str]
     title: ClassVar[str]
@@ -46,10 +52,18 @@ class ReportData(Struct, frozen=True, kw_only=True):
     """The report: one section for each question, and a row for each property."""
 
     schema: str = "atom-testinfra/report"
-    schema_version: int = 2
+    schema_version: int = 3
     baseline: str
     """The file it was made from, as the reader named it."""
     verified_at: str
+    measured_at: str
+    """UTC, ISO 8601: the start of the first run."""
+    commit: str | None
+    """The commit that was measured."""
+    is_dirty: bool | None
+    """Whether the measured files differed from that commit."""
+    origin: Origin | None
+    """The repository at the time of the report; `None` where the baseline is not this project's."""
     differences: list[str]
     """Figures of the file that do not follow from its measurements: somebody changed it by hand."""
     targets: TargetsSection
@@ -68,12 +82,32 @@ class ReportData(Struct, frozen=True, kw_only=True):
         return f"{n} of the file do not follow from its measurements; `testinfra verify --check` names them."
 
     @property
+    def measured_commit(self) -> str:
+        """The measured commit, and how far it is from the one that is checked out."""
+        if self.commit is None:
+            return "an unknown commit"
+        age = describe_age(self.origin)
+        changes = " with uncommitted changes" if self.is_dirty else ""
+        return self.commit[:12] + changes + ("" if age is None else f", {age}")
+
+    @property
+    def identity(self) -> str:
+        """Whose figures these are, which commit was measured, and when: to be read before the figures."""
+        measured = "Measured" if self.origin is None else f"{self.origin.project}, measured"
+        return f"{measured} {moment(self.measured_at)} at {self.measured_commit}"
+
+    @property
     def sections(self) -> list[Section]:
         """The sections, in the order in which a reader asks."""
         return [self.targets, self.time, self.work, self.history, self.provenance]
 
 
-def build_report(baseline: Baseline, source: str, histories: list[History] | None = None) -> ReportData:
+def build_report(
+    baseline: Baseline,
+    source: str,
+    histories: list[History] | None = None,
+    origin: Origin | None = None,
+) -> ReportData:
     """Return the report on a baseline and, if given, on its past; the same input gives the same report."""
     rows = property_rows(baseline)
     assessment, differences = check(baseline)
@@ -81,6 +115,10 @@ def build_report(baseline: Baseline, source: str, histories: list[History] | Non
     return ReportData(
         baseline=source,
         verified_at=baseline.verification_timestamp,
+        measured_at=baseline.provenance.started_at,
+        commit=baseline.provenance.commit or None,
+        is_dirty=baseline.provenance.is_dirty,
+        origin=origin,
         differences=[str(difference) for difference in differences],
         targets=build_targets(baseline, assessment, rows),
         time=time,

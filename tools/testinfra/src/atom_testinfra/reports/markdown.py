@@ -109,8 +109,8 @@ def _head(report: ReportData) -> str:
     """Return the title, and what has to be known before the rest is believed: it is never cut."""
     targets = report.targets
     sign = VERDICT_SIGNS[verdict_key(targets.is_met)]
-    title = f"### Property tests: {sign} {prose(targets.headline)}"
-    return title if report.warning is None else f"{title}\n\n**{prose(report.warning)}**"
+    head = f"### Property tests: {sign} {prose(targets.headline)}\n\n{prose(report.identity)}"
+    return head if report.warning is None else f"{head}\n\n**{prose(report.warning)}**"
 
 
 def _render(report: ReportData, max_rows: dict[str, int], cut: list[str]) -> str:

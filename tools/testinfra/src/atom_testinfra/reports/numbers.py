@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from atom_testinfra.core import figures
 
@@ -54,3 +55,9 @@ def plural(n: int, noun: str) -> str:
     """Return `1 test`, `2 tests`."""
     form = noun if n == 1 else f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
     return f"{n:,} {form}"
+
+
+def moment(text: str) -> str:
+    """Return the time of a record, `2026-11-22T19:40:13.395Z`, to the minute: `2026-11-22 19:40 UTC`."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*Z", text)
+    return f"{found[1]} {found[2]} UTC" if found else text

@@ -50,6 +50,7 @@ def render_text(report: ReportData, *, width: int = 80, color: bool = False) -> 
         console.print(Text(visible(f"{report.baseline}, verified {report.verified_at}"), style="dim"))
         key = verdict_key(report.targets.is_met)
         console.print(Text(f"{VERDICT_SIGNS[key]} {visible(report.targets.headline)}", style=STYLES[key]))
+        console.print(Text(visible(report.identity), style="dim"))
         if report.warning is not None:
             console.print(Text(visible(report.warning), style="bold red"))
         for section in report.sections:

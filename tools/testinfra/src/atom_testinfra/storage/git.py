@@ -64,6 +64,20 @@ class Repository:
                 hint=FETCH_ALL if self.is_shallow else None,
             ) from None
 
+    def remote(self) -> str | None:
+        """Return the address of the remote `origin`, or of the first one; `None` without a remote."""
+        names = self._run("remote").decode("utf-8", "replace").split()
+        if not names:
+            return None
+        name = "origin" if "origin" in names else names[0]
+        return self._run("remote", "get-url", "--", name).decode("utf-8", "replace").strip()
+
+    def count_commits(self, start: str, end: str) -> int:
+        """Return how many commits lead from one commit to a later one, the later one included."""
+        first, last = self.resolve(start), self.resolve(end)
+        self._run("merge-base", "--is-ancestor", first, last)
+        return int(self._run("rev-list", "--count", f"{first}..{last}"))
+
     @property
     def is_shallow(self) -> bool:
         """Whether it is a clone with only a part of the history."""
