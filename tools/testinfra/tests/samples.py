@@ -202,14 +202,18 @@ def _declared_fast(rng: random.Random) -> PropertyCost:
     return make_property(rng, local_s=12.5, ci_s=3.4722, pin=pin, is_declared=True, tier="fast")
 
 
-def make_history(nodeid: str, costs_us: list[float], *, step: int | None = None) -> History:
-    """Return a history with a figure a day, and a change of level at the index `step`."""
+def make_history(
+    nodeid: str, costs_us: list[float], *, step: int | None = None, spread: float | None = None
+) -> History:
+    """Return a history with a figure a day, a change of level at `step`, and runs that are `spread` apart."""
     points = [
         Point(
             at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=day),
             source=Source.BASELINE,
             name=f"c{day:039}",
             cost_us=cost,
+            low_us=None if spread is None else cost * (1 - spread),
+            high_us=None if spread is None else cost * (1 + spread),
             change=cost / costs_us[day - 1] if day == step else None,
         )
         for day, cost in enumerate(costs_us)

@@ -9,6 +9,7 @@ import pytest
 from samples import make_baseline, make_history, make_property
 
 from atom_testinfra.core.advice.advice import advise
+from atom_testinfra.core.changes.history import History
 from atom_testinfra.core.config import Targets
 from atom_testinfra.reports.data import ReportData, build_report
 from atom_testinfra.reports.sections.history import build_history
@@ -138,18 +139,50 @@ class TestHistory:
         assert "testinfra verify" in section.summary
         assert section.tables() == []
 
-    def test_tests_that_changed_their_level_come_first(self) -> None:
-        """What a reader asks is what changed."""
+    def test_what_got_slower_comes_first_and_what_got_faster_is_not_among_it(self) -> None:
+        """The question is what got slower: a change downwards has its own place, and noise is called that."""
         section = build_history(
             [
+                make_history("a", [1.0, 1.0, 1.0]),
                 make_history("drifting", [1.0, 2.0, 3.0]),
-                make_history("stepped", [1.0, 1.0, 2.0], step=2),
+                make_history("less", [3.0, 2.0, 1.0]),
                 make_history("quicker", [2.0, 1.0, 1.0], step=1),
+                make_history("stepped", [1.0, 1.0, 2.0], step=2),
+                make_history("stepped more", [1.0, 1.0, 5.0], step=2),
             ]
         )
+        (table,) = section.tables()
 
-        assert [item.nodeid for item in section.histories] == ["stepped", "quicker", "drifting"]
-        assert section.summary == "1 test settled on a higher level, seen over 3 points in time."
+        assert [(row[0], row[1], row[4]) for row in table.rows] == [
+            ("stepped more", "slower", 5.0),
+            ("stepped", "slower", 2.0),
+            ("drifting", "may be noise", 3.0),
+            ("quicker", "faster", 0.5),
+        ]
+        assert section.summary == (
+            "2 tests settled on a higher level, 1 on a lower one, seen over 3 points in time."
+        )
+        assert "at least 6 points" in section.notes[0]
+
+    def test_a_change_on_an_older_line_is_not_todays(self) -> None:
+        """What was measured in another way since cannot be called slower."""
+        before = make_history("a", [1.0, 1.0, 2.0], step=2)
+        now = [
+            msgspec.structs.replace(point, line=1, change=None)
+            for point in make_history("a", [9.0, 9.0]).points
+        ]
+        section = build_history([History(nodeid="a", points=[*before.points, *now])])
+
+        assert section.slower == []
+        assert section.tables() == []
+
+    def test_every_history_is_kept_for_the_page(self) -> None:
+        """The tables show a few of each kind; a test's dialog shows its own."""
+        section = build_history([make_history(f"t{index:02}", [1.0, 2.0]) for index in range(40)])
+
+        assert len(section.histories) == 40
+        assert len(section.tables()[0].rows) == 12
+        assert section.tables()[0].n_left_out == 28
 
     def test_a_report_that_did_not_look_says_so(self) -> None:
         """Not looked for is not the same as not found."""

@@ -48,6 +48,10 @@ class Point(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     cost_us: float
     """Per example, in microseconds of the newest point of its line: the ratio to the calibration, scaled."""
+    low_us: float | None = None
+    """The cheapest run, as `cost_us` is the median of all; `None` with one run."""
+    high_us: float | None = None
+    """The most expensive run."""
     workload: str | None = None
     line: int = 0
     """Points of one line can be compared: they were measured alike, and have the same workload."""
@@ -81,6 +85,11 @@ class History(Struct, frozen=True, kw_only=True):
         """The latest cost over the first one of the same line; `None` with one point on it."""
         line = self.latest
         return line[-1].cost_us / line[0].cost_us if len(line) > 1 else None
+
+    @property
+    def step(self) -> float | None:
+        """The last change of level on the latest line, as a ratio; `None` where there was none but noise."""
+        return next((point.change for point in reversed(self.latest) if point.change is not None), None)
 
     @property
     def change_points(self) -> list[Point]:
@@ -155,6 +164,8 @@ def _points(entries: Sequence[Entry], units: Mapping[Way, float]) -> list[Point]
             source=moment.source,
             name=moment.name,
             cost_us=median(series.values) * units[way],
+            low_us=min(series.values) * units[way] if len(series.values) > 1 else None,
+            high_us=max(series.values) * units[way] if len(series.values) > 1 else None,
             workload=series.workload,
             line=line_of[i],
             begins=_why(entries[i - 1], entries[i]) if i and i in starts else None,

@@ -52,8 +52,12 @@ class Conclusion(Struct, frozen=True, kw_only=True):
     """A few words, without a full stop."""
     summary: str
     """One or two sentences, with the counts of targets."""
+    requirement: str | None = None
+    """What share of the targets has to be met, in a sentence; `None` where there was nothing to judge."""
     age: str | None = None
     """How many properties have figures of earlier sessions, and how old the oldest are, in a sentence."""
+    shortfall: str | None = None
+    """That fewer targets are met than have to be, with the counts; the first of `problems`."""
     problems: list[str]
     """What keeps the verification from succeeding, in sentences that name the tests; else empty."""
     hint: str | None = None
@@ -79,7 +83,9 @@ def conclude(assessment: Assessment) -> Conclusion:
         judgement=judgement,
         headline=_headline(judgement, assessment),
         summary=_summary(judgement, assessment),
+        requirement=_requirement(assessment) if assessment.n_judged else None,
         age=_age(assessment),
+        shortfall=_shortfall(assessment),
         problems=[*_problems(assessment)],
         hint=_hint(judgement, assessment),
     )
@@ -158,10 +164,21 @@ def _age(assessment: Assessment) -> str | None:
     return f"Figures of {share} are from earlier sessions, the oldest of {assessment.oldest[:10]}."
 
 
+def _requirement(assessment: Assessment) -> str:
+    met = percent(assessment.n_met / assessment.n_judged)
+    return f"{percent(assessment.share_asked)} of the measured targets have to be met; {met} are."
+
+
+def _shortfall(assessment: Assessment) -> str | None:
+    if not _is_missed(assessment):
+        return None
+    asked = percent(assessment.share_asked)
+    return f"{assessment.n_met} of {assessment.n_judged} targets are met; {asked} are asked for."
+
+
 def _problems(assessment: Assessment) -> Iterator[str]:
-    n_met, n_judged = assessment.n_met, assessment.n_judged
-    if _is_missed(assessment):
-        yield f"{n_met} of {n_judged} targets are met; {percent(assessment.share_asked)} are asked for."
+    if (shortfall := _shortfall(assessment)) is not None:
+        yield shortfall
     if failed := _failed(assessment):
         yield f"{_plural(len(failed))} failed: {_enumerate(failed)}."
     if assessment.unsteered:

@@ -80,10 +80,17 @@ class TargetsSection(Struct, frozen=True, kw_only=True):
         return self.conclusion.summary
 
     @property
+    def requirement(self) -> str | None:
+        """What share of the targets has to be met, and how old the figures are; for below the headline."""
+        told = (self.conclusion.requirement, self.conclusion.age)
+        return " ".join(sentence for sentence in told if sentence is not None) or None
+
+    @property
     def notes(self) -> list[str]:
-        """What keeps the verification from succeeding, and what to do about it."""
-        hint = self.conclusion.hint
-        return [*self.conclusion.problems, *([] if hint is None else [f"Next: {hint}."])]
+        """What keeps the verification from succeeding, without the summary's counts, and what to do."""
+        hint, shortfall = self.conclusion.hint, self.conclusion.shortfall
+        problems = [problem for problem in self.conclusion.problems if problem != shortfall]
+        return [*problems, *([] if hint is None else [f"Next: {hint}."])]
 
     def tables(self) -> list[Table]:
         """Return the verdicts, and the tests that miss."""

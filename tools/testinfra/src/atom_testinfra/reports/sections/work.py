@@ -67,11 +67,10 @@ class WorkSection(Struct, frozen=True, kw_only=True):
                     Column("Test", CellKind.TEST),
                     Column("Part"),
                     Column("Takes", CellKind.SECONDS),
-                    Column("Of all", CellKind.SHARE, rank=2),
                     Column("What to look at", is_remark=True),
                 ],
                 rows=[
-                    [item.nodeid, PART_TITLES[item.part], item.part_s, item.share, item.recommendation]
+                    [item.nodeid, PART_TITLES[item.part], item.part_s, item.recommendation]
                     for item in self.candidates
                 ],
             )
