@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
+from atom.agents import executions
 from atom.agents import service as agents
 from atom.agents.maturity import AgentStatus
+from atom.agents.runs import NewExecution, Outcome, Result
 from atom.budgets import service as budgets
 from atom.chat import service as chat
 from atom.chat.models import MessageRole
+from atom.chat.service import has_session
 from atom.episodes import lifecycle
 from atom.episodes.access import MaturityGate
 from atom.episodes.embedding import WordOverlapEmbedder
@@ -24,10 +27,14 @@ from atom.governance.models import ProposalType
 from atom.graduation import service as graduation
 from atom.graduation import supervision_sessions, training_sessions
 from atom.graduation.supervision_sessions import Intervention
+from atom.identity import keys, users
+from atom.identity.models import ApiKeyScope
+from atom.identity.users import UserChange
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError
 from atom.ledger import service as ledger
 from atom.ledger.postings import AccountType
+from atom.workflows import definitions
 from atom.workflows import service as workflows
 from atom.workflows.graph import Step, Workflow
 from tests import factories
@@ -236,6 +243,60 @@ def pause_workflow(session: Session, tenant: Tenant) -> Deed:
     return lambda: workflows.pause(session, CLOCK, **scope, execution_id=made.id)
 
 
+def rotate_key(session: Session, tenant: Tenant) -> Deed:
+    scope = {"workspace_id": tenant.workspace_id}
+    made = keys.create_key(session, CLOCK, **scope, name="k", scope=ApiKeyScope.READ)
+    return lambda: keys.rotate_key(session, CLOCK, **scope, key_id=made.key.id, overlap=timedelta(0))
+
+
+def key_of_a_person(session: Session, tenant: Tenant) -> Deed:
+    return lambda: keys.create_key(
+        session,
+        CLOCK,
+        workspace_id=tenant.workspace_id,
+        name="k",
+        scope=ApiKeyScope.READ,
+        user_id=tenant.user_id,
+    )
+
+
+def update_user(session: Session, tenant: Tenant) -> Deed:
+    person = {"workspace_id": tenant.workspace_id, "user_id": tenant.user_id}
+    return lambda: users.update_user(session, **person, change=UserChange(hourly_cost_rate_minor=1))
+
+
+def anonymise(session: Session, tenant: Tenant) -> Deed:
+    person = {"workspace_id": tenant.workspace_id, "user_id": tenant.user_id}
+    return lambda: users.anonymise_user(session, CLOCK, **person)
+
+
+def run_id(session: Session, tenant: Tenant) -> dict[str, str]:
+    run = executions.start(session, CLOCK, has_session, **tenant.agent, new=NewExecution())
+    return {"workspace_id": tenant.workspace_id, "execution_id": run.id}
+
+
+def add_step(session: Session, tenant: Tenant) -> Deed:
+    run = run_id(session, tenant)
+    return lambda: executions.add_step(session, CLOCK, **run, summary="read")
+
+
+def step_in(session: Session, tenant: Tenant) -> Deed:
+    run = run_id(session, tenant)
+    return lambda: executions.intervene(session, CLOCK, **run)
+
+
+def finish_run(session: Session, tenant: Tenant) -> Deed:
+    run = run_id(session, tenant)
+    return lambda: executions.finish(session, CLOCK, **run, result=Result(outcome=Outcome.COMPLETED))
+
+
+def define_workflow(session: Session, tenant: Tenant) -> Deed:
+    workflow = Workflow(steps=(Step(id="a", action="work"),))
+    return lambda: definitions.define(
+        session, CLOCK, workspace_id=tenant.workspace_id, workflow_id="w", workflow=workflow
+    )
+
+
 @pytest.mark.parametrize(
     ("prepare", "counted"),
     [
@@ -282,6 +343,14 @@ def test_what_is_counted_is_counted_by_the_database(
         (update_importance, {"episodes"}),
         (assess, {"episodes"}),
         (archive, {"episodes"}),
+        (rotate_key, {"api_keys"}),
+        (key_of_a_person, {"users"}),
+        (update_user, {"users"}),
+        (anonymise, {"users"}),
+        (add_step, {"agent_executions"}),
+        (step_in, {"agent_executions"}),
+        (finish_run, {"agent_executions"}),
+        (define_workflow, {"workspaces"}),
     ],
 )
 def test_what_is_decided_on_is_held(

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, tuple_, update
 from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
-from atom.identity.users import require_user
+from atom.identity.users import hold_person
 from atom.kit.clock import moved
 from atom.kit.errors import (
     ConflictError,
@@ -103,7 +103,7 @@ def create_key(
     if session.get(Workspace, workspace_id) is None:
         raise NotFoundError("workspace", workspace_id)
     if user_id is not None:
-        require_user(session, workspace_id=workspace_id, user_id=user_id)
+        hold_person(session, workspace_id=workspace_id, user_id=user_id)
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey(
         id=new_id(),
@@ -134,10 +134,13 @@ def rotate_key(
             f" {LONGEST_OVERLAP.total_seconds():g} s",
             field="overlap_s",
         )
-    now = clock.now()
-    old = session.scalar(
-        select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == workspace_id).with_for_update()
-    )
+    wanted = select(ApiKey).where(ApiKey.id == key_id, ApiKey.workspace_id == workspace_id)
+    found = session.scalar(wanted)
+    if found is not None and found.user_id is not None:
+        # The person before the key, in the order of `anonymise_user`: else each could wait for the other.
+        hold_person(session, workspace_id=workspace_id, user_id=found.user_id)
+    old = session.scalar(wanted.with_for_update().execution_options(populate_existing=True))
+    now = clock.now()  # read once the row is held: who waited for another rotation has to see the end it set
     if old is None:
         raise NotFoundError("API key", key_id)
     if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):

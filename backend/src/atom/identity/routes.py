@@ -31,7 +31,10 @@ router = DomainRouter(prefix="/v1")
 
 
 @router.post(
-    "/keys", status_code=status.HTTP_201_CREATED, tags=["keys"], responses=problem_responses(404, *WITH_BODY)
+    "/keys",
+    status_code=status.HTTP_201_CREATED,
+    tags=["keys"],
+    responses=problem_responses(404, 409, *WITH_BODY),
 )
 def create_key(request: KeyRequest, unit: Administering) -> NewKeyResponse:
     """Make a key; its secret is in this answer and nowhere else."""

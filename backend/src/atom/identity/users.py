@@ -84,7 +84,7 @@ def create_user(
 
 def update_user(session: Session, *, workspace_id: str, user_id: str, change: UserChange) -> User:
     """Change what is known of a user; a field that is not given stays."""
-    user = _hold(session, workspace_id=workspace_id, user_id=user_id)
+    user = hold_person(session, workspace_id=workspace_id, user_id=user_id)
     values = _values_of(change)
     try:
         with session.begin_nested():
@@ -117,7 +117,8 @@ def anonymise_user(session: Session, clock: Clock, *, workspace_id: str, user_id
     """
     Forget who a user is: address, specialty and role go, and their keys are revoked.
 
-    Books, decisions and conversations stay, and name the same id of nobody in particular.
+    Books, decisions and conversations stay, and name the same id of nobody in particular. This is final: the
+    id gets no key and no address again.
     """
     user = _hold(session, workspace_id=workspace_id, user_id=user_id)
     user.email = f"{user.id}@{ANONYMOUS_HOST}"
@@ -151,6 +152,14 @@ def list_users(session: Session, *, workspace_id: str, limit: int, after: str | 
     return KeyPage.cut(session.scalars(query).all(), limit=limit, key=lambda user: user.id)
 
 
+def hold_person(session: Session, *, workspace_id: str, user_id: str) -> User:
+    """Return a user, locked for other writers; who was anonymised is nobody any more."""
+    user = _hold(session, workspace_id=workspace_id, user_id=user_id)
+    if user.email.endswith(f"@{ANONYMOUS_HOST}"):
+        raise ConflictError(f"user {user_id!r} was anonymised, which is final")
+    return user
+
+
 def _hold(session: Session, *, workspace_id: str, user_id: str) -> User:
     found = session.scalar(HOLD_USER, {"workspace": workspace_id, "user": user_id})
     if found is None:
@@ -169,6 +178,6 @@ def _checked_email(text: str) -> str:
     """Return an address in the one form that is stored: composed, and without regard to case."""
     email = checked_text(normal_form(text).casefold(), field="email")
     name, _, host = email.rpartition("@")
-    if not name or not host or any(letter.isspace() for letter in email):
+    if not name or host in ("", ANONYMOUS_HOST) or any(letter.isspace() for letter in email):
         raise InvalidError(f"{email!r} is not an e-mail address", field="email")
     return email

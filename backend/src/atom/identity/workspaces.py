@@ -40,6 +40,13 @@ def get_workspace(session: Session, *, workspace_id: str) -> Workspace:
     return workspace
 
 
+def hold_workspace(session: Session, *, workspace_id: str) -> None:
+    """Wait until nobody else holds the workspace, and hold it until the transaction ends."""
+    query = select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True)
+    if session.scalar(query) is None:
+        raise NotFoundError("workspace", workspace_id)
+
+
 def list_workspaces(
     session: Session, *, status: WorkspaceStatus | None = None, limit: int, after: str | None = None
 ) -> KeyPage[Workspace]:

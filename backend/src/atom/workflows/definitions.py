@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from atom.identity.workspaces import hold_workspace
 from atom.kit.errors import NotFoundError
 from atom.kit.ids import new_id
 from atom.kit.pagination import KeyPage
@@ -25,6 +26,9 @@ def define(
     """Write the next version of a workflow; one that says what the newest says is that one."""
     name = checked_text(workflow_id, field="workflow_id")
     document = render_workflow(workflow)
+    hold_workspace(
+        session, workspace_id=workspace_id
+    )  # of two at once the second sees the first one's version
     newest = repository.newest_definition(session, workspace_id, name)
     if newest is not None and newest.definition == document:
         return newest

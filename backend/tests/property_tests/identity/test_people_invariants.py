@@ -133,6 +133,17 @@ def test_who_is_forgotten_is_in_no_table(database: Database) -> None:
             assert users.get_user(session, user_id=tenant.user_id, **scope).role is UserRole.GUEST
             with pytest.raises(UnauthenticatedError):
                 keys.authenticate(session, clock, made.secret)
+            with pytest.raises(ConflictError, match="anonymised"):
+                keys.create_key(
+                    session, clock, name="again", scope=ApiKeyScope.READ, user_id=tenant.user_id, **scope
+                )
+            with pytest.raises(ConflictError, match="anonymised"):
+                users.update_user(
+                    session, user_id=tenant.user_id, change=UserChange(role=UserRole.SUPER_ADMIN), **scope
+                )
+            assert users.anonymise_user(session, clock, user_id=tenant.user_id, **scope).email == (
+                f"{tenant.user_id}@{users.ANONYMOUS_HOST}"
+            )
 
 
 def test_an_export_holds_what_names_the_person_and_nobody_else(database: Database) -> None:

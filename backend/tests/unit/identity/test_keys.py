@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from atom.identity import keys
 from atom.identity.keys import Caller
 from atom.identity.models import ApiKey, ApiKeyScope, WorkspaceStatus
 from atom.kit.clock import ManualClock
-from atom.kit.errors import ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
+from atom.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
@@ -30,6 +31,25 @@ def test_a_scope_includes_the_ones_below(scope: ApiKeyScope, included: set[ApiKe
         else:
             with pytest.raises(ForbiddenError, match=f"{scope.value!r}.*{asked.value!r}"):
                 caller.require(asked)
+
+
+def test_who_waited_to_rotate_a_key_sees_that_it_has_ended(database: Database) -> None:
+    """The time is read after the key: a rotation that waited for another one sees that the key expired."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        office = factories.workspace(session)
+        ends_at = NOW + timedelta(seconds=1)
+        made = keys.create_key(
+            session, clock, workspace_id=office.id, name="k", scope=READ, expires_at=ends_at
+        )
+
+        def wait(_state: object) -> None:
+            clock.set(ends_at)
+
+        event.listen(session, "do_orm_execute", wait)
+        with pytest.raises(ConflictError, match="expired"):
+            keys.rotate_key(session, clock, workspace_id=office.id, key_id=made.key.id, overlap=timedelta(0))
+        event.remove(session, "do_orm_execute", wait)
 
 
 @pytest.mark.parametrize("scope", list(ApiKeyScope))

@@ -48,6 +48,7 @@ def test_a_user_is_written_as_described(database: Database, rate_minor: int) -> 
         ("email", "@example.org"),
         ("email", "ada@"),
         ("email", "a da@example.org"),
+        ("email", "ada@Anonymous.invalid"),
     ],
 )
 def test_an_invalid_user_is_refused_by_field(database: Database, field: str, value: Any) -> None:
