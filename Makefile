@@ -68,8 +68,8 @@ test-postgres: install ## the backend's tests on a PostgreSQL server, found or s
 
 test-integration: install ## what needs processes, a server or a browser of its own; the backend's on SQLite and PostgreSQL
 	cd tools/testinfra && $(BIN)/python -m pytest -m "integration and not nightly" -n auto
-	cd backend && $(BIN)/python -m pytest tests/ -m integration
-	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration'
+	cd backend && $(BIN)/python -m pytest tests/ -m integration -n auto
+	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration -n auto'
 
 fresh: ## do what the README says in a new clone, with an empty home and the system's PATH only
 	$(PYTHON) .ci/fresh.py
@@ -112,6 +112,7 @@ site: $(SITE_STAMP) ## build all documents as a site in .site/, which needs no n
 	@echo "open .site/index.html"
 
 $(SITE_STAMP): docs/requirements.txt
+	@$(require-python)
 	$(PYTHON) -m venv $(VENV)-site
 	$(VENV)-site/bin/python -m pip install --quiet --require-hashes -r docs/requirements.txt
 	@touch $(SITE_STAMP)
@@ -140,6 +141,7 @@ release: install $(RELEASE_STAMP) ## build both packages into dist/, check and t
 	$(if $(VERSION),,$(BIN)/towncrier build --draft --version unreleased)
 
 $(RELEASE_STAMP): .ci/release.txt
+	@$(require-python)
 	$(PYTHON) -m venv $(VENV)-release
 	$(VENV)-release/bin/python -m pip install --quiet --require-hashes -r .ci/release.txt
 	@touch $(RELEASE_STAMP)
