@@ -36,16 +36,16 @@ class Tree:
         self.origins = origins
         """Where a run writes which modules came out of another tree."""
 
-    def refuse_strangers(self) -> None:
+    def refuse_foreign_modules(self) -> None:
         """Raise when the last run imported the product from the tree that it is compared with."""
         if self.origins is None:
             return
         if not self.origins.exists():
             raise SubjectError("pytest did not say where its modules came from")
-        strangers = json.loads(self.origins.read_bytes())
-        if strangers:
+        foreign = json.loads(self.origins.read_bytes())
+        if foreign:
             raise SubjectError(
-                f"{strangers[0]!r} was imported from the working tree, not from the base commit",
+                f"{foreign[0]!r} was imported from the working tree, not from the base commit",
                 hint="is it installed in a way that PYTHONPATH does not override?",
             )
 
@@ -86,7 +86,7 @@ class Rerunner:
             observer=_Silent(),
         )
         session.run()
-        tree.refuse_strangers()
+        tree.refuse_foreign_modules()
         parts = session.runs
         return replace(parts[-1], measurements=[record for part in parts for record in part.measurements])
 

@@ -18,18 +18,18 @@ SHOWN = 10
 def pytest_sessionfinish() -> None:
     """Write the names of the modules, as a JSON list."""
     root = Path(os.environ["TESTINFRA_FOREIGN_ROOT"])
-    Path(os.environ["TESTINFRA_ORIGINS"]).write_text(json.dumps(find_strangers(root)), encoding="utf-8")
+    Path(os.environ["TESTINFRA_ORIGINS"]).write_text(json.dumps(find_foreign_modules(root)), encoding="utf-8")
 
 
-def find_strangers(root: Path) -> list[str]:
+def find_foreign_modules(root: Path) -> list[str]:
     """Return the modules that came from below `root`, but for installed ones and this tool."""
     environment = Path(sys.prefix).resolve()
-    strangers = []
+    foreign = []
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or name.partition(".")[0] == "atom_testinfra":
             continue
         path = Path(file).resolve()
         if path.is_relative_to(root) and not path.is_relative_to(environment):
-            strangers.append(name)
-    return strangers[:SHOWN]
+            foreign.append(name)
+    return foreign[:SHOWN]
