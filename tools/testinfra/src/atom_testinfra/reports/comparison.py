@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atom_testinfra.core.changes.judgement import CALLS, STEPS, ChangeVerdict
+from atom_testinfra.core.records.parts import Part
 from atom_testinfra.reports.numbers import micros, plural, seconds
 from atom_testinfra.reports.tables import shorten_nodeid, visible
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.changes.comparison import Comparison
     from atom_testinfra.core.changes.judgement import Change
+    from atom_testinfra.core.statistics import Interval
 
 STYLES = {
     ChangeVerdict.SLOWER: "bold red",
@@ -110,7 +112,7 @@ def _table(changes: Sequence[Change], width: int | None) -> Table:
             name,
             micros(change.base_us) if change.ratio else "",
             micros(change.new_us) if change.ratio else "",
-            "" if change.ratio is None else f"{change.ratio.value:.2f}",
+            "" if change.times is None else f"{change.times:.2f}",
         )
     return table
 
@@ -126,15 +128,14 @@ def describe_change(change: Change) -> list[str]:
         if change.part in {CALLS, STEPS}:
             lines.append(f"counted, limit {change.limit:.2f}")
         else:
-            lines.append(f"{change.ratio.low:.2f} to {change.ratio.high:.2f}, limit {change.limit:.2f}")
+            lines.append(f"{_judged_by(change)}{describe_interval(change.ratio)}, limit {change.limit:.2f}")
     if change.counts is not None:
         for what, before, now in zip((CALLS, STEPS), *change.counts, strict=True):
             if before != now:
                 lines.append(f"{what}: {before or 0:g} before, {now or 0:g} now")
     if change.suspected is not None and change.verdict is not ChangeVerdict.OK:
-        lines.append(
-            f"run again {change.n_runs[0]} and {change.n_runs[1]} times; was {change.suspected.value:.2f}"
-        )
+        first, again = change.suspected.value, change.n_runs
+        lines.append(f"run again {again[0]} and {again[1]} times; {first:.2f} before that")
     if change.suite_s is not None and change.verdict is ChangeVerdict.SLOWER:
         lines.append(f"costs the suite {signed_seconds(change.suite_s)} a run")
     if change.instructions is not None:
@@ -143,6 +144,18 @@ def describe_change(change: Change) -> list[str]:
     if change.reason is not None:
         lines.append(change.reason)
     return lines
+
+
+def describe_interval(ratio: Interval) -> str:
+    """Return a ratio with its interval."""
+    return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _judged_by(change: Change) -> str:
+    if change.part is None or change.part not in change.parts:
+        return ""
+    what = change.part if change.part == Part.BODY else f"what {change.part} adds"
+    return f"judged by {what}: "
 
 
 def describe_parts(change: Change) -> str:

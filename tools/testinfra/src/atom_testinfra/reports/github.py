@@ -84,14 +84,14 @@ def _row(change: Change) -> list[Cell]:
         change.nodeid,
         micros(change.base_us),
         micros(change.new_us),
-        None if change.ratio is None else change.ratio.value,
+        change.times,
         describe_parts(change) or change.part or "",
         "" if change.suite_s is None else signed_seconds(change.suite_s),
     ]
 
 
 def _headline(change: Change) -> str:
-    ratio = "" if change.ratio is None else f"{change.ratio.value:.2f} times, "
+    ratio = "" if change.times is None else f"{change.times:.2f} times, "
     return f"{ratio}{micros(change.base_us)} before, {micros(change.new_us)} now"
 
 

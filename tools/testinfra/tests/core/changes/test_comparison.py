@@ -365,6 +365,7 @@ class TestParts:
         assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, "other threads and child processes")
         assert found.parts["body"].verdict is ChangeVerdict.SLOWER
         assert found.parts["body"].excess > found.parts["other threads and child processes"].excess
+        assert found.times == pytest.approx((0.1 + 2.0 + 0.5 + 4.0 + 0.9 + 9.0) / 6.6, rel=0.05)
 
     @pytest.mark.parametrize("change", [{"rest": 2.5}, {"around": 1.0}, {"elsewhere": 1.0}, {"body": 1.1}])
     def test_a_small_part_may_double(self, change: dict[str, float]) -> None:

@@ -127,6 +127,13 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Instructions that one example executes, base and new, where they were counted."""
 
     @property
+    def times(self) -> float | None:
+        """How many times as much the whole test costs as before, where that is known."""
+        if self.parts and self.base_us and self.new_us is not None:
+            return self.new_us / self.base_us
+        return None if self.ratio is None else self.ratio.value
+
+    @property
     def is_suspect(self) -> bool:
         """
         Whether it should be run again before it is called slower, or let go.
