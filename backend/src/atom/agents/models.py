@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from atom.agents.maturity import AgentStatus
@@ -57,6 +57,7 @@ class Agent(Base):
     __tablename__ = "agent_registry"
     __table_args__ = (
         UniqueConstraint("workspace_id", "module_path", "class_name"),
+        Index(None, "workspace_id", "id"),
         CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
     )
 
@@ -78,12 +79,13 @@ class AgentExecution(Base):
     """One run of an agent."""
 
     __tablename__ = "agent_executions"
-    __table_args__ = (CheckConstraint("duration_seconds >= 0", name="duration_seconds"),)
+    __table_args__ = (
+        CheckConstraint("duration_seconds >= 0", name="duration_seconds"),
+        Index(None, "agent_id", "started_at", "id"),
+    )
 
     id: Mapped[PrimaryId]
-    agent_id: Mapped[ForeignId] = mapped_column(
-        ForeignKey("agent_registry.id", ondelete="CASCADE"), index=True
-    )
+    agent_id: Mapped[ForeignId] = mapped_column(ForeignKey("agent_registry.id", ondelete="CASCADE"))
     session_id: Mapped[ForeignId | None] = mapped_column(
         ForeignKey("chat_sessions.id", ondelete="SET NULL"), index=True
     )

@@ -58,10 +58,13 @@ class ProjectTask(Base):
     """Work on a project; minutes instead of hours, so that its cost is exact."""
 
     __tablename__ = "project_tasks"
-    __table_args__ = (CheckConstraint(f"actual_minutes BETWEEN 0 AND {MAX_MINUTES}", name="actual_minutes"),)
+    __table_args__ = (
+        CheckConstraint(f"actual_minutes BETWEEN 0 AND {MAX_MINUTES}", name="actual_minutes"),
+        Index(None, "project_id", "id"),
+    )
 
     id: Mapped[PrimaryId]
-    project_id: Mapped[ForeignId] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[ForeignId] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(MAX_NAME))
     assigned_to: Mapped[ForeignId | None] = mapped_column(
         ForeignKey("users.id", ondelete="SET NULL"), index=True
@@ -108,6 +111,7 @@ class SpendReservation(Base):
         CheckConstraint("(status = 'settled') = (spent_minor IS NOT NULL)", name="settled"),
         CheckConstraint("(status = 'held') = (ended_at IS NULL)", name="ended"),
         Index(None, "category_id", "workspace_id"),
+        Index(None, "workspace_id", "created_at", "id"),
     )
 
     id: Mapped[PrimaryId]

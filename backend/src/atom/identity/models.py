@@ -64,12 +64,11 @@ class User(Base):
     __table_args__ = (
         UNIQUE_EMAIL,
         CheckConstraint("hourly_cost_rate_minor >= 0", name="hourly_cost_rate"),
+        Index(None, "workspace_id", "id"),
     )
 
     id: Mapped[PrimaryId]
-    workspace_id: Mapped[ForeignId] = mapped_column(
-        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
-    )
+    workspace_id: Mapped[ForeignId] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     email: Mapped[str]
     role: Mapped[UserRole] = mapped_column(str_enum(UserRole, name="role"), default=UserRole.MEMBER)
     specialty: Mapped[str | None]
@@ -80,11 +79,10 @@ class ApiKey(Base):
     """A credential of a workspace or of one of its people; of the secret only its SHA-256 is kept."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (Index(None, "workspace_id", "created_at", "id"),)
 
     id: Mapped[PrimaryId]
-    workspace_id: Mapped[ForeignId] = mapped_column(
-        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
-    )
+    workspace_id: Mapped[ForeignId] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"))
     user_id: Mapped[ForeignId | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -83,6 +83,7 @@ class Transaction(Base):
         CheckConstraint(f"amount_minor BETWEEN 1 AND {MAX_BALANCE_MINOR}", name="amount_minor"),
         CheckConstraint("(status = 'posted') = (posted_at IS NOT NULL)", name="posted_at"),
         Index(None, "workspace_id", "transaction_date", "id"),
+        Index(None, "workspace_id", "created_at", "id"),
     )
 
     id: Mapped[PrimaryId]
