@@ -376,3 +376,26 @@ def test_a_slash_at_the_end_is_another_path(api: Api, path: str) -> None:
     response = api.client.get(path, headers={"Host": "elsewhere.example"}, follow_redirects=False)
     assert problem_of(response)["status"] == 404
     assert "location" not in response.headers
+
+
+@pytest.mark.parametrize("spelling", ["cafe\u0301", " caf\u00e9 ", "caf\u00e9"])
+def test_a_name_is_one_name_however_it_is_spelt(api: Api, spelling: str) -> None:
+    """Unicode form and space around it make no other name: nobody spends beside a limit."""
+    caller = api.caller(api.workspace())
+    name = "caf\u00e9"
+    limit = {"category": spelling, "limit_minor": 1, "required_deal_stage": spelling}
+    assert caller.ok("POST", "/v1/spending/limits", limit)["name"] == name
+    for other in ("cafe\u0301", f"{name} ", name):
+        spend = {"category": other, "amount_minor": 2, "deal_stage": other}
+        assert caller.ok("POST", "/v1/spending/checks", spend)["verdict"] == "paused"
+        caller.ok("POST", "/v1/spending/resumption", {"category": other})
+        assert len(caller.ok("GET", "/v1/spending/categories", query={"name": other})["items"]) == 1
+    steps = [{"id": "a", "action": "work"}]
+    caller.ok("POST", "/v1/workflows", {"workflow_id": spelling, "steps": steps})
+    assert caller.ok("POST", "/v1/workflow-executions", {"workflow_id": name})["workflow_id"] == name
+    rule = {"name": spelling, "metric": spelling, "threshold": 1.0, "severity": "high"}
+    caller.ok("POST", "/v1/analytics/alert-rules", rule)
+    caller.refused(409, "POST", "/v1/analytics/alert-rules", {**rule, "name": name})
+    caller.ok("POST", "/v1/analytics/metrics", {"name": name, "type": "gauge", "value": 2.0})
+    fired = caller.ok("POST", "/v1/analytics/alert-evaluation")["items"]
+    assert [each["rule"]["name"] for each in fired] == [name]

@@ -26,6 +26,11 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def name_form(text: str) -> str:
+    """Return a name in the one form that is stored and looked for: composed, without space around it."""
+    return normal_form(text).strip()
+
+
 def check_text(text: str, *, field: str, max_length: int) -> None:
     """Refuse text that is blank, too long, or that a database cannot store."""
     if not text.strip():

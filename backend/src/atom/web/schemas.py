@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from atom.kit.ids import ID_LENGTH
 from atom.kit.money import MAX_AMOUNT_MINOR
 from atom.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, Cursor, PageRequest, decode_key, encode_key
-from atom.kit.text import MAX_NAME, json_fault
+from atom.kit.text import MAX_NAME, json_fault, name_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,8 +86,12 @@ Id = Annotated[
     Field(json_schema_extra={"format": "uuid"}),
 ]
 """The id of a row."""
-Name = Annotated[str, StringConstraints(pattern=NOT_BLANK, min_length=1, max_length=MAX_NAME)]
-"""A text of a line that is not blank."""
+Name = Annotated[
+    str,
+    StringConstraints(pattern=NOT_BLANK, min_length=1, max_length=MAX_NAME),
+    AfterValidator(name_form),
+]
+"""A text of a line that is not blank, in the one form of a name once it is read."""
 Day = Annotated[date, Strict(), BeforeValidator(_day)]
 """A day of the calendar."""
 Moment = Annotated[datetime, Strict(), BeforeValidator(_moment)]

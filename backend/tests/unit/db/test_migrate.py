@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, Inspector, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from atom.budgets import repository as budgets
 from atom.db import migrate
 from atom.db.session import connected
 from atom.tables import METADATA
@@ -83,6 +84,26 @@ def test_foreign_keys_are_enforced_again_after_a_migration(database: Database) -
         migrate.upgrade(clone.engine)
         with clone.sessions() as session, pytest.raises(IntegrityError):
             factories.user(session, workspace_id="nowhere")
+
+
+def test_names_take_one_form_unless_both_are_there(database: Database) -> None:
+    """A migration composes the names that rows are found by; where both forms exist, both stay."""
+    with database.clone() as clone:
+        migrate.downgrade(clone.engine, "0012_order_of_lists")
+        with clone.sessions.begin() as session:
+            own, other = factories.workspace_ids(session, 2)
+            for workspace_id, name in ((own, " cafe\u0301"), (other, "cafe\u0301"), (other, "caf\u00e9")):
+                budgets.ensure_category(session, workspace_id, name)
+        migrate.upgrade(clone.engine)
+        with clone.sessions() as session:
+            found = {
+                workspace_id: [
+                    category.name
+                    for category in budgets.list_categories(session, workspace_id, limit=9, after=None)
+                ]
+                for workspace_id in (own, other)
+            }
+        assert found == {own: ["caf\u00e9"], other: ["cafe\u0301", "caf\u00e9"]}
 
 
 def _constraints(engine: Engine) -> dict[str, dict[str, Any]]:
