@@ -11,11 +11,13 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_
 
 from atom.analytics.metrics import UNNAMED_ERROR, Distribution, EventCount
 from atom.analytics.models import Alert, AlertRule, IntegrationCalls, MetricPoint, WorkflowEvent
+from atom.analytics.rows import CallCounts, Failure, Point, Rule
 from atom.analytics.vocabulary import EventStatus, EventType
+from atom.db.rows import RowsOf
 from atom.db.statements import table_of
 from atom.db.sums import whole_sum
 from atom.identity.models import Workspace
@@ -121,9 +123,10 @@ def error_counts(session: Session, scope: Scope) -> dict[str, int]:
     return dict(map(tuple, rows))
 
 
-def last_failures(session: Session, scope: Scope, limit: int) -> list[Row[Any]]:
+def last_failures(session: Session, scope: Scope, limit: int) -> tuple[Failure, ...]:
     """Return the failed executions that ended last, the latest first."""
-    return list(session.execute(_last_failures(scope.has_workflow), {**scope.parameters, "limit": limit}))
+    parameters = {**scope.parameters, "limit": limit}
+    return tuple(FAILURES.all(session.execute(_last_failures(scope.has_workflow), parameters)))
 
 
 def metric_values(session: Session, scope: Scope, names: Iterable[str]) -> dict[str, Distribution]:
@@ -134,13 +137,13 @@ def metric_values(session: Session, scope: Scope, names: Iterable[str]) -> dict[
 
 def list_points(
     session: Session, scope: Scope, name: str, limit: int, after: Cursor | None
-) -> list[Row[Any]]:
+) -> tuple[Point, ...]:
     """Return the latest points of a metric, the latest first, after a place if one is given."""
     parameters = {**scope.parameters, "name": name, "limit": limit}
     query = _list_points(scope.has_workflow)
     if after is not None:
         query = query.where(tuple_(Points.recorded_at, Points.id) < tuple_(after.at, after.id))
-    return list(session.execute(query, parameters))
+    return tuple(POINTS.all(session.execute(query, parameters)))
 
 
 def latest_values(session: Session, workspace_id: str, until: datetime) -> dict[str, float]:
@@ -153,14 +156,14 @@ def latest_values(session: Session, workspace_id: str, until: datetime) -> dict[
     return dict(map(tuple, rows))
 
 
-def list_rules(session: Session, workspace_id: str) -> list[Row[Any]]:
+def list_rules(session: Session, workspace_id: str) -> tuple[Rule, ...]:
     """Return the workspace's alert rules by name, each with the time that its unresolved alert fired."""
-    return list(session.execute(LIST_RULES, {"workspace": workspace_id}))
+    return tuple(RULES.all(session.execute(LIST_RULES, {"workspace": workspace_id})))
 
 
-def integration_calls(session: Session, workspace_id: str) -> list[Row[Any]]:
+def integration_calls(session: Session, workspace_id: str) -> tuple[CallCounts, ...]:
     """Return the counts of each integration of the workspace, by name."""
-    return list(session.execute(INTEGRATION_CALLS, {"workspace": workspace_id}))
+    return tuple(CALLS.all(session.execute(INTEGRATION_CALLS, {"workspace": workspace_id})))
 
 
 def _distributions(rows: Iterable[Any]) -> dict[str, Distribution]:
@@ -225,6 +228,10 @@ def _step_durations(has_workflow: bool) -> Select[Any]:
 
 FAILURE: Final = and_(Events.type == EventType.COMPLETED, Events.status == EventStatus.FAILED)
 ERROR_NAME: Final = func.coalesce(Events.error, UNNAMED_ERROR)
+POINTS: Final = RowsOf(Point, table_of(MetricPoint))
+FAILURES: Final = RowsOf(Failure, table_of(WorkflowEvent), error=ERROR_NAME)
+RULES: Final = RowsOf(Rule, table_of(AlertRule), firing_since=Alerts.fired_at)
+CALLS: Final = RowsOf(CallCounts, table_of(IntegrationCalls))
 
 
 @cache
@@ -237,7 +244,7 @@ def _error_counts(has_workflow: bool) -> Select[Any]:
 @cache
 def _last_failures(has_workflow: bool) -> Select[Any]:
     return (
-        select(Events.workflow_id, Events.execution_id, ERROR_NAME.label("error"), Events.occurred_at)
+        select(*FAILURES.columns)
         .where(_events(has_workflow), FAILURE)
         .order_by(Events.occurred_at.desc(), Events.event_id.desc())
         .limit(bindparam("limit"))
@@ -256,7 +263,7 @@ def _metric_values(has_workflow: bool) -> Select[Any]:
 @cache
 def _list_points(has_workflow: bool) -> Select[Any]:
     return (
-        select(*Points)
+        select(*POINTS.columns)
         .where(_points(has_workflow), Points.name == bindparam("name"))
         .order_by(Points.recorded_at.desc(), Points.id.desc())
         .limit(bindparam("limit"))
@@ -287,7 +294,7 @@ EXISTING_WORKSPACES: Final = select(Workspaces.id).where(Workspaces.id.in_(bindp
 FIND_WORKSPACE: Final = select(Workspaces.id).where(Workspaces.id == bindparam("workspace"))
 LATEST_VALUES: Final = _latest_values()
 LIST_RULES: Final = (
-    select(Rules.id, Rules.name, Rules.metric, Rules.threshold, Rules.severity, Alerts.fired_at)
+    select(*RULES.columns)
     .outerjoin_from(
         table_of(AlertRule), table_of(Alert), and_(Alerts.rule_id == Rules.id, Alerts.resolved_at.is_(None))
     )
@@ -295,7 +302,5 @@ LIST_RULES: Final = (
     .order_by(Rules.name)
 )
 INTEGRATION_CALLS: Final = (
-    select(Calls.integration, Calls.n_calls, Calls.n_errors, Calls.last_called_at)
-    .where(Calls.workspace_id == bindparam("workspace"))
-    .order_by(Calls.integration)
+    select(*CALLS.columns).where(Calls.workspace_id == bindparam("workspace")).order_by(Calls.integration)
 )

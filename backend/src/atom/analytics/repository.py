@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, case, delete, insert, update
 
 from atom.analytics.models import Alert, AlertRule, IntegrationCalls, MetricPoint, WorkflowEvent
+from atom.analytics.rows import Point, Rule
+from atom.analytics.vocabulary import NewEvent
+from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of, upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Table
@@ -22,28 +25,41 @@ Rules = table_of(AlertRule)
 Alerts = table_of(Alert)
 Calls = table_of(IntegrationCalls)
 
-ADD_POINTS: Final = insert(Points)
+POINT: Final = RowsOf(Point, Points)
+EVENT: Final = RowsOf(NewEvent, Events)
+RULE: Final = RowsOf(Rule, Rules, firing_since=Alerts.c.fired_at)
+ADD_POINT: Final = insert(Points)
 RESOLVE_ALERT: Final = update(Alerts).where(
     Alerts.c.rule_id == bindparam("rule"), Alerts.c.resolved_at.is_(None)
 )
 
 
-def add_points(session: Session, points: Sequence[Mapping[str, Any]]) -> None:
-    """Write measured values."""
-    if points:
-        session.execute(ADD_POINTS, [dict(point) for point in points])
+def add_point(session: Session, workspace_id: str, point: Point) -> None:
+    """Write a measured value."""
+    session.execute(ADD_POINT, {"workspace_id": workspace_id, **POINT.values(point)})
 
 
-def add_events(session: Session, events: Sequence[Mapping[str, Any]]) -> int:
-    """Write the events whose identifier is new to their workspace; return how many."""
+def add_events(
+    session: Session, workspace_id: str, events: Sequence[NewEvent], *, arrived_at: datetime
+) -> int:
+    """Write the events whose identifier is new to the workspace; return how many."""
     if not events:
         return 0
-    return len(session.execute(_add_events(session), [dict(event) for event in events]).all())
+    values = [
+        {
+            **EVENT.values(event),
+            "workspace_id": workspace_id,
+            "occurred_at": event.occurred_at or arrived_at,
+        }
+        for event in events
+    ]
+    return len(session.execute(_add_events(session), values).all())
 
 
-def add_rule(session: Session, rule: Mapping[str, Any]) -> bool:
+def add_rule(session: Session, workspace_id: str, rule: Rule) -> bool:
     """Write an alert rule; return whether its name was free."""
-    return session.execute(_add_rule(session), [dict(rule)]).first() is not None
+    values = {"workspace_id": workspace_id, **RULE.values(rule)}
+    return session.execute(_add_rule(session), [values]).first() is not None
 
 
 def delete_rule(session: Session, workspace_id: str, rule_id: str) -> bool:

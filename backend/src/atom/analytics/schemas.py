@@ -182,6 +182,9 @@ class StepTimeResponse(Answer):
     mean_ms: float
 
 
+COMPUTED_AT = Field(description="the end of the window; a report is kept for up to five minutes")
+
+
 class PerformanceResponse(Answer):
     """How one workflow did in a window."""
 
@@ -193,6 +196,7 @@ class PerformanceResponse(Answer):
     cpu_percent: ResourceUseResponse
     memory_mb: ResourceUseResponse
     steps: list[StepTimeResponse]
+    computed_at: datetime = COMPUTED_AT
 
 
 class WorkflowRankResponse(Answer):
@@ -220,6 +224,7 @@ class OverviewResponse(Answer):
     mean_duration_ms: float
     top_workflows: list[WorkflowRankResponse]
     last_errors: list[FailureResponse]
+    computed_at: datetime = COMPUTED_AT
 
 
 class AlertRuleRequest(Request):

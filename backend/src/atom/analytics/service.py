@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from atom.analytics import queries, repository
 from atom.analytics.alerts import AlertChange, Severity, judge
@@ -19,12 +19,13 @@ from atom.analytics.metrics import (
     error_shares,
 )
 from atom.analytics.queries import GroupBy, Scope
-from atom.analytics.vocabulary import MAX_VALUE, MetricType, NewEvent, NewMetric, require_name
+from atom.analytics.rows import Failure, Point, Rule
+from atom.analytics.vocabulary import MAX_VALUE, NewEvent, NewMetric, require_name
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -37,19 +38,6 @@ MEMORY_METRIC: Final = "memory_mb"
 TOP_WORKFLOWS: Final = 10
 LAST_ERRORS: Final = 10
 MAX_POINTS: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A measured value as it is stored."""
-
-    id: str
-    name: str
-    type: MetricType
-    value: float
-    workflow_id: str | None
-    tags: Mapping[str, str]
-    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +69,7 @@ class Performance:
     cpu_percent: ResourceUse
     memory_mb: ResourceUse
     steps: tuple[StepTime, ...]
+    computed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +78,6 @@ class WorkflowRank:
 
     workflow_id: str
     counters: Counters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An execution that failed."""
-
-    workflow_id: str
-    execution_id: str
-    error: str
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +90,7 @@ class Overview:
     mean_duration_ms: float
     top_workflows: tuple[WorkflowRank, ...]
     last_errors: tuple[Failure, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """An alert rule, and since when it is firing, if it is."""
-
-    id: str
-    name: str
-    metric: str
-    threshold: float
-    severity: Severity
-    firing_since: datetime | None = None
+    computed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,18 +114,23 @@ class Integration:
 def collect_metric(session: Session, clock: Clock, *, workspace_id: str, metric: NewMetric) -> Point:
     """Write one measured value."""
     _require_workspace(session, workspace_id)
-    values = point_values(workspace_id, metric, arrived_at=clock.now())
-    repository.add_points(session, [values])
-    return _point(values)
+    point = Point(
+        id=new_id(),
+        name=metric.name,
+        type=metric.type,
+        value=metric.value,
+        workflow_id=metric.workflow_id,
+        tags=dict(metric.tags),
+        recorded_at=metric.recorded_at or clock.now(),
+    )
+    repository.add_point(session, workspace_id, point)
+    return point
 
 
 def record_events(session: Session, clock: Clock, *, workspace_id: str, events: Iterable[NewEvent]) -> int:
     """Write the events that are new to the workspace; return how many."""
     _require_workspace(session, workspace_id)
-    now = clock.now()
-    return repository.add_events(
-        session, [event_values(workspace_id, event, arrived_at=now) for event in events]
-    )
+    return repository.add_events(session, workspace_id, list(events), arrived_at=clock.now())
 
 
 def metric_points(
@@ -174,8 +147,7 @@ def metric_points(
     if not 1 <= limit <= MAX_POINTS:
         raise InvalidError(f"limit is {limit}, expected 1 to {MAX_POINTS}", field="limit")
     require_name(name, field="name")
-    rows = queries.list_points(session, _scope(clock, workspace_id, window), name, limit, after)
-    return tuple(_point(row._asdict()) for row in rows)
+    return queries.list_points(session, _scope(clock, workspace_id, window), name, limit, after)
 
 
 def metric_summary(
@@ -221,6 +193,7 @@ def performance(
             StepTime(step_id=step_id, n=found.n, mean_ms=found.summary().mean)
             for step_id, found in sorted(steps.items())
         ),
+        computed_at=scope.until,
     )
 
 
@@ -238,15 +211,8 @@ def overview(session: Session, clock: Clock, *, workspace_id: str, window: Windo
         counters=sum(by_workflow.values(), Counters()),
         mean_duration_ms=queries.execution_durations(session, scope).summary().mean,
         top_workflows=tuple(ranks[:TOP_WORKFLOWS]),
-        last_errors=tuple(
-            Failure(
-                workflow_id=row.workflow_id,
-                execution_id=row.execution_id,
-                error=row.error,
-                occurred_at=row.occurred_at,
-            )
-            for row in queries.last_failures(session, scope, LAST_ERRORS)
-        ),
+        last_errors=queries.last_failures(session, scope, LAST_ERRORS),
+        computed_at=scope.until,
     )
 
 
@@ -260,15 +226,7 @@ def add_alert_rule(
         raise InvalidError(f"{threshold!r} is not within ±{MAX_VALUE:g}", field="threshold")
     _require_workspace(session, workspace_id)
     rule = Rule(id=new_id(), name=name, metric=metric, threshold=threshold, severity=severity)
-    values = {
-        "id": rule.id,
-        "workspace_id": workspace_id,
-        "name": name,
-        "metric": metric,
-        "threshold": threshold,
-        "severity": severity,
-    }
-    if not repository.add_rule(session, values):
+    if not repository.add_rule(session, workspace_id, rule):
         raise ConflictError(f"there is an alert rule {name!r} already")
     return rule
 
@@ -281,17 +239,7 @@ def delete_alert_rule(session: Session, *, workspace_id: str, rule_id: str) -> N
 
 def list_alert_rules(session: Session, *, workspace_id: str) -> tuple[Rule, ...]:
     """Return the workspace's alert rules, by name."""
-    return tuple(
-        Rule(
-            id=row.id,
-            name=row.name,
-            metric=row.metric,
-            threshold=row.threshold,
-            severity=row.severity,
-            firing_since=row.fired_at,
-        )
-        for row in queries.list_rules(session, workspace_id)
-    )
+    return queries.list_rules(session, workspace_id)
 
 
 def evaluate_alerts(session: Session, clock: Clock, *, workspace_id: str) -> tuple[Notification, ...]:
@@ -329,45 +277,12 @@ def integrations(session: Session, *, workspace_id: str) -> tuple[Integration, .
     """Return how well each integration of the workspace works, by name."""
     return tuple(
         Integration(
-            name=row.integration,
-            health=IntegrationHealth(n_calls=row.n_calls, n_errors=row.n_errors),
-            last_called_at=row.last_called_at,
+            name=calls.integration,
+            health=IntegrationHealth(n_calls=calls.n_calls, n_errors=calls.n_errors),
+            last_called_at=calls.last_called_at,
         )
-        for row in queries.integration_calls(session, workspace_id)
+        for calls in queries.integration_calls(session, workspace_id)
     )
-
-
-def point_values(workspace_id: str, metric: NewMetric, *, arrived_at: datetime) -> dict[str, Any]:
-    """Return the row of a measured value."""
-    return {
-        "id": new_id(),
-        "workspace_id": workspace_id,
-        "name": metric.name,
-        "type": metric.type,
-        "value": metric.value,
-        "workflow_id": metric.workflow_id,
-        "tags": dict(metric.tags),
-        "recorded_at": metric.recorded_at or arrived_at,
-    }
-
-
-def event_values(workspace_id: str, event: NewEvent, *, arrived_at: datetime) -> dict[str, Any]:
-    """Return the row of an event."""
-    return {
-        "workspace_id": workspace_id,
-        "event_id": event.event_id,
-        "workflow_id": event.workflow_id,
-        "execution_id": event.execution_id,
-        "type": event.type,
-        "status": event.status,
-        "step_id": event.step_id,
-        "user_id": event.user_id,
-        "duration_ms": event.duration_ms,
-        "error": event.error,
-        "time_saved_s": event.time_saved_s,
-        "business_value_minor": event.business_value_minor,
-        "occurred_at": event.occurred_at or arrived_at,
-    }
 
 
 def _scope(clock: Clock, workspace_id: str, window: Window, workflow_id: str | None = None) -> Scope:
@@ -389,18 +304,6 @@ def _resource_use(values: Distribution | None) -> ResourceUse:
         return ResourceUse()
     summary = values.summary()
     return ResourceUse(mean=summary.mean, peak=summary.max)
-
-
-def _point(values: Mapping[str, Any]) -> Point:
-    return Point(
-        id=values["id"],
-        name=values["name"],
-        type=values["type"],
-        value=values["value"],
-        workflow_id=values["workflow_id"],
-        tags=values["tags"],
-        recorded_at=values["recorded_at"],
-    )
 
 
 def _require_workspace(session: Session, workspace_id: str) -> None:

@@ -22,6 +22,7 @@ from atom.analytics.health import HealthStatus, IntegrationHealth
 from atom.analytics.metrics import Counters, Distribution, EventCount, Window
 from atom.analytics.queries import GroupBy
 from atom.analytics.reports import CachedReports
+from atom.analytics.rows import Rule
 from atom.analytics.vocabulary import EventStatus, EventType, MetricType, NewEvent, NewMetric
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError
@@ -457,9 +458,9 @@ def test_alert_fires_once_until_resolved(
         assert [(change.rule, change.value) for change in told] == [(rules[1], threshold + 4)][: len(levels)]
 
 
-def rule_since(rule: service.Rule, moment: object) -> service.Rule:
+def rule_since(rule: Rule, moment: object) -> Rule:
     """The same rule, firing since then."""
-    return service.Rule(
+    return Rule(
         id=rule.id,
         name=rule.name,
         metric=rule.metric,

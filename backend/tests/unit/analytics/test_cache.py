@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from atom.analytics.vocabulary import EventStatus, EventType, NewEvent
 from atom.kit.clock import ManualClock
 from tests import factories
 from tests.database import Database
+from tests.factories import NOW
 
 
 @pytest.mark.parametrize(("age", "is_kept"), [(300, True), (301, False), (0, True), (-1, False)])
@@ -78,3 +79,18 @@ def test_cached_reports_show_news_after_five_minutes(database: Database, clock: 
         assert counts() == [0] * 7
         clock.advance(timedelta(seconds=301))
         assert counts() == [0, 1, 0, 0, 0, 1, 0]
+
+
+def test_a_report_says_when_it_was_computed(database: Database, clock: ManualClock) -> None:
+    """A report that was kept has the moment of its computation, a new one has its own."""
+    reports = CachedReports(clock)
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        asked: list[datetime] = []
+        for minutes in (0, 4, 4):
+            clock.advance(timedelta(minutes=minutes))
+            whole = reports.overview(session, workspace_id=own, window=Window.HOUR)
+            one = reports.performance(session, workspace_id=own, workflow_id="w", window=Window.HOUR)
+            assert whole.computed_at == one.computed_at
+            asked.append(whole.computed_at)
+    assert asked == [NOW, NOW, NOW + timedelta(minutes=8)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from atom.analytics import queries, repository, service
 from atom.analytics.alerts import Severity
 from atom.analytics.metrics import Window
+from atom.analytics.rows import Failure
 from atom.analytics.vocabulary import EventStatus, EventType, MetricType, NewEvent, NewMetric
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
@@ -44,7 +46,7 @@ def test_overview_lists_ten_workflows_and_ten_failures(database: Database, clock
     assert [failed.execution_id for failed in found.last_errors] == [
         f"execution-{n}" for n in range(11, 1, -1)
     ]
-    assert found.last_errors[0] == service.Failure(
+    assert found.last_errors[0] == Failure(
         workflow_id="workflow-11",
         execution_id="execution-11",
         error="broken",
@@ -228,11 +230,10 @@ def test_last_call_never_goes_back(database: Database, clock: ManualClock) -> No
 
 
 def test_writing_nothing_is_allowed(database: Database, clock: ManualClock) -> None:
-    """No events are zero events, no points no points."""
+    """No events are zero events."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         assert service.record_events(session, clock, workspace_id=own, events=[]) == 0
-        repository.add_points(session, [])
         assert queries.existing_workspaces(session, []) == set()
 
 
@@ -242,7 +243,7 @@ def test_writing_nothing_is_allowed(database: Database, clock: ManualClock) -> N
         {"duration_ms": -1},
         {"time_saved_s": -1},
         {"business_value_minor": -1},
-        {"type": "completed", "status": "paused"},
+        {"type": EventType.COMPLETED, "status": EventStatus.PAUSED},
     ],
 )
 def test_schema_refuses_an_event_that_cannot_be(
@@ -251,23 +252,19 @@ def test_schema_refuses_an_event_that_cannot_be(
     """What the code refuses the tables refuse too."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
-        row = service.event_values(own, failure(1), arrived_at=NOW)
-        if "type" in values:
-            values = {"type": EventType.COMPLETED, "status": EventStatus.PAUSED}
+        repository.add_events(session, own, [failure(1)], arrived_at=NOW)
         with pytest.raises(IntegrityError), session.begin_nested():
-            repository.add_events(session, [{**row, **values}])
+            session.execute(update(analytics.WorkflowEvent).values(values))
 
 
 def test_schema_refuses_a_negative_counter(database: Database, clock: ManualClock) -> None:
     """A counter below zero is refused by the table too, a gauge is not."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
-        row = service.point_values(
-            own, NewMetric(name="load", type=MetricType.GAUGE, value=-1), arrived_at=NOW
-        )
-        repository.add_points(session, [row])
+        below_zero = NewMetric(name="load", type=MetricType.GAUGE, value=-1)
+        point = service.collect_metric(session, clock, workspace_id=own, metric=below_zero)
         with pytest.raises(IntegrityError), session.begin_nested():
-            repository.add_points(session, [{**row, "id": "other", "type": MetricType.COUNTER}])
+            repository.add_point(session, own, replace(point, id="other", type=MetricType.COUNTER))
 
 
 def test_a_step_that_failed_says_nothing_of_how_long_it_takes(database: Database, clock: ManualClock) -> None:
