@@ -183,7 +183,7 @@ bench-kinds: install ## which kinds of slow-down `compare` finds: a small run; R
 bench-episodes: install ## an episode of 10,000 messages
 	$(BIN)/python benchmarks/episodes.py
 
-bench-api: install ## requests a second and latencies of one worker under 16 clients
+bench-api: install ## CPU and latencies of a request, against a trivial FastAPI GET on the same server
 	$(BIN)/python benchmarks/api.py
 
 bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, MINUTES, KEEP=--keep)

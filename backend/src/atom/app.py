@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from atom import health, operations
@@ -33,6 +32,7 @@ from atom.identity import routes as identity
 from atom.identity.access import Gateway
 from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock, SystemClock
+from atom.kit.threads import Threads
 from atom.ledger import routes as ledger
 from atom.web.heads import AnswerHead
 from atom.web.limits import BodyLimit, RequestLimit
@@ -41,6 +41,7 @@ from atom.web.observing import Observing
 from atom.web.openapi import complete_openapi, operation_id
 from atom.web.problems import add_problem_handlers
 from atom.web.reference import add_reference
+from atom.web.routing import RouteIndex
 from atom.workflows import routes as workflows
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what a server calls."""
+        self.router.middleware_stack = RouteIndex(self.router.middleware_stack, routes=self.router.routes)
         return Observing(super().build_middleware_stack(), metrics=self.state.metrics)
 
 
@@ -86,6 +88,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, clock: Clock
             else:
                 yield
         finally:
+            gateway.close()
             if engine is None:
                 own_engine.dispose()
 
@@ -122,14 +125,14 @@ async def _writing_uses(gateway: Gateway) -> AsyncIterator[None]:
     async def write() -> None:
         while True:
             await asyncio.sleep(USES_WRITTEN_EVERY_S)
-            await to_thread.run_sync(gateway.write_uses)
+            await gateway.writing_threads.run(gateway.write_uses)
 
     writing = asyncio.create_task(write())
     try:
         yield
     finally:
         writing.cancel()
-        await to_thread.run_sync(gateway.write_uses)
+        await gateway.writing_threads.run(gateway.write_uses)
 
 
 def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> None:
@@ -144,8 +147,8 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
         clock=clock,
         uses=KeyUses(),
         writers=WritersQueue(engine),
-        reading_threads=CapacityLimiter(settings.threads),
-        writing_threads=CapacityLimiter(settings.threads),
+        reading_threads=Threads(settings.threads, name="reading"),
+        writing_threads=Threads(settings.threads, name="writing"),
     )
     app.state.decisions = decisions
     app.state.has_training = has_training

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from anyio import to_thread
+from functools import partial
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
@@ -41,7 +42,7 @@ async def read_ready(request: Request) -> ReadyResponse:
     """Read from the database; 503 when it does not answer or stands at another migration: wait then."""
     engine, gateway = request.app.state.engine, request.app.state.gateway
     assert isinstance(gateway, Gateway)
-    await to_thread.run_sync(migrate.require_head, engine, limiter=gateway.reading_threads)
+    await gateway.reading_threads.run(partial(migrate.require_head, engine))
     return ReadyResponse(status="ok", database=engine.dialect.name, migration=migrate.head())
 
 

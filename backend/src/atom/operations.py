@@ -11,9 +11,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
-from sqlalchemy import QueuePool
 from starlette.exceptions import HTTPException
 
+from atom.db.session import connections_in_use
 from atom.identity.access import Gateway
 from atom.kit.errors import UnauthenticatedError
 from atom.web.metrics import CONTENT_TYPE, RequestMetrics
@@ -39,20 +39,20 @@ async def read_metrics(request: Request) -> Response:
 
 def _gauges(request: Request) -> dict[str, tuple[str, float]]:
     """Return what this process holds now, by name: meaning and value."""
-    gateway, pool = request.app.state.gateway, request.app.state.engine.pool
+    gateway, in_use = request.app.state.gateway, connections_in_use(request.app.state.engine)
     assert isinstance(gateway, Gateway)
-    reading, writing = gateway.reading_threads.statistics(), gateway.writing_threads.statistics()
+    reading, writing = gateway.reading_threads, gateway.writing_threads
     usage = resource.getrusage(resource.RUSAGE_SELF)
     gauges = {
-        "atom_reading_requests": ("Threads that read.", reading.borrowed_tokens),
-        "atom_reading_requests_waiting": ("Requests that wait for one.", reading.tasks_waiting),
-        "atom_writing_requests": ("Threads that write, or wait for their turn to.", writing.borrowed_tokens),
-        "atom_writing_requests_waiting": ("Requests that wait for one.", writing.tasks_waiting),
+        "atom_reading_requests": ("Threads that read.", reading.n_running),
+        "atom_reading_requests_waiting": ("Requests that wait for one.", reading.n_waiting),
+        "atom_writing_requests": ("Threads that write, or wait for their turn to.", writing.n_running),
+        "atom_writing_requests_waiting": ("Requests that wait for one.", writing.n_waiting),
         "process_cpu_seconds": ("CPU time of this process.", usage.ru_utime + usage.ru_stime),
         "process_max_resident_bytes": ("The most memory it held.", usage.ru_maxrss * BYTES_PER_UNIT),
         "process_start_time_seconds": ("When it started, in seconds of the Unix clock.", STARTED_AT_S),
         "process_id": ("Its number: with several workers each answers for itself.", os.getpid()),
     }
-    if isinstance(pool, QueuePool):
-        gauges["atom_database_connections"] = ("Connections to the database in use.", pool.checkedout())
+    if in_use is not None:
+        gauges["atom_database_connections"] = ("Connections to the database in use.", in_use)
     return gauges

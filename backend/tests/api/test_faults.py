@@ -128,7 +128,7 @@ def test_who_reads_does_not_wait_for_those_who_wait_to_write(database: Database)
                 writers = [
                     pool.submit(open_account, api, workspace, str(code)) for code in range(2 * N_THREADS)
                 ]
-                await_that(lambda: gateway.writing_threads.borrowed_tokens == N_THREADS)
+                await_that(lambda: gateway.writing_threads.n_running == N_THREADS)
                 assert api.caller(workspace).ok("GET", "/v1/ledger/accounts")["items"] == []
                 assert not any(writer.done() for writer in writers)
             assert {writer.result().status_code for writer in writers} == {201}

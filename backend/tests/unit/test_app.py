@@ -41,5 +41,5 @@ def test_as_many_handlers_run_at_once_as_the_setting_says(tmp_path: Path) -> Non
     with connected(f"sqlite:///{tmp_path / 'atom.sqlite3'}") as engine:
         app = create_app(Settings.from_environment({"ATOM_THREADS": "3"}), engine=engine)
         gateway: Gateway = app.state.gateway
-        assert (gateway.reading_threads.total_tokens, gateway.writing_threads.total_tokens) == (3, 3)
+        assert (gateway.reading_threads.n_threads, gateway.writing_threads.n_threads) == (3, 3)
         assert gateway.reading_threads is not gateway.writing_threads

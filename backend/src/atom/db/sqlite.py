@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
+    from sqlalchemy import URL, Engine
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection, Dialect
     from sqlalchemy.pool import PoolProxiedConnection
 
@@ -70,6 +70,8 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
     """SQLite whose transactions take the write lock at their start, unless they only read."""
 
     supports_statement_cache = True
+    readers: Engine | None = None
+    """The engine whose connections only read; None where all sessions share one connection."""
     connection_characteristics = SQLiteDialect_pysqlite.connection_characteristics.union(
         {READ_ONLY: ReadOnly()}
     )

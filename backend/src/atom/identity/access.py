@@ -14,20 +14,17 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from functools import wraps
+from functools import update_wrapper
 from http import HTTPStatus
 from inspect import signature
 from typing import Annotated, Any, Self
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
-from starlette.types import Scope
 
 from atom.db.session import WritersQueue, unit_of_work
 from atom.identity import idempotency
@@ -38,6 +35,7 @@ from atom.identity.trust import require_trust, viewer_id
 from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError, UnavailableError
+from atom.kit.threads import Threads
 from atom.web.bodies import check_address, check_body
 from atom.web.openapi import NEEDS_KEY, operation_id
 from atom.web.problems import WITH_KEY, problem_responses
@@ -55,9 +53,14 @@ class Gateway:
     clock: Clock
     uses: KeyUses
     writers: WritersQueue
-    reading_threads: CapacityLimiter
-    writing_threads: CapacityLimiter
+    reading_threads: Threads
+    writing_threads: Threads
     """Writers wait for each other, in threads of their own so that nobody who reads waits with them."""
+
+    def close(self) -> None:
+        """Wait for what the threads run."""
+        self.reading_threads.close()
+        self.writing_threads.close()
 
     def write_uses(self) -> None:
         """Write which keys were used; a database that does not answer now loses nothing but these times."""
@@ -109,27 +112,31 @@ class Door:
         self._gateway: Gateway = request.app.state.gateway
         self._entrance = entrance
         self._secret = _secret_of(request)
+        self._reader = self._gateway.read_only_sessions()
         self._stack = ExitStack()
         self._kept_as: str | None = None
 
     def __enter__(self) -> Self:
         """Let in who has a key for this entrance."""
-        with ExitStack() as stack:
-            session = stack.enter_context(unit_of_work(self._gateway.read_only_sessions))
+        session = self._reader
+        try:
             self.caller = authenticate(session, self._gateway.clock, self._secret)
             self._gateway.uses.note(self.caller.key_id, self._gateway.clock.now())
             self.caller.require(self._entrance.scope)
-            if self._entrance.is_read_only:  # the handler reads in the transaction that the key was read in
-                self._session = session
-                self._stack = stack.pop_all()
+        except BaseException:
+            session.close()
+            raise
+        if not self._entrance.is_read_only:
+            session.close()
         return self
 
     def open(self) -> Unit:
         """Give the unit of work; a writing one begins now: on SQLite it locks out the others."""
-        if not self._entrance.is_read_only:
-            self._stack.enter_context(self._gateway.writers.turn())
-            self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
-            self._require_first_time()
+        if self._entrance.is_read_only:  # the handler reads in the transaction that the key was read in
+            return self._unit(self._reader)
+        self._stack.enter_context(self._gateway.writers.turn())
+        self._session = self._stack.enter_context(unit_of_work(self._gateway.sessions))
+        self._require_first_time()
         return self._unit(self._session)
 
     @property
@@ -187,7 +194,10 @@ class Door:
 
     def __exit__(self, *raised: Any) -> None:
         """Commit what was done, or undo it if anything was raised."""
-        self._stack.__exit__(*raised)
+        if self._entrance.is_read_only:
+            self._reader.close()
+        else:
+            self._stack.__exit__(*raised)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,24 +209,9 @@ class Entrance:
     opens_itself: bool = False
     """Whether the handler is given the door, to read first and open the unit that writes when it needs it."""
 
-    async def __call__(self, request: Request) -> Door:
-        """Return the door that the request came through; FastAPI calls this before the handler."""
-        door: Door = request.state.door
-        return door
-
 
 class UnitRoute(APIRoute):
     """A route that answers inside of its unit of work: key, body, handler, answer, commit, in this order."""
-
-    def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
-        super().__init__(path, *arguments, **options)
-        self._beginning = path.partition("{")[0]
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the route is the request's; most are not, and the beginning of the path says so."""
-        if not scope["path"].removeprefix(scope.get("root_path", "")).startswith(self._beginning):
-            return Match.NONE, {}
-        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what FastAPI calls for a request."""
@@ -243,7 +238,7 @@ class UnitRoute(APIRoute):
                     return response
 
             threads = gateway.reading_threads if entrance.is_read_only else gateway.writing_threads
-            return await to_thread.run_sync(serve, limiter=threads)
+            return await threads.run(serve)
 
         return answer
 
@@ -323,34 +318,38 @@ class DomainRouter(APIRouter):
 
 
 def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(handler)
-    async def handle(*, unit: Door, **arguments: Any) -> Any:
-        require_trust(unit.caller, arguments.values())
+    """Return what FastAPI calls for a handler: it is given the request, and gives the handler its unit."""
+    shape = signature(handler, eval_str=True)
+    (entrance,) = shape.parameters["unit"].annotation.__metadata__
+    as_request = shape.parameters["unit"].replace(annotation=Request)
+
+    async def handle(*, unit: Request, **arguments: Any) -> Any:
+        door: Door = unit.state.door
+        require_trust(door.caller, arguments.values())
         try:
-            return handler(unit=unit if entrance.opens_itself else unit.open(), **arguments)
+            return handler(unit=door if entrance.opens_itself else door.open(), **arguments)
         except AnsweredBeforeError as earlier:
             return earlier.response
 
-    (dependency,) = signature(handler, eval_str=True).parameters["unit"].annotation.__metadata__
-    entrance: Entrance = dependency.dependency
+    update_wrapper(handle, handler)
+    parameters = {**shape.parameters, "unit": as_request}
+    handle.__signature__ = shape.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
     handle.entrance = entrance  # type: ignore[attr-defined] # for `UnitRoute`
     return handle
 
 
-# What a handler is given is the `Unit` of the `Door` that FastAPI resolves: `_in_unit` opens it.
-Reading = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=True))]
+# A handler names its entrance beside the type of what it is given: `_in_unit` reads it.
+Reading = Annotated[Unit, Entrance(scope=ApiKeyScope.READ, is_read_only=True)]
 """A read-only transaction, for a key of any scope."""
-Recording = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=False))]
+Recording = Annotated[Unit, Entrance(scope=ApiKeyScope.READ, is_read_only=False)]
 """A transaction that notes who looked at what, for a key of any scope."""
 ReadingThenRecording = Annotated[
-    Door, Depends(Entrance(scope=ApiKeyScope.READ, is_read_only=False, opens_itself=True))
+    Door, Entrance(scope=ApiKeyScope.READ, is_read_only=False, opens_itself=True)
 ]
 """The same for a look that takes long: the handler reads in `reading()` and notes in `open()`."""
-ReadingThenWriting = Annotated[
-    Door, Depends(Entrance(scope=ApiKeyScope.WRITE, is_read_only=False, opens_itself=True))
-]
+ReadingThenWriting = Annotated[Door, Entrance(scope=ApiKeyScope.WRITE, is_read_only=False, opens_itself=True)]
 """For a key of scope write or admin: the handler computes in `reading()`, and writes in `open()`."""
-Writing = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.WRITE, is_read_only=False))]
+Writing = Annotated[Unit, Entrance(scope=ApiKeyScope.WRITE, is_read_only=False)]
 """A transaction, for a key of scope write or admin."""
-Administering = Annotated[Unit, Depends(Entrance(scope=ApiKeyScope.ADMIN, is_read_only=False))]
+Administering = Annotated[Unit, Entrance(scope=ApiKeyScope.ADMIN, is_read_only=False)]
 """A transaction, for a key of scope admin."""

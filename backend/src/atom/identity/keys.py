@@ -173,7 +173,8 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
     Unknown, expired and revoked keys are told apart for nobody: each raises the same error. A key of a
     suspended or expired workspace is known, and forbidden.
     """
-    found = session.execute(FIND_CALLER, {"hash": hash_secret(secret), "now": clock.now()}).one_or_none()
+    sought = {"hash": hash_secret(secret), "now": clock.now()}
+    found = session.connection().execute(FIND_CALLER, sought).one_or_none()
     if found is None:
         raise UnauthenticatedError("the API key is unknown, expired or revoked")
     if found.status in CLOSED:

@@ -19,6 +19,8 @@ import requests
 from schemathesis import Case, Response
 from starlette.types import ASGIApp, Message
 
+from atom.kit.threads import Threads
+
 BASE_URL = "http://testserver"
 
 
@@ -109,8 +111,8 @@ def _body(request: requests.PreparedRequest) -> bytes:
 def _handlers_in_the_loop() -> Iterator[None]:
     """Let a handler that would get a thread of its own run where it is called."""
 
-    async def run(function: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
-        return function(*arguments)
+    async def run(_: Threads, call: Callable[[], Any]) -> Any:
+        return call()
 
-    with mock.patch("anyio.to_thread.run_sync", run):
+    with mock.patch.object(Threads, "run", run):
         yield

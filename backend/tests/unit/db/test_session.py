@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
+from sqlalchemy.orm import Session
 
-from atom.db.session import BUSY_TIMEOUT_MS, read_only_session_factory, unit_of_work
+from atom.db.session import BUSY_TIMEOUT_MS, read_only, read_only_session_factory, unit_of_work
 from atom.tables import agents, identity
 from tests import factories
 from tests.database import Database
@@ -50,6 +51,42 @@ def test_a_read_only_session_refuses_to_write(database: Database) -> None:
         with unit_of_work(sessions) as session:
             factories.workspace(session)
             assert n_workspaces(session) == 1
+
+
+def test_readers_keep_their_prepared_statements(database: Database) -> None:
+    """A reader's connection to a file is never a writer's: to change its mode costs it its statements."""
+    with database.clone() as clone:
+        if clone.engine.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL is told for each transaction")
+        with clone.readers() as reader, clone.sessions() as writer:
+            assert [_is_read_only(session) for session in (reader, writer)] == [True, False]
+        with clone.readers() as reader:
+            assert _is_read_only(reader)
+        readers = read_only(clone.engine)
+        assert (readers.pool.checkedin(), clone.engine.pool.checkedin()) == (1, 1)
+        clone.engine.dispose()
+        assert readers.pool.checkedin() == 0
+
+
+def _is_read_only(session: Session) -> bool:
+    return bool(session.connection().exec_driver_sql("PRAGMA query_only").scalar_one())
+
+
+def test_a_commit_that_fails_is_undone(database: Database) -> None:
+    """The connection is whole afterwards: the next unit of work begins and commits."""
+
+    def fail(_: object) -> None:
+        raise RuntimeError("the commit failed")
+
+    with database.sessions() as sessions:
+        event.listen(database.engine, "commit", fail)
+        try:
+            with pytest.raises(RuntimeError, match="the commit failed"), unit_of_work(sessions) as session:
+                factories.workspace(session)
+        finally:
+            event.remove(database.engine, "commit", fail)
+        with unit_of_work(sessions) as session:
+            assert n_workspaces(session) == 0
 
 
 def test_foreign_keys_are_enforced(database: Database) -> None:
