@@ -28,7 +28,7 @@ from evidence import ROOT, save, table
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.costs.aggregation import gather_evidence
 from atom_testinfra.core.statistics import quantile
-from atom_testinfra.storage.runs import load_session
+from atom_testinfra.storage.sessions import load_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,7 +30,8 @@ from xml.etree import ElementTree as ET
 
 from evidence import RESULTS, ROOT, save, table
 
-from atom_testinfra.storage.runs import list_sessions, load_run, load_session
+from atom_testinfra.storage.runs import load_run
+from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Measurement, Run

@@ -33,7 +33,8 @@ from tests.strategies import a_baseline, a_session
 from atom_testinfra.core.config import Config
 from atom_testinfra.core.managed_blocks import parse_blocks
 from atom_testinfra.storage.baseline import save_baseline
-from atom_testinfra.storage.runs import prepare_folder, save_run
+from atom_testinfra.storage.folders import prepare_folder
+from atom_testinfra.storage.runs import save_run
 
 ROOT = Path(__file__).parents[3]
 BACKEND = ROOT / "backend"

@@ -25,9 +25,11 @@ from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring import instructions
 from atom_testinfra.storage.baseline import save_baseline
+from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import find_recording, save_runs
-from atom_testinfra.storage.runs import load_session, prepare_folder, save_run
+from atom_testinfra.storage.runs import save_run
+from atom_testinfra.storage.sessions import load_session
 
 NAMES = [f"test_a.py::test_{i}" for i in range(6)]
 

@@ -12,7 +12,7 @@ import pytest
 
 from atom_testinfra.cli import main
 from atom_testinfra.storage.baseline import load_baseline
-from atom_testinfra.storage.runs import list_sessions, load_session
+from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Run

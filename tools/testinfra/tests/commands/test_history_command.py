@@ -21,7 +21,8 @@ from atom_testinfra.core.targets.verification import complete
 from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.reports.history import render_histories, sparkline
 from atom_testinfra.storage.baseline import save_baseline
-from atom_testinfra.storage.runs import prepare_folder, save_run
+from atom_testinfra.storage.folders import prepare_folder
+from atom_testinfra.storage.runs import save_run
 
 FILE = "performance_baseline.json"
 NAMES = ["test_a.py::test_x[[red]1[/]\x1b[31m]", "test_a.py::test_y"]

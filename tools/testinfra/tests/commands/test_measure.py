@@ -24,7 +24,7 @@ from atom_testinfra.cli import main
 from atom_testinfra.core.records.measurement import Run
 from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.storage.baseline import save_baseline
-from atom_testinfra.storage.runs import load_session
+from atom_testinfra.storage.sessions import load_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

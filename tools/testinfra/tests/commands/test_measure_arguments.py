@@ -15,7 +15,9 @@ from atom_testinfra.cli import main
 from atom_testinfra.core.policies import PinPolicy
 from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.measuring.session import Session
-from atom_testinfra.storage.runs import SPEC_SUFFIX, load_spec, prepare_folder, save_run, save_spec
+from atom_testinfra.storage.folders import prepare_folder
+from atom_testinfra.storage.runs import save_run
+from atom_testinfra.storage.session_specs import SPEC_SUFFIX, load_spec, save_spec
 
 LONG = "a or " * 1000 + "a"
 

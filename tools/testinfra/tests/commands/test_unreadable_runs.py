@@ -11,7 +11,8 @@ from tests.made_runs import make_record, make_run
 
 from atom_testinfra.cli import main
 from atom_testinfra.measuring.session import Session
-from atom_testinfra.storage.runs import prepare_folder, save_run
+from atom_testinfra.storage.folders import prepare_folder
+from atom_testinfra.storage.runs import save_run
 
 RUNS = Path(".testinfra/runs")
 FOREIGN = b'{"title": "notes"}\n'

@@ -23,7 +23,8 @@ from atom_testinfra.core.config import Profile
 from atom_testinfra.core.records.measurement import Collected, Pin, Run
 from atom_testinfra.core.vocabulary import Kind, Outcome
 from atom_testinfra.storage.baseline import save_baseline
-from atom_testinfra.storage.runs import SPEC_SUFFIX, save_run, save_spec
+from atom_testinfra.storage.runs import save_run
+from atom_testinfra.storage.session_specs import SPEC_SUFFIX, save_spec
 
 BODIES = {"tests/test_a.py::test_a": 100.0, "tests/test_a.py::test_b": 900.0}
 CUT_OFF = replace(a_run([a_measurement()], end=None), collected=Collected(nodeids=["tests/t.py::test_late"]))

@@ -16,7 +16,8 @@ from tests.versions import since_hypothesis
 
 from atom_testinfra.cli import main
 from atom_testinfra.pytest_plugin.naming import Naming
-from atom_testinfra.storage.runs import load_run, load_session
+from atom_testinfra.storage.runs import load_run
+from atom_testinfra.storage.sessions import load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Run

@@ -18,7 +18,7 @@ from atom_testinfra.measuring import session
 from atom_testinfra.pytest_plugin import journal, options
 from atom_testinfra.pytest_plugin.internals import TRACED_SINCE, Internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
-from atom_testinfra.storage.runs import save_plan
+from atom_testinfra.storage.session_specs import save_plan
 
 
 def test_the_plugin_writes_the_current_schema() -> None:

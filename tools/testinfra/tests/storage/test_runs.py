@@ -24,23 +24,11 @@ from atom_testinfra.core.records.measurement import (
 )
 from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION, Kind, Outcome
+from atom_testinfra.storage.folders import cannot, prepare_folder
 from atom_testinfra.storage.run_writer import RunWriter
-from atom_testinfra.storage.runs import (
-    SPEC_SUFFIX,
-    append,
-    cannot,
-    encode,
-    is_cut_off,
-    list_sessions,
-    load_run,
-    load_session,
-    next_sequence,
-    prepare_folder,
-    remove_spec_without_runs,
-    run_schema,
-    save_spec,
-    wait_for_writers,
-)
+from atom_testinfra.storage.runs import append, encode, is_cut_off, load_run, run_schema, wait_for_writers
+from atom_testinfra.storage.session_specs import SPEC_SUFFIX, remove_spec_without_runs, save_spec
+from atom_testinfra.storage.sessions import list_sessions, load_session, next_sequence
 
 
 def header(session_id: str = "s1", run_id: str = "s1-local-s0-r0", **changes: object) -> RunHeader:

@@ -32,18 +32,13 @@ from atom_testinfra.reports import numbers
 from atom_testinfra.reports.columns import output_width, printable
 from atom_testinfra.reports.progress import Forecast, choose_progress, describe_seconds
 from atom_testinfra.storage.baseline import load_baseline
+from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.recordings import Recording, refuse_unfit_saved_name, save_runs
 from atom_testinfra.storage.run_writer import escape
-from atom_testinfra.storage.runs import (
-    list_sessions,
-    load_run,
-    load_spec,
-    prepare_folder,
-    remove_spec_without_runs,
-    save_spec,
-    wait_for_writers,
-)
+from atom_testinfra.storage.runs import load_run, wait_for_writers
+from atom_testinfra.storage.session_specs import load_spec, remove_spec_without_runs, save_spec
+from atom_testinfra.storage.sessions import list_sessions
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Provenance, Run

@@ -17,8 +17,9 @@ from atom_testinfra.reports.merge import MergedShards, render_markdown, render_t
 from atom_testinfra.storage.atomic import replace_file
 from atom_testinfra.storage.coverage_data import merge_coverage
 from atom_testinfra.storage.durations import save_durations
+from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.junit import count_junit, merge_junit
-from atom_testinfra.storage.runs import load_run, prepare_folder, save_run
+from atom_testinfra.storage.runs import load_run, save_run
 from atom_testinfra.storage.shards import SHARD_FILE, load_shards
 
 if TYPE_CHECKING:

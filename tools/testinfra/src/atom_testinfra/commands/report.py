@@ -15,8 +15,8 @@ from atom_testinfra.core.errors import ReportError
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.reports.columns import output_width
 from atom_testinfra.storage.documents import write_document
+from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import load_project
-from atom_testinfra.storage.runs import prepare_folder
 
 if TYPE_CHECKING:
     from atom_testinfra.core.changes.history import History
@@ -100,7 +100,7 @@ def command(
 
 def _show_session(project: Project, name: str, *, is_json: bool) -> ExitStatus:
     from atom_testinfra.reports.measured import describe_session
-    from atom_testinfra.storage.runs import list_sessions
+    from atom_testinfra.storage.sessions import list_sessions
 
     sessions = list_sessions(project.runs)
     session_id = sessions.latest() if name == LATEST else name

@@ -31,7 +31,7 @@ from atom_testinfra.measuring.instructions import InstructionCounter
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
 from atom_testinfra.measuring.stopping import signals_raise
 from atom_testinfra.storage.run_writer import escape
-from atom_testinfra.storage.runs import load_spec
+from atom_testinfra.storage.session_specs import load_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,8 +29,10 @@ from atom_testinfra.reports.merged import describe_dropped, describe_merged
 from atom_testinfra.reports.suite_progress import suite_progress
 from atom_testinfra.reports.tables import visible
 from atom_testinfra.storage.baseline import MEASURE, load_baseline, read_foreign, update_baseline
+from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import Project, load_project
-from atom_testinfra.storage.runs import find_spec, list_sessions, load_session, prepare_folder
+from atom_testinfra.storage.session_specs import find_spec
+from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,8 @@ from atom_testinfra.core.policies import PinPolicy, Steering
 from atom_testinfra.core.records.measurement import RunPlan
 from atom_testinfra.measuring.child import pytest_command
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import load_run, save_plan
+from atom_testinfra.storage.runs import load_run
+from atom_testinfra.storage.session_specs import save_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

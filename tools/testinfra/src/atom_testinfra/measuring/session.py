@@ -34,16 +34,10 @@ from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.runs import (
-    SUFFIX,
-    append,
-    cannot,
-    is_cut_off,
-    load_header,
-    load_run,
-    next_sequence,
-    save_plan,
-)
+from atom_testinfra.storage.folders import cannot
+from atom_testinfra.storage.runs import SUFFIX, append, is_cut_off, load_header, load_run
+from atom_testinfra.storage.session_specs import save_plan
+from atom_testinfra.storage.sessions import next_sequence
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -155,7 +155,7 @@ def _describe_end(cause: BaseException) -> str:
 
 
 def _describe(verb: str, path: Path, exc: OSError) -> str:
-    from atom_testinfra.storage.runs import cannot
+    from atom_testinfra.storage.folders import cannot
 
     error = cannot(verb, path, exc)
     return f"{error}; {error.hint}" if error.hint else str(error)

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from atom_testinfra.core.errors import ScheduleError
 from atom_testinfra.storage.atomic import replace_file, writing
-from atom_testinfra.storage.runs import prepare_folder
+from atom_testinfra.storage.folders import prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from atom_testinfra.core.errors import GitError, InfraError, NothingMeasuredErro
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import FETCH_ALL, Repository
 from atom_testinfra.storage.recordings import Recording, of_baseline
-from atom_testinfra.storage.runs import Sessions, list_sessions
+from atom_testinfra.storage.sessions import Sessions, list_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

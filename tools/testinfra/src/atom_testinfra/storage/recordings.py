@@ -30,18 +30,10 @@ from atom_testinfra.core.errors import (
 )
 from atom_testinfra.core.records.measurement import Run
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
+from atom_testinfra.storage.folders import IGNORE, IGNORE_ALL, ignore_folder, prepare_folder
 from atom_testinfra.storage.git import Repository
-from atom_testinfra.storage.runs import (
-    IGNORE,
-    IGNORE_ALL,
-    SUFFIX,
-    ignore_folder,
-    list_sessions,
-    load_header,
-    load_run,
-    load_session,
-    prepare_folder,
-)
+from atom_testinfra.storage.runs import SUFFIX, load_header, load_run
+from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.changes.comparison import Side

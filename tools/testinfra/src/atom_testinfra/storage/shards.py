@@ -10,7 +10,7 @@ import msgspec
 from atom_testinfra.core.errors import ShardError
 from atom_testinfra.core.scheduling.shards import Shard
 from atom_testinfra.storage.atomic import replace_file
-from atom_testinfra.storage.runs import prepare_folder
+from atom_testinfra.storage.folders import prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
