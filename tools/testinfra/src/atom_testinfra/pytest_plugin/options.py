@@ -12,6 +12,7 @@ GROUP = "testinfra"
 RECORD = "testinfra_record"
 PLAN = "testinfra_plan"
 SHARD = "testinfra_shard"
+SPLIT = "testinfra_split"
 TIME = "testinfra_time"
 
 MAX_EXAMPLES = "hypothesis_max_examples"
@@ -93,6 +94,13 @@ def add_options(parser: pytest.Parser) -> None:
         choices=["auto", "on", "off"],
         default="auto",
         help="give xdist's workers the longest tests first; auto: where durations are known (default: auto)",
+    )
+    group.addoption(
+        "--testinfra-split",
+        dest=SPLIT,
+        action="store_true",
+        default=False,
+        help="run the examples of a long property on several workers; another search than the whole",
     )
     group.addoption(
         "--testinfra-shard",

@@ -74,6 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.shards import start_shard
 
         start_shard(config)
+    if config.option.testinfra_split:
+        from atom_testinfra.pytest_plugin.split import start_split
+
+        start_split(config)
     if is_recording(config):
         from atom_testinfra.pytest_plugin.recording import start_recording
 

@@ -11,10 +11,13 @@ from xdist.scheduler import LoadScheduling
 from atom_testinfra.core.errors import InfraError
 from atom_testinfra.core.scheduling.dispatch import Dispatcher
 from atom_testinfra.core.scheduling.durations import expect
+from atom_testinfra.core.scheduling.splitting import expect_shares
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.durations import DurationsKeeper, KnownDurations, find_durations
 from atom_testinfra.pytest_plugin.naming import Naming
 from atom_testinfra.pytest_plugin.options import has_plan
+from atom_testinfra.pytest_plugin.split import PLUGIN as SPLITTING
+from atom_testinfra.pytest_plugin.split import SplitProperties, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,13 +37,18 @@ def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling |
         pytest.UsageError: It was asked for by name, and cannot be.
     """
     asked: str = config.option.testinfra_schedule
+    flag = "--testinfra-schedule=on"
+    if config.option.testinfra_split:
+        if asked == "off":
+            raise pytest.UsageError(
+                "--testinfra-split needs our scheduler; leave out --testinfra-schedule=off"
+            )
+        asked, flag = "on", "--testinfra-split"
     dist: str = config.getvalue("dist")
     if asked == "off":
         return None
     if dist not in REPLACED and asked == "on":
-        raise pytest.UsageError(
-            f"--testinfra-schedule=on cannot keep what --dist={dist} promises; use --dist=load"
-        )
+        raise pytest.UsageError(f"{flag} cannot keep what --dist={dist} promises; use --dist=load")
     if asked == "auto" and has_plan(config.option):
         return None  # a session's runs are compared: their order may not follow what it measures
     try:
@@ -157,6 +165,11 @@ class DurationScheduling(LoadScheduling):  # type: ignore[misc,unused-ignore]  #
     def _begin(self, nodeids: Sequence[str]) -> None:
         names = list(map(Naming(self.config, self._known.root), nodeids))
         expectation = expect(names, self._known.seconds)
+        splitting: SplitProperties | None = self.config.pluginmanager.getplugin(SPLITTING)
+        if isinstance(splitting, SplitProperties) and (plan := splitting.take_plan()) is not None:
+            expectation = expect_shares(expectation, plan.positions)
+            for line in describe(plan):
+                _say(self.config, line)
         dispatcher = self._dispatcher = Dispatcher(names, expectation, len(self.nodes))
         for line in self._known.describe(expectation, dispatcher):
             _say(self.config, line)
