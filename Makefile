@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
-	typecheck invariants schemas docs report picture site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
+	typecheck invariants schemas docs report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
 	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-time changelog
 
 help: ## show the targets
@@ -102,6 +102,10 @@ check: install ## every verdict, figure and table follows from the measurements 
 picture: report ## take the picture in the tool's README again (needs Chromium)
 	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
 		--screenshot=tools/testinfra/docs/report.png .testinfra/report.html
+
+screenshots: install ## ten pictures of the page and its print, for a person to look at (needs Chromium)
+	cd tools/testinfra && TESTINFRA_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m nightly tests/reports/test_screenshots.py
+	@echo "look at tools/testinfra/.testinfra/screenshots/"
 
 docs: install ## write figures, help and tables into the documents
 	$(BIN)/testinfra docs

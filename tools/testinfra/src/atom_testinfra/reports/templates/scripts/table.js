@@ -103,7 +103,7 @@ const split = (row) => {
 const testLink = (row) => {
   const [, name, params] = /^(?:::)?([^[]*)(.*)$/s.exec(rows.name[row]);
   return element("a", { className: state.isByFolder ? "nodeid inside" : "nodeid", href: `#test=${encodeURIComponent(nodeid(row))}`, title: nodeid(row) }, [
-    element("span", { className: "name", textContent: name }), element("span", { className: "params", textContent: params }), " ",
+    element("span", { className: "title" }, [element("span", { className: "name", textContent: name }), element("span", { className: "params", textContent: params })]), " ",
     element("span", { className: "path", textContent: rows.files[rows.file[row]] }),
   ]);
 };
