@@ -18,8 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
-	typecheck invariants schemas docs report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-time changelog
+	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
+	bench-compare bench-kinds bench-episodes bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,7 @@ check: install ## every verdict, figure and table follows from the measurements 
 	$(BIN)/testinfra verify --check
 	$(BIN)/testinfra docs --check
 	cd backend && $(BIN)/python -m tests.invariants --check
+	$(BIN)/testinfra mutate --faults benchmarks/subjects/faults/by_hand.toml --list > /dev/null # they apply to the code as it is
 
 picture: report ## take the picture in the tool's README again (needs Chromium)
 	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
@@ -120,6 +121,10 @@ $(SITE_STAMP): docs/requirements.txt
 	$(PYTHON) -m venv $(VENV)-site
 	$(VENV)-site/bin/python -m pip install --quiet --require-hashes -r docs/requirements.txt
 	@touch $(SITE_STAMP)
+
+# 3 says that there was nothing to ask about: no changed line can be changed further.
+mutants: install ## faults put into the backend, on the lines changed since SINCE if it is given, and who notices (DURATION)
+	$(BIN)/testinfra mutate --profile ci $(if $(SINCE),--since "$$(git merge-base $(SINCE) HEAD)") --time $(or $(DURATION),30m) || test $$? -eq 3
 
 tutorial: install ## follow the tutorial and write what its commands print into the page
 	$(BIN)/python .ci/tutorial.py --write
@@ -201,6 +206,9 @@ bench-properties: install ## whether each property of the backend notices a faul
 
 bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SAMPLE, EACH, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_truth.py --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
+
+bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)
 
 bench-time: install ## how near a timed run ends to its time, and how fair it is: a small run; KEEP="--keep --rounds 3" for all
 	$(BIN)/python benchmarks/timebox.py $(KEEP)
