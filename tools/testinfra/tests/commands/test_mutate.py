@@ -477,6 +477,54 @@ def test_threads_and_connections_are_not_shared_by_copies(tmp_path: Path) -> Non
     assert "survived  " not in done.stdout
 
 
+KEEPING = """
+import functools
+
+RATE = 3
+
+def make_table():
+    return {"tea": 3}
+
+@functools.lru_cache
+def price_of(name):
+    return len(name) + 2
+"""
+KEEPING_TESTS = """
+import pytest
+import shop
+
+@pytest.fixture(scope="session")
+def table():
+    return shop.make_table()
+
+def test_table(table):
+    assert isinstance(table, dict)
+
+def test_tea(table):
+    assert table["tea"] == 3
+
+def test_price():
+    assert shop.price_of("tea") > 1
+
+def test_price_of_tea():
+    assert shop.price_of("tea") == 5
+
+def test_rate():
+    assert shop.RATE == 3
+"""
+
+
+def test_results_that_are_kept_are_asked_about_anew(tmp_path: Path) -> None:
+    """A cache or a fixture of the session holds what the original made: a mutant there must run itself."""
+    project = Shop.create(tmp_path / "shop", KEEPING, KEEPING_TESTS)
+    document = project.mutate("-n", "2")
+    survived = {change_of(one) for one in document["findings"] if one["verdict"] == "survived"}
+    assert survived == {""}, "without its decorator the function returns the same"
+    by_test = {one["noticed_by"].rpartition("::")[2] for one in document["findings"] if "noticed_by" in one}
+    assert by_test >= {"test_tea", "test_price_of_tea", "test_rate"}
+    assert project.mutate()["n_asked"] == 0
+
+
 def n_known_of(project: Shop) -> int:
     """Return how many findings are on disk."""
     stores = (project.folder / ".testinfra" / "mutants").glob("*/mutants.jsonl")
@@ -633,7 +681,7 @@ def test_summary_sarif_and_annotations_carry_the_survivors(
     done = project.run("src/shop.py::loose", "--markdown", "out.md", "--sarif", "out.sarif")
     assert done.returncode == 0
     line = next(n for n, text in enumerate(PRODUCT.splitlines(), 1) if "number > 5" in text)
-    assert f"::warning file=src/shop.py,line={line},title=survived::" in done.stdout
+    assert f"::warning file=src/shop.py,line={line},title=survived::" in done.stderr
     assert "```diff" in (project.folder / "out.md").read_text(encoding="utf-8")
     results = json.loads((project.folder / "out.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
     assert {one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in results} == {line}

@@ -1,4 +1,4 @@
-"""What `testinfra compare` tells a GitHub workflow in which it runs."""
+"""What commands tell a GitHub workflow in which they run."""
 
 from __future__ import annotations
 
@@ -32,11 +32,19 @@ def tell_github(
     if environ.get(IN_WORKFLOW) == "true":
         for line in annotate(comparison, places, is_gate=is_gate):
             click.echo(line, err=True)
-    if path := environ.get(SUMMARY):
-        _append(Path(path), render_job_summary(comparison, profile))
+    add_to_summary(render_job_summary(comparison, profile), environ)
 
 
-def _append(path: Path, text: str) -> None:
+def add_to_summary(text: str, environ: Mapping[str, str]) -> None:
+    """
+    Add Markdown to the job summary, where there is one.
+
+    Raises:
+        ReportError: The file that the workflow names cannot be written.
+    """
+    path = Path(environ.get(SUMMARY, ""))
+    if path == Path():
+        return
     try:
         with path.open("a", encoding="utf-8", newline="") as file:
             file.write(text)

@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
+from atom_testinfra.commands.github import IN_WORKFLOW, add_to_summary
+from atom_testinfra.commands.known_mutants import accept_survivors
+from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed, select_named
 from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.environment import CI_VARIABLES
+from atom_testinfra.mutation.listening import Listener, Outcome
 from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import Product, find_product
-from atom_testinfra.mutation.session import Listener, MutationSession, Outcome
+from atom_testinfra.mutation.session import MutationSession
 from atom_testinfra.mutation.written import apply_written, load_written
 from atom_testinfra.reports import mutants as report
-from atom_testinfra.storage.git import Repository
-from atom_testinfra.storage.mutants import MutantStore, combine, load_accepted
+from atom_testinfra.storage.mutants import MutantStore, combine
 from atom_testinfra.storage.project import Project, load_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from atom_testinfra.commands.mutant_selection import Ranges
     from atom_testinfra.core.mutants import Finding, Mutant, PropertyWorth
     from atom_testinfra.mutation.mutants import Module
     from atom_testinfra.mutation.written import WrittenFault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MutateOptions:
+    """The options of `testinfra mutate`, by the names that the command gives them."""
+
+    paths: tuple[str, ...]
+    since: str | None
+    sample: int | None
+    shard: str | None
+    time_s: float | None
+    n_jobs: int | None
+    seed: int
+    profile: str | None
+    places: tuple[str, ...]
+    faults: Path | None
+    is_list: bool
+    show: str | None
+    show_all: bool
+    each_property: bool
+    fail_under: float | None
+    fail_on_survivors: bool
+    markdown: Path | None
+    sarif: Path | None
+    as_json: bool
 
 
 @click.command(cls=PathsThenPytest)
@@ -63,7 +94,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("paths", nargs=-1, metavar="[PATH[::FUNCTION]]...")
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:
     """
     Put faults into the product, one at a time, and see which tests notice.
 
@@ -71,34 +102,30 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     product (`src/a.py::Account.close`). No file is changed: each fault lives in a process of its own.
     Verdicts are kept as they come, and the same command goes on where it stopped.
     """
+    options = MutateOptions(**given)
+    if sys.platform != "linux":
+        raise ConfigError("mutants are asked about in copies of a process, which needs Linux")
     project = load_project(Path.cwd())
-    places = [*options["places"]] or project.config.product
-    product = find_product(project.root, project.rootdir, places)
+    product = find_product(project.root, project.rootdir, [*options.places] or project.config.product)
+    changed = None if options.since is None else find_changed_lines(options.since, product, project)
     modules = {module.path: module for module in map(product.read, product.files)}
-    faults = load_written(options["faults"]) if options["faults"] is not None else []
-    if options["faults"] is not None:
-        chosen = apply_written(faults, modules)
-    else:
-        chosen = _select(modules, options["paths"], product, project)
-    if options["since"] is not None:
-        chosen = _changed_since(options["since"], chosen, product, project)
-    if options["sample"] is not None:
-        chosen = order_mutants(chosen, options["seed"])[: options["sample"]]
-    if options["show"] is not None:
-        return _show(options["show"], modules)
+    if options.show is not None:
+        return _show(options.show, modules)
+    faults = load_written(options.faults) if options.faults is not None else []
+    chosen = _choose(options, faults, changed, modules, product, project)
     settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
     # Other tests, or another environment, give other verdicts.
-    asked = combine([*settings.arguments, options["profile"] or ""])
+    asked = combine([*settings.arguments, options.profile or ""])
     shard = None
-    if options["shard"] is not None:
-        if options["each_property"]:
+    if options.shard is not None:
+        if options.each_property:
             raise ConfigError(
                 "--each-property asks about all mutants, so it has no shards", hint="leave one out"
             )
-        shard = MutantShard(options["shard"], chosen, asked, project)
+        shard = MutantShard(options.shard, chosen, asked, project)
         chosen = shard.chosen
-    if options["is_list"]:
-        return _list(order_mutants(chosen, options["seed"]), as_json=options["as_json"])
+    if options.is_list:
+        return _list(order_mutants(chosen, options.seed), as_json=options.as_json)
     if shard is not None:
         shard.begin()
         if not chosen:
@@ -106,9 +133,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if not chosen:
         raise NothingMeasuredError(
             "no statement that can be changed was selected",
-            hint="`testinfra mutate --list` shows what there is"
-            if options["since"] is None
-            else f"nothing in the product changed since {options['since']}",
+            hint="`testinfra mutate --list` shows what there is",
         )
     _say_product(product, len(modules), len(chosen))
     session = MutationSession(
@@ -118,81 +143,46 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         store=MutantStore(project.root / project.config.mutants / asked),
         listener=_Progress(len(chosen)),
     )
-    if options["each_property"]:
-        return _report_properties(session.run_each_property(chosen), options)
+    if options.each_property:
+        return _report_properties(session.run_each_property(chosen), as_json=options.as_json)
     outcome = session.run(chosen)
-    findings = _accept(outcome, project)
+    findings = accept_survivors(outcome.findings.values(), project)
     status = _report(findings, outcome, options)
     if shard is not None:
         shard.save(findings, is_complete=not outcome.n_left and not outcome.is_interrupted)
     return status
 
 
-def _select(
-    modules: Mapping[str, Module], paths: Sequence[str], product: Product, project: Project
+def _choose(
+    options: MutateOptions,
+    faults: list[WrittenFault],
+    changed: Mapping[str, Ranges] | None,
+    modules: Mapping[str, Module],
+    product: Product,
+    project: Project,
 ) -> list[Mutant]:
-    """Return the mutants of what the command line names, or all of them."""
-    if not paths:
-        return [mutant for module in modules.values() for mutant in module.mutants]
-    chosen: dict[str, Mutant] = {}
-    for word in paths:
-        name, _, function = word.partition("::")
-        place = next(
-            (
-                folder / name
-                for folder in (Path.cwd(), project.rootdir, project.root)
-                if (folder / name).exists()
-            ),
-            None,
-        )
-        if place is None:
-            raise ConfigError(f"there is no {name!r} here", hint="name a file or a folder of the product")
-        relative = product.relative(place.resolve())
-        found = [
-            mutant
-            for path, module in modules.items()
-            if path == relative or path.startswith(f"{relative}/") or relative == "."
-            for mutant in module.mutants
-            if not function or _is_in(mutant, function)
-        ]
-        if not found:
-            raise ConfigError(
-                f"{word!r} holds nothing that can be changed",
-                hint=f"the product is {', '.join(map(product.relative, product.places))}",
-            )
-        chosen |= {mutant.id: mutant for mutant in found}
-    return list(chosen.values())
-
-
-def _is_in(mutant: Mutant, function: str) -> bool:
-    name = mutant.function or ""
-    return name == function or name.startswith(f"{function}.")
-
-
-def _changed_since(
-    revision: str, mutants: Sequence[Mutant], product: Product, project: Project
-) -> list[Mutant]:
-    """Return the mutants of statements that a diff touches."""
-    lines = Repository(project.root).changed_lines(revision)
-    changed = {product.relative(path): ranges for path, ranges in lines.items()}
-    return [
-        mutant
-        for mutant in mutants
-        if any(
-            first <= mutant.end_line and mutant.line <= last for first, last in changed.get(mutant.path, ())
-        )
-    ]
+    """Return the mutants that the options select."""
+    if options.faults is not None:
+        chosen = apply_written(faults, modules)
+    else:
+        among = modules if changed is None else {path: modules[path] for path in changed}
+        chosen = select_named(among, options.paths, product, project)
+    if changed is not None:
+        chosen = select_changed(chosen, changed)
+    if options.sample is not None:
+        chosen = order_mutants(chosen, options.seed)[: options.sample]
+    return chosen
 
 
 def _settings(
-    project: Project, options: Mapping[str, Any], arguments: Sequence[str], faults: list[WrittenFault]
+    project: Project, options: MutateOptions, arguments: Sequence[str], faults: list[WrittenFault]
 ) -> Settings:
     environment = dict(os.environ)
-    if options["profile"] is not None:
-        profile = project.config.profiles.get(options["profile"])
+    if options.profile is not None:
+        profile = project.config.profiles.get(options.profile)
         if profile is None:
             raise ConfigError(
-                f"there is no profile {options['profile']!r}",
+                f"there is no profile {options.profile!r}",
                 hint=f"there are: {', '.join(project.config.profiles)}",
             )
         environment = {name: value for name, value in environment.items() if name not in CI_VARIABLES}
@@ -203,9 +193,9 @@ def _settings(
         rootdir=project.rootdir,
         arguments=pytest_arguments(arguments or project.config.suite),
         environment=environment,
-        n_jobs=options["n_jobs"] or len(os.sched_getaffinity(0)),
-        ends_at=None if options["time_s"] is None else time.time() + options["time_s"],
-        seed=options["seed"],
+        n_jobs=options.n_jobs or len(os.sched_getaffinity(0)),
+        ends_at=None if options.time_s is None else time.time() + options.time_s,
+        seed=options.seed,
         faults=faults,
     )
 
@@ -252,19 +242,9 @@ def _say_product(product: Product, n_modules: int, n_mutants: int) -> None:
     click.echo(f"product: {places} ({n_modules} modules); {n_mutants} mutants selected", err=True)
 
 
-def _accept(outcome: Outcome, project: Project) -> list[Finding]:
-    """Return the findings, each survivor that a person accepted with the reason."""
-    accepted = load_accepted(project.root / project.config.equivalent)
-    findings = []
-    for finding in outcome.findings.values():
-        entry = accepted.get(finding.id)
-        findings.append(finding if entry is None else msgspec.structs.replace(finding, accepted=entry.reason))
-    return findings
-
-
-def _report(findings: list[Finding], outcome: Outcome, options: Mapping[str, Any]) -> int:
+def _report(findings: list[Finding], outcome: Outcome, options: MutateOptions) -> int:
     total = score(findings)
-    if options["as_json"]:
+    if options.as_json:
         document = {
             "findings": findings,
             "counts": total.counts,
@@ -278,31 +258,30 @@ def _report(findings: list[Finding], outcome: Outcome, options: Mapping[str, Any
         }
         click.echo(msgspec.json.encode(document))
     else:
-        most = None if options["show_all"] else report.MOST_SURVIVORS
+        most = None if options.show_all else report.MOST_SURVIVORS
         for line in report.render_text(findings, n_left=outcome.n_left, most=most):
             click.echo(line)
-    if options["markdown"] is not None:
-        options["markdown"].write_text(
-            report.render_markdown(findings, n_left=outcome.n_left), encoding="utf-8"
-        )
-    if options["sarif"] is not None:
+    if options.markdown is not None:
+        options.markdown.write_text(report.render_markdown(findings, n_left=outcome.n_left), encoding="utf-8")
+    if options.sarif is not None:
         from atom_testinfra import __version__
 
-        options["sarif"].write_bytes(msgspec.json.encode(report.to_sarif(findings, __version__)))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+        options.sarif.write_bytes(msgspec.json.encode(report.to_sarif(findings, __version__)))
+    if os.environ.get(IN_WORKFLOW) == "true":
         for line in report.render_annotations(findings):
-            click.echo(line)
+            click.echo(line, err=True)
+    add_to_summary(report.render_markdown(findings, n_left=outcome.n_left), os.environ)
     if outcome.is_interrupted:
         return 130
     if not findings:
         return ExitStatus.NOTHING
-    is_low = options["fail_under"] is not None and (total.share or 0.0) * 100 < options["fail_under"]
-    has_survivors = options["fail_on_survivors"] and total.n_survived > 0
+    is_low = options.fail_under is not None and (total.share or 0.0) * 100 < options.fail_under
+    has_survivors = options.fail_on_survivors and total.n_survived > 0
     return ExitStatus.FAILED if is_low or has_survivors else ExitStatus.OK
 
 
-def _report_properties(worths: Sequence[PropertyWorth], options: Mapping[str, Any]) -> int:
-    if options["as_json"]:
+def _report_properties(worths: Sequence[PropertyWorth], *, as_json: bool) -> int:
+    if as_json:
         click.echo(msgspec.json.encode({"properties": worths}))
     else:
         for line in report.render_properties(worths):

@@ -83,7 +83,10 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_property: bool = False
     """The test that noticed is a property."""
     n_test_cases: int | None = None
-    """Test cases that the property ran until one noticed; `None` for a plain test."""
+    """
+    Test cases that the property ran until one noticed; `None` for a plain test. Of a survivor: those that all
+    properties ran.
+    """
     error: str | None = None
     """What the test that noticed raised, in one line."""
     n_run: int = 0
@@ -204,7 +207,9 @@ class Reach(Struct, frozen=True, kw_only=True, gc=False):
     cpu_s: float
     is_property: bool
     blocks: dict[str, int]
-    """Times that it enters each block, by `path:block`."""
+    """Times that it enters each block, by `path:block`; what fixtures enter is every user's."""
+    starts_processes: bool = False
+    """It starts processes of its own, in which the product is unchanged."""
 
 
 def order_tests(

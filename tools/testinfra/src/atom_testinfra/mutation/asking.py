@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.outcomes import Failed
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from atom_testinfra.mutation.copies import Say
+    from atom_testinfra.mutation.orders import KnownCost
     from atom_testinfra.mutation.replay import Replay
 
 CPU_FACTOR = 10.0
@@ -28,15 +29,6 @@ LEAST_CPU_S = 2.0
 """Every test may take this long."""
 WALL_FACTOR, LEAST_WALL_S = 5.0, 30.0
 """How long a test may take on the clock, as a multiple of the CPU time that it may take, and at least."""
-
-
-class KnownCost(NamedTuple):
-    """What a test took unchanged."""
-
-    nodeid: str
-    cpu_s: float
-    wall_s: float = 0.0
-    """In a copy; 0 where it was not measured in one."""
 
 
 class Asker:
@@ -83,6 +75,18 @@ class Asker:
             return self._raised[0]
         return next(str(report.longrepr) for report in reports if report.failed)
 
+    def tear_down(self) -> None:
+        """Take down the fixtures that are still set up, those of the session included."""
+        self.session._setupstate.teardown_exact(None)
+
+    def use_own_folder(self) -> None:
+        """Let pytest make a folder of its own for what the tests of this copy ask for."""
+        factory = getattr(self.session.config, "_tmp_path_factory", None)
+        if factory is not None and getattr(factory, "_basetemp", None) is not None:
+            own = factory._basetemp / f"copy-{os.getpid()}"
+            own.mkdir(mode=0o700)
+            factory._basetemp = own
+
     def ask(self, tests: Sequence[KnownCost], say: Say) -> None:
         """
         Run tests until one notices, and say the verdict.
@@ -91,6 +95,7 @@ class Asker:
             tests: each with what it took unchanged.
             say: is told which test begins, and the verdict at the end.
         """
+        n_all_cases = 0
         for number, test in enumerate(tests, start=1):
             nodeid, allowed_s = test.nodeid, max(LEAST_CPU_S, CPU_FACTOR * test.cpu_s)
             wall_s = max(LEAST_WALL_S, WALL_FACTOR * allowed_s, CPU_FACTOR * test.wall_s)
@@ -98,13 +103,14 @@ class Asker:
             following = tests[number].nodeid if number < len(tests) else None
             with _CpuLimit(allowed_s, say), self.replay.replaying(nodeid):
                 raised = self.run(nodeid, following)
+            n_cases = self.replay.n_test_cases if nodeid in self.properties else None
+            n_all_cases += n_cases or 0
             if raised is not None:
-                n_cases = self.replay.n_test_cases if nodeid in self.properties else None
                 say(
                     describe_notice(raised) | {"noticed_by": nodeid, "n_run": number, "n_test_cases": n_cases}
                 )
                 return
-        say({"verdict": MutantVerdict.SURVIVED, "n_run": len(tests)})
+        say({"verdict": MutantVerdict.SURVIVED, "n_run": len(tests), "n_test_cases": n_all_cases})
 
 
 def describe_notice(raised: BaseException | str) -> dict[str, Any]:
@@ -151,9 +157,10 @@ def _steered(items: Sequence[pytest.Item]) -> Iterator[str]:
     """
     Give each property a fixed seed, no database and no shrinking; yield the node ids of properties.
 
-    A failure is one before it is made small, and a database would replay what an earlier mutant left.
+    A failure is one before it is made small, and a database would replay what an earlier mutant left. A busy
+    machine must not be taken for a fault, so nothing is judged by how long drawing takes.
     """
-    from hypothesis import Phase, settings
+    from hypothesis import HealthCheck, Phase, settings
 
     phases = (Phase.explicit, Phase.generate, Phase.target)
     for item in items:
@@ -165,6 +172,13 @@ def _steered(items: Sequence[pytest.Item]) -> Iterator[str]:
         if own is None:
             continue
         kept = tuple(phase for phase in own.phases if phase in phases)
-        changed = settings(own, phases=kept, database=None, deadline=None, report_multiple_bugs=False)
+        changed = settings(
+            own,
+            phases=kept,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=[*{*own.suppress_health_check, HealthCheck.too_slow}],
+        )
         is_free = subject.own_seed is None and not own.derandomize
         subject.install(changed, seed_of(item.nodeid, 0) if is_free else None)

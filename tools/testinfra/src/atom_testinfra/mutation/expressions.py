@@ -17,7 +17,7 @@ from atom_testinfra.mutation.sites import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from atom_testinfra.mutation.names import Names
     from atom_testinfra.mutation.sites import Change
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     """Operators and what each changes."""
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
-    ast.Lt: (ast.LtE, ast.GtE),
+    ast.Lt: (ast.LtE, ast.GtE, ast.Gt),
     ast.LtE: (ast.Lt, ast.Gt),
-    ast.Gt: (ast.GtE, ast.LtE),
+    ast.Gt: (ast.GtE, ast.LtE, ast.Lt),
     ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,),
+    ast.Eq: (ast.NotEq, ast.GtE),
     ast.NotEq: (ast.Eq,),
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
@@ -106,13 +106,16 @@ CLAUSES = frozenset({"where", "filter", "and_", "or_", "order_by", "group_by", "
 SIDES = frozenset({"min", "max"})
 """Calls that can give way to each of their arguments."""
 FLOAT_STEP = 0.01
-SQL = re.compile(r"\b(SELECT|UPDATE|DELETE|INSERT)\b")
+ITEMS = ast.Call | ast.Starred | ast.Compare
+"""Elements of a list or tuple that can be left out; other ones often stand for their place."""
+SQL = re.compile(r"\b(SELECT|UPDATE|DELETE|INSERT|PRAGMA)\b")
 SQL_WORDS = (
     (r"\bAND\b", "OR"),
     (r"\bASC\b", "DESC"),
     (r"\bDESC\b", "ASC"),
     (r"\bFOR UPDATE\b", ""),
     (r"\bDISTINCT\b", ""),
+    (r"\bON$", "OFF"),
 )
 """Words of a statement in SQL, and what stands there instead."""
 BLOCK_FIELDS = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
@@ -139,11 +142,14 @@ def _of_expression(node: ast.AST, put: Put, names: Names) -> Found:
             for index, operator in enumerate(node.ops):
                 for comparison in COMPARISONS[type(operator)]:
                     yield "comparison", replace_item(node.ops, index, comparison())
+            yield from _of_identity(node, put, names)
         case ast.BinOp() if not _is_text(node):
             if type(node.op) in ARITHMETIC:
                 yield "arithmetic", replace_field(node, "op", ARITHMETIC[type(node.op)]())
             yield "operand", put(node.left)
             yield "operand", put(node.right)
+            if isinstance(node.op, ast.Add) and isinstance(node.right, ast.List | ast.ListComp):
+                yield "order", put(_placed(ast.BinOp(node.right, node.op, node.left), node))
         case ast.BoolOp():
             other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
             yield "and or", replace_field(node, "op", other)
@@ -155,6 +161,7 @@ def _of_expression(node: ast.AST, put: Put, names: Names) -> Found:
         case ast.IfExp():
             yield "branch", put(node.body)
             yield "branch", put(node.orelse)
+            yield "branch", put(_placed(ast.IfExp(node.test, node.orelse, node.body), node))
         case ast.Constant():
             yield from _of_constant(node, put)
         case ast.comprehension(ifs=[_, *_]):
@@ -169,15 +176,25 @@ def _of_expression(node: ast.AST, put: Put, names: Names) -> Found:
                 yield "item", _without_pair(node, index)
         case ast.List() | ast.Tuple() | ast.Set() if isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
             for index, element in enumerate(node.elts):
-                if len(node.elts) > 1 and isinstance(element, ast.Call | ast.Starred):
+                is_set = isinstance(node, ast.Set)
+                if len(node.elts) > 1 and (is_set or isinstance(element, ITEMS)):
                     yield "item", replace_field(node, "elts", without(node.elts, index))
         case ast.Await():
             yield "await", put(node.value)
+        case ast.Subscript(slice=ast.Slice(), ctx=ast.Load()):
+            yield "slice", put(node.value)
+        case ast.ListComp():
+            yield "empty", put(_placed(ast.List(elts=[], ctx=ast.Load()), node))
+        case ast.match_case(guard=ast.expr() as guard):
+            negated = ast.UnaryOp(op=ast.Not(), operand=guard)
+            yield "negation", replace_field(node, "guard", _placed(negated, guard))
         case ast.Attribute(ctx=ast.Load()):
+            if isinstance(node.value, ast.Attribute):
+                yield "attribute", put(node.value)
             for other_name in (*names.find_members(node), *names.find_fields(node)):
                 yield "other name", replace_field(node, "attr", other_name)
         case ast.Name(ctx=ast.Load()):
-            for other_name in names.find_arguments(node):
+            for other_name in (*names.find_arguments(node), *names.find_constants(node)):
                 yield "other name", replace_field(node, "id", other_name)
         case ast.Call():
             yield from _of_call(node, put)
@@ -190,9 +207,13 @@ def _of_constant(node: ast.Constant, put: Put) -> Found:
         case int() as number:
             yield "constant", put(_constant(number + 1, node))
             yield "constant", put(_constant(number - 1, node))
+            if number > 2:
+                yield "constant", put(_constant(0, node))
         case float() as number:
             yield "constant", put(_constant(round(number + FLOAT_STEP, 6), node))
             yield "constant", put(_constant(round(number - FLOAT_STEP, 6), node))
+            yield "constant", put(_constant(0.0 if number else 1.0, node))
+            yield "constant", put(_constant(number / 2, node))
         case str() as text if SQL.search(text):
             for pattern, word in SQL_WORDS:
                 if re.search(pattern, text):
@@ -225,6 +246,49 @@ def _of_call(node: ast.Call, put: Put) -> Found:
     for one, other in pairwise(named):
         if ast.dump(one.value) != ast.dump(other.value):
             yield "argument", exchange_values(one, other)
+    for keyword in node.keywords:
+        if keyword.arg is not None and not isinstance(keyword.value, ast.Constant):
+            yield from _of_value(keyword, node.keywords)
+    if name == "order_by" and node.args and not isinstance(node.args[0], ast.Starred):
+        descending = ast.Call(func=ast.Attribute(node.args[0], "desc", ast.Load()), args=[], keywords=[])
+        yield "order", replace_item(node.args, 0, _placed(descending, node))
+
+
+def _of_identity(node: ast.Compare, put: Put, names: Names) -> Found:
+    """Yield the opposite comparison with another member: `is not DONE` becomes `is OPEN`."""
+    match node:
+        case ast.Compare(ops=[ast.Is() | ast.IsNot() as operator], comparators=[ast.Attribute() as member]):
+            opposite = ast.IsNot() if isinstance(operator, ast.Is) else ast.Is()
+            for other in names.find_members(member):
+                changed = ast.Attribute(member.value, other, ast.Load())
+                yield "other member", put(_placed(ast.Compare(node.left, [opposite], [changed]), node))
+
+
+def _of_value(keyword: ast.keyword, beside: Sequence[ast.keyword]) -> Found:
+    """Yield other values of a keyword argument: none, a fixed truth, or what another argument reads."""
+    value = keyword.value
+
+    def becomes(new: ast.expr) -> Change:
+        return replace_field(keyword, "value", _placed(new, value))
+
+    match value:
+        case ast.Name() | ast.Attribute():
+            yield "argument", becomes(ast.Constant(value=None))
+        case ast.Compare() | ast.BoolOp():
+            yield "argument", becomes(ast.Constant(value=True))
+            yield "argument", becomes(ast.Constant(value=False))
+        case ast.Dict() | ast.Call(func=ast.Name(id="dict")):
+            yield "empty", becomes(ast.Dict(keys=[], values=[]))
+    if isinstance(value, ast.Attribute):
+        owner = ast.dump(value.value)
+        for read in (other.value for other in beside):
+            if isinstance(read, ast.Attribute) and read.attr != value.attr and ast.dump(read.value) == owner:
+                yield "other name", replace_field(value, "attr", read.attr)
+
+
+def _placed(new: ast.expr, at: ast.AST) -> ast.expr:
+    """Return a new expression with the position of an old one."""
+    return ast.fix_missing_locations(ast.copy_location(new, at))
 
 
 def _constant(value: str | float, at: ast.Constant) -> ast.Constant:

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import ast
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from atom_testinfra.mutation.mutants import Module
 
 
 class ImportGraph:
-    """Who imports whom among the modules of the product."""
+    """Who imports whom among the modules of the product, and which other files import them."""
 
-    def __init__(self, modules: Mapping[str, Module]) -> None:
-        self._direct = {
-            path: frozenset(_imported_paths(path, module, modules)) for path, module in modules.items()
-        }
+    def __init__(self, modules: Mapping[str, Module], others: Mapping[str, Path]) -> None:
+        """`others` are the tests and what belongs to them, by their names in node ids."""
+        self._modules = modules
+        self._others = others
         self._known: dict[str, frozenset[str]] = {}
+
+    @cached_property
+    def _direct(self) -> dict[str, frozenset[str]]:
+        return {
+            path: frozenset(_imported_paths(path, module.tree, self._modules))
+            for path, module in self._modules.items()
+        }
+
+    @cached_property
+    def _direct_of_others(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+        """For each other file the modules of the product that it imports, and the other files."""
+        found = {}
+        for name, path in self._others.items():
+            try:
+                tree = ast.parse(path.read_bytes())
+            except (SyntaxError, ValueError, OSError):  # pytest says so when it collects the file
+                continue
+            found[name] = (
+                frozenset(_imported_paths(name, tree, self._modules)),
+                frozenset(_imported_paths(name, tree, self._others)),
+            )
+        return found
 
     def importers_of(self, path: str) -> frozenset[str]:
         """Return the modules that import one, directly or by way of others, and the module itself."""
@@ -31,9 +56,30 @@ class ImportGraph:
             self._known[path] = frozenset(found)
         return self._known[path]
 
+    def files_importing(self, path: str) -> frozenset[str]:
+        """
+        Return the files of tests that import a module, directly or by way of others.
 
-def _imported_paths(path: str, module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
-    for node in ast.walk(module.tree):
+        What a conftest.py imports, all tests below its folder import.
+        """
+        modules = self.importers_of(path)
+        found = {name for name, (product, _) in self._direct_of_others.items() if product & modules}
+        while more := {
+            name
+            for name, (_, others) in self._direct_of_others.items()
+            if name not in found and (others & found or _conftests_of(name) & found)
+        }:
+            found |= more
+        return frozenset(found)
+
+
+def _conftests_of(name: str) -> frozenset[str]:
+    """Return the names that a conftest.py above a file has."""
+    return frozenset((folder / "conftest.py").as_posix() for folder in PurePosixPath(name).parents)
+
+
+def _imported_paths(path: str, tree: ast.Module, modules: Mapping[str, object]) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _find(alias.name, modules)
@@ -53,7 +99,7 @@ def _absolute(path: str, node: ast.ImportFrom) -> str:
     return ".".join([*parents, *([node.module] if node.module else [])])
 
 
-def _find(name: str, modules: Mapping[str, Module]) -> Iterator[str]:
+def _find(name: str, modules: Mapping[str, object]) -> Iterator[str]:
     """Yield the modules whose path ends like a dotted name."""
     tail = name.replace(".", "/")
     if not tail:

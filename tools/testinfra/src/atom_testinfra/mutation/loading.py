@@ -91,10 +91,8 @@ def _inner_codes(code: CodeType) -> Iterator[CodeType]:
 class Importer(importlib.abc.MetaPathFinder):
     """Imports files with other code than their source's, and every other module as ever."""
 
-    def __init__(self, compile_file: Compile, names: dict[str, object]) -> None:
-        """`names` is put into each module that it imports, before the module runs."""
+    def __init__(self, compile_file: Compile) -> None:
         self._compile = compile_file
-        self._names = names
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -106,19 +104,17 @@ class Importer(importlib.abc.MetaPathFinder):
         code = self._compile(spec.origin)
         if code is None:
             return None
-        spec.loader = _Loader(fullname, spec.origin, code, self._names)
+        spec.loader = CodeLoader(fullname, spec.origin, code)
         return spec
 
 
-class _Loader(SourceFileLoader):
-    def __init__(self, fullname: str, path: str, code: CodeType, names: dict[str, object]) -> None:
+class CodeLoader(SourceFileLoader):
+    """Loads a module from code that was compiled already."""
+
+    def __init__(self, fullname: str, path: str, code: CodeType) -> None:
         super().__init__(fullname, path)
         self._code = code
-        self._names = names
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        """Return the code, whatever the file says."""
         return self._code
-
-    def exec_module(self, module: ModuleType) -> None:
-        vars(module).update(self._names)
-        super().exec_module(module)

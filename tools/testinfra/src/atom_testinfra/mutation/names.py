@@ -18,12 +18,16 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self._fields: dict[str, list[str]] = defaultdict(list)
         self._arguments: dict[int, dict[str, list[str]]] = {}
+        self._constants: list[str] = []
+        self._annotations: dict[str, list[str]] = defaultdict(list)
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 _add(self._fields[ast.unparse(node.value)], node.attr)
             elif isinstance(node, ast.ClassDef):
                 for member in _members_of(node):
                     _add(self._fields[node.name], member)
+            elif isinstance(node, ast.Name) and node.id.isupper():
+                _add(self._constants, node.id)
             elif isinstance(node, Definition):
                 self._note_arguments(node)
 
@@ -50,11 +54,30 @@ class Names:
         """Yield other arguments of the function around a name that have the same annotation."""
         yield from self._arguments.get(id(node), {}).get(node.id, ())
 
+    def find_constants(self, node: ast.Name) -> Iterator[str]:
+        """Yield other constants that the module names and whose names end alike."""
+        ending = node.id.rpartition("_")[2]
+        if node.id.isupper() and "_" in node.id:
+            yield from (
+                other
+                for other in self._constants
+                if other != node.id and "_" in other and other.rpartition("_")[2] == ending
+            )
+
+    def find_annotations(self, argument: ast.arg) -> Iterator[ast.expr]:
+        """Yield other annotations that the module's functions give an argument of this name."""
+        if argument.annotation is not None:
+            own = ast.unparse(argument.annotation)
+            for other in self._annotations[argument.arg]:
+                if other != own:
+                    yield ast.parse(other, mode="eval").body
+
     def _note_arguments(self, function: Definition) -> None:
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         by_type: dict[str, list[str]] = defaultdict(list)
         for argument in arguments:
             if argument.annotation is not None:
+                _add(self._annotations[argument.arg], ast.unparse(argument.annotation))
                 by_type[ast.unparse(argument.annotation)].append(argument.arg)
         others = {
             name: without

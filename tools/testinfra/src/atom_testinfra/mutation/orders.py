@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -10,11 +11,34 @@ from atom_testinfra.core.mutants import Mutant, Reach
 from atom_testinfra.mutation.written import WrittenFault
 
 
+class KnownCost(NamedTuple):
+    """What a test took unchanged."""
+
+    nodeid: str
+    cpu_s: float
+    wall_s: float = 0.0
+    """In a copy; 0 where it was not measured in one."""
+
+
+class FreshQuestion(Struct, frozen=True, kw_only=True):
+    """A mutant to import the product with, and the tests to ask."""
+
+    mutant: Mutant
+    tests: list[KnownCost]
+    """In this order."""
+    files: list[str]
+    """The files that these tests are in."""
+    n_reaching: int
+    """Tests that could notice it; of these, `tests` are as many as can be afforded."""
+
+
 class Orders(Struct, frozen=True, kw_only=True):
     """What one worker is to do: a pytest process that collects the tests and asks them."""
 
     arguments: list[str]
     """pytest's arguments."""
+    files: list[str] | None
+    """Test files to collect, instead of those that the arguments name."""
     root: str
     """The project's root: paths of modules are relative to it."""
     product: list[str]
@@ -32,16 +56,12 @@ class Orders(Struct, frozen=True, kw_only=True):
     """Tests of other files that are run once unchanged."""
     reaches: list[Reach]
     """What is known of tests that need not be run for that."""
-    tests: list[str] = field(default_factory=list)
-    """For a mutant at module level: the tests to ask, in this order."""
-    costs: dict[str, float] = field(default_factory=dict)
-    """CPU seconds of these tests."""
+    fresh: list[FreshQuestion] = field(default_factory=list)
+    """Ask about these, each in an interpreter of its own, and nothing else."""
     faults: list[WrittenFault] = field(default_factory=list)
     """Faults that a person wrote down: `mutants` may be of these."""
     is_each_property: bool = False
     """Ask each property alone, until it notices a mutant."""
-    is_fresh: bool = False
-    """Import the product with the first mutant in it, and ask `tests`."""
 
 
 class Fact(StrEnum):
@@ -51,6 +71,8 @@ class Fact(StrEnum):
     """Tests were collected: how many, and which files could not be."""
     RAN = "ran"
     """An unchanged test ran: its `Reach`, or why it cannot be asked."""
+    UNFIT = "unfit"
+    """A test that passed unchanged fails when it runs again, by itself; why."""
     READY = "ready"
     """All unchanged tests ran; how mutants will be asked about."""
     VERDICT = "verdict"

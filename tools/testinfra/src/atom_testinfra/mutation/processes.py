@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from atom_testinfra.core.errors import SubjectError
-from atom_testinfra.core.mutants import MutantVerdict
 from atom_testinfra.mutation.orders import Fact
 
 if TYPE_CHECKING:
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 
     from atom_testinfra.mutation.orders import Orders
     from atom_testinfra.mutation.written import WrittenFault
-
-FRESH_WALL_S = 600.0
-"""How long a process that asks about one mutant may take on the clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +62,6 @@ class WorkerProcess:
         )
         os.close(writer)
         self._rest = b""
-        self._said: list[dict[str, Any]] = []
-        self._ends_at = time.monotonic() + FRESH_WALL_S
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield what the process says until it ends."""
@@ -76,19 +69,6 @@ class WorkerProcess:
             *lines, self._rest = (self._rest + part).split(b"\n")
             for line in lines:
                 yield msgspec.json.decode(line)
-
-    def poll(self) -> list[dict[str, Any]] | None:
-        """Return what the process said once it has ended, `None` before."""
-        if self._process.poll() is None and time.monotonic() < self._ends_at:
-            return None
-        is_overdue = self._process.poll() is None
-        if is_overdue:
-            self._kill()
-        self._said += list(self.lines())
-        self.stop()
-        if is_overdue:
-            self._said.append({"fact": Fact.VERDICT, "verdict": MutantVerdict.TIME})
-        return self._said
 
     def stop(self) -> None:
         """End the process, and take away what it needed."""

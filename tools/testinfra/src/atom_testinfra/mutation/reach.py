@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from atom_testinfra.mutation.mutants import Module
 
 NOTE = "__testinfra_entered__"
-"""The name under which a module finds the function that counts."""
+"""The name of the builtin that counts: a function finds it whatever its globals are."""
 
 
 class EntryCounts:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from atom_testinfra.core.mutants import MutantVerdict, order_tests
-from atom_testinfra.mutation.asking import KnownCost
 from atom_testinfra.mutation.copies import Copies
+from atom_testinfra.mutation.ends import describe_end
 from atom_testinfra.mutation.loading import Functions
-from atom_testinfra.mutation.orders import Fact
+from atom_testinfra.mutation.orders import Fact, KnownCost
+from atom_testinfra.mutation.repeats import MEASURED_WALL_S, Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atom_testinfra.core.mutants import Mutant, Reach
     from atom_testinfra.mutation.asking import Asker
-    from atom_testinfra.mutation.copies import Copy, Question, Say
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.copies import Question, Say
+    from atom_testinfra.mutation.sharing import SharedEntries
+    from atom_testinfra.mutation.sources import Sources
 
 CHECK_EVERY = 100
 """Mutants between two checks that the tests still pass unchanged."""
@@ -28,8 +28,8 @@ MOST_ASKED = 8
 """Mutants that a property is asked about alone before it counts as one that notices nothing."""
 START_WALL_S = 60.0
 """How long a copy may take on the clock until its first test begins."""
-MEASURED_WALL_S = 300.0
-"""How long an unchanged test may take on the clock while its cost is measured."""
+KEPT = "what it computed before is kept"
+FOREIGN = "its module is loaded in a way that cannot be changed, for example as a plugin of pytest"
 N_CHECKED = 5
 """Tests that such a check runs: those that noticed something lately."""
 
@@ -39,16 +39,11 @@ class Host(Protocol):
 
     asker: Asker
     early: frozenset[str]
+    entries: SharedEntries
+    sources: Sources
 
     def say(self, fact: Fact, **values: Any) -> None:
         """Write one line to the session."""
-
-    def module_of(self, mutant: Mutant) -> tuple[Module, str]:
-        """Return the module that a mutant changes, and its file."""
-
-    @property
-    def product_files(self) -> list[str]:
-        """The product's files, as code objects name them."""
 
 
 class Round:
@@ -66,8 +61,13 @@ class Round:
         """Tests whose cost was measured in a copy, as a mutant's is."""
         self._noticed: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
         self._latest: list[str] = []
-        self._functions = Functions(worker.product_files)
+        self._functions = Functions(worker.sources.files)
         self._asked: dict[int, tuple[Mutant, list[Reach]]] = {}
+        self._repeats = Repeats(worker.asker, worker.entries)
+        self._unfit: set[str] = set()
+        """Tests whose answers do not count, because they do not pass unchanged when they run again."""
+        self._resting: set[str] = set()
+        """Functions whose results are kept from one test to the next."""
         self._n_unchecked = 0
 
     def ask(self, mutants: Sequence[Mutant], n_jobs: int, ends_at: float | None) -> None:
@@ -97,12 +97,19 @@ class Round:
 
     def _start(self, copies: Copies, mutant: Mutant) -> None:
         block = f"{mutant.path}:{mutant.block}"
+        if self._worker.sources.of(mutant)[1] in self._worker.sources.foreign_files:
+            self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=FOREIGN)
+            return
         if block in self._worker.early:
             self._worker.say(
                 Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason="it runs while importing"
             )
             return
-        tests = order_tests(self._by_block.get(block, []), block, self._noticed[mutant.path, mutant.function])
+        if f"{mutant.path}:{mutant.function}" in self._resting:
+            self._say_kept(mutant)
+            return
+        reaching = [test for test in self._by_block.get(block, []) if test.nodeid not in self._unfit]
+        tests = order_tests(reaching, block, self._noticed[mutant.path, mutant.function])
         if not tests:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_REACHED, n_run=0)
             return
@@ -110,7 +117,7 @@ class Round:
         self._asked[copy.pid] = mutant, tests
 
     def _question(self, mutant: Mutant, tests: Sequence[Reach]) -> Question:
-        module, filename = self._worker.module_of(mutant)
+        module, filename = self._worker.sources.of(mutant)
         asker, functions = self._worker.asker, self._functions
 
         def question(say: Say) -> None:
@@ -118,7 +125,7 @@ class Round:
             if problem is not None:
                 say({"unfit": problem})
                 return
-            _own_temporary_folder(asker.session.config)
+            asker.use_own_folder()
             asker.ask([self._costs[test.nodeid] for test in tests], say)
 
         return question
@@ -184,6 +191,9 @@ class Round:
                 self._start(copies, mutant)
                 continue
             nodeid = answer.get("noticed_by")
+            if answer["verdict"] is not MutantVerdict.NOT_ASKED and not self._is_sound(mutant, tests, nodeid):
+                self._start(copies, mutant)
+                continue
             if nodeid is not None:
                 self._noticed[mutant.path, mutant.function][nodeid] += 1
                 self._latest = [nodeid, *(other for other in self._latest if other != nodeid)][:N_CHECKED]
@@ -200,6 +210,28 @@ class Round:
                 closest=[test.nodeid for test in closest[:3]],
                 **answer,
             )
+
+    def _is_sound(self, mutant: Mutant, tests: Sequence[Reach], noticed_by: str | None) -> bool:
+        """
+        Return whether the tests that an answer rests on do unchanged what they did before.
+
+        If not, the mutant is asked about again: without the tests that fail, or in a fresh interpreter.
+        """
+        rests_on = [test for test in tests if noticed_by in {None, test.nodeid}]
+        repeats = self._repeats.of(rests_on)
+        failing = {nodeid: repeat.error for nodeid, repeat in repeats.items() if repeat.error is not None}
+        for nodeid, error in failing.items():
+            self._unfit.add(nodeid)
+            self._worker.say(Fact.UNFIT, nodeid=nodeid, error=error)
+        function = f"{mutant.path}:{mutant.function}"
+        is_kept = any(function in repeat.rests for repeat in repeats.values())
+        if is_kept:
+            self._resting.add(function)
+        return not failing and not is_kept
+
+    def _say_kept(self, mutant: Mutant) -> None:
+        kept = f"{mutant.path}:{mutant.block}"
+        self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=KEPT, kept=kept)
 
     def _run_latest(self, copies: Copies) -> dict[str, Any]:
         """Run the tests that noticed something lately, unchanged, and return the verdict."""
@@ -248,51 +280,3 @@ class Round:
             return False
         self._worker.say(Fact.CHECKED)
         return True
-
-
-def describe_end(copy: Copy, status: int) -> dict[str, Any]:
-    """Return the verdict that a copy gave, or what its end says where it gave none."""
-    for said in reversed(copy.said):
-        if "verdict" in said:
-            test = next((one["test"] for one in reversed(copy.said) if "test" in one), None)
-            answer = dict(said, verdict=MutantVerdict(said["verdict"]))
-            if answer["verdict"].is_noticed:
-                answer.setdefault("noticed_by", test)
-            if answer.get("n_run") is None:
-                answer["n_run"] = sum("test" in one for one in copy.said)
-            return answer
-        if "unfit" in said:
-            return {"verdict": MutantVerdict.NOT_ASKED, "reason": said["unfit"], "n_run": 0}
-        if "trouble" in said:
-            return {
-                "verdict": MutantVerdict.EXCEPTION,
-                "error": said["trouble"].strip().splitlines()[-1][:200],
-            } | _last(copy)
-    code = os.waitstatus_to_exitcode(status)
-    if copy.is_overdue:
-        return {"verdict": MutantVerdict.TIME, "error": "it waited for something that never came"} | _last(
-            copy
-        )
-    if code == -signal.SIGXCPU:
-        return {"verdict": MutantVerdict.TIME} | _last(copy)
-    how = (
-        f"the process was ended by signal {-code}"
-        if code < 0
-        else f"the process ended itself with status {code}"
-    )
-    return {"verdict": MutantVerdict.LIMIT, "error": how} | _last(copy)
-
-
-def _last(copy: Copy) -> dict[str, Any]:
-    """Return the test that was running, and how many had begun."""
-    tests = [said["test"] for said in copy.said if "test" in said]
-    return {"noticed_by": tests[-1] if tests else None, "n_run": len(tests)}
-
-
-def _own_temporary_folder(config: Any) -> None:
-    """Let pytest make a folder of its own for what this copy's tests ask for."""
-    factory = getattr(config, "_tmp_path_factory", None)
-    if factory is not None and getattr(factory, "_basetemp", None) is not None:
-        own = factory._basetemp / f"copy-{os.getpid()}"
-        own.mkdir(mode=0o700)
-        factory._basetemp = own

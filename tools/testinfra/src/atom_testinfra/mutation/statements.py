@@ -37,6 +37,7 @@ def find_sites(tree: ast.Module) -> Iterator[Site]:
             if isinstance(node, Definition):
                 yield from find_expression_sites(node.args, node, block, names)
                 yield from _find_decorator_sites(node, block)
+                yield from _find_annotation_sites(node, block, names)
             elif isinstance(node, ast.ClassDef):
                 yield from _find_decorator_sites(node, block)
             elif not is_inert(node):
@@ -52,6 +53,20 @@ def _find_decorator_sites(node: Definition | ast.ClassDef, block: Block) -> Iter
             yield Site("decorator", block, node, change)
 
 
+def _find_annotation_sites(node: Definition, block: Block, names: Names) -> Iterator[Site]:
+    """
+    Yield other annotations of a handler's arguments.
+
+    A handler is registered by a call, as in `@router.get("/")`. What registers it may read its annotations,
+    for example to see what a request has to bring along; other functions' annotations change nothing.
+    """
+    if any(isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) for one in node.decorator_list):
+        for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+            for other in names.find_annotations(argument):
+                placed = ast.fix_missing_locations(ast.copy_location(other, argument))
+                yield Site("annotation", block, node, replace_field(argument, "annotation", placed))
+
+
 def _find_statement_sites(body: list[ast.stmt], index: int, block: Block, names: Names) -> Iterator[Site]:
     node = body[index]
 
@@ -63,6 +78,8 @@ def _find_statement_sites(body: list[ast.stmt], index: int, block: Block, names:
         case ast.Expr() | ast.Delete():
             yield becomes("statement", ast.Pass())
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript(), *_]) if block.function is not None:
+            yield becomes("statement", ast.Pass())
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if _reads(value, name):
             yield becomes("statement", ast.Pass())
         case ast.AugAssign():
             if block.function is not None:
@@ -124,6 +141,10 @@ def _find_handler_sites(node: ast.Try, block: Block) -> Iterator[Site]:
     if node.finalbody:
         nothing = [ast.copy_location(ast.Pass(), node.finalbody[0])]
         yield Site("handler", block, node, replace_field(node, "finalbody", nothing))
+
+
+def _reads(value: ast.expr, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(value))
 
 
 def _negate(node: ast.If | ast.While) -> Change:

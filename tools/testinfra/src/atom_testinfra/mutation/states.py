@@ -29,10 +29,13 @@ class States:
         self.test_files: dict[str, str] = {}
         """Digest of each file that looks like one of tests, by its path from where pytest runs."""
         support: list[str] = []
+        self.files: dict[str, Path] = {}
+        """Every file that is not product, by its path from where pytest runs."""
         for path in sorted(_python_files(rootdir)):
             if path.resolve() in owned:
                 continue
             name, digest = path.relative_to(rootdir).as_posix(), digest_file(path)
+            self.files[name] = path
             if path.name.startswith("test_") or path.name.endswith("_test.py"):
                 self.test_files[name] = digest
             else:

@@ -20,6 +20,7 @@ from atom_testinfra.reports.sections.provenance import ProvenanceSection, build_
 from atom_testinfra.reports.sections.targets import TargetsSection, build_targets
 from atom_testinfra.reports.sections.time import TimeSection, build_time
 from atom_testinfra.reports.sections.work import WorkSection, build_work
+from atom_testinfra.reports.sections.worth import WorthSection
 
 if TYPE_CHECKING:
     from atom_testinfra.core.changes.history import History
@@ -71,6 +72,8 @@ class ReportData(Struct, frozen=True, kw_only=True):
     work: WorkSection
     history: HistorySection
     provenance: ProvenanceSection
+    worth: WorthSection | None
+    """What mutants say; `None` where none was asked about."""
     properties: list[PropertyRow]
 
     @property
@@ -99,7 +102,8 @@ class ReportData(Struct, frozen=True, kw_only=True):
     @property
     def sections(self) -> list[Section]:
         """The sections, in the order in which a reader asks."""
-        return [self.targets, self.time, self.work, self.history, self.provenance]
+        worth = [] if self.worth is None else [self.worth]
+        return [self.targets, self.time, self.work, *worth, self.history, self.provenance]
 
 
 def build_report(
@@ -107,6 +111,7 @@ def build_report(
     source: str,
     histories: list[History] | None = None,
     origin: Origin | None = None,
+    worth: WorthSection | None = None,
 ) -> ReportData:
     """Return the report on a baseline and, if given, on its past; the same input gives the same report."""
     rows = property_rows(baseline)
@@ -124,6 +129,7 @@ def build_report(
         time=time,
         work=build_work(baseline, rows, time.profile),
         history=build_history(histories),
+        worth=worth,
         provenance=build_provenance(baseline, rows),
         properties=rows,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from atom_testinfra.core.mutants import MutantVerdict, score, worth_of_tests
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.markdown import code, escape
+from atom_testinfra.reports.survivors import change_lines, one_of_each_line, rank_survivors, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,37 +17,6 @@ if TYPE_CHECKING:
 MOST_SURVIVORS = 20
 """Survivors shown unless more are asked for."""
 MOST_TESTS = 10
-
-
-def rank_survivors(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the survivors that nobody accepted, those that tests execute most often first."""
-    found = [one for one in findings if one.verdict is MutantVerdict.SURVIVED and one.accepted is None]
-    return sorted(found, key=lambda one: (one.is_hidden, -one.n_executed, one.path, one.line, one.id))
-
-
-def one_of_each_line(survivors: Sequence[Finding]) -> list[tuple[Finding, int]]:
-    """Return the first survivor of each line, with how many more survive there."""
-    by_line: dict[tuple[str, int], list[Finding]] = {}
-    for one in survivors:
-        by_line.setdefault((one.path, one.line), []).append(one)
-    return [(group[0], len(group) - 1) for group in by_line.values()]
-
-
-def summarise(findings: Sequence[Finding], n_left: int) -> str:
-    """Return the answer in one sentence, with what was not asked."""
-    if not findings:
-        return "No mutant was asked about."
-    total = score(findings)
-    n_unreached = total.counts.get(MutantVerdict.NOT_REACHED, 0)
-    of_all = f"{numbers.count(total.n_noticed)} of {numbers.plural(total.n_reached, 'mutant')}"
-    parts = [f"{of_all} that tests execute were noticed ({numbers.share(total.share)})"]
-    if total.n_accepted:
-        parts.append(f"{numbers.count(total.n_accepted)} survivors are accepted")
-    if n_unreached:
-        parts.append(f"{numbers.count(n_unreached)} are in code that no test executes")
-    if n_left:
-        parts.append(f"{numbers.count(n_left)} were not asked about")
-    return "; ".join(parts) + "."
 
 
 def next_step(findings: Sequence[Finding], n_left: int) -> str:
@@ -74,7 +44,7 @@ def render_text(
     groups = [(one, 0) for one in survivors] if most is None else one_of_each_line(survivors)
     for one, n_more in groups[:most]:
         yield _headline(one)
-        yield from (f"    {line}" for line in _change_lines(one))
+        yield from (f"    {line}" for line in change_lines(one))
         if n_more:
             yield f"    and {numbers.plural(n_more, 'more change')} of this line"
         for nodeid in one.closest:
@@ -108,11 +78,8 @@ def _asked_of(one: Finding) -> str:
     tests = numbers.plural(one.n_reaching, "test")
     if one.function is None:
         return f"at module level; {tests} execute what imports it"
-    return f"executed {numbers.count(one.n_executed)} times by {tests}"
-
-
-def _change_lines(one: Finding) -> list[str]:
-    return [line for line in one.difference.splitlines()[3:] if line.startswith(("-", "+"))]
+    cases = f", in {numbers.plural(one.n_test_cases, 'test case')} of properties" if one.n_test_cases else ""
+    return f"executed {numbers.count(one.n_executed)} times by {tests}{cases}"
 
 
 def _render_verdicts(findings: Sequence[Finding]) -> Iterator[str]:
@@ -159,7 +126,7 @@ def render_markdown(findings: Sequence[Finding], *, n_left: int) -> str:
             f"{code(f'{one.path}:{one.line}')} {escape(one.operator)}, {_asked_of(one)}:",
             "",
             "```diff",
-            *_change_lines(one),
+            *change_lines(one),
             "```",
             "",
         ]
@@ -180,7 +147,7 @@ def render_markdown(findings: Sequence[Finding], *, n_left: int) -> str:
 def render_annotations(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield a GitHub annotation for each survivor, on the line of the diff that it is about."""
     for one in rank_survivors(findings):
-        change = " -> ".join(line[1:].strip() for line in _change_lines(one))
+        change = " -> ".join(line[1:].strip() for line in change_lines(one))
         text = f"No test notices this change: {change}"
         escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         path = one.path.replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
@@ -207,7 +174,7 @@ def to_sarif(findings: Sequence[Finding], version: str) -> dict[str, object]:
                     {
                         "ruleId": one.operator,
                         "level": "warning",
-                        "message": {"text": f"No test notices: {' -> '.join(_change_lines(one))}"},
+                        "message": {"text": f"No test notices: {' -> '.join(change_lines(one))}"},
                         "partialFingerprints": {"mutant": one.id},
                         "locations": [
                             {

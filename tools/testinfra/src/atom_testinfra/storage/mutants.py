@@ -145,6 +145,12 @@ def _encode(kind: str, value: object) -> bytes:
     return kind.encode() + b" " + msgspec.json.encode(value) + b"\n"
 
 
+def newest_store(folder: Path) -> MutantStore | None:
+    """Return the store of the arguments that were asked with last; `None` where nothing was asked."""
+    stores = sorted(folder.glob("*/mutants.jsonl"), key=lambda path: path.stat().st_mtime)
+    return MutantStore(stores[-1].parent) if stores else None
+
+
 class Accepted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mutant that a person accepts as a survivor, because no test could tell it from the original."""
 

@@ -1,0 +1,139 @@
+"""What is known of tests and mutants: from earlier sessions, as far as it still holds, and from this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from atom_testinfra.mutation.imports import ImportGraph
+from atom_testinfra.mutation.states import States
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from atom_testinfra.core.mutants import Finding, Mutant, Reach
+    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.product import Product
+    from atom_testinfra.storage.mutants import MutantStore
+
+
+class Knowledge:
+    """Which tests enter which blocks, and which verdicts hold as long as that is so."""
+
+    def __init__(
+        self, product: Product, modules: dict[str, Module], rootdir: Path, store: MutantStore
+    ) -> None:
+        self._store = store
+        self._states = States(product, modules, rootdir)
+        self._imports = ImportGraph(modules, self._states.files)
+        self.reaches: dict[str, Reach] = {}
+        """By test, what it enters of the product as it is now."""
+        self._by_block: dict[str, list[Reach]] | None = None
+        for nodeid, known in store.reaches.items():
+            digest = self._states.of_file(_file_of(nodeid))
+            if digest and self._states.of_test(known.reach) == known.state:
+                self.reaches[nodeid] = known.reach
+
+    @property
+    def has_collected(self) -> bool:
+        """Whether an earlier session collected the tests."""
+        return bool(self._store.files)
+
+    @property
+    def test_files(self) -> list[str]:
+        """Every file that looks like one of tests."""
+        return list(self._states.test_files)
+
+    @property
+    def new_files(self) -> list[str]:
+        """Test files that were not collected as they are now."""
+        known = self._store.files
+        return [
+            file for file, digest in self._states.test_files.items() if digest and known.get(file) != digest
+        ]
+
+    @property
+    def stale_tests(self) -> list[str]:
+        """Tests of known files that may enter other blocks than they did."""
+        return [
+            nodeid
+            for nodeid in self._store.reaches
+            if nodeid not in self.reaches and self._states.of_file(_file_of(nodeid))
+        ]
+
+    def add_reach(self, reach: Reach) -> None:
+        """Take what a test entered."""
+        self.reaches[reach.nodeid] = reach
+        self._store.add_reach(reach, self._states.of_test(reach))
+        self._by_block = None
+
+    def drop_test(self, nodeid: str) -> None:
+        """Forget a test whose answers do not count."""
+        self.reaches.pop(nodeid, None)
+        self._by_block = None
+
+    def add_collected(self, files: Iterable[str], early: Iterable[str]) -> None:
+        """Note that all tests of some files ran, and which blocks were entered before the first of them."""
+        self._store.add_early(early)
+        for file in files:
+            self._store.add_file(file, self._states.of_file(file))
+
+    def add_finding(self, finding: Finding, mutant: Mutant) -> None:
+        """Keep a verdict with what it rests on."""
+        self._store.add_finding(finding, self._state_of(mutant, finding))
+
+    def find_findings(self, selected: Sequence[Mutant]) -> dict[str, Finding]:
+        """Return the verdicts of earlier sessions that still hold, by mutant."""
+        may_have_new_reach = bool(self.new_files or self.stale_tests)
+        found: dict[str, Finding] = {}
+        for mutant in selected:
+            known = self._store.findings.get(mutant.id)
+            if known is None:
+                continue
+            is_final = known.finding.verdict.is_noticed and known.finding.noticed_by is not None
+            if (is_final or not may_have_new_reach) and self._state_of(mutant, known.finding) == known.state:
+                found[mutant.id] = _moved(known.finding, mutant)
+        return found
+
+    def tests_for(self, mutant: Mutant) -> list[Reach]:
+        """Return the tests that a mutant can be noticed by."""
+        block = f"{mutant.path}:{mutant.block}"
+        if mutant.function is not None and block not in self._store.early:
+            if self._by_block is None:
+                self._by_block = _by_block(self.reaches.values())
+            return self._by_block.get(block, [])
+        paths, files = self._imports.importers_of(mutant.path), self._imports.files_importing(mutant.path)
+        return [
+            reach
+            for reach in self.reaches.values()
+            if _file_of(reach.nodeid) in files
+            or any(entered.partition(":")[0] in paths for entered in reach.blocks)
+        ]
+
+    def _state_of(self, mutant: Mutant, finding: Finding) -> str:
+        """Return the state of what a verdict rests on: the test that noticed, or all that could have."""
+        if finding.verdict.is_noticed and finding.noticed_by is not None:
+            nodeids = [finding.noticed_by]
+        else:
+            nodeids = [reach.nodeid for reach in self.tests_for(mutant)]
+        states = [self._states.of_test(self.reaches[nodeid]) for nodeid in nodeids if nodeid in self.reaches]
+        return self._states.of_finding(mutant.id, [*states, *sorted(nodeids)])
+
+
+def _by_block(reaches: Iterable[Reach]) -> dict[str, list[Reach]]:
+    found: dict[str, list[Reach]] = {}
+    for reach in reaches:
+        for block in reach.blocks:
+            found.setdefault(block, []).append(reach)
+    return found
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.split("::")[0]
+
+
+def _moved(finding: Finding, mutant: Mutant) -> Finding:
+    """Return a finding at the line where its mutant is now."""
+    return finding if finding.line == mutant.line else msgspec.structs.replace(finding, line=mutant.line)
