@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, database, given
 from hypothesis import settings as Settings  # noqa: N812
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
+from tests.versions import since_hypothesis
 
 from atom_testinfra.core.budgets.planner import Share
 from atom_testinfra.pytest_plugin import limits
 from atom_testinfra.pytest_plugin.limits import Limit, LimitedSettings, find_flaw
+
+pytestmark = since_hypothesis("6.131.4")
 
 OWN = Settings(database=None, deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
 
@@ -53,6 +56,12 @@ def test_a_flaw_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the engine asked from other places, the self-test would say that nothing limits a run."""
     monkeypatch.setattr(limits, "LIMITED", ("elsewhere", "nowhere"))
     assert find_flaw() is not None
+
+
+def test_an_older_hypothesis_is_told_by_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its database holds bytes instead of choices, nothing is raised."""
+    monkeypatch.delattr(database, "choices_to_bytes")
+    assert "does not let its limit change (ImportError" in (find_flaw() or "")
 
 
 def test_a_planned_number_is_run_exactly() -> None:

@@ -9,11 +9,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.versions import since_hypothesis
 
 from atom_testinfra.pytest_plugin.timebox_runner import OF_TIMEOUT, _timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+pytestmark = since_hypothesis("6.131.4")
 
 KINDS = """
     import asyncio, unittest

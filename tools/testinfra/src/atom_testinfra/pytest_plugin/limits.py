@@ -141,7 +141,7 @@ def find_flaw() -> str | None:
     try:
         limit = Limit(share, 50, Clocks.wall)
         _run_sample(limit, seen)
-    except (AttributeError, KeyError, TypeError) as exc:
+    except (AttributeError, ImportError, KeyError, TypeError) as exc:
         return f"Hypothesis {hypothesis.__version__} does not let its limit change ({exc!r})"
     if {REUSE, GENERATE} <= limit.phases and limit.result().n_valid == len(set(seen)) == 3:
         return None

@@ -22,10 +22,10 @@ def test_the_package_asks_for_the_oldest_versions_that_are_tested() -> None:
 @pytest.mark.parametrize(
     ("package", "version", "n"),
     [
-        ("hypothesis", "6.56.0", 3),
-        ("hypothesis", "6.94.0", 2),
-        ("hypothesis", "6.103.0", 2),
-        ("hypothesis", "6.103.1", 1),
+        ("hypothesis", "6.56.0", 4),
+        ("hypothesis", "6.94.0", 3),
+        ("hypothesis", "6.103.0", 3),
+        ("hypothesis", "6.103.1", 2),
         ("hypothesis", "6.131.4", 0),
         ("hypothesis", "6.170.17", 0),
         ("pytest", "7.0.0", 1),
