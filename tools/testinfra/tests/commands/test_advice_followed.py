@@ -30,6 +30,12 @@ CONFTEST = """
         if item.name == "test_look_outside":
             sum(range(30_000_000))
         return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(item):
+        if item.name == "test_look_before":
+            sum(range(30_000_000))
+        return (yield)
 """
 
 SUITE = """
@@ -148,6 +154,14 @@ SUITE = """
     @given(st.integers())
     def test_look_outside_followed(x):
         pass
+
+    @given(st.integers())
+    def test_look_before(x):
+        pass
+
+    @given(st.integers())
+    def test_look_before_followed(x):
+        pass
 """
 
 AT_LEAST = {
@@ -155,6 +169,7 @@ AT_LEAST = {
     Remedy.SHRINK_DATA: 1.5,
     Remedy.SHARE_FIXTURE: 2.0,
     Remedy.CHEAPER_FIXTURE: 2.0,
+    Remedy.LOOK_BEFORE: 3.0,
     Remedy.DRAW_LESS: 3.0,
     Remedy.SMALLER_CASES: 3.0,
     Remedy.FEWER_EXAMPLES: 2.0,

@@ -315,6 +315,9 @@ def test_fixtures_wider_than_a_function_are_told_apart(subject: Subject, by_name
     assert [step.cpu_s - step.wide_cpu_s for step in steps] == [pytest.approx(0.06, abs=0.03)] * 4
     assert last.setup.wide_cpu_s == 0
     assert last.teardown.wide_cpu_s == pytest.approx(0.06, abs=0.03)
+    for step in (first.setup, last.setup):
+        assert step.own_wall_s is not None
+        assert 0.04 < step.own_wall_s <= step.wall_s - step.wide_wall_s
     wide_s = sum(step.wide_cpu_s for record in (first, last) for step in (record.setup, record.teardown))
     assert wide_s == pytest.approx(sum(costs.values()), abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""How a duration and a share are written: with a readable unit, and without a false 0 or 100 %."""
+"""How a duration, a share and a count are written: a readable unit, no false 0 or 100 %, "1 test"."""
 
 from __future__ import annotations
 
@@ -42,3 +42,9 @@ def significant(value: float, *, digits: int = 3) -> str:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{value:,.{max(0, places)}f}"
+
+
+def plural(n: int, noun: str) -> str:
+    """Return `1 test`, `2 tests`."""
+    form = noun if n == 1 else f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
+    return f"{n:,} {form}"

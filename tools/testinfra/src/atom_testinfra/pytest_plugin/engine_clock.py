@@ -46,7 +46,7 @@ class EngineClock:
 
     @property
     def missing(self) -> list[str]:
-        """The clocks, by the place where they were expected, that this version of Hypothesis has not."""
+        """The clocks that this version of Hypothesis lacks, by the place where they were expected."""
         return [f"{module}.{name}" for module, name, _ in REQUIRED if (module, name) not in self._held]
 
     def restore(self) -> None:

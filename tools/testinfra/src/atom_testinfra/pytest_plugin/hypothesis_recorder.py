@@ -64,6 +64,7 @@ class HypothesisRecorder(HooksOnly):
         self.engine_clock.hold()
         self.watch = Watch(naming, is_worker=hasattr(config, "workerinput"))
         self.internals = Internals()
+        self.internals.report_clocks(self.engine_clock.missing)
         self.shared_random = SharedRandom()
         self.steps: dict[str, tuple[int, int, str]] = {}
         """Wall and CPU nanoseconds of what this process ran of the test, and further figures as JSON."""
@@ -148,7 +149,7 @@ class HypothesisRecorder(HooksOnly):
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Stop the clocks before anyone makes a report of the step."""
         if call.when == "setup":
-            self.steps[call.when] = self._since(self._began)
+            self.steps[call.when] = self._since(self._began, is_setup=True)
         elif call.when == "call" and call.excinfo is not None and self._recorder is not None:
             self._recorder.fail(call.excinfo.value)
 
@@ -166,18 +167,22 @@ class HypothesisRecorder(HooksOnly):
             figures["fixtures"] = fixtures
         return kind, figures
 
-    def _since(self, began: tuple[int, int, int], thread_s: float | None = None) -> tuple[int, int, str]:
+    def _since(
+        self, began: tuple[int, int, int], thread_s: float | None = None, *, is_setup: bool = False
+    ) -> tuple[int, int, str]:
         """Return what passed since a step began; what is 0 for most tests stands in few records."""
         wall, cpu, children = began
         wall, cpu = Clocks.wall_ns() - wall, max(Clocks.process_cpu_ns() - cpu, 0)
         further = "" if thread_s is None else f',"thread_cpu_s":{seconds(thread_s)}'
         if children := children_cpu_ns() - children:
             further += f',"children_cpu_s":{children}e-9'
-        wide_cpu, wide_wall = self._fixtures.take_step()
+        wide_cpu, wide_wall, own_wall = self._fixtures.take_step()
         if wide_cpu:
             further += f',"wide_cpu_s":{wide_cpu}e-9'
         if wide_wall:
             further += f',"wide_wall_s":{wide_wall}e-9'
+        if is_setup:
+            further += f',"own_wall_s":{own_wall}e-9'
         return wall, cpu, further
 
     def _take(self, nodeid: str, outcome: str) -> tuple[str | None, Record]:

@@ -66,6 +66,10 @@ class Internals:
         )
         """The function under the wrapper."""
 
+    def report_clocks(self, missing: list[str]) -> None:
+        """Note the clocks of Hypothesis that could not be replaced by those that no test can patch."""
+        self._has(missing, "where a test changes the time, Hypothesis's times follow it")
+
     def _has(self, missing: list[str], loss: str) -> bool:
         if missing:
             self.problems.append(f"Hypothesis {self.version} has no {' and no '.join(missing)}: {loss}")

@@ -1,4 +1,4 @@
-"""Times fixtures wider than a function: whichever test happens to come first pays for them."""
+"""Times fixtures: wider than a function, which whichever test comes first pays for, and a test's own."""
 
 from __future__ import annotations
 
@@ -32,14 +32,23 @@ class WideFixtures(HooksOnly):
         """For each fixture that is being set up, what the ones that it asked for have taken."""
         self._leaving: dict[int, int] = {}
         """By identity of the fixture that is being torn down: when that began."""
-        self._spent_ns = self._waited_ns = 0
+        self._spent_ns = self._waited_ns = self._own_ns = 0
+        self._is_in_own = False
         self._costs_ns: dict[tuple[str, str, str], int] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
         """Time the set-up of a wide fixture, and make sure that its teardown is timed too."""
         if fixturedef.scope == "function":
-            return (yield)
+            if self._is_in_own:
+                return (yield)
+            self._is_in_own = True
+            entered = Clocks.wall_ns() - self._waited_ns
+            try:
+                return (yield)
+            finally:  # without the wide ones that it was the first to ask for
+                self._own_ns += Clocks.wall_ns() - self._waited_ns - entered
+                self._is_in_own = False
         self._inner.append(0)
         began, entered = _cpu_ns(), Clocks.wall_ns()
         try:
@@ -60,9 +69,14 @@ class WideFixtures(HooksOnly):
         if began is not None:
             self._add(fixturedef, _cpu_ns() - began)
 
-    def take_step(self) -> tuple[int, int]:
-        """Return the CPU time that the step that just ended has spent on wide fixtures, and the wall time."""
-        spent, self._spent_ns, self._waited_ns = (self._spent_ns, self._waited_ns), 0, 0
+    def take_step(self) -> tuple[int, int, int]:
+        """
+        Return what the step that just ended has spent on fixtures.
+
+        CPU and wall nanoseconds of wide ones, and the wall nanoseconds of those of function scope.
+        """
+        spent = self._spent_ns, self._waited_ns, self._own_ns
+        self._spent_ns = self._waited_ns = self._own_ns = 0
         return spent
 
     def take_records(self) -> list[Record]:

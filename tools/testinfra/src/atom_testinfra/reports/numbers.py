@@ -53,8 +53,7 @@ def count(value: int | None) -> str:
 
 def plural(n: int, noun: str) -> str:
     """Return `1 test`, `2 tests`."""
-    form = noun if n == 1 else f"{noun[:-1]}ies" if noun.endswith("ty") else f"{noun}s"
-    return f"{n:,} {form}"
+    return figures.plural(n, noun)
 
 
 def moment(text: str) -> str:

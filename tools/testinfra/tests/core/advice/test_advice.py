@@ -99,8 +99,11 @@ def test_one_overrun_in_a_test_that_draws_is_drawing() -> None:
     ("parts", "remedy"),
     [
         ({"setup_s": 3.0}, Remedy.CHEAPER_SET_UP),
-        ({"setup_s": 3.0, "wide_setup_s": 1.4}, Remedy.SHARE_FIXTURE),
         ({"setup_s": 3.0, "wide_setup_s": 1.6}, Remedy.CHEAPER_FIXTURE),
+        ({"setup_s": 3.0, "wide_setup_s": 1.4}, Remedy.CHEAPER_SET_UP),
+        ({"setup_s": 3.0, "wide_setup_s": 0.8, "own_setup_s": 0.9}, Remedy.SHARE_FIXTURE),
+        ({"setup_s": 3.0, "wide_setup_s": 0.9, "own_setup_s": 0.8}, Remedy.CHEAPER_FIXTURE),
+        ({"setup_s": 3.0, "wide_setup_s": 0.7, "own_setup_s": 0.7}, Remedy.LOOK_BEFORE),
         ({"body_us": 30_000.0}, Remedy.CHEAPER_BODY),
         ({"engine_us": 30_000.0}, Remedy.SMALLER_CASES),
         ({"engine_us": 300.0, "duration_s": 0.04}, Remedy.FEWER_EXAMPLES),
@@ -113,6 +116,16 @@ def test_one_overrun_in_a_test_that_draws_is_drawing() -> None:
 def test_the_largest_part_decides(parts: dict[str, float], remedy: Remedy) -> None:
     """What makes Hypothesis's own work large is the data, unless a test case is small."""
     assert about(**parts).remedy is remedy
+
+
+def test_set_up_outside_of_fixtures_is_not_blamed_on_a_fixture() -> None:
+    """The first test of a process pays for what pytest and its plugins do once."""
+    advice = about(setup_s=3.0, wide_setup_s=0.2, own_setup_s=0.3)
+
+    assert advice.text == (
+        "set-up takes 3.00 s of 4.00 s (75 %), and 2.50 s of it is outside of fixtures: what pytest and its "
+        "plugins do before a test, more of it before the first test of a process"
+    )
 
 
 def test_a_busy_machine_does_not_make_small_test_cases_large() -> None:

@@ -41,11 +41,13 @@ class Remedy(StrEnum):
     KEEP_MORE = "keep-more"
     """One of the two above, where an older baseline does not say why test cases were given up."""
     SHARE_FIXTURE = "share-fixture"
-    """Give a fixture a wider scope, or make it cheaper, where set-up takes most and is the test's own."""
+    """Give fixtures of function scope a wider one, or make them cheaper, where set-up takes most."""
     CHEAPER_FIXTURE = "cheaper-fixture"
     """Make a shared fixture cheaper where set-up takes most because this test is the first to need it."""
+    LOOK_BEFORE = "look-before"
+    """Look at what pytest and plugins do before a test where set-up takes most, and not in fixtures."""
     CHEAPER_SET_UP = "cheaper-set-up"
-    """One of the two above, where an older baseline does not say whose set-up it is."""
+    """One of the three above, where an older baseline does not say whose set-up it is."""
     DRAW_LESS = "draw-less"
     """Draw fewer or smaller values where drawing takes most; Hypothesis's own work falls with it."""
     SMALLER_CASES = "smaller-cases"
@@ -140,9 +142,14 @@ def _choose(part: str, cost: ProfileCost, split: Split) -> Remedy:
 
 
 def _choose_for_set_up(cost: ProfileCost) -> Remedy:
-    if cost.wide_setup_s is None:
+    wide_s, own_s = cost.wide_setup_s, cost.own_setup_s
+    if wide_s is not None and wide_s > cost.setup_s / 2:
+        return Remedy.CHEAPER_FIXTURE
+    if wide_s is None or own_s is None:
         return Remedy.CHEAPER_SET_UP
-    return Remedy.CHEAPER_FIXTURE if cost.wide_setup_s > cost.setup_s / 2 else Remedy.SHARE_FIXTURE
+    if wide_s + own_s <= cost.setup_s / 2:
+        return Remedy.LOOK_BEFORE
+    return Remedy.CHEAPER_FIXTURE if wide_s > own_s else Remedy.SHARE_FIXTURE
 
 
 def _is_large(cost: ProfileCost, split: Split) -> bool:
@@ -186,9 +193,10 @@ def _cheaper_set_up(case: _Case) -> str:
 
 
 def _share_fixture(case: _Case) -> str:
+    own = seconds(case.cost.own_setup_s or 0.0)
     return (
-        f"set-up takes {case.takes}, most of it for this test alone: "
-        "give its fixtures a wider scope, or make them cheaper"
+        f"set-up takes {case.takes}, and {own} of it are fixtures of function scope: "
+        "give them a wider scope, or make them cheaper"
     )
 
 
@@ -197,6 +205,14 @@ def _cheaper_fixture(case: _Case) -> str:
     return (
         f"set-up takes {case.takes}, and {wide} of it are fixtures wider than a function, which the first "
         "test that needs them pays for: make them cheaper"
+    )
+
+
+def _look_before(case: _Case) -> str:
+    outside_s = case.part_s - (case.cost.wide_setup_s or 0.0) - (case.cost.own_setup_s or 0.0)
+    return (
+        f"set-up takes {case.takes}, and {seconds(outside_s)} of it is outside of fixtures: what pytest and "
+        "its plugins do before a test, more of it before the first test of a process"
     )
 
 
@@ -238,6 +254,7 @@ WORDING: Mapping[Remedy, Callable[[_Case], str]] = {
     Remedy.KEEP_MORE: _keep_more,
     Remedy.SHARE_FIXTURE: _share_fixture,
     Remedy.CHEAPER_FIXTURE: _cheaper_fixture,
+    Remedy.LOOK_BEFORE: _look_before,
     Remedy.CHEAPER_SET_UP: _cheaper_set_up,
     Remedy.DRAW_LESS: _draw_less,
     Remedy.SMALLER_CASES: _smaller_cases,

@@ -106,6 +106,8 @@ class ProfileCost(
     runs: ProfileRuns
     wide_setup_s: Seconds | None = None
     """The part of `setup_s` in fixtures wider than a function, which this test was the first to need."""
+    own_setup_s: Seconds | None = None
+    """The part of `setup_s` in fixtures of function scope; `None` in a file from before it was recorded."""
     filtered_draw_us: Micros | None = None
     """The part of `filtered_us` that went to drawing; `None` in a file written before it was recorded."""
     overrun_us: Micros | None = None

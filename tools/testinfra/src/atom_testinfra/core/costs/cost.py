@@ -18,6 +18,7 @@ from statistics import median, median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.costs.baseline import Prediction, ProfileCost, ProfileRuns
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.records.parts import Part, parts_of
 from atom_testinfra.core.records.plausibility import LONGEST_S
 from atom_testinfra.core.rounding import round_micros, round_seconds
@@ -105,6 +106,7 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         engine_us=_median_us([part.engine_s for part in parts]),
         filtered_us=_median_us([part.filtered_s for part in parts]),
         wide_setup_s=round_seconds(median([min(run.setup.wide_wall_s, run.setup.wall_s) for run in runs])),
+        own_setup_s=_own_setup_s(runs),
         filtered_draw_us=_median_us([part.filtered_draw_s for part in parts]),
         overrun_us=_median_us([part.overrun_s for part in parts]),
         overruns_per_valid=round_seconds(median([_overruns_per_valid(p) for p in properties])),
@@ -118,6 +120,11 @@ def combine_runs(runs: Sequence[Measurement]) -> ProfileCost:
         unpredictable=_why_unpredictable(properties, n_examples, bound),
         steps_per_valid=_steps_per_valid(properties),
     )
+
+
+def _own_setup_s(runs: Sequence[Measurement]) -> float | None:
+    own_s = [run.setup.own_wall_s for run in runs if run.setup.own_wall_s is not None]
+    return round_seconds(median(own_s)) if len(own_s) == len(runs) else None
 
 
 def split_example(subject: Property) -> Parts:
@@ -352,7 +359,7 @@ def steps_per_valid(subject: Property) -> float | None:
 
 def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: int | None) -> str | None:
     if any(p.is_exhausted for p in properties):
-        return f"its search space ended after {n_examples} examples"
+        return f"its search space ended after {plural(n_examples, 'example')}"
     if n_examples == 0:
         return "it generates no examples"
     if any(p.n_engine_runs > 1 for p in properties):

@@ -53,6 +53,8 @@ class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """CPU time, that of ended children included, of fixtures wider than a function."""
     wide_wall_s: Seconds = 0.0
     """Wall time of setting them up; a teardown's is not taken."""
+    own_wall_s: Seconds | None = None
+    """Wall time of setting up fixtures of function scope, for set-up only; `None` in an older record."""
 
 
 class WideFixture(Struct, frozen=True, kw_only=True, gc=False):
