@@ -28,7 +28,7 @@ from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import find_recording, save_runs
-from atom_testinfra.storage.runs import save_run
+from atom_testinfra.storage.runs import load_run, save_run
 from atom_testinfra.storage.sessions import load_session
 
 NAMES = [f"test_a.py::test_{i}" for i in range(6)]
@@ -244,6 +244,21 @@ class TestSides:
         assert compare("--baseline", "before", "--save-baseline", "before") == 0
         write_session(project, "c", 3, costs={NAMES[0]: 0.002})
         assert compare("--baseline", "before", "--gate") == 0
+
+    def test_an_unfinished_session_is_not_saved(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Later comparisons would rest on the part of the suite that ran."""
+        write_session(project, "a", 5)
+        path = min((project / ".testinfra" / "runs").glob("*.jsonl"))
+        cut_off = msgspec.structs.replace(load_run(path), end=None, measurements=[])
+        path.unlink()
+        save_run(cut_off, path)
+        assert compare("--save-baseline", "before") == 2
+        err = capsys.readouterr().err
+        assert "not saved as 'before': 'a' is not finished" in err
+        assert "hint: finish it: testinfra measure --resume" in err
+        assert not (project / ".testinfra" / "baselines").exists()
 
     def test_saved_runs_keep_themselves_out_of_version_control(self, project: Path) -> None:
         """Where they stand beside a person's own baselines, these are seen as before."""
@@ -851,7 +866,7 @@ class TestAgainst:
         [
             (["base", "--against", "HEAD"], 2, "name no BASE, NEW or saved runs"),
             (["--against", "HEAD", "--save-baseline", "x"], 2, "name no BASE, NEW or saved runs"),
-            (["--against", "nosuch"], 2, "git knows no revision 'nosuch'"),
+            (["--against", "nosuch"], 3, "nothing to compare with: git knows no revision 'nosuch'"),
             (["--against", "HEAD", "--profile", "nosuch"], 2, "there is no profile 'nosuch'"),
         ],
     )

@@ -53,6 +53,16 @@ def test_a_tracer_fails_and_says_what_to_do(
     assert max(map(len, output.splitlines())) <= 80
 
 
+def test_off_a_terminal_nothing_is_wrapped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log and a pipe have no width; an advice is one line there."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--cov=package")
+    main(["doctor"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 130
+
+
 @pytest.mark.parametrize("name", [*TRACER_VARIABLES, *MODE_VARIABLES])
 def test_a_variable_that_changes_what_is_measured_is_told(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -50,7 +50,7 @@ def test_without_durations_it_says_how_to_get_them(
     save_durations(suite.path / ".testinfra/durations.json", {"test_a.py::test_it[0]": 30.0})
     assert main(["plan"]) == 3
     error = capsys.readouterr().err
-    assert "5 of 6 tests have no known duration" in error
+    assert "the duration of 5 of 6 tests is not known" in error
     assert "hint: run them once with workers: pytest -n 2 --dist=load --testinfra-schedule=on" in error
 
 

@@ -478,7 +478,10 @@ class TestNothing:
         """When all of them failed there is nothing to write."""
         project.record([a_run([a_measurement(outcome=Outcome.FAILED)])])
         assert main(["verify"]) == 3
-        assert "none of 1 properties was measured" in capsys.readouterr().err
+        assert (
+            "the only property, 'tests/test_a.py::test_a', was not measured: failed"
+            in capsys.readouterr().err
+        )
         assert not project.baseline.exists()
 
     def test_no_baseline_to_check(self, project: Project) -> None:

@@ -158,6 +158,6 @@ def test_a_poor_plan_is_called_poor() -> None:
     assert first.startswith("testinfra: DurationScheduling, 203 tests in ")
     assert "lower bound" in first
     assert second == (
-        "testinfra: the schedule may be poor, because 101 of 203 tests have no known duration;"
+        "testinfra: the schedule may be poor, because the duration of 101 of 203 tests is not known;"
         " this run records them"
     )

@@ -46,6 +46,15 @@ def test_tests_with_one_reason_are_one_line_and_some_names() -> None:
     assert len([line for line in lines if "::test_" in line]) == 5
 
 
+def test_modes_are_named_with_how_many_ran_in_them() -> None:
+    """What ran with the collector off is not what others measure with it on."""
+    records = [replace(make_record(f"t.py::test_{i}"), modes=["garbage collector off"]) for i in range(2)]
+    lines = render(("p", [*records, replace(make_record("t.py::test_2"), modes=["-O"])]))
+    told = "figures without that cannot be compared with these"
+    assert f"note: 2 properties ran with garbage collector off; {told}" in lines
+    assert f"note: 1 property ran with -O; {told}" in lines
+
+
 def test_node_ids_do_nothing_to_a_terminal() -> None:
     """Control characters are shown as escapes, in the table, in the remarks and in the lists."""
     hostile = "t.py::test_a[\x1b[31m\u202e]"

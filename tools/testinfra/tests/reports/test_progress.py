@@ -52,6 +52,12 @@ class TestForecast:
         assert (forecast.n_done, forecast.n_tests, forecast.current) == (1, 4, NODEIDS[1])
         assert forecast.seconds_left() == 3 * 3.0 + 4 * 3.0
 
+    def test_a_session_with_a_profile_that_was_never_measured_is_not_foretold(self) -> None:
+        """The time of the other profiles alone would be too little."""
+        forecast = Forecast([], {("local", "t.py::test_a"): 2.0})
+        assert forecast.seconds_in_all(["local"], lambda _: 5) == 10.0
+        assert forecast.seconds_in_all(["local", "ci"], lambda _: 5) is None
+
 
 class TestWithoutATerminal:
     """A line when a run begins and every few seconds, never a bar."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 from samples import make_baseline
 
 from atom_testinfra.reports.data import build_report
-from atom_testinfra.reports.text import render_text
+from atom_testinfra.reports.tables import CellKind, Column, Table
+from atom_testinfra.reports.text import print_table, render_text
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,6 +57,27 @@ def test_the_answers_are_in_it() -> None:
     assert "no room for: " in text
     for title in ("inside the targets?", "time go?", "work on first?", "got slower?", "measured?"):
         assert title in text
+
+
+def test_tests_that_end_alike_are_told_apart() -> None:
+    """Two files of the same name, and two parameters behind a long name: no two rows look the same."""
+    names = [
+        f"pkg_{folder}/tests/property_tests/test_same.py::test_invariant_of_everything[{parameter}]"
+        for folder in "ab"
+        for parameter in ("x" * 40 + "1", "x" * 40 + "2")
+    ]
+    table = Table(
+        id="t",
+        caption="",
+        columns=[Column("Test", CellKind.TEST), Column("Tier")],
+        rows=[[name, "fast"] for name in names],
+    )
+    console = Console(width=60, file=StringIO())
+    with console.capture() as capture:
+        print_table(console, table)
+    rows = capture.get().splitlines()[2:]
+    assert len(rows) == len(set(rows)) == len(names)
+    assert all(cell_len(row) <= 60 for row in rows)
 
 
 def test_a_wide_terminal_shows_every_column() -> None:

@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from atom_testinfra.core.changes.confirmation import take_turns
-from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.core.errors import ConfigError, GitError, NothingMeasuredError
 from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
 from atom_testinfra.core.records.session import SessionSpec
 from atom_testinfra.machine.fingerprint import read_provenance
@@ -39,10 +39,10 @@ def measure_in_turns(
     because the first run in a fresh checkout compiles and writes caches.
 
     Raises:
-        GitError: There is no such revision here.
-        SubjectError, NothingMeasuredError: The properties do not run on one of the sides.
+        NothingMeasuredError: There is no such revision here, or one of the sides has no property.
+        SubjectError: The properties do not run on one of the sides.
     """
-    commit = Repository(project.root).resolve(revision)
+    commit = _resolve(project, revision)
     name = profile or project.config.targets.local_profile
     spec = _spec(project, name)
     made = read_provenance(project.root, [*map(escape, sys.argv)], outputs=project.outputs)
@@ -66,6 +66,15 @@ def measure_in_turns(
             run = rerunner.run(tree, None)
             runs.append(replace(run, header=replace(run.header, repeat=len(runs))))
     return Recording(label=revision, runs=base), Recording(label=HERE, runs=new), spec
+
+
+def _resolve(project: Project, revision: str) -> str:
+    try:
+        return Repository(project.root).resolve(revision)
+    except GitError as exc:
+        raise NothingMeasuredError(
+            f"there is nothing to compare with: {exc}", hint=exc.hint or "name a revision that git knows"
+        ) from None
 
 
 def _spec(project: Project, profile: str) -> SessionSpec:

@@ -24,18 +24,17 @@ from atom_testinfra.core.errors import (
     ComparisonError,
     NothingMeasuredError,
 )
-from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
+from atom_testinfra.core.records.repeats import MIN_BASE_RUNS, parts_by_repeat
+from atom_testinfra.core.records.session import is_complete, is_finished
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.instructions import find_valgrind
 from atom_testinfra.measuring.stopping import signals_raise
 from atom_testinfra.storage.project import load_project
 from atom_testinfra.storage.recordings import LATEST, Recording, find_recording, load_saved, save_runs
+from atom_testinfra.storage.session_specs import find_spec
 
 if TYPE_CHECKING:
     from atom_testinfra.storage.project import Project
-
-WIDE = 10_000
-"""Columns of what is not a terminal: nothing is wrapped there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +118,21 @@ def command(base: str | None, new: str | None, **given: Any) -> ExitStatus:
         new_recording = sides.new
         status = _compare(project, sides, threshold, options)
     if options.save_baseline is not None:
+        _refuse_unfinished(project, new_recording, options.save_baseline)
         folder = save_runs(project, options.save_baseline, new_recording)
         click.echo(f"saved {new_recording.label} in {folder}", err=True)
     return status
+
+
+def _refuse_unfinished(project: Project, recording: Recording, name: str) -> None:
+    """Refuse to keep, as a base for later comparisons, runs that did not come to their end."""
+    spec = None if recording.session_id is None else find_spec(project.runs, recording.session_id)
+    is_whole = all(map(is_complete, parts_by_repeat(recording.runs).values()))
+    if not is_whole or (spec is not None and not is_finished(recording.runs, spec)):
+        raise ComparisonError(
+            f"not saved as {name!r}: {recording.label!r} is not finished",
+            hint="finish it: testinfra measure --resume",
+        )
 
 
 def _only_one(first: str | None, second: str | None) -> str | None:
@@ -284,11 +295,8 @@ def _print(comparison: Comparison, profile: str, options: CompareOptions) -> Non
         }
         click.echo(msgspec.json.encode(document))
         return
-    from rich.console import Console
-
-    from atom_testinfra.reports.columns import output_width
+    from atom_testinfra.reports.columns import open_console, output_width
     from atom_testinfra.reports.comparison import render_comparison
 
-    width = output_width()
-    console = Console(highlight=False, width=width or WIDE)
-    console.print(render_comparison(comparison, profile, show_all=options.show_all, width=width))
+    rendered = render_comparison(comparison, profile, show_all=options.show_all, width=output_width())
+    open_console(highlight=False).print(rendered)

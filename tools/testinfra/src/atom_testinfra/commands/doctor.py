@@ -75,8 +75,7 @@ def _asks_for_coverage(options: list[str]) -> bool:
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    from rich.console import Console
-
+    from atom_testinfra.reports.columns import open_console
     from atom_testinfra.reports.doctor import render_diagnosis
 
-    Console(highlight=False).print(render_diagnosis(diagnosis))
+    open_console(highlight=False).print(render_diagnosis(diagnosis))

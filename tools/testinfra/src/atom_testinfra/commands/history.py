@@ -18,9 +18,6 @@ from atom_testinfra.storage.project import load_project
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDE = 10_000
-"""Columns of what is not a terminal: nothing is cut or wrapped there."""
-
 
 @click.command(name="history")
 @click.argument("nodeid", required=False)
@@ -84,17 +81,14 @@ def _choose(histories: Sequence[History], nodeid: str | None) -> list[History]:
 
 
 def _print(histories: Sequence[History]) -> None:
-    from rich.console import Console
-
-    from atom_testinfra.reports.columns import output_width
+    from atom_testinfra.reports.columns import open_console
     from atom_testinfra.reports.history import describe_lines, render_histories, render_history
 
-    width = output_width() or WIDE
-    console = Console(highlight=False, width=width)
+    console = open_console(highlight=False)
     is_plain = not console.encoding.lower().startswith("utf")
     if len(histories) == 1:
         console.print(render_history(histories[0], is_plain=is_plain))
     else:
-        console.print(render_histories(histories, width=width, is_plain=is_plain))
+        console.print(render_histories(histories, width=console.width, is_plain=is_plain))
         for line in describe_lines(histories):
             console.print(line, markup=False)

@@ -12,6 +12,8 @@ import msgspec
 from click.core import ParameterSource
 
 from atom_testinfra.commands.measure_options import MeasureOptions, Workers, make_spec
+from atom_testinfra.core.config import AS_IS
+from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.summary import Summary, summarise_session
 from atom_testinfra.core.errors import InfraError
 from atom_testinfra.core.policies import PinPolicy
@@ -38,7 +40,7 @@ from atom_testinfra.storage.recordings import Recording, refuse_unfit_saved_name
 from atom_testinfra.storage.run_writer import escape
 from atom_testinfra.storage.runs import load_run, wait_for_writers
 from atom_testinfra.storage.session_specs import load_spec, remove_spec_without_runs, save_spec
-from atom_testinfra.storage.sessions import list_sessions
+from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Provenance, Run
@@ -142,7 +144,7 @@ def _measure(spec: SessionSpec, project: Project, options: MeasureOptions) -> in
     known = _known_from(project.baseline) | _known(earlier)
     forecast = Forecast([name for _, name in spec.cells()], known)
     if options.is_for_baseline:
-        _tell_forecast(spec, forecast)
+        _tell_forecast(spec, forecast, project)
     progress = choose_progress(forecast, spec.repeats_of)
     session = Session(
         spec, folder=project.rootdir, runs=project.runs, provenance=provenance, observer=progress
@@ -169,22 +171,44 @@ def _conclude_stopped(stopped: Stopped, project: Project, spec: SessionSpec, opt
     n = sum(len(run.measurements) for run in runs)
     if n:
         _conclude(runs, project, spec, options)
-    kept = f"{n} records are kept. Go on with: testinfra measure --resume"
+    are = "is" if n == 1 else "are"
+    kept = f"{numbers.plural(n, 'record')} {are} kept. Go on with: testinfra measure --resume"
     click.echo(f"stopped; {kept if runs else 'nothing was recorded'}", err=True)
     return 128 + stopped.signum
 
 
-def _tell_forecast(spec: SessionSpec, forecast: Forecast) -> None:
+def _tell_forecast(spec: SessionSpec, forecast: Forecast, project: Project) -> None:
     """Say before a long session how long it will take, as far as that is known."""
     runs = ", ".join(f"{name} {numbers.plural(spec.repeats_of(name), 'time')}" for name in spec.profiles)
     seconds = forecast.seconds_in_all(spec.profiles, spec.repeats_of)
+    source = "in the last baseline"
+    if seconds is None:
+        seconds, source = estimate_from_look(spec, project), "in the latest session"
     expected = (
         "how long that takes is known after the first of them"
         if seconds is None
-        else (f"about {describe_seconds(seconds)} by the figures of the last baseline")
+        else f"about {describe_seconds(seconds)} for all tests {source}"
     )
     budget = "" if spec.time_budget_s is None else f"; it stops after {describe_seconds(spec.time_budget_s)}"
     click.echo(f"for a baseline: {runs}; {expected}{budget}", err=True)
+
+
+def estimate_from_look(spec: SessionSpec, project: Project) -> float | None:
+    """Return what the session should take by a run under the suite's own settings, if the latest is one."""
+    try:
+        runs = [run for run in load_session(project.runs) if run.header.profile == AS_IS]
+    except InfraError:
+        return None  # that there is none, or that it cannot be read, does not prevent a measurement
+    if not runs:
+        return None
+    _, suite = overview(runs, AS_IS)
+    if spec.pins is PinPolicy.RESPECT:
+        suite = suite.keeping_pins()
+    asked = {name: profile.max_examples for name, profile in spec.profiles.items()}
+    expected_s = [
+        suite.estimate(n).seconds * spec.repeats_of(name) for name, n in asked.items() if n is not None
+    ]
+    return sum(expected_s) if len(expected_s) == len(asked) else None
 
 
 def _tell_left_out(session: Session, spec: SessionSpec) -> None:
@@ -228,6 +252,7 @@ def _provenance(project: Project) -> Provenance:
 
 def _explain(nodeid: str, spec: SessionSpec, project: Project, options: MeasureOptions) -> int:
     from atom_testinfra.measuring.explaining import explain
+    from atom_testinfra.reports.columns import open_console
     from atom_testinfra.reports.explained import print_explanation
 
     progress = choose_progress(Forecast([], {}), lambda _: 1)
@@ -241,9 +266,7 @@ def _explain(nodeid: str, spec: SessionSpec, project: Project, options: MeasureO
     if options.as_json:
         click.echo(msgspec.json.encode(record))
     else:
-        from rich.console import Console
-
-        print_explanation(record, explanation, Console())
+        print_explanation(record, explanation, open_console())
     return ExitStatus.OK if record.outcome is Outcome.PASSED else ExitStatus.FAILED
 
 
@@ -293,7 +316,8 @@ def _status(summary: Summary, runs: list[Run]) -> ExitStatus:
     if not summary.measured:
         n = max((run.collected.n_deselected for run in runs if run.collected is not None), default=0)
         options = "does the project's own -m or -k leave the properties out?"
-        hint = f"; {n} tests were deselected: {options}" if n else ""
+        were = "was" if n == 1 else "were"
+        hint = f"; {numbers.plural(n, 'test')} {were} deselected: {options}" if n else ""
         click.echo(f"nothing was measured: no property has figures{hint}", err=True)
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if summary.failed else ExitStatus.OK

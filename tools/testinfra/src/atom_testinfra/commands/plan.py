@@ -11,6 +11,7 @@ import msgspec
 
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
 from atom_testinfra.core.errors import NothingMeasuredError, ScheduleError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.scheduling.durations import baseline_durations, expect
 from atom_testinfra.core.scheduling.plan import make_plan
 from atom_testinfra.core.status import ExitStatus
@@ -73,7 +74,7 @@ def command(
     expectation = expect(nodeids, known)
     if expectation.is_poor:
         raise NothingMeasuredError(
-            f"{len(expectation.unknown):,} of {len(nodeids):,} tests have no known duration",
+            f"the duration of {len(expectation.unknown):,} of {plural(len(nodeids), 'test')} is not known",
             hint="run them once with workers: pytest -n 2 --dist=load --testinfra-schedule=on",
         )
     plan = make_plan(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import msgspec
 from atom_testinfra.commands.known_mutants import load_worth
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.core.status import ExitStatus
-from atom_testinfra.reports.columns import output_width
+from atom_testinfra.reports.columns import WIDE, output_width
 from atom_testinfra.storage.documents import write_document
 from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import load_project
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 FORMATS = ("text", "markdown", "html", "json")
 SUFFIXES = {".html": "html", ".htm": "html", ".md": "markdown", ".json": "json", ".txt": "text"}
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-TEXT_WIDTH = 80
+NARROWEST = 40
+"""Columns below which no table can be read: it goes over the edge instead."""
 HISTORY = 20
 LATEST = "latest"
 SMALLEST_SUMMARY = 1000
@@ -144,7 +144,7 @@ def load_histories(project: Project, last: int) -> list[History]:
 
 
 def render(report: ReportData, format_: str, *, is_terminal: bool) -> str:
-    """Return the report in one of the formats; colour and width are the terminal's, if there is one."""
+    """Return the report in one of the formats; text has colour and a width only where its output has."""
     match format_:
         case "markdown":
             from atom_testinfra.reports.markdown import render_markdown
@@ -159,9 +159,9 @@ def render(report: ReportData, format_: str, *, is_terminal: bool) -> str:
         case _:
             from atom_testinfra.reports.text import render_text
 
-            width = shutil.get_terminal_size((TEXT_WIDTH, 24)).columns if is_terminal else TEXT_WIDTH
+            width = output_width() or WIDE
             has_color = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-            return render_text(report, width=max(width, TEXT_WIDTH // 2), color=has_color)
+            return render_text(report, width=max(width, NARROWEST), color=has_color)
 
 
 def append_job_summary(report: ReportData, path: Path) -> None:

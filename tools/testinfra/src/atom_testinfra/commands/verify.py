@@ -15,6 +15,7 @@ from atom_testinfra.core.costs.aggregation import gather_evidence
 from atom_testinfra.core.costs.merging import Selection, merge, select
 from atom_testinfra.core.costs.seal import PUBLISHED_KEYS, refuse_changed
 from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.records.contention import Contention
 from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
 from atom_testinfra.core.status import ExitStatus
@@ -25,6 +26,7 @@ from atom_testinfra.measuring.environment import describe_left_out
 from atom_testinfra.measuring.session import now
 from atom_testinfra.measuring.stopping import Stopped, signals_raise
 from atom_testinfra.measuring.suite import time_suite
+from atom_testinfra.reports.columns import open_console
 from atom_testinfra.reports.merged import describe_dropped, describe_merged
 from atom_testinfra.reports.suite_progress import suite_progress
 from atom_testinfra.reports.tables import visible
@@ -102,18 +104,18 @@ def _check(path: Path, project: Project, *, as_json: bool) -> ExitStatus:
     if as_json:
         _echo_json(path, assessment, differences, status)
     elif differences:
-        from rich.console import Console
-
         from atom_testinfra.reports.verdicts import print_differences
 
-        print_differences(differences, Console())
+        print_differences(differences, open_console())
     else:
         click.echo(
             f"{os.fspath(path)}: all verdicts follow from the measurements of "
-            f"{assessment.n_properties} properties"
+            f"{plural(assessment.n_properties, 'property')}"
         )
     if differences:
-        click.echo(f"{len(differences)} figures do not follow from the measurements", err=True)
+        does = "does" if len(differences) == 1 else "do"
+        n = plural(len(differences), "figure")
+        click.echo(f"{n} {does} not follow from the measurements", err=True)
         click.echo(f"hint: {MEASURE}", err=True)
     return status
 
@@ -208,11 +210,9 @@ def _tell(path: Path, assessment: Assessment, *, as_json: bool) -> Conclusion:
     if as_json:
         _echo_json(path, assessment, [], conclusion.exit_status)
     else:
-        from rich.console import Console
-
         from atom_testinfra.reports.verdicts import print_assessment
 
-        print_assessment(assessment, Console())
+        print_assessment(assessment, open_console())
     if conclusion.hint is not None:
         click.echo(f"hint: {conclusion.hint}", err=True)
     return conclusion

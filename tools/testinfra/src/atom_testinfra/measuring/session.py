@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from atom_testinfra.core.arguments import rename_outputs
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.records.circumstances import describe_calibration as describe
 from atom_testinfra.core.records.circumstances import list_differences
 from atom_testinfra.core.records.measurement import (
@@ -260,7 +261,7 @@ class Session:
             if deselected:
                 n, folder = deselected[-1], os.fspath(self._folder)
                 return NothingMeasuredError(
-                    f"pytest deselected all {n} tests that it found in {folder!r}",
+                    f"pytest found {plural(int(n), 'test')} in {folder!r}, and deselected all that it found",
                     hint="does a -k or -m, given here or in the project's own settings, leave them out?",
                 )
             return NothingMeasuredError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, ScheduleError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.scheduling.durations import baseline_durations
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.ini import is_ci
@@ -40,15 +41,15 @@ class KnownDurations:
         """Return, in lines, which scheduler is at work and what it knows."""
         n, n_unknown = len(expectation.seconds), len(expectation.unknown)
         lines = [f"testinfra: {remark}" for remark in self.remarks]
-        units = f"testinfra: DurationScheduling, {n} tests in {dispatcher.n_units} units"
+        units = f"testinfra: DurationScheduling, {plural(n, 'test')} in {plural(dispatcher.n_units, 'unit')}"
         if expectation.is_blind:
             return [*lines, f"{units}; no duration is known yet, this run records them"]
         longest_s = max(expectation.seconds)
         lines.append(f"{units}; longest {longest_s:.3g} s, lower bound {dispatcher.bound_s:.3g} s")
         if expectation.is_poor:
             lines.append(
-                f"testinfra: the schedule may be poor, because {n_unknown} of {n} tests have no known"
-                " duration; this run records them"
+                "testinfra: the schedule may be poor, because the duration of"
+                f" {n_unknown:,} of {plural(n, 'test')} is not known; this run records them"
             )
         return lines
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.core.errors import InfraError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.scheduling.durations import clamp
 from atom_testinfra.core.scheduling.shards import BAD, Shard, ShardKind, ShardNumber, deal_tests, parse_shard
 from atom_testinfra.pytest_plugin.distribution import count_workers
@@ -179,9 +180,10 @@ class ShardKeeper(HooksOnly):
         n, n_chosen = len(dealt["ids"]), len(dealt["chosen"])
         told = f"shard {self._number}, digest {dealt['digest']}: "
         if not n_chosen:
-            return f"{told}no test is in it, because there are {n} tests in {self._number.n_shards} shards"
+            shards = plural(self._number.n_shards, "shard")
+            return f"{told}no test is in it: the suite has {plural(n, 'test')}, and is cut into {shards}"
         return (
-            f"{told}{n_chosen} of {n} tests; the durations of {dealt['n_known']} are known, "
+            f"{told}{n_chosen} of {plural(n, 'test')}; {plural(dealt['n_known'], 'duration')} known, "
             f"of those in this shard {dealt['expected_s']:.3g} s"
         )
 

@@ -12,9 +12,13 @@ from atom_testinfra.reports.tables import shorten_nodeid, visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rich.console import Console
+
 GAP = "  "
 NARROWEST = 24
 """The least that a label gets: numbers go over the edge first."""
+WIDE = 10_000
+"""Columns of what is not a terminal: nothing is cut or wrapped there."""
 
 
 def output_width() -> int | None:
@@ -32,6 +36,13 @@ def output_width() -> int | None:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except OSError:
         return None
+
+
+def open_console(*, highlight: bool = True) -> Console:
+    """Return a console on standard output that is as wide as it is; what has no width gets all it needs."""
+    from rich.console import Console
+
+    return Console(highlight=highlight, width=output_width() or WIDE)
 
 
 def render_rows(

@@ -81,8 +81,12 @@ class ReportData(Struct, frozen=True, kw_only=True):
         """What a reader has to know before believing the rest."""
         if not self.differences:
             return None
-        n = numbers.plural(len(self.differences), "figure")
-        return f"{n} of the file do not follow from its measurements; `testinfra verify --check` names them."
+        n = len(self.differences)
+        do, them = ("does", "it") if n == 1 else ("do", "them")
+        return (
+            f"{numbers.plural(n, 'figure')} of the file {do} not follow from its measurements; "
+            f"`testinfra verify --check` names {them}."
+        )
 
     @property
     def measured_commit(self) -> str:

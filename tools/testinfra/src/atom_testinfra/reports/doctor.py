@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atom_testinfra.core.advice.diagnosis import Level
+from atom_testinfra.core.figures import plural
 
 if TYPE_CHECKING:
     from atom_testinfra.core.advice.diagnosis import Diagnosis
@@ -35,4 +36,5 @@ def _conclude(diagnosis: Diagnosis) -> Text:
     if spoiling:
         return Text(f"Do not measure now: {', '.join(dict.fromkeys(spoiling))}.", style="bold red")
     noticed = sum(finding.level is Level.NOTICE for finding in diagnosis.findings)
-    return Text(f"Fit to measure; {noticed} things to know." if noticed else "Fit to measure.", style="green")
+    known = f"; {plural(noticed, 'thing')} to know" if noticed else ""
+    return Text(f"Fit to measure{known}.", style="green")

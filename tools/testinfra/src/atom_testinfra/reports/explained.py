@@ -34,7 +34,7 @@ MUCH_SET_UP_S = 0.001
 
 def print_explanation(record: Measurement, explanation: Explanation, console: Console) -> None:
     """Print where the time of a property goes, what is slow, and what is thrown away."""
-    width = console.width if console.is_terminal else WIDEST
+    width = console.width if console.is_terminal else min(console.width, WIDEST)
     for line in explain_lines(record, explanation):
         shown = visible(line)
         shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
@@ -65,16 +65,16 @@ def _totals(explanation: Explanation, cost: Property) -> Iterable[str]:
     run_s = sum(phase.run_s for phase in cost.phases.values())
     whole_s = sum(phase.duration_s for phase in cost.phases.values())
     filtered_s = sum(phase.filtered_s for phase in cost.phases.values())
-    yield f"{explanation.n_cases} test cases observed"
+    yield f"{numbers.plural(explanation.n_cases, 'test case')} observed"
     yield (
         f"{numbers.seconds(whole_s)} in Hypothesis's phases: {numbers.seconds(run_s)} in test cases, "
         f"{numbers.seconds(filtered_s)} of it in those that were given up, and "
         f"{numbers.seconds(max(0.0, whole_s - run_s))} between them"
     )
-    if explanation.n_untimed:
+    if n := explanation.n_untimed:
         yield (
-            f"{explanation.n_untimed} test cases gave up while drawing, and Hypothesis observes no times for "
-            f"those: the parts below add up to {numbers.seconds(explanation.timed_s)}"
+            f"{numbers.plural(n, 'test case')} gave up while drawing, and Hypothesis observes no times for "
+            f"{'it' if n == 1 else 'those'}: the parts below add up to {numbers.seconds(explanation.timed_s)}"
         )
     yield "observed, each test case takes longer than it does otherwise: none of this enters a baseline"
 
@@ -160,7 +160,7 @@ def _slowest(explanation: Explanation) -> Iterable[str]:
         for line in shown:
             yield f"    {line}"
         if len(shown) < len(lines):
-            yield f"    and {len(lines) - len(shown)} lines more"
+            yield f"    and {numbers.plural(len(lines) - len(shown), 'more line')}"
 
 
 def _waste(explanation: Explanation) -> Iterable[str]:
@@ -172,11 +172,12 @@ def _waste(explanation: Explanation) -> Iterable[str]:
         yield f"  {', '.join(_effects(entry))}: {place}{entry.cause}"
     n_left_out = max(explanation.n_causes, len(explanation.waste)) - N_CAUSES
     if n_left_out > 0:
-        yield f"  and {n_left_out:,} more causes"
+        yield f"  and {numbers.plural(n_left_out, 'more cause')}"
 
 
 def _effects(entry: Waste) -> Iterable[str]:
     if entry.n_gave_up:
-        yield f"ended {entry.n_gave_up} test cases ({numbers.seconds(entry.total_s)} observed)"
+        ended = numbers.plural(entry.n_gave_up, "test case")
+        yield f"ended {ended} ({numbers.seconds(entry.total_s)} observed)"
     if entry.n_retried:
         yield f"made a draw start again in {entry.n_retried}"

@@ -10,8 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from atom_testinfra.reports.columns import tell_apart
 from atom_testinfra.reports.numbers import micros, plural, ratio
-from atom_testinfra.reports.tables import shorten_nodeid, visible
+from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +45,10 @@ def render_histories(histories: Sequence[History], *, width: int, is_plain: bool
     table.add_column("", no_wrap=True)
     table.add_column("latest", justify="right", no_wrap=True)
     table.add_column("change", justify="right", no_wrap=True)
-    for history in histories:
+    labels = tell_apart([visible(history.nodeid) for history in histories], room)
+    for history, label in zip(histories, labels, strict=True):
         costs = [point.cost_us for point in history.latest[-WIDTH:]]
-        name = Text(shorten_nodeid(visible(history.nodeid), room))
+        name = Text(label)
         for point in history.change_points:
             name.append(f"\n{_describe(point)}", style="bold")
         bars = Text(sparkline(costs, is_plain=is_plain))

@@ -82,6 +82,7 @@ def render_session(
     yield from _render_list("failed; what fails has no cost worth keeping", summary.failed)
     yield from _render_list("not measured", summary.unmeasured)
     yield from _render_remarks(summary)
+    yield from _render_modes(summary)
     if summary.is_traced:
         yield (
             "A coverage tool, profiler or debugger was active: these times hold for nothing else. "
@@ -267,6 +268,17 @@ def _render_remarks(summary: Summary) -> Iterator[str]:
         yield "measured, but with no figures for a baseline:"
     for (problem, profile), nodeids in groups.items():
         yield from _render_group(nodeids, profile, problem)
+
+
+def _render_modes(summary: Summary) -> Iterator[str]:
+    """Yield under which modes properties ran: their figures compare with those of the same modes only."""
+    groups: dict[str, set[str]] = {}
+    for test in summary.measured:
+        if test.modes:
+            groups.setdefault(" and ".join(test.modes), set()).add(test.nodeid)
+    for modes, nodeids in groups.items():
+        n = numbers.plural(len(nodeids), "property")
+        yield visible(f"note: {n} ran with {modes}; figures without that cannot be compared with these")
 
 
 def _next_step(found: Overview, summary: Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.figures import seconds, seconds_beside
+from atom_testinfra.core.figures import plural, seconds, seconds_beside
 
 if TYPE_CHECKING:
     from atom_testinfra.core.scheduling.plan import Estimate, SuitePlan
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def render_text(plan: SuitePlan) -> list[str]:
     """Return the lines."""
-    lines = [f"{plan.n_tests:,} tests, {seconds(plan.total_s)} one after the other"]
+    lines = [f"{plural(plan.n_tests, 'test')}, {seconds(plan.total_s)} one after the other"]
     if plan.n_unknown:
         lines[0] += f"; {plan.n_unknown:,} have no known duration and count as the mean of the others"
     if plan.longest is not None:

@@ -37,14 +37,14 @@ class Forecast:
         self._known_s = sum(known.values()) / len(known) if known else 0.0
 
     def seconds_in_all(self, profiles: Iterable[str], repeats_of: Callable[[str], int]) -> float | None:
-        """Return what the whole session should take, by the tests that are known; `None` where none is."""
-        found = [
-            seconds * repeats_of(profile)
-            for profile in profiles
-            for (of_profile, _), seconds in self._known.items()
-            if of_profile == profile
-        ]
-        return sum(found) if found else None
+        """Return what the session should take by what is known; `None` if a profile was never measured."""
+        known_s: dict[str, float] = {}
+        for (profile, _), seconds in self._known.items():
+            known_s[profile] = known_s.get(profile, 0.0) + seconds
+        profiles = list(profiles)
+        if not known_s.keys() >= set(profiles):
+            return None
+        return sum(known_s[profile] * repeats_of(profile) for profile in profiles)
 
     def begin(self, profile: str) -> None:
         """Say that the next run is of this profile."""

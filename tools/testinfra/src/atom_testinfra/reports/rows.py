@@ -60,6 +60,8 @@ class CostSplit(Struct, frozen=True, kw_only=True, gc=False):
     predicted_s: float | None
     """What the cost model expected before this was measured."""
     unpredictable: str | None
+    modes: list[str] = []
+    """Slower or faster ways to run its code that were on, as with the garbage collector off."""
 
     def part(self, name: str) -> float:
         """Return the seconds of one of `PARTS`."""
@@ -106,6 +108,7 @@ def split_cost(cost: ProfileCost) -> CostSplit:
         is_exhausted=cost.is_exhausted,
         predicted_s=None if predicted is None else predicted.duration_s,
         unpredictable=cost.unpredictable,
+        modes=cost.modes,
     )
 
 

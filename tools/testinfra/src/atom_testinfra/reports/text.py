@@ -9,12 +9,12 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from atom_testinfra.reports.columns import tell_apart
 from atom_testinfra.reports.tables import (
     VERDICT_SIGNS,
     CellKind,
     Column,
     Table,
-    shorten_nodeid,
     verdict_key,
     visible,
     write_cell,
@@ -76,6 +76,10 @@ def print_table(console: Console, table: Table) -> None:
     ]
     shown = _columns_that_fit(head, cells, console.width)
     widths = _widths(head, cells, shown, console.width)
+    for index, width in zip(shown, widths, strict=True):
+        if head.columns[index].kind is CellKind.TEST:
+            for row, label in zip(cells, tell_apart([row[index] for row in cells], width), strict=True):
+                row[index] = label
     console.print(Text(_line([head.columns[index].title for index in shown], head, shown, widths), "bold"))
     console.print(Text("─" * (sum(widths) + GAP * (len(widths) - 1)), style="dim"))
     for number, row in enumerate(cells):
@@ -154,13 +158,7 @@ def _widths(table: Table, cells: list[list[str]], shown: list[int], width: int) 
 
 
 def _fold(column: Column, text: str, width: int) -> list[str]:
-    match column.kind:
-        case CellKind.TEST:
-            return [shorten_nodeid(text, width)]
-        case CellKind.TEXT:
-            return _wrap(text, width)
-        case _:
-            return [text]
+    return _wrap(text, width) if column.kind is CellKind.TEXT else [text]
 
 
 def _wrap(text: str, width: int) -> list[str]:

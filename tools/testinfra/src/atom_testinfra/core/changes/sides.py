@@ -18,6 +18,7 @@ from atom_testinfra.core.changes.threshold import Statistic
 from atom_testinfra.core.costs.baseline import ProfileCost, ProfileRuns
 from atom_testinfra.core.costs.cost import calls_per_valid, steps_per_valid
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.records.circumstances import describe_calibration, describe_machine
 from atom_testinfra.core.records.outside import outside_of, seconds_by_run
 from atom_testinfra.core.records.parts import Part, parts_of
@@ -507,7 +508,8 @@ def _seconds_of_cost(cost: ComparedCost | ProfileCost, statistic: Statistic) -> 
 
 def _workload(n_examples: int | None, seed_set: int, modes: Sequence[str]) -> str:
     under = f", {_describe(modes)}" if modes else ""
-    return f"{n_examples} examples of seed set {seed_set}{under}"
+    n = "an unknown number of examples" if n_examples is None else plural(n_examples, "example")
+    return f"{n} of seed set {seed_set}{under}"
 
 
 def _describe(modes: Sequence[str]) -> str:

@@ -202,4 +202,6 @@ def _nothing_message(excluded: Sequence[Excluded]) -> str:
         return "the runs hold no property test"
     first = excluded[0]
     n_tests = len({entry.nodeid for entry in excluded})
+    if n_tests == 1:
+        return f"the only property, {first.nodeid!r}, was not measured: {first.reason}"
     return f"none of {n_tests} properties was measured; the first, {first.nodeid!r}: {first.reason}"

@@ -45,6 +45,8 @@ class MeasuredTest(Struct, frozen=True, kw_only=True):
     """Where its duration puts it, by the profile's targets."""
     problems: list[str] = []
     """What its own records say of it: a baseline has no figures of such a test."""
+    modes: list[str] = []
+    """Slower or faster ways to run its code that were on, as with the garbage collector off."""
 
 
 class UnmeasuredTest(Struct, frozen=True, kw_only=True):
@@ -136,4 +138,5 @@ def _summarise(
         filtered_s=(split.rejected_s + split.overrun_s) / n_valid,
         measured_tier=tier_of_duration(duration_s, targets, is_ci=profile == targets.ci_profile),
         problems=list(dict.fromkeys(objection.reason for objection in objections)),
+        modes=cost.modes,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.figures import percent
+from atom_testinfra.core.figures import percent, plural
 from atom_testinfra.core.policies import PinPolicy
 from atom_testinfra.core.records.session import CUSTOM
 from atom_testinfra.core.status import ExitStatus
@@ -108,11 +108,11 @@ def _causes(assessment: Assessment) -> list[str]:
     """Return what failed, in a few words each; what is only missed is not here."""
     causes = []
     if n := len(_failed(assessment)):
-        causes.append(f"{_plural(n)} failed")
+        causes.append(f"{plural(n, 'property')} failed")
     if assessment.suite_failure is not None:
         causes.append("the whole suite did not pass")
     if n := len(assessment.unsteered):
-        causes.append(f"the CI profile has no effect on {_plural(n)}")
+        causes.append(f"the CI profile has no effect on {plural(n, 'property')}")
     return causes
 
 
@@ -160,7 +160,7 @@ def _summary(judgement: Judgement, assessment: Assessment) -> str:
 def _age(assessment: Assessment) -> str | None:
     if not assessment.n_earlier or assessment.oldest is None:
         return None
-    share = f"{assessment.n_earlier} of {_plural(assessment.n_properties)}"
+    share = f"{assessment.n_earlier} of {plural(assessment.n_properties, 'property')}"
     return f"Figures of {share} are from earlier sessions, the oldest of {assessment.oldest[:10]}."
 
 
@@ -180,7 +180,7 @@ def _problems(assessment: Assessment) -> Iterator[str]:
     if (shortfall := _shortfall(assessment)) is not None:
         yield shortfall
     if failed := _failed(assessment):
-        yield f"{_plural(len(failed))} failed: {_enumerate(failed)}."
+        yield f"{plural(len(failed), 'property')} failed: {_enumerate(failed)}."
     if assessment.unsteered:
         names = _enumerate([test.describe() for test in assessment.unsteered])
         yield f"The CI profile has no effect on {len(assessment.unsteered)} of the properties: {names}."
@@ -233,10 +233,6 @@ def _named(names: Sequence[str], word: str) -> str:
 
 def _counted(text: str, counts: Sequence[tuple[int, str]]) -> str:
     return ", ".join([text, *(f"{n} {word}" for n, word in counts if n)])
-
-
-def _plural(n: int) -> str:
-    return "1 property" if n == 1 else f"{n} properties"
 
 
 def _enumerate(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.costs.baseline import PlanTargets, TargetsMet, TargetsVerified
-from atom_testinfra.core.figures import seconds
+from atom_testinfra.core.figures import plural, seconds
 from atom_testinfra.core.records.repeats import FAILURES, MIN_BASE_RUNS
 from atom_testinfra.core.targets.conclusion import conclude
 from atom_testinfra.core.targets.targets import NAMED_LIMITS_S, SUITE_KEY
@@ -77,12 +77,14 @@ def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
         )
     if assessment.n_unpredictable:
         yield (
-            f"The cost of {assessment.n_unpredictable} properties does not follow their number of examples; "
-            "`unpredictable` says why."
+            f"The cost of {plural(assessment.n_unpredictable, 'property')} does not follow the number of "
+            "examples; `unpredictable` says why."
         )
     others = sorted({entry.nodeid for entry in evidence.excluded if entry.outcome not in FAILURES})
     if others:
-        yield f"{len(others)} properties are not measured under every profile; `excluded` says why."
+        are = "is" if len(others) == 1 else "are"
+        n = plural(len(others), "property")
+        yield f"{n} {are} not measured under every profile; `excluded` says why."
 
 
 def _note(assessment: Assessment) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +13,8 @@ from atom_testinfra.reports import numbers
 from atom_testinfra.reports.tables import CellKind, Column, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from atom_testinfra.core.costs.baseline import Baseline, SessionProvenance
     from atom_testinfra.core.records.measurement import Machine
     from atom_testinfra.reports.rows import PropertyRow
@@ -153,6 +156,7 @@ def build_provenance(baseline: Baseline, rows: list[PropertyRow]) -> ProvenanceS
         ("Memory", f"{machine.memory_mb:,} MB"),
         ("Calibration", numbers.seconds(source.calibration_s)),
         ("Wall over CPU time", _describe_waiting(source)),
+        *(("Mode", text) for text in _describe_modes(rows)),
     ]
     profiles = sorted({name for row in rows for name in row.costs})
     return ProvenanceSection(
@@ -203,6 +207,13 @@ def _describe_waiting(source: SessionProvenance) -> str:
     if engine is None:
         return f"{tests} in the tests' calls"
     return f"{tests} in the tests' calls, {numbers.ratio(engine)} where only a CPU is waited for"
+
+
+def _describe_modes(rows: list[PropertyRow]) -> Iterator[str]:
+    """Yield under which slower or faster modes how many properties ran, where there are any."""
+    found = Counter(mode for row in rows for mode in {m for cost in row.costs.values() for m in cost.modes})
+    for mode, n in sorted(found.items()):
+        yield f"{mode}: {numbers.plural(n, 'property')}"
 
 
 def _quality(profile: str, rows: list[PropertyRow]) -> ProfileQuality:
