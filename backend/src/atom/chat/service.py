@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atom.chat import repository
-from atom.chat.models import ChatSession, MessageRole
-from atom.chat.repository import Message
+from atom.chat.models import MessageRole
+from atom.chat.repository import Chat, Message
 from atom.identity.users import require_user
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
@@ -32,13 +32,13 @@ def create_session(
     user_id: str,
     title: str | None = None,
     metadata: dict[str, Any] | None = None,
-) -> ChatSession:
+) -> Chat:
     """Open a conversation for a user of the workspace."""
     _check_title(title)
     check_json(metadata or {}, field="metadata")
     require_user(session, workspace_id=workspace_id, user_id=user_id)
     now = clock.now()
-    chat = ChatSession(
+    chat = Chat(
         id=new_id(),
         workspace_id=workspace_id,
         user_id=user_id,
@@ -48,12 +48,11 @@ def create_session(
         created_at=now,
         updated_at=now,
     )
-    session.add(chat)
-    session.flush()
+    repository.add_chat(session, chat)
     return chat
 
 
-def get_session(session: Session, *, workspace_id: str, chat_id: str) -> ChatSession:
+def get_session(session: Session, *, workspace_id: str, chat_id: str) -> Chat:
     """Return a conversation."""
     chat = repository.get_chat(session, chat_id, workspace_id=workspace_id)
     if chat is None:
@@ -142,7 +141,7 @@ def _newest(
 
 def list_sessions(
     session: Session, *, workspace_id: str, user_id: str, page: PageRequest | None = None
-) -> Page[ChatSession]:
+) -> Page[Chat]:
     """Return a user's conversations, the newest updated first."""
     request = page or PageRequest(limit=LIST_LIMIT)
     chats = repository.newest_chats(
@@ -153,7 +152,7 @@ def list_sessions(
 
 def rename_session(
     session: Session, clock: Clock, *, workspace_id: str, chat_id: str, title: str | None
-) -> ChatSession:
+) -> Chat:
     """Give a conversation another title, None for no title."""
     _check_title(title)
     chat = repository.rename(session, chat_id, workspace_id=workspace_id, title=title, at=clock.now())
