@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from api_server import TRIVIAL_PATH
 from evidence import save, table
-from http_load import Load, ask, free_port, load, request, wait_for
+from http_load import Load, ask, load, request, served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -34,8 +29,6 @@ N_REQUESTS = 640
 """Of a route in a round."""
 MOST_P99 = 3.0
 """How much longer than the trivial GET's slowest hundredth a read's may take."""
-ATOM = Path(sys.executable).with_name("atom")
-SERVER = Path(__file__).with_name("api_server.py")
 TRIVIAL = "trivial FastAPI GET"
 
 
@@ -74,23 +67,8 @@ class Figures:
 
 def main() -> int:
     """Serve, load, print, save; 1 if a route takes more than it may."""
-    with tempfile.TemporaryDirectory(prefix="atom-bench-") as folder:
-        port = free_port()
-        environment = {
-            **os.environ,
-            "ATOM_DATABASE_URL": f"sqlite:///{folder}/atom.sqlite3",
-            "ATOM_PORT": str(port),
-        }
-        subprocess.run([ATOM, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
-        made = subprocess.run([ATOM, "demo"], env=environment, check=True, capture_output=True, text=True)
-        variables = dict(line.split("=", 1) for line in made.stdout.splitlines())
-        server = subprocess.Popen([sys.executable, SERVER], env=environment)
-        try:
-            wait_for(port, server)
-            figures = asyncio.run(_measure(port, server.pid, variables))
-        finally:
-            server.terminate()
-            server.wait()
+    with served() as (port, server_pid, variables):
+        figures = asyncio.run(_measure(port, server_pid, variables))
     missed = [miss for each in figures for miss in each.misses]
     save("api", COMMAND, [asdict(each) for each in figures], _report(figures, missed))
     return 1 if missed else 0

@@ -9,16 +9,22 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Iterator
 
 START_TIMEOUT_S = 60
+ATOM = Path(sys.executable).with_name("atom")
+SERVER = Path(__file__).with_name("api_server.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +72,19 @@ async def load(
 
 async def ask(port: int, sent: bytes) -> bytes:
     """Send a request once, and return the body of the answer; SystemExit unless it succeeded."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    status, body = await _exchange(reader, writer, sent)
-    writer.close()
-    await writer.wait_closed()
+    status, body = await answer_of(port, sent)
     if status >= 400:
         raise SystemExit(f"the service answered {status}: {body.decode()}")
     return body
+
+
+async def answer_of(port: int, sent: bytes) -> tuple[int, bytes]:
+    """Send a request once, and return the status and the body of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = await _exchange(reader, writer, sent)
+    writer.close()
+    await writer.wait_closed()
+    return answer
 
 
 async def _client(port: int, sent: bytes, expected: int, n_requests: int) -> list[float]:
@@ -107,7 +119,25 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def free_port() -> int:
+@contextmanager
+def served() -> Iterator[tuple[int, int, dict[str, str]]]:
+    """Serve the demo's data from a SQLite file; give port, process id and what `atom demo` printed."""
+    with tempfile.TemporaryDirectory(prefix="atom-bench-") as folder:
+        port = _free_port()
+        address = {"ATOM_DATABASE_URL": f"sqlite:///{folder}/atom.sqlite3", "ATOM_PORT": str(port)}
+        environment = {**os.environ, **address}
+        subprocess.run([ATOM, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
+        made = subprocess.run([ATOM, "demo"], env=environment, check=True, capture_output=True, text=True)
+        server = subprocess.Popen([sys.executable, SERVER], env=environment)
+        try:
+            _wait_for(port, server)
+            yield port, server.pid, dict(line.split("=", 1) for line in made.stdout.splitlines())
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _free_port() -> int:
     """Return a port of the loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -115,7 +145,7 @@ def free_port() -> int:
     return port
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     """Return once the server takes connections; SystemExit if it does not."""
     give_up_at = time.monotonic() + START_TIMEOUT_S
     while server.poll() is None and time.monotonic() < give_up_at:
