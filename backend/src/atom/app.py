@@ -139,8 +139,7 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
     """Put into the app's state what the routes ask for: each domain says in its routes what that is."""
     sessions, read_only_sessions = session_factory(engine), read_only_session_factory(engine)
     decisions = DecisionCache(GovernanceCache(clock))
-    for maker in (sessions, read_only_sessions):
-        decisions.attach(maker)
+    decisions.attach(read_only_sessions)  # a session that writes is attached by its first change of an agent
     app.state.gateway = Gateway(
         sessions=sessions,
         read_only_sessions=read_only_sessions,
