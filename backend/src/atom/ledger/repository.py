@@ -27,10 +27,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
+from atom.db.rows import RowsOf
 from atom.db.sums import whole_sum
 from atom.identity.models import Workspace
 from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import AccountType, Side
+from atom.ledger.rows import Balance, ClosedDays, Entry, Header, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,8 +70,14 @@ ADD_ACCOUNT = insert(ACCOUNTS)
 ADD_TRANSACTION = insert(TRANSACTIONS)
 ADD_ENTRIES = insert(ENTRIES)
 LOCK_WORKSPACE = select(WORKSPACES.c.id).where(WORKSPACES.c.id == bindparam("workspace")).with_for_update()
+HEADER = RowsOf(Header, TRANSACTIONS)
+ENTRY = RowsOf(Entry, ENTRIES)
+BALANCE = RowsOf(Balance, ACCOUNTS)
+CLOSED_DAYS = RowsOf(ClosedDays, PERIODS)
 LIST_ACCOUNTS = (
-    select(ACCOUNTS).where(ACCOUNTS.c.workspace_id == bindparam("workspace")).order_by(ACCOUNTS.c.code)
+    select(*BALANCE.columns)
+    .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
+    .order_by(ACCOUNTS.c.code)
 )
 GET_ACCOUNT = (
     select(Account)
@@ -88,7 +96,7 @@ UPDATE_ACCOUNT = (
     .values(version=ACCOUNTS.c.version + 1)
 )
 GET_BY_EXTERNAL_ID = (
-    select(TRANSACTIONS)
+    select(*HEADER.columns)
     .where(TRANSACTIONS.c.workspace_id == bindparam("workspace"))
     .where(TRANSACTIONS.c.external_id == bindparam("external"))
 )
@@ -103,7 +111,7 @@ LIST_POSTINGS = (
     .order_by(ENTRIES.c.position)
 )
 FIND_OVERLAPPING_PERIOD = (
-    select(PERIODS)
+    select(*CLOSED_DAYS.columns)
     .where(
         PERIODS.c.workspace_id == bindparam("workspace"),
         PERIODS.c.starts_on <= bindparam("ends_on"),
@@ -140,16 +148,15 @@ APPLY_ENTRIES = (
 )
 
 
+SUMS = RowsOf(
+    Sums,
+    ACCOUNTS,
+    debit_minor=whole_sum(case((IS_DEBIT, ENTRIES.c.amount_minor), else_=0)),
+    credit_minor=whole_sum(case((IS_DEBIT, 0), else_=ENTRIES.c.amount_minor)),
+    effect_minor=whole_sum(EFFECT),
+)
 SUM_ENTRIES = (
-    select(
-        ACCOUNTS.c.id,
-        ACCOUNTS.c.code,
-        ACCOUNTS.c.currency,
-        ACCOUNTS.c.balance_minor,
-        whole_sum(case((IS_DEBIT, ENTRIES.c.amount_minor), else_=0)).label("debit_minor"),
-        whole_sum(case((IS_DEBIT, 0), else_=ENTRIES.c.amount_minor)).label("credit_minor"),
-        whole_sum(EFFECT).label("effect_minor"),
-    )
+    select(*SUMS.columns)
     .select_from(
         ACCOUNTS.outerjoin(
             ENTRIES.join(TRANSACTIONS, and_(TRANSACTIONS.c.id == ENTRIES.c.transaction_id, IS_POSTED)),
@@ -184,10 +191,10 @@ def get_account(session: Session, workspace_id: str, account_id: str) -> Account
     return session.scalar(GET_ACCOUNT, {"workspace": workspace_id, "account": account_id})
 
 
-def list_accounts(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
+def list_accounts(session: Session, workspace_id: str) -> list[Balance]:
     """Return the workspace's accounts by code, with their balances."""
     session.flush()
-    return session.connection().execute(LIST_ACCOUNTS, {"workspace": workspace_id}).all()
+    return BALANCE.all(session.connection().execute(LIST_ACCOUNTS, {"workspace": workspace_id}))
 
 
 def has_transactions(session: Session, workspace_id: str) -> bool:
@@ -264,15 +271,13 @@ def lock_workspace(session: Session, workspace_id: str) -> bool:
     return session.connection().scalar(LOCK_WORKSPACE, {"workspace": workspace_id}) is not None
 
 
-def add_transaction(
-    session: Session, header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], *, is_applied: bool
-) -> None:
+def add_transaction(session: Session, header: Header, entries: Sequence[Entry], *, is_applied: bool) -> None:
     """Write a transaction, its entries first, and if it is applied add them to the balances."""
     connection = session.connection()
-    connection.execute(ADD_ENTRIES, list(entries))
-    connection.execute(ADD_TRANSACTION, header)
+    connection.execute(ADD_ENTRIES, [ENTRY.values(entry) for entry in entries])
+    connection.execute(ADD_TRANSACTION, HEADER.values(header))
     if is_applied:
-        connection.execute(APPLY_ENTRIES, {"transaction": header["id"]})
+        connection.execute(APPLY_ENTRIES, {"transaction": header.id})
 
 
 def finish(
@@ -293,12 +298,10 @@ def get_transaction(session: Session, workspace_id: str, transaction_id: str) ->
     return session.scalar(GET_TRANSACTION, {"workspace": workspace_id, "transaction": transaction_id})
 
 
-def get_transaction_by_external_id(session: Session, workspace_id: str, external_id: str) -> Row[Any] | None:
+def get_transaction_by_external_id(session: Session, workspace_id: str, external_id: str) -> Header | None:
     """Return the transaction that was given this external id."""
-    found = session.connection().execute(
-        GET_BY_EXTERNAL_ID, {"workspace": workspace_id, "external": external_id}
-    )
-    return found.one_or_none()
+    parameters = {"workspace": workspace_id, "external": external_id}
+    return HEADER.one(session.connection().execute(GET_BY_EXTERNAL_ID, parameters))
 
 
 def list_transactions(
@@ -334,10 +337,10 @@ def list_postings(session: Session, transaction_id: str) -> Sequence[Row[str, Si
 
 def find_overlapping_period(
     session: Session, workspace_id: str, starts_on: date, ends_on: date
-) -> Row[Any] | None:
+) -> ClosedDays | None:
     """Return a closed period that shares a day with the range."""
     values = {"workspace": workspace_id, "starts_on": starts_on, "ends_on": ends_on}
-    return session.connection().execute(FIND_OVERLAPPING_PERIOD, values).one_or_none()
+    return CLOSED_DAYS.one(session.connection().execute(FIND_OVERLAPPING_PERIOD, values))
 
 
 def list_pending(session: Session, workspace_id: str, starts_on: date, ends_on: date) -> Sequence[str]:
@@ -352,10 +355,10 @@ def add_closed_period(session: Session, period: ClosedPeriod) -> None:
     session.flush()
 
 
-def sum_entries(session: Session, workspace_id: str) -> Sequence[Row[Any]]:
-    """Return for each account its balance, and what its posted entries say: debits, credits, their effect."""
+def sum_entries(session: Session, workspace_id: str) -> list[Sums]:
+    """Return for each account its balance, and what its posted entries say."""
     session.flush()
-    return session.connection().execute(SUM_ENTRIES, {"workspace": workspace_id}).all()
+    return SUMS.all(session.connection().execute(SUM_ENTRIES, {"workspace": workspace_id}))
 
 
 def _n_changed(session: Session, statement: Any, values: Mapping[str, Any]) -> int:

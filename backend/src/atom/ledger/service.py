@@ -33,13 +33,13 @@ from atom.ledger.errors import (
 )
 from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, TRANSFER, NewTransaction, Posting, reversal
+from atom.ledger.rows import Entry, Header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date, datetime
     from typing import Unpack
 
-    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from atom.db.violations import Rule
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from atom.kit.pagination import PageRequest
     from atom.ledger.postings import AccountType, Details
     from atom.ledger.repository import LockedAccount
+    from atom.ledger.rows import Balance
 
 MAX_CODE = 64
 CURRENCY_LENGTH = 3
@@ -263,7 +264,7 @@ def list_entries(session: Session, *, workspace_id: str, transaction_id: str) ->
     return repository.list_entries(session, transaction_id)
 
 
-def list_balances(session: Session, *, workspace_id: str) -> Sequence[Row[Any]]:
+def list_balances(session: Session, *, workspace_id: str) -> Sequence[Balance]:
     """Return the workspace's accounts by code, each with its balance."""
     return repository.list_accounts(session, workspace_id)
 
@@ -361,7 +362,7 @@ def _find_earlier(session: Session, new: NewTransaction, *, to: TransactionStatu
     return Receipt(transaction_id=found.id, status=found.status, is_new=False)
 
 
-def _says_the_same(session: Session, found: Row[Any], new: NewTransaction) -> bool:
+def _says_the_same(session: Session, found: Header, new: NewTransaction) -> bool:
     return (
         new.on in (None, found.transaction_date)
         and (found.currency, found.source) == (new.currency, new.source)
@@ -382,32 +383,32 @@ def _write(
     day = new.on or now.date()
     _lock_accounts(session, new, day)
     transaction_id = new_id()
-    header = {
-        "id": transaction_id,
-        "workspace_id": new.workspace_id,
-        "currency": new.currency,
-        "external_id": new.external_id,
-        "source": new.source,
-        "description": new.description,
-        "status": to,
-        "transaction_date": day,
-        "amount_minor": new.amount_minor,
-        "project_id": new.project_id,
-        "reverses_id": reverses_id,
-        "created_at": now,
-        "posted_at": now if to is TransactionStatus.POSTED else None,
-    }
+    header = Header(
+        id=transaction_id,
+        workspace_id=new.workspace_id,
+        currency=new.currency,
+        external_id=new.external_id,
+        source=new.source,
+        description=new.description,
+        status=to,
+        transaction_date=day,
+        amount_minor=new.amount_minor,
+        project_id=new.project_id,
+        reverses_id=reverses_id,
+        created_at=now,
+        posted_at=now if to is TransactionStatus.POSTED else None,
+    )
     entries = [
-        {
-            "id": new_id(),
-            "transaction_id": transaction_id,
-            "account_id": posting.account_id,
-            "workspace_id": new.workspace_id,
-            "currency": new.currency,
-            "position": position,
-            "side": posting.side,
-            "amount_minor": posting.amount_minor,
-        }
+        Entry(
+            id=new_id(),
+            transaction_id=transaction_id,
+            account_id=posting.account_id,
+            workspace_id=new.workspace_id,
+            currency=new.currency,
+            position=position,
+            side=posting.side,
+            amount_minor=posting.amount_minor,
+        )
         for position, posting in enumerate(new.postings)
     ]
     with _writing(session):
