@@ -180,7 +180,7 @@ bench-overhead: install ## what recording costs, in instructions under valgrind,
 bench-schedule: install ## how far from the lower bound a run with 2, 4 and 8 workers ends, xdist's schedulers and ours
 	$(BIN)/python benchmarks/schedule.py
 
-bench-split: install ## how often a rare bug is found whole and in 2, 4 and 8 shares, at equal numbers of examples
+bench-split: install ## how often a rare bug is found whole and in 2 and 4 shares, at equal numbers of examples
 	$(BIN)/python benchmarks/split.py
 
 bench-prediction: install ## how well the cost of the CI run is predicted, on this suite and two public ones
