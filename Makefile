@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-operators bench-time changelog
+	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -179,6 +179,9 @@ bench-overhead: install ## what recording costs, in instructions under valgrind,
 
 bench-schedule: install ## how far from the lower bound a run with 2, 4 and 8 workers ends, xdist's schedulers and ours
 	$(BIN)/python benchmarks/schedule.py
+
+bench-makespan: install ## how far the backend's suite and two public ones end from the lower bound with -n 2 (ROUNDS=3; needs a package index)
+	$(BIN)/python benchmarks/makespan.py --rounds $(or $(ROUNDS),3)
 
 bench-split: install ## how often a rare bug is found whole and in 2 and 4 shares, at equal numbers of examples
 	$(BIN)/python benchmarks/split.py

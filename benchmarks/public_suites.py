@@ -207,7 +207,7 @@ def main() -> int:
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
-        wheel = _build_wheel(folder)
+        wheel = build_wheel(folder)
         for name in names:
             subject_folder = folder / name
             subject_folder.mkdir()
@@ -415,7 +415,7 @@ def _describe_suites(figures: dict[str, Any]) -> str:
     return table(["suite", "tried for", "examples", "needs", "arguments"], rows)
 
 
-def _build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     _run([*pip, "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT / "tools" / "testinfra")])
     (wheel,) = folder.glob("*.whl")
