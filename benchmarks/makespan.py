@@ -83,7 +83,8 @@ def main() -> int:
         else f"Ours ends further from the bound: {'; '.join(missed)}."
     )
     report = (
-        f"Medians of {n_rounds} rounds with {N} workers, under $CI; ours goes by the durations of the run before.\n\n"
+        f"Medians of {n_rounds} rounds with {N} workers, where CI is true; "
+        "ours goes by the durations of the run before.\n\n"
         f"{table(head, rows)}\n\n{verdict}"
     )
     figures = {

@@ -8,8 +8,11 @@ equal numbers of examples, without saved examples. Shares have the settings and 
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from math import sqrt
 from pathlib import Path
@@ -76,7 +79,12 @@ KINDS: dict[str, tuple[list[st.SearchStrategy[Any]], Callable[..., None]]] = {
 
 def main() -> int:
     """Run, print, save."""
-    found = {kind: {n: _count(kind, n) for n in (1, *SHARES)} for kind in KINDS}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; figures are the same")
+    cells = [(kind, n) for kind in KINDS for n in (1, *SHARES)]
+    with ProcessPoolExecutor(parser.parse_args().jobs) as pool:
+        counts = dict(zip(cells, pool.map(_count, *zip(*cells, strict=True)), strict=True))
+    found = {kind: {n: counts[kind, n] for n in (1, *SHARES)} for kind in KINDS}
     rows = [
         [
             kind,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.options import (
     DATABASE,
     DEADLINE,
@@ -17,13 +18,29 @@ from atom_testinfra.pytest_plugin.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 PROFILE = "ini"
 """Name of the Hypothesis profile that carries the options."""
 
 NOT_TRUE = frozenset({"", "0", "false", "no", "off"})
+
+
+class IniHooks(HooksOnly):
+    """Registered only where the project sets one of the options."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, object, object]:
+        """Export the example counts before pytest-env expands them."""
+        export_counts(early_config)
+        return (yield)
+
+    # pytest takes no function for a hook whose name does not begin like this.
+    @pytest.hookimpl(specname="pytest_load_initial_conftests")
+    def pytest_testinfra_load_profile(self, early_config: pytest.Config) -> None:
+        """Load the profile of the ini options: after pytest-env, before the first conftest is imported."""
+        load_profile(early_config)
 
 
 def export_counts(config: pytest.Config) -> None:

@@ -186,6 +186,12 @@ def is_recording(config: pytest.Config) -> bool:
     return is_asked_to_record(config.option)
 
 
+def is_to_schedule(config: pytest.Config) -> bool:
+    """Return whether this run has workers, or asks for what only a run with workers can do."""
+    option = config.option
+    return getattr(option, "dist", "no") != "no" or option.testinfra_schedule == "on"
+
+
 def time_asked(config: pytest.Config) -> tuple[str, str]:
     """Return the time that a run was given, and where it was: flag over environment over file; else empty."""
     places = (

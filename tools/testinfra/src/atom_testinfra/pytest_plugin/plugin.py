@@ -13,6 +13,7 @@ from atom_testinfra.pytest_plugin.options import (
     has_shard,
     is_asked_to_record,
     is_recording,
+    is_to_schedule,
     sets_ini_option,
     time_asked,
 )
@@ -20,25 +21,26 @@ from atom_testinfra.pytest_plugin.options import (
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from xdist.remote import Producer
-
-    from atom_testinfra.pytest_plugin.scheduler import DurationScheduling
-
 
 def __dir__() -> list[str]:
     """Show pytest the hooks only, as `hooks.HooksOnly` does."""
     return [name for name in globals() if name.startswith("pytest_")]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the options; what the ini file sets is seen to by hooks that other runs do not pay for."""
     add_ini_options(parser)
     add_options(parser)
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config is not None and sets_ini_option(config):
+        from atom_testinfra.pytest_plugin.ini import IniHooks
+
+        pluginmanager.register(IniHooks(), "atom_testinfra_ini")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
-    """Export the example counts before pytest-env expands them, and hold a session's run to its plan."""
+    """Hold a session's run to its plan, and look at the clocks before a conftest can patch them."""
     option = early_config.known_args_namespace
     if is_asked_to_record(option):
         import atom_testinfra.machine.clocks  # noqa: F401 (before a conftest can patch them)
@@ -50,26 +52,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         from atom_testinfra.pytest_plugin.shards import refuse_random_order
 
         refuse_random_order(early_config)
-    if sets_ini_option(early_config):
-        from atom_testinfra.pytest_plugin.ini import export_counts
-
-        export_counts(early_config)
     return (yield)
-
-
-# pytest takes no function for a hook whose name does not begin like this.
-@pytest.hookimpl(specname="pytest_load_initial_conftests")
-def pytest_testinfra_load_profile(early_config: pytest.Config) -> None:
-    """Load the profile of the ini options: after pytest-env, before the first conftest is imported."""
-    if sets_ini_option(early_config):
-        from atom_testinfra.pytest_plugin.ini import load_profile
-
-        load_profile(early_config)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the run, and run a shard of its tests, if it was asked to."""
+    """Start what the run was asked to do."""
     if has_shard(config.option):
         from atom_testinfra.pytest_plugin.shards import start_shard
 
@@ -86,12 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.timebox import start_timebox
 
         start_timebox(config)
+    if is_to_schedule(config):
+        from atom_testinfra.pytest_plugin.scheduling import start_scheduling
 
-
-# Only xdist calls it: it does not make us import xdist, or to ask whether it is there under which name.
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling | None:
-    """Schedule tests by their durations, where they are known."""
-    from atom_testinfra.pytest_plugin.scheduler import make_scheduler
-
-    return make_scheduler(config, log)
+        start_scheduling(config)
