@@ -74,6 +74,43 @@ def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
     assert wanted <= document["components"]["schemas"].keys()
 
 
+def test_what_is_made_leads_to_every_operation_on_it(api: Api) -> None:
+    """Each parameter of a path has a link to its operation, from an answer that has the field it names."""
+    document = api.client.get("/openapi.json").json()
+    operations = {operation["operationId"]: operation for operation in documented(api).values()}
+    wanted = {
+        (name, parameter["name"])
+        for name, operation in operations.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path"
+    }
+    found = set()
+    for operation in operations.values():
+        for response in operation["responses"].values():
+            for link in response.get("links", {}).values():
+                for parameter, place in link["parameters"].items():
+                    found.add((link["operationId"], parameter))
+                    kind, _, pointer = place.partition("#/")
+                    if kind == "$response.body":
+                        schema = response["content"]["application/json"]["schema"]
+                        assert has_place(document, schema, pointer.split("/")), (link, place)
+    assert found == wanted
+    assert len(wanted) > 60
+
+
+def has_place(document: dict[str, Any], schema: dict[str, Any], path: list[str]) -> bool:
+    """Return whether what a schema describes may have something at this place."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if not path:
+        return True
+    step, *rest = path
+    if "anyOf" in schema:
+        return any(has_place(document, each, path) for each in schema["anyOf"])
+    inner = schema.get("items") if step.isdigit() else schema.get("properties", {}).get(step)
+    return inner is not None and has_place(document, inner, rest)
+
+
 class Tour:
     """
     The requests of a program; remembers which operations succeeded.

@@ -1,4 +1,4 @@
-"""The OpenAPI document: names that stay, and problems as what they are, `application/problem+json`."""
+"""The OpenAPI document: names that stay, links, and problems as what they are, `application/problem+json`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from atom.web.links import add_links
 from atom.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -30,13 +31,14 @@ def operation_id(route: APIRoute) -> str:
 
 
 def complete_openapi(app: FastAPI) -> None:
-    """Let the app's document define the problem that its responses refer to."""
+    """Let the app's document define the problem that its responses refer to, and link its operations."""
     made_by_fastapi = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = made_by_fastapi()
         document["components"]["schemas"].update(_problem_schemas())
         document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        add_links(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way
