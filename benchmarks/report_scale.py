@@ -22,7 +22,7 @@ FORMATS = ("text", "markdown", "html", "json")
 REPEATS = 3
 MOST_S = {1_000: 2.0, 50_000: 10.0}
 MOST_MB = 600.0
-MOST_PAGE_MB = 6.0
+MOST_PAGE_MB = 1.5
 """Of the page of 1,000 tests."""
 MOST_DOCS_S = 1.0
 
