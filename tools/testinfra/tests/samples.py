@@ -67,6 +67,7 @@ FAILED = Excluded(
     profile="local",
     outcome=Outcome.FAILED,
     reason="it failed: AssertionError",
+    counterexample="Falsifying example: test_fails(\n    x=0,\n)",
 )
 MODULES = ("analytics", "chat", "database", "episodes", "governance", "graduation", "workflows")
 HOSTILE = (

@@ -8,6 +8,7 @@ import pytest
 
 from atom_testinfra.core.costs.cost import combine_runs
 from atom_testinfra.core.vocabulary import Kind, Outcome
+from atom_testinfra.pytest_plugin.record_text import COUNTEREXAMPLE_LENGTH, find_counterexample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,51 @@ def test_a_property_is_recorded_with_its_cost(subject: Subject, by_name: ByName)
     assert run.is_complete
     assert run.end is not None
     assert run.end.outcomes == {"passed": 1}
+
+
+def test_a_failed_property_is_recorded_with_the_test_case_that_failed(
+    subject: Subject, by_name: ByName
+) -> None:
+    """What pytest tells of it a reader of the record knows, too, without running the test again."""
+    run = subject.record(
+        test_x="""
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_property(x):
+            assert x < 1000
+
+        def test_plain():
+            raise AssertionError("not a property")
+        """
+    )
+    record, plain = by_name(run)["test_property"], by_name(run)["test_plain"]
+    assert subject.result is not None
+    is_told = any("x=1000," in line for line in subject.result.outlines if line.startswith("E "))
+
+    assert record.outcome is plain.outcome is Outcome.FAILED
+    assert record.reason == "assert 1000 < 1000"
+    assert ("x=1000," in (record.counterexample or "")) is is_told
+    assert plain.counterexample is None
+
+
+@pytest.mark.parametrize(
+    ("message", "example"),
+    [
+        (
+            "assert 1 < 0\nFalsifying example: test_a(\n    x=1,\n)",
+            "Falsifying example: test_a(\n    x=1,\n)",
+        ),
+        ("ValueError: x\n\nFailing test case: test_a(x=1)\n", "Failing test case: test_a(x=1)"),
+        ("boom\nFalsifying explicit example: test_a(x=1)", "Falsifying explicit example: test_a(x=1)"),
+        ("assert 'Falsifying example' in text", None),
+        ("", None),
+    ],
+)
+def test_the_test_case_is_found_in_a_failures_message(message: str, example: str | None) -> None:
+    """Every version's words, and not the same words inside of an assertion."""
+    assert find_counterexample(message) == example
+    assert len(find_counterexample(f"x\nFalsifying example: {'y' * 9000}") or "") == COUNTEREXAMPLE_LENGTH
 
 
 def test_the_collector_does_not_pass_over_what_was_there_before(subject: Subject, by_name: ByName) -> None:

@@ -244,6 +244,7 @@ def test_the_address_holds_the_filters(page: Page, hostile_page: Path) -> None:
     ("nodeid", "told"),
     [
         ("tests/test_gone.py::test_gone", "No test of this name"),
+        ("tests/test_a.py::test_fails", "Falsifying example: test_fails(\n    x=0,\n)"),
         ("tests/test_a.py::test_fails", "No figures under local: it failed: AssertionError"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from json.encoder import encode_basestring_ascii as quote_ascii
 from typing import Any
 
@@ -10,6 +11,11 @@ from atom_testinfra.storage.run_writer import escape, escape_all
 
 REASON_LENGTH = 300
 """Characters kept of a reason."""
+COUNTEREXAMPLE_LENGTH = 2000
+"""Characters kept of a counterexample."""
+
+_COUNTEREXAMPLE = re.compile(r"^(?:Falsifying|Failing) (?:explicit )?(?:example|test case)\b", re.MULTILINE)
+"""How Hypothesis's report of a failing test case begins, in its versions since 6.56."""
 
 
 def quote(text: str) -> str:
@@ -28,3 +34,16 @@ def cut_reason(text: str) -> str:
     """Return the first line of the text, and of that line at most `REASON_LENGTH` characters."""
     line = text.strip().partition("\n")[0].strip()
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
+
+
+def find_counterexample(message: str) -> str | None:
+    """
+    Return the test case that Hypothesis says failed, as it words it; `None` where there is none.
+
+    A message with several failures names none of their test cases, so there is none for these.
+    """
+    found = _COUNTEREXAMPLE.search(message)
+    if found is None:
+        return None
+    text = message[found.start() :].rstrip()
+    return text if len(text) <= COUNTEREXAMPLE_LENGTH else text[: COUNTEREXAMPLE_LENGTH - 1] + "…"

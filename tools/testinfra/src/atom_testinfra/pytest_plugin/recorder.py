@@ -10,7 +10,7 @@ import pytest
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.naming import find_file
-from atom_testinfra.pytest_plugin.record_text import cut_reason, encode, quote
+from atom_testinfra.pytest_plugin.record_text import cut_reason, encode, find_counterexample, quote
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -64,6 +64,7 @@ class Recorder(HooksOnly):
         self._steps: dict[str, tuple[int, int, str]] = {}
         self._outcome = "passed"
         self._reason: str | None = None
+        self._counterexample: str | None = None
         self._passed_over: set[str] = set()
 
     def pytest_collectstart(self) -> None:
@@ -104,6 +105,7 @@ class Recorder(HooksOnly):
         when, cpu = report.when, self._cpu()
         if when == "setup":
             self._outcome, self._reason, self._steps = "passed", None, {}
+            self._counterexample = None
         elif when == "call" and report.__class__ is not pytest.TestReport and hasattr(report, "context"):
             if report.outcome == "failed":  # of a subtest, in a call that goes on and may say that it passed
                 self._follow(report)
@@ -159,7 +161,8 @@ class Recorder(HooksOnly):
             return  # nothing that comes after it makes up for it
         if report.outcome == "failed":
             self._outcome = FAILED_STEP.get(report.when, "crashed")
-            self._reason = _failure(report.longrepr)
+            message = _message(report.longrepr)
+            self._reason, self._counterexample = cut_reason(message), find_counterexample(message)
         elif hasattr(report, "wasxfail"):
             self._outcome = "xfailed" if report.outcome == "skipped" else "xpassed"
             self._reason = cut_reason(report.wasxfail)
@@ -193,6 +196,8 @@ class Recorder(HooksOnly):
             reason = remark if not reason else f"{reason}; {remark}"
         if reason is not None:
             text += f',"reason":{quote(reason)}'
+        if self._counterexample is not None:
+            text += f',"counterexample":{quote(self._counterexample)}'
         for when, (wall, cpu, further) in steps.items():
             text += f',"{when}":{{"wall_s":{wall}e-9,"cpu_s":{cpu}e-9{further}}}'
         path, line, _ = report.location
@@ -208,6 +213,6 @@ class Recorder(HooksOnly):
             setattr(report, ATTRIBUTE, [outcome, text])
 
 
-def _failure(longrepr: object) -> str:
+def _message(longrepr: object) -> str:
     crash = getattr(longrepr, "reprcrash", None)
-    return cut_reason(str(longrepr) if crash is None else crash.message)
+    return str(longrepr) if crash is None else str(crash.message)

@@ -25,7 +25,7 @@ def page_data(report: ReportData) -> dict[str, Any]:
         "parts": [[part, PART_TITLES[part]] for part in PARTS],
         "rows": columns_of(report.properties),
         "excluded": [
-            [visible(item.nodeid), visible(item.profile), visible(item.reason)]
+            [visible(item.nodeid), visible(item.profile), visible(item.reason), _lines(item.counterexample)]
             for item in report.provenance.excluded
         ],
         "history": histories_of(report.history.histories),
@@ -87,6 +87,10 @@ def histories_of(histories: list[History]) -> dict[str, Any]:
         for item in histories
     }
     return {"moments": [[at, visible(name)] for at, name in moments], "points": points}
+
+
+def _lines(text: str | None) -> str | None:
+    return None if text is None else "\n".join(map(visible, text.splitlines()))
 
 
 def _short(value: float | None) -> float | None:

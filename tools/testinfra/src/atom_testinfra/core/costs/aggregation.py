@@ -63,8 +63,15 @@ def gather_evidence(
             if objection is None:
                 fit[profile] = repeats.of(nodeid)
             else:
-                outcome, reason, _ = objection
-                excluded.append(Excluded(nodeid=nodeid, profile=profile, outcome=outcome, reason=reason))
+                excluded.append(
+                    Excluded(
+                        nodeid=nodeid,
+                        profile=profile,
+                        outcome=objection.outcome,
+                        reason=objection.reason,
+                        counterexample=objection.counterexample,
+                    )
+                )
         if fit:
             properties[nodeid] = property_cost(nodeid, fit, targets, declared)
     if not properties:

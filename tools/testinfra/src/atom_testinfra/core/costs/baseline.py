@@ -191,6 +191,8 @@ class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     outcome: Outcome | None
     """`None` when no run reached it."""
     reason: str
+    counterexample: str | None = None
+    """The test case that failed, in Hypothesis's words, where it named one."""
     source: str | None = None
     """Key in `earlier` of the session that says so; `None` for the file's latest session."""
 

@@ -117,8 +117,8 @@ def _summarise(
 ) -> MeasuredTest | UnmeasuredTest:
     objections = [*repeats.objections(nodeid)]
     if not all(objection.is_remark for objection in objections):
-        outcome, reason, _ = objections[0]
-        return UnmeasuredTest(nodeid=nodeid, profile=profile, outcome=outcome, reason=reason)
+        gravest = objections[0]
+        return UnmeasuredTest(nodeid=nodeid, profile=profile, outcome=gravest.outcome, reason=gravest.reason)
     measurements = repeats.of(nodeid)
     properties = [found.hypothesis for found in measurements if found.hypothesis is not None]
     duration_s = median(found.setup.wall_s + found.call.wall_s for found in measurements)

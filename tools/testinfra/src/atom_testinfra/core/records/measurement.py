@@ -173,6 +173,8 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fie
     outcome: Outcome
     reason: str | None = None
     """Why it was skipped, failed or crashed; first line only."""
+    counterexample: str | None = None
+    """The test case that failed, in Hypothesis's words; `None` where it named none, or several failed."""
     setup: Cost = Cost()
     call: Cost = Cost()
     teardown: Cost = Cost()

@@ -26,6 +26,8 @@ class Objection(NamedTuple):
     reason: str
     is_remark: bool = False
     """A record says so of itself: there are figures, only none to keep."""
+    counterexample: str | None = None
+    """The test case that failed, where the record has it."""
 
 
 class Repeats:
@@ -89,7 +91,8 @@ def _objections(measurements: Sequence[Measurement], n_repeats: int) -> Iterator
         n = sum(found.outcome is worst.outcome for found in unfit)
         times = "" if n == n_repeats else f" in {n} of {n_repeats} runs"
         reason = f": {worst.reason}" if worst.reason else ""
-        yield Objection(worst.outcome, f"{worst.outcome.value}{times}{reason}")
+        told = f"{worst.outcome.value}{times}{reason}"
+        yield Objection(worst.outcome, told, counterexample=worst.counterexample)
     if not measurements:
         yield Objection(None, "no run reached it")
     elif len(measurements) < n_repeats:
