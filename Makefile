@@ -133,8 +133,9 @@ format: install ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-typecheck: install ## mypy, strict
+typecheck: install ## mypy, strict: the product, then the tests
 	$(BIN)/mypy
+	cd tools/testinfra && $(BIN)/mypy --config-file ../../pyproject.toml --explicit-package-bases tests
 
 invariants: install ## write backend/tests/INVARIANTS.md from the tests
 	cd backend && $(BIN)/python -m tests.invariants

@@ -103,8 +103,8 @@ def _run(command: list[str], folder: Path) -> tuple[float, float]:
 
 
 def _write_baseline(size: int, path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "tools" / "testinfra" / "tests"))
-    samples = importlib.import_module("samples")
+    sys.path.insert(0, str(ROOT / "tools" / "testinfra"))
+    samples = importlib.import_module("tests.samples")
 
     from atom_testinfra.storage.baseline import save_baseline
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import make_baseline, make_history
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+from tests.samples import make_baseline, make_history
 
 from atom_testinfra.core.origin import Origin
 from atom_testinfra.reports.data import build_report
@@ -54,7 +54,7 @@ class Page:
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file and wait until its script has run; what earlier pages logged is forgotten."""
         self.driver.get("about:blank")
-        self.driver.get_log("browser")
+        self.read_console()
         self.driver.get(f"{path.as_uri()}{fragment}")
         self.until(lambda: self.run("return document.documentElement.dataset.ready === 'true'"))
 
@@ -121,7 +121,11 @@ class Page:
     @property
     def complaints(self) -> list[object]:
         """What the browser's console says: errors, refused loads, violations of the page's policy."""
-        return list(self.driver.get_log("browser"))
+        return self.read_console()
+
+    def read_console(self) -> list[object]:
+        """Return what the browser has logged since it was last asked."""
+        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]  # Selenium has no types there
 
 
 @contextmanager

@@ -10,5 +10,5 @@ NOBODY = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return what it printed; a commit is somebody's, whatever the machine says."""
-    command = ["git", "-C", folder, *NOBODY, *arguments]
+    command = ["git", "-C", str(folder), *NOBODY, *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout.decode().strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.versions import encodable
 
 from atom_testinfra.core.config import Targets
@@ -91,16 +92,16 @@ def a_measurement(
         digest="0123456789abcdef",
         pin=pin,
     )
-    fields: dict[str, object] = {
-        "nodeid": nodeid,
-        "kind": Kind.FUNCTION,
-        "outcome": outcome,
-        "setup": Cost(wall_s=setup_s, cpu_s=setup_s),
-        "call": Cost(wall_s=duration_s, cpu_s=duration_s * 0.995),
-        "hypothesis": subject,
-        "calibration_s": 0.003,
-    }
-    return Measurement(**(fields | changes))  # type: ignore[arg-type]
+    made = Measurement(
+        nodeid=nodeid,
+        kind=Kind.FUNCTION,
+        outcome=outcome,
+        setup=Cost(wall_s=setup_s, cpu_s=setup_s),
+        call=Cost(wall_s=duration_s, cpu_s=duration_s * 0.995),
+        hypothesis=subject,
+        calibration_s=0.003,
+    )
+    return replace(made, **changes)
 
 
 def a_run(
@@ -112,23 +113,23 @@ def a_run(
     **changes: object,
 ) -> Run:
     """Return a run of one profile."""
-    fields: dict[str, object] = {
-        "schema_version": 1,
-        "run_id": f"20261122T171500Z-{profile}-r{repeat}",
-        "session_id": "20261122T171500Z",
-        "started_at": NOW,
-        "profile": profile,
-        "max_examples": BOUNDS[profile],
-        "pins": PinPolicy.RESPECT,
-        "seed_set": 0,
-        "repeat": repeat,
-        "n_workers": 0,
-        "provenance": PROVENANCE,
-        "calibration": "made up",
-    }
+    header = RunHeader(
+        schema_version=1,
+        run_id=f"20261122T171500Z-{profile}-r{repeat}",
+        session_id="20261122T171500Z",
+        started_at=NOW,
+        profile=profile,
+        max_examples=BOUNDS[profile],
+        pins=PinPolicy.RESPECT,
+        seed_set=0,
+        repeat=repeat,
+        n_workers=0,
+        provenance=PROVENANCE,
+        calibration="made up",
+    )
     nodeids = [measurement.nodeid for measurement in measurements]
     return Run(
-        header=RunHeader(**(fields | changes)),  # type: ignore[arg-type]
+        header=replace(header, **changes),
         collected=Collected(nodeids=nodeids),
         measurements=measurements,
         end=end,

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -107,7 +107,8 @@ BLOCKS = list(read_blocks())
 def parse_settings(text: str) -> object:
     """Read TOML, and what it says to the tool as the tool reads it."""
     table = tomllib.loads(text)
-    return msgspec.convert(table.get("tool", {}).get("testinfra", {}), Config) and table
+    msgspec.convert(table.get("tool", {}).get("testinfra", {}), Config)
+    return table
 
 
 def find_pages(text: str) -> list[str]:
@@ -181,12 +182,18 @@ def commands_of(block: CodeBlock) -> list[str]:
     return [command for command in commands if command]
 
 
-def run(command: list[str], folder: Path, *, answers: Container[int] = (0,), **environment: str) -> None:
+def run(
+    command: list[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    answers: Container[int] = (0,),
+) -> None:
     """Run a command, which has to end with one of the statuses that are answers, and without a traceback."""
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -285,23 +292,23 @@ def execute(text: str, folder: Path) -> None:
         variables[name] = value
     match words:
         case ["make", *targets]:
-            run(["make", "-n", *targets], ROOT, **variables)
+            run(["make", "-n", *targets], ROOT, variables)
         case ["python", "-m", "pip", "install", *arguments]:
             pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps"]
             run([*pip, "--no-build-isolation", *arguments], ROOT)
         case ["python", "-m", "pytest", *arguments]:
             dry = [] if any("::" in word for word in arguments) else ["--collect-only", "-q"]
-            run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, **{**FEW, **variables})
+            run([sys.executable, *words[1:], "-p", "no:cacheprovider", *dry], BACKEND, FEW | variables)
         case ["pytest", *arguments]:
             assert options_of(arguments) <= known_to_pytest(), text
         case ["python", script, *_] if script.endswith("execnet/script/socketserver.py"):
             assert find_spec("execnet.script.socketserver") is not None
         case ["testinfra", "mutate", *arguments] if any(word.startswith("backend/") for word in arguments):
-            run([sys.executable, "-m", "atom_testinfra", *words[1:], "--list"], ROOT, **variables)
+            run([sys.executable, "-m", "atom_testinfra", *words[1:], "--list"], ROOT, variables)
         case ["testinfra", *arguments]:
             provide(folder, arguments)
             answers = ANSWERS.get(arguments[0], (0,))
-            run([sys.executable, "-m", "atom_testinfra", *arguments], folder, answers=answers, **variables)
+            run([sys.executable, "-m", "atom_testinfra", *arguments], folder, variables, answers=answers)
         case _:
             pytest.fail(f"no document may ask for this, unless this test learns to run it: {text}")
 
@@ -375,7 +382,7 @@ def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None
     server = subprocess.Popen(
         ["make", "-s", "serve"],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -384,7 +391,7 @@ def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None
         health = f"http://127.0.0.1:{port}/health"
         run(["curl", "-sS", "--retry", "60", "--retry-delay", "1", "--retry-connrefused", health], ROOT)
         session = block.content.replace(":8000", f":{port}")
-        run(["bash", "-euo", "pipefail", "-c", session], ROOT, **environment)
+        run(["bash", "-euo", "pipefail", "-c", session], ROOT, environment)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
@@ -411,7 +418,7 @@ def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
         "-c",
         str(BACKEND / "pytest.ini"),
     ]
-    run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, **FEW)
+    run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, FEW)
 
 
 @pytest.mark.parametrize("block", of(*PARSERS))

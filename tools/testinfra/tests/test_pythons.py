@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,16 @@ def pretend(path: Path, *version: int, level: str = "final") -> Path:
     path.write_text(PRETENDS.format(python=sys.executable, version=numbers, level=level))
     path.chmod(0o755)
     return path
+
+
+def noting(ran: list[Any]) -> Callable[[Any], int]:
+    """Return a run of one Python's tests that passes, and keeps which Python it was."""
+
+    def run(one: Any) -> int:
+        ran.append(one)
+        return 0
+
+    return run
 
 
 class TestFind:
@@ -130,7 +141,7 @@ class TestRun:
     ) -> None:
         """Without a word every series is, each once, and each gets its line at the end."""
         ran: list[Any] = []
-        assert pythons.main(asked, environ=machine, run=lambda one: ran.append(one) or 0) == 0
+        assert pythons.main(asked, environ=machine, run=noting(ran)) == 0
         assert [one.series for one in ran] == expected
         last = capsys.readouterr().out.splitlines()[-len(expected) :]
         assert [line.split()[:3] for line in last] == [
@@ -159,7 +170,7 @@ class TestRun:
         """That is not a failure: there is nothing more to try."""
         ran: list[Any] = []
         alone = {"HOME": str(tmp_path), "PATH": ""}
-        assert pythons.main(asked, environ=alone, run=lambda one: ran.append(one) or 0) == 0
+        assert pythons.main(asked, environ=alone, run=noting(ran)) == 0
         assert len(ran) == n_runs
         assert "no other Python from 3.11 up was found" in capsys.readouterr().out.splitlines()[-1]
 

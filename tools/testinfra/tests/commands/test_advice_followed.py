@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from made_runs import make_run
 from msgspec.structs import replace
 from tests.commands.test_measure import Project
+from tests.made_runs import make_run
 
 from atom_testinfra.core.advice.advice import Advice, Remedy, advise
 from atom_testinfra.core.config import Targets

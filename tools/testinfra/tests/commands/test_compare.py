@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,7 +24,6 @@ from atom_testinfra.core.records.measurement import Provenance, Run
 from atom_testinfra.core.targets.verification import complete
 from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.machine.fingerprint import read_provenance
-from atom_testinfra.measuring import instructions
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.folders import prepare_folder
 from atom_testinfra.storage.project import load_project
@@ -706,7 +706,7 @@ def test_exact_needs_valgrind(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A missing program is named, with how to get it, before anything is run."""
-    monkeypatch.setattr(instructions.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     write_session(project, "a", 5)
     write_session(project, "b", 3, costs={NAMES[0]: 0.002})
     assert compare("a", "b", "--exact") == 2

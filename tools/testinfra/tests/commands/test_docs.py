@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from samples import HOSTILE, make_baseline
+from tests.samples import HOSTILE, make_baseline
 
 from atom_testinfra.cli import main
 from atom_testinfra.reports.blocks import BLOCKS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from made_runs import make_record, make_run
 from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
 from tests.measuring.test_session import a_spec
 
 from atom_testinfra.commands.measure import estimate_from_look

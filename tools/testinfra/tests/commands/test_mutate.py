@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from atom_testinfra.cli import main
-from atom_testinfra.mutation import processes
 
 pytestmark = pytest.mark.integration
 
@@ -647,7 +646,7 @@ def test_list_and_show_ask_nobody(
 ) -> None:
     """The mutants are listed in the order in which they would be asked about, without any process."""
     monkeypatch.chdir(shop.folder)
-    monkeypatch.setattr(processes.subprocess, "Popen", None)
+    monkeypatch.setattr(subprocess, "Popen", None)
     assert main(["mutate", "--list", "src/shop.py::double"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert listed

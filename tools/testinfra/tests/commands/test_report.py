@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from samples import make_baseline
+from tests.samples import make_baseline
 
 from atom_testinfra.cli import main
 from atom_testinfra.commands.report import SUMMARY_VARIABLE

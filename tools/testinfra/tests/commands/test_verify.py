@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from samples import make_baseline
 from tests.measuring.test_session import a_spec
+from tests.samples import make_baseline
 from tests.strategies import BOUNDS, a_measurement, a_run, a_session
 
 from atom_testinfra.cli import main
@@ -233,8 +233,13 @@ class TestNothingToJudge:
         project.settings(
             "[tool.testinfra.profiles]\ndev = { max_examples = 200 }\nci = { max_examples = 50 }\n"
         )
-        changes = {"session_id": "20261123T", "started_at": "2026-11-23T10:15:00Z"}
-        run = a_run([a_measurement(bound=50)], profile="ci", run_id="new-0", **changes)
+        run = a_run(
+            [a_measurement(bound=50)],
+            profile="ci",
+            run_id="new-0",
+            session_id="20261123T",
+            started_at="2026-11-23T10:15:00Z",
+        )
         project.record([run])
         capsys.readouterr()
         assert main(["verify", "--no-suite"]) == 3

@@ -202,7 +202,12 @@ def test_every_block_gets_its_content(document: tuple[str, list[str]], new: str)
 def test_blocks_are_rendered_by_name_and_place(document: tuple[str, list[str]], data: st.DataObject) -> None:
     """The renderer sees each block once, in order."""
     seen: list[Block] = []
-    replace_blocks(document[0], "guide.md", lambda block: seen.append(block) or "x")
+
+    def render(block: Block) -> str:
+        seen.append(block)
+        return "x"
+
+    replace_blocks(document[0], "guide.md", render)
 
     assert seen == parse_blocks(document[0], "guide.md")
 

@@ -13,7 +13,7 @@ from atom_testinfra.cli import main
 from atom_testinfra.core.config import AS_IS, Config, Profile
 from atom_testinfra.core.errors import ConfigError, RunFileError
 from atom_testinfra.core.policies import PinPolicy, Steering
-from atom_testinfra.core.records.measurement import Provenance, Run
+from atom_testinfra.core.records.measurement import Measurement, Provenance, Run
 from atom_testinfra.core.records.session import AS_IS_PROFILE, SessionSpec, choose_profiles
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.machine.calibration import NAME as CALIBRATION
@@ -128,11 +128,23 @@ def test_a_repeat_that_passes_the_budget_is_left_out_and_quicker_ones_are_made(
     profiles = {"local": Profile(max_examples=200), "ci": Profile(max_examples=50)}
     spec = a_spec(profiles=profiles, repeats=3, time_budget_s=budget_s)
     session = Quick(
-        spec, folder=tmp_path, runs=tmp_path, provenance=read_provenance(tmp_path, []), observer=None
-    )  # type: ignore[arg-type]  # nobody watches
+        spec, folder=tmp_path, runs=tmp_path, provenance=read_provenance(tmp_path, []), observer=Unwatched()
+    )
     session.run()
     assert n_made == made
     assert session.left_out == {profile: 3 - n for profile, n in made.items() if n < 3}
+
+
+class Unwatched:
+    """An observer that looks away."""
+
+    def begin(self, repeat: int, profile: str) -> None: ...
+
+    def collected(self, nodeids: list[str]) -> None: ...
+
+    def measured(self, record: Measurement) -> None: ...
+
+    def tick(self) -> None: ...
 
 
 class Noting(Session):
@@ -152,7 +164,7 @@ class TestResumed:
 
     def resume(self, tmp_path: Path, now: Provenance, recorded: list[Run], **changes: Any) -> Noting:
         spec = replace(self.SPEC, **changes)
-        session = Noting(spec, folder=tmp_path, runs=tmp_path, provenance=now, observer=None)  # type: ignore[arg-type]
+        session = Noting(spec, folder=tmp_path, runs=tmp_path, provenance=now, observer=Unwatched())
         session.adopt(recorded)
         return session
 

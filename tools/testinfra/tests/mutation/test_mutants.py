@@ -74,7 +74,7 @@ def test_an_edit_elsewhere_changes_no_id(n_lines: int, name: str) -> None:
 def test_a_getter_and_its_setter_are_told_apart() -> None:
     """Two functions of one qualified name have code of their own."""
     module = Module("m.py", BEFORE)
-    lines = {}
+    lines: dict[int, int] = {}
     for mutant in module.mutants:
         block = module.sites[mutant.index].block
         if block.function is not None:

@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from virtual_run import VirtualRun
+from tests.virtual_run import VirtualRun
 
 from atom_testinfra.core.budgets.allocation import Demand, level_of
 from atom_testinfra.core.budgets.drift import Drift

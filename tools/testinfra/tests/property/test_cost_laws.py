@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import msgspec
 from hypothesis import given
@@ -22,9 +23,13 @@ from atom_testinfra.core.costs.cost import (
 from atom_testinfra.core.records.measurement import Measurement
 from atom_testinfra.core.rounding import round_micros, round_seconds
 
-one_measurement = measurements("test_a.py::test_a", 200).filter(
-    lambda found: found.hypothesis.generate.n_valid
-)
+
+def has_examples(measured: Measurement) -> bool:
+    generate = measured.hypothesis and measured.hypothesis.generate
+    return generate is not None and generate.n_valid > 0
+
+
+one_measurement = measurements("test_a.py::test_a", 200).filter(has_examples)
 limits = st.floats(0.001, 1000)
 
 
@@ -84,7 +89,7 @@ def test_what_is_given_up_carries_its_share_of_the_engine(
 
 
 @given(st.lists(one_measurement, min_size=1, max_size=6), st.randoms())
-def test_the_order_of_the_runs_changes_no_median(runs: list[Measurement], random) -> None:
+def test_the_order_of_the_runs_changes_no_median(runs: list[Measurement], random: Random) -> None:
     """Medians over runs do not depend on which run came first."""
     shuffled = runs.copy()
     random.shuffle(shuffled)
@@ -98,9 +103,14 @@ def test_a_linear_cost_is_predicted_exactly(
     body_us: float, generate_us: float, engine_us: float, n: int
 ) -> None:
     """Where every example costs the same, the prediction is off by rounding only."""
-    made = {"body_us": body_us, "generate_us": generate_us, "engine_us": engine_us, "first_surplus_us": 0.0}
-    source = combine_runs([a_measurement(bound=200, **made)])
-    measured = combine_runs([a_measurement(bound=n, **made)])
+
+    def made(bound: int) -> ProfileCost:
+        one = a_measurement(
+            bound=bound, body_us=body_us, generate_us=generate_us, engine_us=engine_us, first_surplus_us=0.0
+        )
+        return combine_runs([one])
+
+    source, measured = made(200), made(n)
     expected = predict(source, n, source="local")
     assert expected is not None
     assert math.isclose(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -75,6 +76,10 @@ def try_it(text: bytes) -> None:
     json.dumps(msgspec.to_builtins(differences))
 
 
+def piece_of_text(start: int, size: int) -> bytes:
+    return TEXT[start : start + size]
+
+
 @st.composite
 def cut_and_pasted(draw: st.DrawFn) -> bytes:
     """Draw the text with pieces of it, or of anything, where they do not belong."""
@@ -88,7 +93,7 @@ def cut_and_pasted(draw: st.DrawFn) -> bytes:
             | st.sampled_from(
                 [b"NaN", b"-", b"1e999", b"Infinity", b'"', b"[" * 2000, b"null", b"\xff", b"\\u"]
             )
-            | st.integers(1, 200).map(lambda n, source=source: TEXT[source : source + n])
+            | st.integers(1, 200).map(partial(piece_of_text, source))
         )
         text[at : at + n_removed] = pasted
     return bytes(text)

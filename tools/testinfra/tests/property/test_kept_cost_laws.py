@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import make_cost
+from tests.samples import make_cost
 
 from atom_testinfra.core.budgets.account import Account
 from atom_testinfra.core.budgets.costs import Costs, KnownCost, Time, from_baseline, split_wall, stretch_of

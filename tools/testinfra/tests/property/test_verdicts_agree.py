@@ -76,7 +76,7 @@ def verify(root: Path, runs: list[Run], share: float) -> tuple[int, dict[str, An
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
                 status = main(["verify", "--no-suite", *arguments])
             out.flush()
-            outputs.append(out.buffer.getvalue().decode())  # type: ignore[attr-defined]
+            outputs.append(out.buffer.getvalue().decode())
     document = json.loads(outputs[0]) if outputs[0] else {}
     return status, document, outputs[1]
 

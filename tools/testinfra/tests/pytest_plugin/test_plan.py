@@ -60,7 +60,7 @@ def test_a_plan_arrives_as_it_was_handed_over(tmp_path: Path) -> None:
     )
     save_plan(plan, tmp_path / "plan.json")
     loaded = load_plan(tmp_path / "plan.json")
-    assert (str(loaded.path), loaded.skip, loaded.only) == ("run.jsonl", {"a"}, {"b"})
+    assert (str(loaded.path), loaded.skip, loaded.only) == ("run.jsonl", frozenset("a"), frozenset("b"))
     assert (loaded.keep_values, loaded.only_properties) == (True, True)
     assert loaded.is_explained
     assert (loaded.max_examples, loaded.pins, loaded.steering) == (

@@ -16,7 +16,7 @@ from atom_testinfra.core.scheduling.durations import lower_bound
 
 pytest.importorskip("xdist")
 
-from virtual_time import Reporter, VirtualRun, run_virtually
+from tests.pytest_plugin.virtual_time import Reporter, VirtualRun, run_virtually
 from xdist.scheduler import LoadScheduling
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browser import PATIENCE_S, Page, write_page
-from samples import HOSTILE
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from tests.browser import PATIENCE_S, Page, write_page
+from tests.samples import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from made_runs import make_record
 from rich.console import Console
+from tests.made_runs import make_record
 
 from atom_testinfra.core.records.explanation import (
     Draw,

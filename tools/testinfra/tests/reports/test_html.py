@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import make_baseline, make_history
+from tests.samples import make_baseline, make_history
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import make_baseline
+from tests.samples import make_baseline
 
 from atom_testinfra.reports.listing import render_number_below, render_properties_by_tier
 

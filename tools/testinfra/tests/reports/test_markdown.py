@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from samples import HOSTILE, make_baseline
+from tests.samples import HOSTILE, make_baseline
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.markdown import (

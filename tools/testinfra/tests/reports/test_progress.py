@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from made_runs import make_record
+from tests.made_runs import make_record
 
 from atom_testinfra.reports.progress import (
     LINE_EVERY_S,

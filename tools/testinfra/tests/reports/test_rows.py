@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import make_baseline, make_cost, make_property
+from tests.samples import make_baseline, make_cost, make_property
 
 from atom_testinfra.core.records.measurement import Pin
 from atom_testinfra.reports.rows import PARTS, property_rows, split_cost

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from browser import Page, write_page
-from samples import make_baseline
+from tests.browser import Page, write_page
+from tests.samples import make_baseline
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import render_html

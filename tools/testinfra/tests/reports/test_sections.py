@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
-from samples import make_baseline, make_history, make_property
+from tests.samples import make_baseline, make_history, make_property
 
 from atom_testinfra.core.advice.advice import advise
 from atom_testinfra.core.changes.history import History
@@ -16,7 +17,7 @@ from atom_testinfra.reports.sections.history import build_history
 from atom_testinfra.reports.sections.targets import describe_evidence
 
 
-def report_on(**changes: object) -> ReportData:
+def report_on(**changes: Any) -> ReportData:
     return build_report(make_baseline(0, **changes), "b.json")
 
 

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from samples import make_baseline
+from tests.samples import make_baseline
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.tables import CellKind, Column, Table

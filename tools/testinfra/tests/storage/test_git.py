@@ -24,7 +24,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
-    command = ["git", "-C", folder, *arguments]
+    command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(command, check=True, capture_output=True, input=given).stdout
 
 

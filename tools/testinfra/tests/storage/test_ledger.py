@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
+from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending, Event
 from atom_testinfra.storage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_what_one_writes_the_others_read_once(tmp_path: Path) -> None:
     """Each reader gets each event once, in the order in which they were written."""
-    events = [
+    events: list[Event] = [
         Collected(worker="gw0", names=["a::b"], properties=[0], floor_s=1.5, left_s=9.0, n_unknown=0),
         Began(test=0, worker="gw0", at_s=1.0, planned_s=2.0, cpu_s=0.5),
         Ended(test=0, worker="gw0", at_s=3.0, ending=Ending.CUT, wall_s=2.0, process_s=1.0, n_examples=7),

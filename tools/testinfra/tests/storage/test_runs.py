@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,18 +34,18 @@ from atom_testinfra.storage.sessions import list_sessions, load_session, next_se
 
 def header(session_id: str = "s1", run_id: str = "s1-local-s0-r0", **changes: object) -> RunHeader:
     """Return a header as the plugin writes it."""
-    values = {
-        "schema_version": RUN_SCHEMA_VERSION,
-        "run_id": run_id,
-        "session_id": session_id,
-        "started_at": "2026-11-22T17:15:00.000Z",
-        "profile": "local",
-        "max_examples": 200,
-        "pins": PinPolicy.RESPECT,
-        "seed_set": 0,
-        "repeat": 0,
-        "n_workers": 0,
-        "provenance": Provenance(
+    made = RunHeader(
+        schema_version=RUN_SCHEMA_VERSION,
+        run_id=run_id,
+        session_id=session_id,
+        started_at="2026-11-22T17:15:00.000Z",
+        profile="local",
+        max_examples=200,
+        pins=PinPolicy.RESPECT,
+        seed_set=0,
+        repeat=0,
+        n_workers=0,
+        provenance=Provenance(
             commit=None,
             is_dirty=None,
             command=["pytest"],
@@ -52,8 +53,8 @@ def header(session_id: str = "s1", run_id: str = "s1-local-s0-r0", **changes: ob
             versions={},
             machine=Machine(system="Linux", arch="x86_64", cpu="a", n_cpus=2, memory_mb=1),
         ),
-    }
-    return RunHeader(**(values | changes))  # type: ignore[arg-type]
+    )
+    return msgspec.structs.replace(made, **changes)
 
 
 def measurement(nodeid: str = "test_a.py::test_x") -> Measurement:
@@ -61,7 +62,7 @@ def measurement(nodeid: str = "test_a.py::test_x") -> Measurement:
     return Measurement(nodeid=nodeid, kind=Kind.PLAIN, outcome=Outcome.PASSED)
 
 
-RECORDS = [
+RECORDS: list[RunLine] = [
     header(),
     Collected(nodeids=["test_a.py::test_x", "test_a.py::test_y[ü \"'/]"]),
     measurement(),
@@ -79,7 +80,7 @@ UNREADABLE = {
 """First lines that say nothing about a run."""
 
 
-def write(path: Path, records: list[object]) -> Path:
+def write(path: Path, records: Sequence[RunLine]) -> Path:
     """Write a run file."""
     with RunWriter(path) as writer:
         for record in records:
@@ -385,7 +386,11 @@ class TestSessions:
         bad.write_bytes(content)
         sessions = list_sessions(tmp_path)
         assert "s1" in sessions
-        for load in (lambda: sessions.load(sessions.latest()), lambda: load_session(tmp_path)):
+        loads: list[Callable[[], object]] = [
+            lambda: sessions.load(sessions.latest()),
+            lambda: load_session(tmp_path),
+        ]
+        for load in loads:
             with pytest.raises(RunFileError, match="s1-local-s0-r1") as caught:
                 load()
             assert f"remove '{bad}'" in (caught.value.hint or "")

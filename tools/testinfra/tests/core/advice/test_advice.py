@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
-from samples import make_cost
 from tests.property.test_cost_laws import costs
+from tests.samples import make_cost
 
 from atom_testinfra.core.advice.advice import Advice, Remedy, advise
 from atom_testinfra.core.costs.cost import split_time

@@ -212,17 +212,17 @@ class TestRefusals:
 
     def test_unrecorded_calibrations_are_not_taken_for_the_same(self) -> None:
         """Two old baselines may have been made with different work; equal names alone say that it is one."""
-        old = [replace(side(label, t=STEADY), calibration=None) for label in "ab"]
+        base, new = (replace(side(label, t=STEADY), calibration=None) for label in "ab")
         with pytest.raises(ComparisonError, match="neither 'a' nor 'b' says with which calibration"):
-            compare_sides(*old, QUARTER)
+            compare_sides(base, new, QUARTER)
 
     def test_seconds_need_no_calibration(self) -> None:
         """Costs that are not ratios have the second as their unit, whatever was recorded beside them."""
-        made = [
+        base, new = (
             replace(side(label, t=STEADY), calibration=name, is_calibrated=False)
             for label, name in (("a", None), ("b", "3-x"))
-        ]
-        assert compare_sides(*made, QUARTER).n_compared == 1
+        )
+        assert compare_sides(base, new, QUARTER).n_compared == 1
 
     def test_other_machines_and_versions_are_noted(self) -> None:
         """They can be compared when both are calibrated, and the reader is told."""
@@ -324,11 +324,11 @@ def test_scaling_an_interval_keeps_its_shape(bounds: list[float], factor: float)
     assert scaled.low <= scaled.value <= scaled.high
 
 
-def by_parts(body: float, rest: float, around: float = 0.0, elsewhere: float = 0.0, *, n: int = 5) -> Series:
-    """A test with these parts in every run, in milliseconds of an example."""
-    costs = {Part.BODY: body, Part.REST: rest, Part.AROUND: around, Part.ELSEWHERE: elsewhere}
-    parts = {part: [cost * STEADY[run] for run in range(n)] for part, cost in costs.items()}
-    values = list(map(sum, zip(*parts.values(), strict=True)))
+def by_parts(n_runs: int = 5, /, **costs_ms: float) -> Series:
+    """A test with these parts in every run, in milliseconds of an example; the other parts cost nothing."""
+    costs = dict.fromkeys(Part, 0.0) | {Part[name.upper()]: cost for name, cost in costs_ms.items()}
+    parts = {part: [cost * STEADY[run] for run in range(n_runs)] for part, cost in costs.items()}
+    values = [sum(costs) for costs in zip(*parts.values(), strict=True)]
     return Series(values=values, parts=parts, unit_us=1000, n_examples=100, counts=Counts(1.0, None))
 
 
@@ -347,7 +347,7 @@ class TestParts:
     )
     def test_the_part_that_moved_is_named(self, part: str, change: dict[str, float]) -> None:
         """The body by its own ratio, any other part by half of the whole that it adds."""
-        base, new = by_parts(**USUAL), by_parts(**(USUAL | change), n=3)
+        base, new = by_parts(**USUAL), by_parts(3, **(USUAL | change))
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, part)
         assert found.ratio is not None
@@ -360,7 +360,7 @@ class TestParts:
     def test_of_two_parts_that_moved_the_one_that_adds_more_is_named(self) -> None:
         """The body is ten times what it was, by 0.9 ms; other threads take 9 ms more."""
         base = by_parts(body=0.1, rest=2.0, around=0.5, elsewhere=4.0)
-        new = by_parts(body=1.0, rest=2.0, around=0.5, elsewhere=13.0, n=3)
+        new = by_parts(3, body=1.0, rest=2.0, around=0.5, elsewhere=13.0)
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, "other threads and child processes")
         assert found.parts["body"].verdict is ChangeVerdict.SLOWER
@@ -370,27 +370,27 @@ class TestParts:
     @pytest.mark.parametrize("change", [{"rest": 2.5}, {"around": 1.0}, {"elsewhere": 1.0}, {"body": 1.1}])
     def test_a_small_part_may_double(self, change: dict[str, float]) -> None:
         """What adds an eighth to the whole is not too much, and neither is a body that costs a tenth more."""
-        base, new = by_parts(**USUAL), by_parts(**(USUAL | change), n=3)
+        base, new = by_parts(**USUAL), by_parts(3, **(USUAL | change))
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert found.verdict is ChangeVerdict.OK
 
     def test_a_part_that_is_new_is_seen(self) -> None:
         """Nothing was done in other threads before, and now more is than anywhere else."""
-        base, new = by_parts(1.0, 1.0), by_parts(1.0, 1.0, elsewhere=2.0, n=3)
+        base, new = by_parts(body=1.0, rest=1.0), by_parts(3, body=1.0, rest=1.0, elsewhere=2.0)
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert (found.verdict, found.part) == (ChangeVerdict.SLOWER, "other threads and child processes")
 
     def test_the_body_alone_is_compared_where_no_more_is_known(self) -> None:
         """A note says what cannot be seen."""
         bare = Series(values=STEADY, unit_us=1000)
-        result = compare_sides(side("a", t=bare), side("b", t=by_parts(**USUAL, n=3)), Threshold())
+        result = compare_sides(side("a", t=bare), side("b", t=by_parts(3, **USUAL)), Threshold())
         assert "1 test is compared by the body alone, of 1" in " ".join(result.notes)
 
     def test_each_part_has_a_factor_of_its_own(self) -> None:
         """Another Hypothesis draws twice as long for all tests: one finding, and none of a test."""
         names = [f"t{i}" for i in range(8)]
         base = side("a", **{name: by_parts(**USUAL) for name in names})
-        new = side("b", **{name: by_parts(**(USUAL | {"rest": 4.0}), n=3) for name in names})
+        new = side("b", **{name: by_parts(3, **(USUAL | {"rest": 4.0})) for name in names})
         result = compare_sides(base, new, Threshold())
         assert {change.verdict for change in result.changes} == {ChangeVerdict.OK}
         assert result.factors["drawing and Hypothesis"] == pytest.approx(1.5, rel=0.05)
@@ -408,7 +408,7 @@ class TestParts:
     def test_counts_are_exact(self, before: Counts, after: Counts, verdict: str) -> None:
         """A test that filters more, or whose machine takes more steps, is found without any noise."""
         base = replace(by_parts(**USUAL), counts=before)
-        new = replace(by_parts(**USUAL, n=3), counts=after)
+        new = replace(by_parts(3, **USUAL), counts=after)
         (found,) = compare_sides(side("a", t=base), side("b", t=new), Threshold()).changes
         assert found.verdict.value == verdict
         assert found.counts == (before, after)
@@ -417,7 +417,7 @@ class TestParts:
     def test_another_hypothesis_may_count_otherwise(self) -> None:
         """The same seed gives other examples there, so that nothing follows from a count."""
         base = replace(by_parts(**USUAL), counts=Counts(1.0, None))
-        new = replace(by_parts(**USUAL, n=3), counts=Counts(2.0, None))
+        new = replace(by_parts(3, **USUAL), counts=Counts(2.0, None))
         one, other = replace(side("a", t=base), hypothesis="6.1"), replace(side("b", t=new), hypothesis="6.2")
         (found,) = compare_sides(one, other, Threshold()).changes
         assert found.verdict is ChangeVerdict.OK
@@ -429,11 +429,11 @@ class TestParts:
             {name: Series(values=times(factor), unit_us=100_000), "start-up": Series(values=STEADY)}
             for factor in (1, 3)
         ]
-        sides = [
+        base, new = (
             replace(side(label, t=by_parts(**USUAL)), outside=found)
             for label, found in zip("ab", outside, strict=True)
-        ]
-        result = compare_sides(*sides, Threshold())
+        )
+        result = compare_sides(base, new, Threshold())
         assert [(change.nodeid, change.verdict.value) for change in result.outside] == [
             (name, "slower"),
             ("start-up", "ok"),

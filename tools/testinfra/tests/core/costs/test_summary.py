@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from made_runs import make_record, make_run
 from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
 
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.costs.aggregation import gather_evidence
@@ -17,6 +17,7 @@ NAME = "t.py::test_a"
 GOOD = make_record(NAME)
 OTHER = make_record("t.py::test_other")
 ONLY_EXPLICIT = make_record(NAME, n_valid=0)
+assert GOOD.hypothesis is not None
 
 
 def five_runs(*records: Measurement | None) -> list[Run]:
@@ -115,6 +116,7 @@ def test_a_property_without_figures_has_none_in_a_baseline_either_for_the_same_r
 @pytest.mark.parametrize("n_repeats", [1, 5])
 def test_a_property_of_explicit_examples_alone_is_measured(n_repeats: int) -> None:
     """As it is in a baseline: none was generated, and all the same it ran."""
+    assert ONLY_EXPLICIT.hypothesis is not None
     subject = replace(ONLY_EXPLICIT.hypothesis, n_explicit=3, explicit_s=0.3)
     runs = [make_run([replace(ONLY_EXPLICIT, hypothesis=subject)], repeat=i) for i in range(n_repeats)]
     (test,) = summarise_session(runs, Targets()).measured

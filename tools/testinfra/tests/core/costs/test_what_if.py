@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import make_record, make_run
 from msgspec.structs import replace
+from tests.made_runs import make_record, make_run
 
 from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.what_if import GrowingSuite

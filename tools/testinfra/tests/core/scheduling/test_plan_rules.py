@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from samples import make_baseline
+from tests.samples import make_baseline
 
 from atom_testinfra.core.scheduling.plan import StartUp, SuitePlan, make_plan
 from atom_testinfra.reports.plan import render_text

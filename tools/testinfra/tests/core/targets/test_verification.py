@@ -139,10 +139,15 @@ def changed_documents(document: Any) -> Iterator[tuple[str, Any]]:
     for path, value in nodes(document):
         place = as_text(path)
         for n, other in enumerate(other_values(value)):
-            yield f"{place} changed ({n})", edited(document, path, lambda old, step, v=other: {step: v})
+            yield f"{place} changed ({n})", edited(document, path, putting(other))
         if path and isinstance(path[-1], str):
             yield f"{place} taken out", edited(document, path, lambda old, step: {})
             yield f"{place} renamed", edited(document, path, lambda old, step: {f"{step}_": old})
+
+
+def putting(value: object) -> Callable[[Any, Any], dict[Any, Any]]:
+    """Return the entries that put a value in place of another."""
+    return lambda _, step: {step: value}
 
 
 def nodes(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[object, ...], object]]:
