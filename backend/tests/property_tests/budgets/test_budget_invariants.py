@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from atom.budgets import repository, service
-from atom.budgets.models import MAX_MINUTES, MAX_TOTAL_MINOR
+from atom.budgets.models import MAX_MINUTES, MAX_TOTAL_MINOR, ReservationStatus
 from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, judge, labour_cost_minor
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
@@ -382,6 +382,45 @@ def test_a_burn_beyond_all_bounds_is_a_conflict(database: Database, n_tasks: int
             with pytest.raises(ConflictError):
                 service.refresh_burn(session, **work)
             assert service.get_project(session, **work) == project
+
+
+reservations = st.tuples(st.sampled_from(("travel", "energy")), st.sampled_from(ReservationStatus))
+
+
+@given(
+    made=st.lists(reservations, max_size=4),
+    category=st.sampled_from((None, "travel")),
+    status=st.none() | st.sampled_from(ReservationStatus),
+)
+@example(
+    made=[("travel", ReservationStatus.HELD), ("energy", ReservationStatus.HELD)],
+    category="travel",
+    status=ReservationStatus.SETTLED,
+)
+def test_reservations_are_listed_by_category_and_status(
+    database: Database,
+    made: list[tuple[str, ReservationStatus]],
+    category: str | None,
+    status: ReservationStatus | None,
+) -> None:
+    """A list holds the reservations that every given field matches."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        wanted = set()
+        for name, becomes in made:
+            held = service.reserve(
+                session, CLOCK, workspace_id=own, category=name, amount_minor=1
+            ).reservation
+            assert held is not None
+            ended = {"workspace_id": own, "reservation_id": held.id}
+            if becomes is ReservationStatus.SETTLED:
+                service.settle(session, CLOCK, **ended, spent_minor=1)
+            elif becomes is ReservationStatus.RELEASED:
+                service.release(session, CLOCK, **ended)
+            if category in (None, name) and status in (None, becomes):
+                wanted.add(held.id)
+        page = service.list_reservations(session, workspace_id=own, category=category, status=status)
+        assert {one.id for one in page.items} == wanted
 
 
 def calls(session: Session, workspace_id: str, ids: dict[str, str]) -> list[Callable[[], object]]:

@@ -25,7 +25,13 @@ from atom.governance.routing import TriggerSource
 from atom.governance.triggers import Trigger, route_trigger
 from atom.graduation import service, supervision_sessions, training_sessions
 from atom.graduation.exam import CaseResult, Severity, grade_compliance
-from atom.graduation.models import Promotion, SupervisionSession, TrainingSession
+from atom.graduation.models import (
+    Promotion,
+    SupervisionSession,
+    SupervisionStatus,
+    TrainingSession,
+    TrainingStatus,
+)
 from atom.graduation.readiness import Advice, Criterion, Record, assess
 from atom.graduation.supervision import (
     SupervisedSession,
@@ -674,3 +680,65 @@ def test_a_trend_turned_round_is_the_opposite(
     change = 6 * gain + 4 * drop  # fiftieths: a change of 0.3 is 15
     assert (found is Trend.IMPROVING) == (change > 15)
     assert (found is Trend.DECLINING) == (change < -15)
+
+
+@pytest.mark.parametrize("kind", ProposalType)
+def test_only_a_training_is_trained_for(database: Database, kind: ProposalType) -> None:
+    """A proposal of another kind is a conflict and stays as it is."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        proposal = proposals.propose(session, clock, **tenant.agent, type=kind)
+        call = {
+            "workspace_id": tenant.workspace_id,
+            "proposal_id": proposal.id,
+            "supervisor_id": tenant.user_id,
+        }
+        if kind is ProposalType.TRAINING:
+            assert training_sessions.approve_training(session, clock, **call).proposal_id == proposal.id
+        else:
+            with pytest.raises(ConflictError, match=kind.value):
+                training_sessions.approve_training(session, clock, **call)
+            assert proposal.status is ProposalStatus.PROPOSED
+            assert not training_sessions.has_training(session, proposal_id=proposal.id)
+
+
+kept = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=4)
+"""Whose a training and a supervision are, the tenant's agent's or the colleague's, and whether they ended."""
+
+
+@given(rows=kept, by_agent=st.booleans(), by_status=st.booleans())
+@example(rows=[(True, False), (True, True), (False, False)], by_agent=True, by_status=True)
+@example(rows=[(True, False), (False, True)], by_agent=False, by_status=True)
+@example(rows=[(True, False), (False, True)], by_agent=True, by_status=False)
+def test_trainings_and_supervisions_are_listed_by_agent_and_status(
+    database: Database, rows: list[tuple[bool, bool]], by_agent: bool, by_status: bool
+) -> None:
+    """A list holds what every given field matches."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        scope = {"workspace_id": people.tenant.workspace_id}
+        watched_by = {"supervisor_id": people.tenant.user_id}
+        trainings, supervisions = set(), set()
+        for is_mine, is_over in rows:
+            whose = {"agent_id": people.tenant.agent_id if is_mine else people.colleague, **scope}
+            proposal = proposals.propose(session, clock, **whose, type=ProposalType.TRAINING)
+            training = training_sessions.approve_training(
+                session, clock, proposal_id=proposal.id, **watched_by, **scope
+            )
+            watched = supervision_sessions.start_supervision(session, clock, **whose, **watched_by)
+            if is_over:
+                training_sessions.cancel_training(session, clock, training_id=training.id, **scope)
+                supervision_sessions.fail_supervision(session, clock, supervision_id=watched.id, **scope)
+            if (is_mine or not by_agent) and not (is_over and by_status):
+                trainings.add(training.id)
+                supervisions.add(watched.id)
+        agent_id = people.tenant.agent_id if by_agent else None
+        listed = training_sessions.list_trainings(
+            session, agent_id=agent_id, status=TrainingStatus.SCHEDULED if by_status else None, **scope
+        )
+        assert {row.id for row in listed.items} == trainings
+        watched_now = supervision_sessions.list_supervisions(
+            session, agent_id=agent_id, status=SupervisionStatus.RUNNING if by_status else None, **scope
+        )
+        assert {row.id for row in watched_now.items} == supervisions

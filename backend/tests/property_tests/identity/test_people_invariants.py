@@ -106,6 +106,28 @@ def test_a_change_of_a_user_changes_what_it_names(
         )
 
 
+@given(
+    name=st.sampled_from(("ada", "b.c", "jos\u00e9")), host=st.sampled_from(("Anonymous.invalid", "x.y", ""))
+)
+def test_nobody_takes_an_address_of_those_who_were_forgotten(
+    database: Database, name: str, host: str
+) -> None:
+    """The host of anonymous addresses is refused, for a new user and for a change, as an empty one is."""
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        user = users.create_user(session, workspace_id=own, email="first@example.org")
+        change = UserChange(email=f"{name}@{host}")
+        if host == "x.y":
+            users.update_user(session, workspace_id=own, user_id=user.id, change=change)
+            assert user.email == f"{name}@{host}"
+            return
+        with pytest.raises(InvalidError):
+            users.create_user(session, workspace_id=own, email=f"{name}@{host}")
+        with pytest.raises(InvalidError):
+            users.update_user(session, workspace_id=own, user_id=user.id, change=change)
+        assert user.email == "first@example.org"
+
+
 def words_of(database: Database) -> str:
     return str(database.snapshot())
 

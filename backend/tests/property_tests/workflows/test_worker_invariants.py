@@ -1,0 +1,126 @@
+"""A worker has no more steps than room, keeps them while it works, and survives the loss of one."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session, sessionmaker
+
+from atom.db.session import unit_of_work
+from atom.kit.clock import ManualClock
+from atom.workflows import service
+from atom.workflows.graph import Step, Workflow
+from atom.workflows.rows import StepRecord
+from atom.workflows.states import ExecutionStatus, StepStatus
+from atom.workflows.worker import Worker
+from tests import factories
+from tests.database import Database
+from tests.factories import NOW
+from tests.property_tests.conftest import scaled
+
+LEASE = timedelta(seconds=60)
+ROOM = 2
+
+
+class Steps(Executor):
+    """The steps that a worker has begun, by their ids: each ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, Future[Any]] = {}
+        self.n_open = 0
+
+    def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.begun[args[0].step_id] = future
+        self.n_open += 1
+        return future
+
+
+@settings(scaled(0.3))
+@given(
+    story=st.lists(
+        st.sampled_from(("claim", "rival", "wait", "work", "sleep", "finish", "fail")), min_size=1, max_size=9
+    )
+)
+@example(story=["claim", "work", "work", "work", "rival", "finish"])
+@example(story=["claim", "sleep", "rival", "work", "finish", "claim", "fail"])
+@example(story=["claim", "fail", "wait", "claim", "claim", "finish"])
+def test_a_worker_keeps_what_it_works_on_and_reports_it_once(database: Database, story: list[str]) -> None:
+    """Whoever attends to its steps within half a lease keeps them; what was lost is reported in vain."""
+    clock = ManualClock(NOW)
+    workflow = Workflow(steps=tuple(Step(id=name, action="work") for name in "abc"))
+    with database.sessions() as sessions:
+        with unit_of_work(sessions) as session:
+            (own,) = factories.workspace_ids(session, 1)
+            run = service.create_execution(
+                session, clock, workspace_id=own, workflow_id="w", workflow=workflow
+            )
+            scope = {"workspace_id": own, "execution_id": run.id}
+            service.begin(session, clock, **scope)
+        mine, theirs = Steps(), Steps()
+        worker, rival = (
+            Worker(
+                sessions=sessions,
+                clock=clock,
+                handler=lambda _: {},
+                executor=executor,
+                name=name,
+                n_steps=ROOM,
+                lease=LEASE,
+            )
+            for name, executor in (("w", mine), ("rival", theirs))
+        )
+        ends: dict[str, datetime] = {}
+        for deed in story:
+            now = clock.now()
+            if deed in ("claim", "rival"):
+                claimant, executor = (worker, mine) if deed == "claim" else (rival, theirs)
+                before = dict(mine.begun)
+                if executor.n_open < ROOM:  # what has outlived its lease is lost to whoever claims
+                    ends = {name: at for name, at in ends.items() if at > now}
+                claimant.claim()
+                new = {name for name in mine.begun if mine.begun[name] is not before.get(name)}
+                assert not new & ends.keys()
+                ends |= dict.fromkeys(new, now + LEASE)
+            elif deed in ("finish", "fail") and mine.begun:
+                name, future = next(iter(mine.begun.items()))
+                del mine.begun[name]
+                mine.n_open -= 1
+                if deed == "finish":
+                    future.set_result({"by": "w"})
+                else:
+                    future.set_exception(ValueError("broken"))
+                earlier = step_of(sessions, scope, name)
+                worker.attend()
+                found = step_of(sessions, scope, name)
+                if ends.pop(name, None) is None:
+                    assert found == earlier
+                elif deed == "finish":
+                    assert (found.status, found.output) == (StepStatus.COMPLETED, {"by": "w"})
+                else:
+                    assert found.retry_count == earlier.retry_count + 1 or found.status is StepStatus.FAILED
+                ends = attended(ends, now)
+            elif deed in ("wait", "work", "sleep"):
+                now = clock.advance(LEASE if deed == "sleep" else LEASE * 0.45)
+                if deed == "work":
+                    worker.attend()
+                    ends = attended(ends, now)
+            assert mine.n_open <= ROOM
+            with unit_of_work(sessions) as session:
+                if service.get_execution(session, **scope).status is not ExecutionStatus.RUNNING:
+                    return
+
+
+def attended(ends: dict[str, datetime], now: datetime) -> dict[str, datetime]:
+    """Return when leases end once their worker has renewed those that are half over."""
+    return {name: now + LEASE if at - now < LEASE / 2 else at for name, at in ends.items()}
+
+
+def step_of(sessions: sessionmaker[Session], scope: dict[str, str], name: str) -> StepRecord:
+    with unit_of_work(sessions) as session:
+        (found,) = (step for step in service.get_steps(session, **scope) if step.step_id == name)
+    return found
