@@ -26,7 +26,7 @@ from atom_testinfra.core.costs.baseline import (
     TargetsVerified,
 )
 from atom_testinfra.core.costs.digests import PropertiesDigest, digest_text, encode_property
-from atom_testinfra.core.errors import BaselineError, InfraError, NothingMeasuredError
+from atom_testinfra.core.errors import BaselineError, NothingMeasuredError
 from atom_testinfra.core.targets.verification import reword
 from atom_testinfra.storage.atomic import replace_file, writing
 from atom_testinfra.storage.json_document import (
@@ -241,11 +241,7 @@ def update_baseline(
             cannot be written. It is as it was then.
     """
     with writing(path) as target:
-        foreign = read_foreign(target, adopt=adopt)
-        try:
-            before = load_baseline(target)
-        except InfraError:
-            before = None  # what is there was written by hand: `read_foreign` refuses anything broken
+        before, foreign = _read_previous(target, adopt=adopt)
         baseline = make(before)
         _replace(target, render_baseline(baseline, foreign), os.fspath(path))
     return baseline
@@ -273,13 +269,18 @@ def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
     Raises:
         BaselineError: The file is not one that may be replaced.
     """
+    return _read_previous(path, adopt=adopt)[1]
+
+
+def _read_previous(path: Path, *, adopt: bool) -> tuple[Baseline | None, Foreign]:
+    """Return the baseline in a file, `None` if it has no figures of ours, and what else it holds."""
     data = _read(path)
     if data is None:
-        return NOTHING_FOREIGN
+        return None, NOTHING_FOREIGN
     name = os.fspath(path)
     values = split_object(data, name)
     if "schema" in values and _is_marked(values, name):
-        return _parse(data, name)[1]
+        return _parse(data, name)
     refuse_duplicate_keys(data, name)
     if not adopt and values and not PLAN_KEYS & values.keys():
         raise BaselineError(
@@ -292,7 +293,7 @@ def read_foreign(path: Path, *, adopt: bool = False) -> Foreign:
         for key, value in values.items()
     }
     renamed |= {_previous(key, values): values[key] for key in values if key in PLAN_KEYS}
-    return _foreign(renamed, name)
+    return None, _foreign(renamed, name)
 
 
 def _previous(key: str, taken: Collection[str]) -> str:

@@ -6,6 +6,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from math import isnan, nan
 from operator import truediv
 from statistics import fmean, median, mode
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -356,7 +357,10 @@ class Columns(Mapping[str, Series]):
         self._parts_s: dict[Part, array[float]] = {}
         """Beside each value; 0 where the parts are not known."""
         self._has_parts = array("b")
-        self._counts: list[tuple[int, float, float | None]] = []
+        self._n_examples = array("L")
+        self._calls = array("d")
+        self._steps = array("d")
+        """Rules of a machine in a valid example; NaN for other tests, and where it varies."""
         self._seed_set = seed_set
         self._earlier = earlier
         """`None` leaves figures of earlier sessions out."""
@@ -382,17 +386,18 @@ class Columns(Mapping[str, Series]):
                 self._apart.add(len(digests))
             rows[nodeid] = len(digests)
             digests.append(cost.digest or digest)
-            workload = cost.max_examples, seed_set, ", ".join(cost.modes)
+            workload = cost.max_examples, seed_set, ", ".join(cost.modes) if cost.modes else ""
             if workload not in names:
                 names[workload] = _workload(cost.max_examples, seed_set, cost.modes)
             workloads.append(names[workload])
             seconds = self._add_parts(cost) if statistic is Statistic.PARTS else []
             self._has_parts.append(bool(seconds))
             seconds = seconds or _seconds_of_cost(cost, statistic)
-            self._pad_parts(len(values_s) + len(seconds))
-            self._counts.append(
-                (cost.n_examples + cost.n_explicit, cost.calls_per_valid, cost.steps_per_valid)
-            )
+            if self._parts_s:
+                self._pad_parts(len(values_s) + len(seconds))
+            self._n_examples.append(cost.n_examples + cost.n_explicit)
+            self._calls.append(cost.calls_per_valid)
+            self._steps.append(nan if cost.steps_per_valid is None else cost.steps_per_valid)
             values_s.fromlist(seconds)
             begins.append(len(values_s))
             calibrations_s.fromlist(cost.runs.calibration_s or [0.0] * len(seconds))
@@ -468,13 +473,13 @@ class Columns(Mapping[str, Series]):
             return self.excluded[nodeid]
         is_calibrated = row not in self._uncalibrated
         place = slice(self._begins[row], self._begins[row + 1])
-        n_examples, calls, steps = self._counts[row]
+        steps = self._steps[row]
         return Series(
             values=self._values_s[place].tolist() if is_calibrated else [],
             unit_us=self._unit_us,
             parts=self._parts(place) if is_calibrated and self._has_parts[row] else {},
-            n_examples=n_examples,
-            counts=Counts(calls, steps),
+            n_examples=self._n_examples[row],
+            counts=Counts(self._calls[row], None if isnan(steps) else steps),
             workload=self._workloads[row],
             digest=self._digests[row],
             problem=None if is_calibrated else UNCALIBRATED,

@@ -145,7 +145,7 @@ class ProfileCost(
         if (
             n != len(runs.cpu_s)
             or not n == len(runs.body_cpu_us or runs.cpu_s) == len(runs.calibration_s or runs.cpu_s)
-            or any(len(column) != n for column in runs.parts_us.values())
+            or (runs.parts_us and any(len(column) != n for column in runs.parts_us.values()))
         ):
             return "`runs` has lists of different lengths"
         return None
