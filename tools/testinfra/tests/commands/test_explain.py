@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec import convert
 from tests.commands.test_measure import Project, project
+from tests.versions import since_hypothesis
 
 from atom_testinfra.core.records.measurement import Measurement
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["project"]
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, since_hypothesis("6.94")]
 
 SUITE = """
     from hypothesis import assume, given, settings, strategies as st, HealthCheck

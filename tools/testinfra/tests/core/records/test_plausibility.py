@@ -75,6 +75,18 @@ def test_no_record_is_called_contradictory_whose_parts_fit(record: Measurement) 
         (with_samples("run", max_s=9.0), "the largest `run` took 9 s, and their sum 2.01 s"),
         (replace(GOOD, call=Cost(wall_s=0.5, cpu_s=2.0)), "the phases took 2.015 s, and the call 0.5 s"),
         (
+            replace(GOOD, call=Cost(wall_s=2.015, cpu_s=2.01, thread_cpu_s=3.0)),
+            "the CPU time of its own thread took 3 s, and the call 2.01 s",
+        ),
+        (
+            replace(GOOD, setup=Cost(wall_s=0.1, cpu_s=0.1, wide_wall_s=0.08, own_wall_s=0.08)),
+            "fixtures took 0.16 s, and set-up 0.1 s",
+        ),
+        (
+            replace(GOOD, teardown=Cost(wall_s=0.1, cpu_s=0.1, wide_cpu_s=0.3)),
+            "the CPU time of fixtures wider than a function took 0.3 s, and teardown 0.1 s",
+        ),
+        (
             replace(GOOD, call=Cost(wall_s=2.015, cpu_s=0.5)),
             "the CPU time of the test's own function took 2 s",
         ),

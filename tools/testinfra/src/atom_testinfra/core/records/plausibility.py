@@ -51,6 +51,7 @@ def _contradictions(record: Measurement, subject: Property) -> Iterator[str]:
     for name, phase in subject.phases.items():
         yield from _of_phase(f"the {name} phase", phase)
     yield from _of_samples(subject)
+    yield from _of_steps(record)
     yield from _of_call(record, subject)
 
 
@@ -107,6 +108,15 @@ def _of_sample(name: str, found: Samples) -> Iterator[str]:
         yield f"the summary of {name} is not in order"
     yield from _exceeds(f"the largest {name}", found.max_s, "their sum", found.total_s)
     yield from _exceeds(f"the sum of {name}", found.total_s, f"{found.n} of them", found.max_s * found.n)
+
+
+def _of_steps(record: Measurement) -> Iterator[str]:
+    for name, step in {"set-up": record.setup, "the call": record.call, "teardown": record.teardown}.items():
+        fixtures_s = step.wide_wall_s + (step.own_wall_s or 0.0)
+        cpu_s = step.cpu_s + step.children_cpu_s
+        yield from _exceeds("fixtures", fixtures_s, name, step.wall_s)
+        yield from _exceeds("the CPU time of fixtures wider than a function", step.wide_cpu_s, name, cpu_s)
+        yield from _exceeds("the CPU time of its own thread", step.thread_cpu_s or 0.0, name, step.cpu_s)
 
 
 def _of_call(record: Measurement, subject: Property) -> Iterator[str]:
