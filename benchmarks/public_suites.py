@@ -30,13 +30,14 @@ from xml.etree import ElementTree as ET
 
 from evidence import RESULTS, ROOT, save, table
 
+from atom_testinfra.core.records.parts import Part, parts_of
 from atom_testinfra.storage.runs import load_run
 from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Measurement, Run
 
-COUNT_LIMIT, TIME_LIMIT = 0.02, 0.10
+COUNT_LIMIT, TIME_LIMIT, PARTS_LIMIT = 0.02, 0.10, 0.02
 COMPARED_S = 0.1
 """Hypothesis prints hundredths of a second: shorter phases are compared in their sum only."""
 LIMIT_S = 1800
@@ -115,6 +116,48 @@ SUBJECTS = {
         needs=["trio==0.22.2", "hypothesis"],
         arguments=["pytest_trio/_tests", "-W", "ignore::trio.TrioDeprecationWarning"],
         about="coroutines that an event loop runs, a helper made of one",
+    ),
+    "python-dateutil": Subject(
+        version="4.0.0",
+        needs=["hypothesis", "freezegun", "pytest-xdist"],
+        arguments=["tests/property", "tests/test_utils.py"],
+        about="freezes the time, warnings as errors, time zones",
+    ),
+    "priority": Subject(version="2.0.0", needs=["hypothesis"], arguments=["test"], about="trees of streams"),
+    "h2": Subject(
+        version="4.4.1",
+        needs=["hypothesis"],
+        arguments=[
+            f"tests/test_{name}.py"
+            for name in ("settings", "events", "flow_control_window", "state_machines", "invalid_headers")
+        ],
+        about="parametrised properties of methods, frames of binary data",
+    ),
+    "argon2-cffi": Subject(
+        version="25.1.0",
+        needs=["hypothesis"],
+        arguments=["tests"],
+        about="a body in C, in threads that Python does not know",
+    ),
+    "klein": Subject(
+        version="24.8.0",
+        needs=["hypothesis", "treq", "idna", "tubes"],
+        arguments=["src/klein/test/test_headers.py", "src/klein/test/test_message.py"],
+        about="Twisted's own test cases, strategies of URLs",
+    ),
+    "cattrs": Subject(
+        version="26.2.1",
+        needs=["hypothesis", "pytest-benchmark", "immutables", "coverage"],
+        arguments=[
+            f"tests/test_{name}.py" for name in ("copy", "structure", "unstructure", "structure_attrs")
+        ],
+        about="classes made inside the strategies, its own profiles",
+    ),
+    "yarl": Subject(
+        version="1.25.1",
+        needs=["hypothesis", "pytest-xdist", "pytest-cov", "covdefaults"],
+        arguments=["tests/test_quoting_hypothesis.py", "--no-cov"],
+        about="its own options ask for workers and doctests",
     ),
 }
 
@@ -231,6 +274,7 @@ def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
     records = {record.nodeid: record for record in run.measurements}
     figures = asdict(subject) | {"python": run.header.provenance.python}
     figures |= compare_statistics(records, _statistics(project.junit("measured")))
+    figures |= compare_parts(records)
     _say(f"{name}: running it without the tool")
     project.run_bare()
     figures |= compare_bare(records, _statistics(project.junit("bare")))
@@ -267,6 +311,24 @@ def compare_statistics(records: dict[str, Measurement], statistics: dict[str, st
         "duration_s": vars(duration),
         "problems": sorted({problem for record in hypothesis for problem in record.problems}),
     }
+
+
+def compare_parts(records: dict[str, Measurement]) -> dict[str, Any]:
+    """Compare the parts that a comparison judges with the CPU time of each property's steps."""
+    cpu = Agreement()
+    for record in records.values():
+        if (parts := parts_of(record)) is None or record.hypothesis is None:
+            continue
+        subject = record.hypothesis
+        n_examples = subject.n_explicit + subject.n_valid
+        n_bodies = subject.body_cpu.n if subject.body_cpu is not None else 0
+        parts_s = sum(
+            each_s * (n_bodies if part is Part.BODY else n_examples) for part, each_s in parts.items()
+        )
+        steps = (record.setup, record.call, record.teardown)
+        cpu_s = sum(step.cpu_s + step.children_cpu_s - step.wide_cpu_s for step in steps)
+        cpu.add(parts_s, cpu_s)
+    return {"parts_cpu_s": vars(cpu)}
 
 
 def compare_bare(records: dict[str, Measurement], statistics: dict[str, str]) -> dict[str, Any]:
@@ -350,6 +412,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
     rows, missed = [], []
     for name, found in figures.items():
         cases, duration, bare = (Agreement(**found[k]) for k in ("test_cases", "duration_s", "valid_bare"))
+        parts = Agreement(**found["parts_cpu_s"]) if "parts_cpu_s" in found else None
         rows.append(
             [
                 f"{name} {found['version']}",
@@ -358,6 +421,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
                 f"{cases.recorded:.0f} / {cases.reported:.0f}",
                 f"{duration.recorded:.2f} / {duration.reported:.2f}",
                 f"{duration.worst:.1%}",
+                "not recorded" if parts is None else f"{parts.recorded:.2f} / {parts.reported:.2f}",
                 f"{bare.recorded:.0f} / {bare.reported:.0f}",
                 f"{found['n_before_kill']}, then {'the same' if found['same_tests'] else 'NOT the same'}",
                 found["measured_at"][:16].replace("T", " "),
@@ -370,6 +434,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
                 "a test with statistics has no record": found["unrecorded"],
                 "test cases": max(cases.apart, cases.worst) > COUNT_LIMIT,
                 "time": max(duration.apart_of_at_least(COMPARED_S), duration.worst) > TIME_LIMIT,
+                "the parts against the CPU time": parts is not None and parts.worst > PARTS_LIMIT,
                 "valid examples without the tool": bare.apart > COUNT_LIMIT,
                 "not the same tests after --resume": not found["same_tests"],
             }.items()
@@ -382,6 +447,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
         "test cases",
         "seconds",
         "worst",
+        "CPU of parts",
         "valid, bare run",
         "killed after",
         "measured (UTC)",
@@ -390,6 +456,8 @@ def _report(figures: dict[str, Any]) -> list[str]:
     report = (
         "Recorded / as Hypothesis reports it: all test cases of all phases and the phases' seconds, in the "
         "same run, and how far the worst phase of 0.1 s or more is off (a sum below that is not judged); "
+        "then the CPU seconds of all properties' parts (body, the rest of the call, set-up and teardown, "
+        "threads and children) against those of their steps; "
         "then the valid examples of the tests that passed against a run without the tool; then how many "
         "tests were recorded when the session was killed, and whether each test of the whole run has one "
         "record after `--resume`.\n\n"
