@@ -29,6 +29,7 @@ MOST_ASKED = 8
 START_WALL_S = 60.0
 """How long a copy may take on the clock until its first test begins."""
 KEPT = "what it computed before is kept"
+ONCE = "a test that executes it passes only once in a process"
 FOREIGN = "its module is loaded in a way that cannot be changed, for example as a plugin of pytest"
 N_CHECKED = 5
 """Tests that such a check runs: those that noticed something lately."""
@@ -64,8 +65,8 @@ class Round:
         self._functions = Functions(worker.sources.files)
         self._asked: dict[int, tuple[Mutant, list[Reach]]] = {}
         self._repeats = Repeats(worker.asker, worker.entries)
-        self._unfit: set[str] = set()
-        """Tests whose answers do not count, because they do not pass unchanged when they run again."""
+        self._once: set[str] = set()
+        """Tests that pass unchanged only once in a process: only a fresh interpreter can ask them."""
         self._resting: set[str] = set()
         """Functions whose results are kept from one test to the next."""
         self._n_unchecked = 0
@@ -96,7 +97,7 @@ class Round:
             self._note(copies)
 
     def _start(self, copies: Copies, mutant: Mutant) -> None:
-        block = f"{mutant.path}:{mutant.block}"
+        block = _block(mutant)
         if self._worker.sources.of(mutant)[1] in self._worker.sources.foreign_files:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=FOREIGN)
             return
@@ -108,8 +109,11 @@ class Round:
         if f"{mutant.path}:{mutant.function}" in self._resting:
             self._say_kept(mutant)
             return
-        reaching = [test for test in self._by_block.get(block, []) if test.nodeid not in self._unfit]
+        reaching = [test for test in self._by_block.get(block, []) if test.nodeid not in self._once]
         tests = order_tests(reaching, block, self._noticed[mutant.path, mutant.function])
+        if not tests and self._by_block.get(block):
+            self._say_once(mutant)
+            return
         if not tests:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_REACHED, n_run=0)
             return
@@ -194,11 +198,17 @@ class Round:
             if answer["verdict"] is not MutantVerdict.NOT_ASKED and not self._is_sound(mutant, tests, nodeid):
                 self._start(copies, mutant)
                 continue
+            is_survivor = answer["verdict"] is MutantVerdict.SURVIVED
+            if is_survivor and any(
+                test.nodeid in self._once for test in self._by_block.get(_block(mutant), [])
+            ):
+                self._say_once(mutant)
+                continue
             if nodeid is not None:
                 self._noticed[mutant.path, mutant.function][nodeid] += 1
                 self._latest = [nodeid, *(other for other in self._latest if other != nodeid)][:N_CHECKED]
             self._n_unchecked += 1
-            block = f"{mutant.path}:{mutant.block}"
+            block = _block(mutant)
             closest = sorted(
                 (test for test in tests if test.is_property), key=lambda test: -test.blocks.get(block, 0)
             )
@@ -215,22 +225,25 @@ class Round:
         """
         Return whether the tests that an answer rests on do unchanged what they did before.
 
-        If not, the mutant is asked about again: without the tests that fail, or in a fresh interpreter.
+        If not, the mutant is asked about again: without the tests that fail now, or in a fresh interpreter.
         """
         rests_on = [test for test in tests if noticed_by in {None, test.nodeid}]
         repeats = self._repeats.of(rests_on)
         failing = {nodeid: repeat.error for nodeid, repeat in repeats.items() if repeat.error is not None}
         for nodeid, error in failing.items():
-            self._unfit.add(nodeid)
-            self._worker.say(Fact.UNFIT, nodeid=nodeid, error=error)
+            self._once.add(nodeid)
+            self._worker.say(Fact.ONCE, nodeid=nodeid, error=error)
         function = f"{mutant.path}:{mutant.function}"
         is_kept = any(function in repeat.rests for repeat in repeats.values())
         if is_kept:
             self._resting.add(function)
         return not failing and not is_kept
 
+    def _say_once(self, mutant: Mutant) -> None:
+        self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=ONCE)
+
     def _say_kept(self, mutant: Mutant) -> None:
-        kept = f"{mutant.path}:{mutant.block}"
+        kept = _block(mutant)
         self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=KEPT, kept=kept)
 
     def _run_latest(self, copies: Copies) -> dict[str, Any]:
@@ -280,3 +293,8 @@ class Round:
             return False
         self._worker.say(Fact.CHECKED)
         return True
+
+
+def _block(mutant: Mutant) -> str:
+    """Return the block that a mutant changes, as tests name it."""
+    return f"{mutant.path}:{mutant.block}"

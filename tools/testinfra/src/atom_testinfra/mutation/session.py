@@ -246,8 +246,15 @@ class MutationSession:
             case Fact.FAILED:
                 detail = fact.get("trouble") or fact.get("log") or "pytest said nothing"
                 raise SubjectError(f"the tests could not be asked: {detail.strip().splitlines()[-1]}")
+            case Fact.ONCE:
+                self._remarks.append(
+                    f"{fact['nodeid']} passes only once in a process, so that a fresh interpreter asks it: "
+                    f"{fact['error']}"
+                )
             case Fact.UNFIT:
-                self._excluded[fact["nodeid"]] = f"it fails unchanged when it runs again: {fact['error']}"
+                self._excluded[fact["nodeid"]] = (
+                    f"it fails unchanged in a process of its own: {fact['error']}"
+                )
                 self._knowledge.drop_test(fact["nodeid"])
             case Fact.VERDICT:
                 if "kept" in fact:
