@@ -211,8 +211,8 @@ bench-faults: install ## faults put into the backend, and how many its tests not
 bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
 
-bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SAMPLE, EACH, KEEP=--keep)
-	$(BIN)/python benchmarks/mutate_truth.py --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
+bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SUITE=shared|objects|engine|processes, SAMPLE, EACH, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)

@@ -1,9 +1,11 @@
 """
 Whether verdicts of `testinfra mutate` are right: `make bench-mutate-truth`.
 
-Verdicts are drawn at random and repeated the slow way: the patch is applied to a copy of the backend, and a
-fresh pytest runs. A noticed mutant has to fail the test that noticed it; a survivor, or one that no test
-reaches, has to pass all tests that execute its block, and those of its service.
+Verdicts are drawn at random and repeated the slow way: the patch is applied to a copy, and a fresh pytest
+runs. A noticed mutant has to fail the test that noticed it; a survivor, or one that no test reaches, has to
+pass all tests. Subjects are the backend, where a survivor is shown to the tests of its service, and the small
+suites in `subjects/mutate`: what tests share (caches, fixtures), objects of every make, what Hypothesis can
+do, and threads and processes.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from evidence import ROOT, save, table
 Finding = dict[str, Any]
 NO_COPY = shutil.ignore_patterns(".venv*", ".testinfra", "__pycache__", ".hypothesis", ".git", "*.sqlite3*")
 WALL_S = 900.0
+SUBJECTS = ROOT / "benchmarks/subjects/mutate"
+SUITES = ("shared", "objects", "engine", "processes")
 
 
 def main() -> int:
@@ -34,9 +38,11 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=10, help="verdicts to repeat of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
+    parser.add_argument("--suite", choices=SUITES, help="one of the small suites instead of the backend")
     parser.add_argument("paths", nargs="*", help="files of the product; all if none is given")
     arguments = parser.parse_args()
-    findings = ask(arguments)
+    subject = ROOT if arguments.suite is None else SUBJECTS / arguments.suite
+    findings = ask(subject, arguments)
     chance = random.Random(arguments.seed)
     chance.shuffle(findings)
     chosen: list[Finding] = []
@@ -50,9 +56,10 @@ def main() -> int:
     differences = []
     with tempfile.TemporaryDirectory(prefix="mutate-truth-") as folder:
         copy = Path(folder) / "copy"
-        shutil.copytree(ROOT / "backend", copy / "backend", ignore=NO_COPY)
+        inside = "backend" if arguments.suite is None else ""
+        shutil.copytree(subject / inside, copy / inside, ignore=NO_COPY)
         for number, finding in enumerate(chosen, start=1):
-            is_same = repeat(finding, copy)
+            is_same = repeat(finding, copy, inside)
             agreed[kind_of(finding)] += is_same
             if not is_same:
                 differences.append(finding)
@@ -66,7 +73,8 @@ def main() -> int:
     text = "\n\n".join(parts)
     command = f"python benchmarks/mutate_truth.py {' '.join(sys.argv[1:])}"
     if arguments.keep:
-        save("mutate_truth", command, {"taken": taken, "agreed": agreed, "seed": arguments.seed}, text)
+        name = "mutate_truth" if arguments.suite is None else f"mutate_truth_{arguments.suite}"
+        save(name, command, {"taken": taken, "agreed": agreed, "seed": arguments.seed}, text)
     else:
         sys.stdout.write(f"{text}\n")
     return int(n_same < 0.99 * n)
@@ -78,27 +86,29 @@ def kind_of(finding: Finding) -> str:
     return f"{finding['verdict']}, {place}"
 
 
-def ask(arguments: argparse.Namespace) -> list[Finding]:
+def ask(subject: Path, arguments: argparse.Namespace) -> list[Finding]:
     """Return the findings on a sample."""
-    command = [sys.executable, "-m", "atom_testinfra", "mutate", "--profile", "ci", "--json"]
-    command += ["--sample", str(arguments.sample), "--seed", str(arguments.seed), *arguments.paths]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    command = [sys.executable, "-m", "atom_testinfra", "mutate", "--json", *arguments.paths]
+    command += ["--sample", str(arguments.sample), "--seed", str(arguments.seed)]
+    if subject == ROOT:
+        command += ["--profile", "ci"]
+    done = subprocess.run(command, cwd=subject, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
     findings: list[Finding] = json.loads(done.stdout)["findings"]
     return findings
 
 
-def repeat(finding: Finding, copy: Path) -> bool:
+def repeat(finding: Finding, copy: Path, inside: str) -> bool:
     """Return whether an edited copy and a fresh pytest give the same verdict."""
     path = copy / finding["path"]
     original = path.read_text(encoding="utf-8")
     patch = ["git", "apply", "--unidiff-zero", "-"]
     subprocess.run(patch, cwd=copy, input=f"{finding['difference']}\n", text=True, check=True)
     try:
-        tests = [finding["noticed_by"]] if finding.get("noticed_by") else suite_of(finding)
+        tests = [finding["noticed_by"]] if finding.get("noticed_by") else suite_of(finding) if inside else []
         environment = dict(os.environ, CI="true", PYTHONDONTWRITEBYTECODE="1")
-        environment["PYTHONPATH"] = os.fspath(copy / "backend" / "src")
+        environment["PYTHONPATH"] = os.fspath(copy / inside / "src")
         command = [
             sys.executable,
             "-m",
@@ -107,13 +117,12 @@ def repeat(finding: Finding, copy: Path) -> bool:
             "-x",
             "-p",
             "no:cacheprovider",
-            "-m",
-            "not integration",
+            *(["-m", "not integration"] if inside else []),
         ]
         try:
             done = subprocess.run(
                 [*command, *tests],
-                cwd=copy / "backend",
+                cwd=copy / inside,
                 env=environment,
                 capture_output=True,
                 check=False,
