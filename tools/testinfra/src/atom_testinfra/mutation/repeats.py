@@ -67,7 +67,7 @@ class Repeats:
 
 def find_rests(before: Mapping[str, int], again: Mapping[str, int]) -> list[str]:
     """
-    Return the functions of which a test enters some block less than half as often as before.
+    Return the functions with a block that a test enters less than half as often as before.
 
     What such a function returned is kept somewhere, in a cache or in a fixture of the session. A mutant there
     would not run, or not as in a process that never ran the original.
