@@ -13,15 +13,12 @@ import copy
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evidence import ROOT, save, table
 
+from atom_testinfra.mutation.mutants import Module
 from atom_testinfra.mutation.product import Product
-from atom_testinfra.mutation.written import WrittenFault, load_written
-
-if TYPE_CHECKING:
-    from atom_testinfra.mutation.mutants import Module
+from atom_testinfra.mutation.written import WrittenFault, apply_written, load_written
 
 BY_HAND = Path("benchmarks/subjects/faults/by_hand.toml")
 ASKED_PERCENT = 75.0
@@ -36,6 +33,7 @@ def main() -> int:
     faults = load_written(ROOT / BY_HAND)
     product = Product(ROOT, [ROOT / "backend/src/atom"])
     modules = {module.path: module for module in map(product.read, product.files)}
+    apply_written(faults, {path: Module(path, module.text) for path, module in modules.items()})
     operators: Counter[str] = Counter()
     missing = []
     for fault in faults:
