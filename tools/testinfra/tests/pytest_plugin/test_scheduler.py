@@ -67,6 +67,13 @@ class TestRealRuns:
         assert ran(suite.path) == list(range(12))
 
 
+def test_asked_for_without_workers_it_says_that_it_has_no_effect(suite: pytest.Pytester) -> None:
+    """Nobody believes that the tests were scheduled."""
+    result = run(suite, "--testinfra-schedule=on")
+    result.assert_outcomes(passed=12)
+    result.stdout.fnmatch_lines(["testinfra: --testinfra-schedule=on has no effect without workers*"])
+
+
 @pytest.mark.integration
 class TestHowRunsEnd:
     """Early, with little to do, or with nothing."""

@@ -46,7 +46,7 @@ class ShareFiles:
         return dict(sorted(found.items()))
 
     def groups(self) -> list[int]:
-        """Return the properties of which a share has run."""
+        """Return the groups: the properties with a share that has run."""
         return sorted({int(path.stem.partition("-")[0]) for path in self._folder.glob("*-*.share")})
 
     def claim(self, group: int) -> bool:
