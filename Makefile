@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-operators bench-time changelog
+	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-budget bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -198,6 +198,9 @@ bench-kinds: install ## which kinds of slow-down `compare` finds: a small run; R
 
 bench-episodes: install ## an episode of 10,000 messages
 	$(BIN)/python benchmarks/episodes.py
+
+bench-budget: install ## a budget and a corpus against 50 examples each: a small run; TRAIN=40 TEST=40 FAULTS=20 RUNS=2 KEEP=--keep for all
+	$(BIN)/python benchmarks/budget.py --train $(or $(TRAIN),8) --test $(or $(TEST),8) --faults $(or $(FAULTS),8) --runs $(or $(RUNS),1) $(KEEP)
 
 bench-waits: install ## how long others wait to write while an episode of a long conversation is made
 	$(BIN)/python benchmarks/waits.py

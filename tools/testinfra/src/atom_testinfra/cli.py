@@ -16,6 +16,8 @@ VERBS = {
     "verify": "check the measurements against the targets and write the baseline",
     "compare": "say which properties got slower, faster, or cannot be told",
     "mutate": "say which faults in the product the tests notice, and which nobody notices",
+    "budget": "say how many examples each property deserves in a given time",
+    "distil": "keep the fewest recorded test cases that notice every mutant",
     "plan": "say how many workers and machines the suite needs to fit its time budget",
     "merge": "put the shards of a suite together, or say what is missing",
     "history": "show how a property's cost went over time",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
 from tests.versions import since_hypothesis
 
 from atom_testinfra.pytest_plugin.timebox_runner import OF_TIMEOUT, _timeout_of
@@ -131,38 +132,6 @@ def test_every_kind_of_property_gets_its_share(suite: Suite) -> None:
     assert second["test_pinned"][0] > 3 * second["test_parametrised[1]"][0]
 
 
-KNOWN_FAILURE = """
-    import pytest
-    from hypothesis import given, settings, strategies as st
-    from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
-    from hypothesis.internal.reflection import function_digest
-
-    database = InMemoryExampleDatabase()
-    number = st.integers(0, 10**9)
-
-    @settings(database=database{pin})
-    @given(number)
-    def test_known(x): assert x != 900_000_001
-
-    @pytest.mark.parametrize("k", [1])
-    @settings(database=database{pin})
-    @given(x=number)
-    def test_parametrised(k, x): assert x != 900_000_001
-
-    def save(test, nodeid=None):
-        inner = test.hypothesis.inner_test
-        if nodeid:
-            inner._hypothesis_internal_add_digest = nodeid.encode()
-        for value in [*range(8), 900_000_001]:
-            database.save(function_digest(inner), choices_to_bytes((value,)))
-        if nodeid:
-            del inner._hypothesis_internal_add_digest
-
-    save(test_known)
-    save(test_parametrised, "test_x.py::test_parametrised[1]")
-"""
-
-
 def test_hypothesis_itself_masks_a_known_failure(suite: Suite) -> None:
     """The danger is real: five examples replay five of nine saved failures, and the test passes."""
     result = suite.run(text=KNOWN_FAILURE.format(pin=", max_examples=5"))
@@ -175,33 +144,6 @@ def test_no_known_failure_is_masked(suite: Suite, time: str) -> None:
     result = suite.timed(time, text=KNOWN_FAILURE.format(pin=""))
     result.assert_outcomes(failed=2)
     assert "failed, with the time to shrink: test_x.py::test_known" in result.stdout.str()
-
-
-KNOWN_FAILURE_OF_A_MACHINE = """
-    from hypothesis import settings, strategies as st
-    from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
-    from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-
-    database = InMemoryExampleDatabase()
-    own = settings(database=database, deadline=None, stateful_step_count=1)
-    is_wrong = lambda value: value >= 1000
-
-    class Machine(RuleBasedStateMachine):
-        @rule(value=st.integers(0, 10**9))
-        def step(self, value): assert not is_wrong(value)
-
-    try:
-        run_state_machine_as_test(Machine, settings=own)
-    except AssertionError:
-        pass  # and its smallest failure, 1000, is in the database
-    key = min(database.data, key=len)
-    for value in range(8):
-        database.save(key, choices_to_bytes((value,)))
-    is_wrong = lambda value: value == 1000
-
-    class TestMachine(Machine.TestCase):
-        settings = own
-"""
 
 
 def test_a_machine_s_known_failure_is_not_masked(suite: Suite) -> None:

@@ -17,6 +17,7 @@ from atom_testinfra.commands.known_mutants import accept_survivors
 from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed, select_named
 from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
+from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
@@ -29,11 +30,13 @@ from atom_testinfra.mutation.written import apply_written, load_written
 from atom_testinfra.reports import mutants as report
 from atom_testinfra.storage.mutants import MutantStore, combine
 from atom_testinfra.storage.project import Project, load_project
+from atom_testinfra.storage.trials import TrialStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atom_testinfra.commands.mutant_selection import Ranges
+    from atom_testinfra.core.detection.trials import Trial
     from atom_testinfra.core.mutants import Finding, Mutant, PropertyWorth
     from atom_testinfra.mutation.mutants import Module
     from atom_testinfra.mutation.written import WrittenFault
@@ -57,6 +60,9 @@ class MutateOptions:
     show: str | None
     show_all: bool
     each_property: bool
+    curves: bool
+    up_to: int
+    seeds: int
     fail_under: float | None
     fail_on_survivors: bool
     markdown: Path | None
@@ -87,6 +93,27 @@ class MutateOptions:
     "--all", "show_all", is_flag=True, help="Show every survivor, and the code that no test executes."
 )
 @click.option("--each-property", is_flag=True, help="Ask each property alone, until it notices a mutant.")
+@click.option(
+    "--curves",
+    is_flag=True,
+    help="Ask every property that reaches a mutant, on several seeds: for `testinfra budget` and `distil`.",
+)
+@click.option(
+    "--up-to",
+    type=click.IntRange(min=LEAST_PLANNED),
+    default=UP_TO,
+    show_default=True,
+    metavar="N",
+    help="With --curves: the most examples to try.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=N_SEEDS,
+    show_default=True,
+    metavar="K",
+    help="With --curves: how many seeds.",
+)
 @click.option("--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit with 1 below.")
 @click.option("--fail-on-survivors", is_flag=True, help="Exit with 1 when a mutant survives.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary there.")
@@ -118,10 +145,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     asked = combine([*settings.arguments, options.profile or ""])
     shard = None
     if options.shard is not None:
-        if options.each_property:
-            raise ConfigError(
-                "--each-property asks about all mutants, so it has no shards", hint="leave one out"
-            )
+        if options.each_property or options.curves:
+            name = "--curves" if options.curves else "--each-property"
+            raise ConfigError(f"{name} asks about all mutants, so it has no shards", hint="leave one out")
         shard = MutantShard(options.shard, chosen, asked, project)
         chosen = shard.chosen
     if options.is_list:
@@ -136,15 +162,18 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             hint="`testinfra mutate --list` shows what there is",
         )
     _say_product(product, len(modules), len(chosen))
+    folder = project.root / project.config.mutants / asked
     session = MutationSession(
         product=product,
         modules=modules,
         settings=settings,
-        store=MutantStore(project.root / project.config.mutants / asked),
+        store=MutantStore(folder),
         listener=_Progress(len(chosen)),
     )
     if options.each_property:
         return _report_properties(session.run_each_property(chosen), as_json=options.as_json)
+    if options.curves:
+        return _learn_curves(session, chosen, TrialStore(folder), options)
     outcome = session.run(chosen)
     findings = accept_survivors(outcome.findings.values(), project)
     status = _report(findings, outcome, options)
@@ -230,6 +259,14 @@ class _Progress(Listener):
         self._n_survived += worth.is_silent
         self._say(f"{self._n_done} properties asked alone, {self._n_survived} noticed nothing", is_due=False)
 
+    def on_trials(self, nodeid: str, mutant: str, trials: Sequence[Trial]) -> None:  # noqa: ARG002
+        self._n_done += 1
+        self._n_survived += all(trial.first is None for trial in trials)
+        self._say(
+            f"{self._n_done} pairs of a property and a mutant asked, {self._n_survived} not noticed",
+            is_due=False,
+        )
+
     def _say(self, text: str, *, is_due: bool) -> None:
         now = time.monotonic()
         if is_due or now - self._said_at > 2.0:
@@ -289,6 +326,35 @@ def _report_properties(worths: Sequence[PropertyWorth], *, as_json: bool) -> int
     if not worths:
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if any(one.is_silent for one in worths) else ExitStatus.OK
+
+
+def _learn_curves(
+    session: MutationSession, chosen: Sequence[Mutant], store: TrialStore, options: MutateOptions
+) -> int:
+    """Ask on several seeds, and say how much is known now."""
+    unfit = session.run_curves(chosen, store, grid=grid_of(options.up_to), n_seeds=options.seeds)
+    for nodeid, reason in unfit.items():
+        click.echo(f"not asked: {nodeid} does not pass unchanged ({reason})", err=True)
+    trials = store.trials(store.properties)
+    pairs = {(trial.nodeid, trial.mutant) for trial in trials}
+    noticed = {trial.mutant for trial in trials if trial.first is not None}
+    counts = {
+        "properties": len({nodeid for nodeid, _ in pairs}),
+        "mutants": len({mutant for _, mutant in pairs}),
+        "noticed": len(noticed),
+        "pairs": len(pairs),
+        "runs": len(trials),
+        "unfit": unfit,
+    }
+    if options.as_json:
+        click.echo(msgspec.json.encode(counts))
+    else:
+        click.echo(
+            f"known now: {counts['runs']:,} runs of {counts['properties']:,} properties under "
+            f"{counts['mutants']:,} mutants; {counts['noticed']:,} are noticed in some run"
+        )
+        click.echo("next: testinfra budget")
+    return ExitStatus.OK if pairs else ExitStatus.NOTHING
 
 
 def _list(mutants: Sequence[Mutant], *, as_json: bool) -> int:

@@ -89,6 +89,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Packages and modules that `mutate` changes; empty: what lies below `src/`, else beside the tests."""
     mutants: str = ".testinfra/mutants"
     """The folder in which `mutate` keeps what it knows."""
+    budget: str = "testinfra-budget.json"
+    """The file in which `budget` writes how many examples each property gets."""
+    corpus: str = "testinfra-corpus.json"
+    """The file in which `distil` keeps the test cases that notice most."""
     equivalent: str = "equivalent.toml"
     """The file of mutants that may survive, each with its reason."""
     profiles: dict[str, Profile] = field(

@@ -27,6 +27,10 @@ class CostsError(InfraError):
     """What is kept of the costs of tests cannot be read or written; a run goes on without it."""
 
 
+class BudgetError(InfraError):
+    """A budget of examples, or a corpus of test cases, cannot be read, made or written."""
+
+
 class SubjectError(InfraError):
     """The project under measurement could not be run: pytest's own message says why."""
 

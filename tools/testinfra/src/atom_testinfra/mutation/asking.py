@@ -101,7 +101,7 @@ class Asker:
             wall_s = max(LEAST_WALL_S, WALL_FACTOR * allowed_s, CPU_FACTOR * test.wall_s)
             say({"test": nodeid, "n_run": number, "wall_s": wall_s})
             following = tests[number].nodeid if number < len(tests) else None
-            with _CpuLimit(allowed_s, say), self.replay.replaying(nodeid):
+            with CpuLimit(allowed_s, say), self.replay.replaying(nodeid):
                 raised = self.run(nodeid, following)
             n_cases = self.replay.n_test_cases if nodeid in self.properties else None
             n_all_cases += n_cases or 0
@@ -131,7 +131,7 @@ def _first_line(text: str) -> str:
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
-class _CpuLimit:
+class CpuLimit:
     """Ends this process when a test takes too much CPU time, and says so first."""
 
     def __init__(self, seconds: float, say: Say) -> None:

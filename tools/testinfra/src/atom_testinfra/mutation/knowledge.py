@@ -63,6 +63,11 @@ class Knowledge:
             if nodeid not in self.reaches and self._states.of_file(_file_of(nodeid))
         ]
 
+    def curve_state(self, nodeid: str) -> str:
+        """Return the state of everything that a property's detection curve depends on; nothing if unknown."""
+        reach = self.reaches.get(nodeid)
+        return "" if reach is None else self._states.of_curve(reach)
+
     def add_reach(self, reach: Reach) -> None:
         """Take what a test entered."""
         self.reaches[reach.nodeid] = reach

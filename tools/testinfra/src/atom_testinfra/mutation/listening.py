@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atom_testinfra.core.detection.trials import Trial
     from atom_testinfra.core.mutants import Finding, PropertyWorth
 
 
@@ -26,6 +29,9 @@ class Listener:
 
     def on_property(self, worth: PropertyWorth) -> None:
         """A property was asked alone."""
+
+    def on_trials(self, nodeid: str, mutant: str, trials: Sequence[Trial]) -> None:
+        """A property was asked about a mutant on several seeds."""
 
 
 @dataclass(kw_only=True)

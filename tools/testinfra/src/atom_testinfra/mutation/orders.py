@@ -32,6 +32,16 @@ class FreshQuestion(Struct, frozen=True, kw_only=True):
     """Tests that could notice it; of these, `tests` are as many as can be afforded."""
 
 
+class CurveOrders(Struct, frozen=True, kw_only=True):
+    """How often each property is asked about each mutant, for detection curves."""
+
+    grid: list[int]
+    """Numbers of examples to plan, the largest first."""
+    n_seeds: int
+    known: list[tuple[str, str]]
+    """Node ids and mutants that were asked before."""
+
+
 class Orders(Struct, frozen=True, kw_only=True):
     """What one worker is to do: a pytest process that collects the tests and asks them."""
 
@@ -62,6 +72,8 @@ class Orders(Struct, frozen=True, kw_only=True):
     """Faults that a person wrote down: `mutants` may be of these."""
     is_each_property: bool = False
     """Ask each property alone, until it notices a mutant."""
+    curves: CurveOrders | None = None
+    """Ask every property that reaches a mutant, on several seeds."""
 
 
 class Fact(StrEnum):
@@ -81,6 +93,10 @@ class Fact(StrEnum):
     """What became of a mutant."""
     PROPERTY = "property"
     """Whether a property, asked alone, noticed a mutant of what it executes."""
+    UNCHANGED = "unchanged"
+    """A property ran unchanged in several sizes, or why it cannot be asked in them."""
+    TRIALS = "trials"
+    """What the runs of a property under a mutant noticed."""
     BROKEN = "broken"
     """A test that passed unchanged no longer does; nothing after the last good check counts."""
     CHECKED = "checked"

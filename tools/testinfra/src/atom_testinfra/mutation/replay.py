@@ -32,6 +32,8 @@ class Replay:
         """Why nothing can be replayed."""
         self.n_test_cases = 0
         """Test cases that the engine ran in the last test."""
+        self.n_valid = 0
+        """Valid ones among them: `max_examples` bounds these."""
         self.n_replayed = 0
         """Engine runs that were replayed to their end or to a failure."""
         self.n_different = 0
@@ -45,6 +47,7 @@ class Replay:
             self._data = ConjectureData
             self._stop = StopTest
             self._interesting = int(Status.INTERESTING)
+            self._valid = int(Status.VALID)
             self._execute: Callable[..., None] = StateForActualGivenExecution._execute_once_for_engine
             self._run: Callable[..., None] = StateForActualGivenExecution.run_engine
         except (ImportError, AttributeError) as exc:
@@ -68,12 +71,14 @@ class Replay:
             try:
                 execute(state, data)
             finally:
-                cases.append(_describe(data))
+                cases.append(self.describe(data))
+                self.note_case()
 
         with self._replaced(execute_once, run_engine):
             yield
         self._runs[nodeid] = runs
         self.n_test_cases = sum(map(len, runs))
+        self.n_valid = sum(case[1] == self._valid for run in runs for case in run)
 
     def give(self, nodeid: str) -> str:
         """Return what was recorded of a test, as text for another process."""
@@ -93,36 +98,40 @@ class Replay:
             with self.counting():
                 yield
             return
-        self.n_test_cases = 0
+        self.n_test_cases = self.n_valid = 0
         remaining = iter(recorded)
 
         def run_engine(state: Any) -> None:
             cases = next(remaining, None)
+            before = self.n_test_cases, self.n_valid
             if cases is None or not self._replay(state, cases):
                 self.n_different += cases is not None
+                self.n_test_cases, self.n_valid = before  # the engine runs the equal ones once more
                 self._run(state)
 
-        def execute_once(state: Any, data: Any) -> None:
-            self.n_test_cases += 1
-            self._execute(state, data)
-
-        with self._replaced(execute_once, run_engine):
+        with self._replaced(self._counter(), run_engine):
             yield
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
         """Count the engine's test cases for as long as the context lasts."""
-        self.n_test_cases = 0
+        self.n_test_cases = self.n_valid = 0
         if self.problem is not None:
             yield
             return
+        with self._replaced(self._counter(), self._run):
+            yield
 
+    def note_case(self) -> None:
+        """Be told that a test case was recorded; a subclass may keep more of it."""
+
+    def _counter(self) -> Callable[..., None]:
         def execute_once(state: Any, data: Any) -> None:
             self.n_test_cases += 1
             self._execute(state, data)
+            self.n_valid += int(data.status) == self._valid
 
-        with self._replaced(execute_once, self._run):
-            yield
+        return execute_once
 
     def _replay(self, state: Any, cases: list[TestCase]) -> bool:
         """Run recorded test cases; return whether the engine would have run exactly these."""
@@ -133,10 +142,16 @@ class Replay:
             if int(data.status) == self._interesting and case[1] != self._interesting:
                 self.n_replayed += 1
                 raise data.expected_exception
-            if _describe(data) != case:
+            if self.describe(data) != case:
                 return False
         self.n_replayed += 1
         return True
+
+    @staticmethod
+    def describe(data: Any) -> TestCase:
+        """Return what of a test case decides how the engine goes on."""
+        targets = tuple(sorted(data.target_observations.items()))
+        return tuple(data.choices), int(data.status), targets
 
     @contextlib.contextmanager
     def _replaced(self, execute: Callable[..., None], run: Callable[..., None]) -> Iterator[None]:
@@ -192,8 +207,3 @@ class Replay:
                 self.problem = "its self-check gave a wrong answer"
         self._runs.clear()
         self.n_replayed = self.n_different = 0
-
-
-def _describe(data: Any) -> TestCase:
-    targets = tuple(sorted(data.target_observations.items()))
-    return tuple(data.choices), int(data.status), targets

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from atom_testinfra.core.detection.trials import NoticingCase, Trial, UnchangedRun
 from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
 from atom_testinfra.core.mutants import (
     Finding,
@@ -18,7 +19,7 @@ from atom_testinfra.core.mutants import (
 )
 from atom_testinfra.mutation.knowledge import Knowledge
 from atom_testinfra.mutation.listening import Listener, Outcome
-from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost, Orders
+from atom_testinfra.mutation.orders import CurveOrders, Fact, FreshQuestion, KnownCost, Orders
 from atom_testinfra.mutation.processes import Settings, run_worker
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from atom_testinfra.mutation.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.mutants import MutantStore
+    from atom_testinfra.storage.trials import TrialStore
 
 MOST_FRESH_CPU_S = 60.0
 """CPU seconds of the tests that a mutant at module level is shown to; slower tests are left out and named."""
@@ -118,6 +120,51 @@ class MutationSession:
                 self._take(fact, by_id)
         return found
 
+    def run_curves(
+        self, selected: Sequence[Mutant], store: TrialStore, *, grid: Sequence[int], n_seeds: int
+    ) -> dict[str, str]:
+        """
+        Ask each property about the selected mutants that it reaches, on several seeds, and keep the answers.
+
+        Returns:
+            The properties that could not be asked, with the reason.
+
+        Raises:
+            SubjectError: The tests could not be collected, or do not pass unchanged.
+        """
+        knowledge = self._knowledge
+        mutants = [
+            mutant
+            for mutant in order_mutants(selected, self._settings.seed)
+            if mutant.function is not None and not self._modules[mutant.path].is_same(mutant)
+        ]
+        by_id = {mutant.id: mutant for mutant in mutants}
+        known = [
+            (nodeid, mutant.id)
+            for nodeid in knowledge.reaches
+            for mutant in mutants
+            if store.is_known(nodeid, mutant.id, knowledge.curve_state(nodeid))
+        ]
+        orders = CurveOrders(grid=list(grid), n_seeds=n_seeds, known=known)
+        unfit: dict[str, str] = {}
+        for fact in self._work(mutants, curves=orders):
+            nodeid = fact.get("nodeid", "")
+            if fact["fact"] == Fact.UNCHANGED and fact["error"] is not None:
+                unfit[nodeid] = fact["error"]
+            elif fact["fact"] == Fact.UNCHANGED:
+                runs = msgspec.convert(fact["runs"], list[UnchangedRun])
+                store.add_runs(nodeid, knowledge.curve_state(nodeid), runs)
+            elif fact["fact"] == Fact.TRIALS:
+                trials = msgspec.convert(fact["trials"], list[Trial])
+                cases = msgspec.convert(fact["cases"], list[NoticingCase])
+                store.add(nodeid, fact["id"], knowledge.curve_state(nodeid), trials, cases)
+                self._listener.on_trials(nodeid, fact["id"], trials)
+            else:
+                self._take(fact, by_id)
+                if fact.get("no_replay"):
+                    raise SubjectError(f"no curve can be learnt, because {fact['no_replay']}")
+        return unfit
+
     def _ask(self, mutants: Sequence[Mutant]) -> Iterator[Finding]:
         by_id = {mutant.id: mutant for mutant in mutants}
         fresh = [mutant for mutant in mutants if mutant.function is None]
@@ -135,8 +182,8 @@ class MutationSession:
         self._unchecked.append(finding.id)
         return finding
 
-    def _work(self, mutants: Sequence[Mutant], *, is_each_property: bool = False) -> Iterator[dict[str, Any]]:
-        """Run a worker on mutants in functions, and yield what it says."""
+    def _work(self, mutants: Sequence[Mutant], **values: Any) -> Iterator[dict[str, Any]]:
+        """Run a worker on mutants in functions, and yield what it says; `values` are further orders."""
         knowledge = self._knowledge
         tests = set(knowledge.stale_tests)
         for mutant in mutants:
@@ -152,7 +199,7 @@ class MutationSession:
             files=files,
             run_files=new_files,
             run_tests=sorted(tests),
-            is_each_property=is_each_property,
+            **values,
         )
         self._files_asked = knowledge.test_files if new_files is None else new_files
         with run_worker(orders, self._settings) as facts:

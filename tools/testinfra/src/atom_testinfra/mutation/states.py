@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from atom_testinfra.mutation.product import digest_file
@@ -65,9 +66,18 @@ class States:
             parts += [f"{name} {digests.get(name, 'gone')}" for name in sorted(entered[path])]
         return combine(parts)
 
+    def of_curve(self, reach: Reach) -> str:
+        """Return the state of a test's detection curve: another Hypothesis generates other examples."""
+        return combine([self.of_test(reach), hypothesis_version()])
+
     def of_finding(self, id_: str, states: Iterable[str]) -> str:
         """Return the state of a verdict, from the states of the tests that it rests on."""
         return combine([id_, *sorted(states)])
+
+
+def hypothesis_version() -> str:
+    """Return the version of Hypothesis that is installed."""
+    return version("hypothesis")
 
 
 def _python_files(folder: Path) -> Iterable[Path]:

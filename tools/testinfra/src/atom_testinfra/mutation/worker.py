@@ -20,6 +20,7 @@ import pytest
 from atom_testinfra.core.mutants import Reach
 from atom_testinfra.mutation.asking import Asker
 from atom_testinfra.mutation.copies import Copies
+from atom_testinfra.mutation.curves import CurveReplay, CurveRound
 from atom_testinfra.mutation.fresh import FreshRound
 from atom_testinfra.mutation.loading import Importer
 from atom_testinfra.mutation.orders import Fact, Orders
@@ -50,7 +51,7 @@ class Worker(TakenSession):
         self.sources = Sources(orders)
         self.counts = EntryCounts()
         self.entries = SharedEntries(self.counts)
-        self.asker = Asker(Replay())
+        self.asker = Asker(Replay() if orders.curves is None else CurveReplay())
         self.early: frozenset[str] = frozenset()
         """Blocks that were entered while the tests were collected: a mutant there has been used already."""
 
@@ -212,6 +213,11 @@ class Worker(TakenSession):
             no_replay=self.asker.replay.problem,
             early=sorted(self.early),
         )
+        if orders.curves is not None:
+            curves = CurveRound(self, list(known.values()), orders.curves)
+            curves.ask(orders.mutants, orders.n_jobs, orders.ends_at)
+            self.say(Fact.DONE)
+            return
         asking = Round(self, list(known.values()))
         ask = asking.ask_each_property if orders.is_each_property else asking.ask
         ask(orders.mutants, orders.n_jobs, orders.ends_at)

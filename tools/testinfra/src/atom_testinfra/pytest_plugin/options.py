@@ -14,6 +14,7 @@ PLAN = "testinfra_plan"
 SHARD = "testinfra_shard"
 SPLIT = "testinfra_split"
 TIME = "testinfra_time"
+BUDGET = "testinfra_budget"
 
 MAX_EXAMPLES = "hypothesis_max_examples"
 MAX_EXAMPLES_CI = "hypothesis_max_examples_ci"
@@ -40,6 +41,10 @@ INI_HELP = {
 
 
 TIME_VARIABLE = "TESTINFRA_TIME"
+BUDGET_VARIABLE = "TESTINFRA_BUDGET"
+BUDGET_HELP = (
+    "file of `testinfra budget` with the number of examples of each property; also $TESTINFRA_BUDGET"
+)
 TIME_HELP = "how long a run takes, such as 90s; also $TESTINFRA_TIME and --testinfra-time"
 
 
@@ -145,6 +150,7 @@ def add_ini_options(parser: pytest.Parser) -> None:
         # Before 8.0 pytest hands back an empty list where the default is `None`.
         parser.addini(name, text, type=kind, default=UNSET)  # type: ignore[arg-type]
     parser.addini(TIME, TIME_HELP, type=SCALARS, default=UNSET)
+    parser.addini(BUDGET, BUDGET_HELP, type="string", default=UNSET)
 
 
 def sets_ini_option(config: pytest.Config) -> bool:
@@ -200,6 +206,14 @@ def time_asked(config: pytest.Config) -> tuple[str, str]:
         (read_ini(config, TIME), TIME),
     )
     text, source = next(((text, source) for text, source in places if text), ("", ""))
+    return ("", "") if text.strip().lower() in {"", "none"} else (text, source)
+
+
+def budget_asked(config: pytest.Config) -> tuple[str, str]:
+    """Return the file of a budget, and where it is named: environment over configuration; else empty."""
+    text, source = os.environ.get(BUDGET_VARIABLE), f"${BUDGET_VARIABLE}"
+    if text is None:
+        text, source = read_ini(config, BUDGET) or "", BUDGET
     return ("", "") if text.strip().lower() in {"", "none"} else (text, source)
 
 

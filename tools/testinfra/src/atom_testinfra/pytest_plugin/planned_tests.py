@@ -36,7 +36,7 @@ def _plan_test(item: pytest.Item, name: str, costs: Costs, clock: BudgetClock) -
         plain = costs.plain.get(file_of(name))
         return PlannedTest(is_property=False, fixed_s=None if plain is None else plain.each.by(clock))
     factor = own.max_examples / _profile_number()
-    saved = _count_saved(item, own)
+    saved = count_saved(item, own) or 0
     known = costs.properties.get(name)
     if known is None:
         return PlannedTest(is_property=True, factor=factor, saved=saved)
@@ -83,14 +83,29 @@ def _profile_number() -> int:
     return default.max_examples
 
 
-def _count_saved(item: pytest.Item, own: Any) -> int:
-    """Return how many failures the example database holds for a function; a machine's are not looked up."""
+def count_saved(item: pytest.Item, own: Any) -> int | None:
+    """Return how many failures the example database holds for a property; `None` where it cannot be told."""
     from hypothesis import Phase
 
-    inner = getattr(getattr(_function(item), "hypothesis", None), "inner_test", None)
-    if inner is None or own.database is None or Phase.reuse not in own.phases:
+    if own.database is None or Phase.reuse not in own.phases:
         return 0
-    return len(set(own.database.fetch(database_key(inner, item))))
+    key = saved_key(item)
+    return None if key is None else len(set(own.database.fetch(key)))
+
+
+def saved_key(item: pytest.Item) -> bytes | None:
+    """Return the key of a property's saved failures; `None` where this version keeps it elsewhere."""
+    from atom_testinfra.pytest_plugin.internals import MACHINE
+
+    function = _function(item)
+    machine = getattr(function, MACHINE, None)
+    if machine is not None:
+        from hypothesis import stateful
+
+        make = getattr(stateful, "get_state_machine_test", None)
+        function = None if make is None else make(machine)
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", None)
+    return None if inner is None else database_key(inner, item)
 
 
 def database_key(inner: Any, item: pytest.Item) -> bytes:

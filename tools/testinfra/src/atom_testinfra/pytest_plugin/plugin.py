@@ -9,6 +9,7 @@ import pytest
 from atom_testinfra.pytest_plugin.options import (
     add_ini_options,
     add_options,
+    budget_asked,
     has_plan,
     has_shard,
     is_asked_to_record,
@@ -74,6 +75,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.timebox import start_timebox
 
         start_timebox(config)
+    text, source = budget_asked(config)
+    if text:
+        from atom_testinfra.pytest_plugin.example_budget import start_budget
+
+        start_budget(config, text, source)
     if is_to_schedule(config):
         from atom_testinfra.pytest_plugin.scheduling import start_scheduling
 

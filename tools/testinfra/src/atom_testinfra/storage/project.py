@@ -34,6 +34,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / self.config.runs
 
     @property
+    def budget(self) -> Path:
+        """The file that says how many examples each property gets."""
+        return self.root / self.config.budget
+
+    @property
     def durations(self) -> Path:
         """The file of durations that were seen on this machine."""
         return self.root / self.config.durations

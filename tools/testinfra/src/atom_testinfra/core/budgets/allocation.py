@@ -23,6 +23,7 @@ class Demand:
     """Its own number of examples against the profile's: a test that asks for twice as many gets twice."""
     floor: int = 1
     most: float = inf
+    exponent: float = EXPONENT
 
     def __post_init__(self) -> None:
         if not (self.cost_s > 0.0 and self.factor > 0.0 and self.floor >= 0):
@@ -31,7 +32,7 @@ class Demand:
     @property
     def weight(self) -> float:
         """How many examples it gets for each that a property of one second gets."""
-        return float(self.factor * self.cost_s**EXPONENT)
+        return float(self.factor * self.cost_s**self.exponent)
 
     def n_at(self, level: float) -> float:
         """Return its number of examples at a level; the floor wins over the most that it can use."""

@@ -1,0 +1,96 @@
+"""What `testinfra mutate --curves` learnt of a project, and which of it still holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from atom_testinfra.commands.parameters import pytest_arguments
+from atom_testinfra.core.errors import NothingMeasuredError
+from atom_testinfra.mutation.product import find_product
+from atom_testinfra.mutation.states import States
+from atom_testinfra.storage.mutants import MutantStore, combine
+from atom_testinfra.storage.trials import TrialStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from atom_testinfra.core.mutants import Reach
+    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.product import Product
+    from atom_testinfra.storage.project import Project
+
+LEARN = "testinfra mutate --curves"
+NAMED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What was learnt of a project's properties."""
+
+    store: TrialStore
+    reaches: dict[str, Reach]
+    """What each property executes, for those whose file is still there."""
+    fresh: list[str]
+    stale: list[str]
+    """Properties whose code, or whose tests, changed since."""
+    product: Product
+    modules: dict[str, Module]
+
+
+def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> Learnt:
+    """
+    Return what was learnt with these pytest arguments and this profile, and say what is stale.
+
+    Raises:
+        NothingMeasuredError: Nothing was.
+    """
+    arguments = pytest_arguments(words or project.config.suite)
+    folder = project.root / project.config.mutants / combine([*arguments, profile or ""])
+    product = find_product(project.root, project.rootdir, project.config.product)
+    modules = {module.path: module for module in map(product.read, product.files)}
+    states = States(product, modules, project.rootdir)
+    store = TrialStore(folder)
+    known = {nodeid: one.reach for nodeid, one in MutantStore(folder).reaches.items()}
+    reaches = {
+        nodeid: known[nodeid]
+        for nodeid in store.properties
+        if nodeid in known and states.of_file(nodeid.split("::")[0])
+    }
+    if not reaches:
+        raise NothingMeasuredError(
+            "nothing was learnt of these tests: there are no detection curves",
+            hint=f"`{LEARN}` learns them, with the same pytest arguments and --profile",
+        )
+    fresh: list[str] = []
+    stale: list[str] = []
+    for nodeid, reach in reaches.items():
+        is_fresh = store.state_of(nodeid) == states.of_curve(reach)
+        (fresh if is_fresh else stale).append(nodeid)
+    _say_stale(stale)
+    return Learnt(store=store, reaches=reaches, fresh=fresh, stale=stale, product=product, modules=modules)
+
+
+def files_of_tests(nodeid: str, project: Project) -> Iterable[Path]:
+    """Yield the file of a test, and the conftests that it sees."""
+    test = project.rootdir / nodeid.split("::")[0]
+    yield test
+    folder = test.parent
+    while folder.is_relative_to(project.rootdir):
+        if (folder / "conftest.py").is_file():
+            yield folder / "conftest.py"
+        folder = folder.parent
+
+
+def _say_stale(stale: Sequence[str]) -> None:
+    if not stale:
+        return
+    more = f" and {len(stale) - NAMED:,} more" if len(stale) > NAMED else ""
+    click.echo(
+        f"stale: the code or the tests of {', '.join(stale[:NAMED])}{more} changed since the curves were "
+        f"learnt, so these are not used; `{LEARN}` learns them again",
+        err=True,
+    )

@@ -1,0 +1,120 @@
+"""How likely a property notices a mutant within a number of examples, and how sure that is."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from atom_testinfra.core.detection.trials import Trial
+
+N_RESAMPLES = 400
+TAIL = 0.025
+"""Of the resampled values, left out at each end: what remains is an interval of 95 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with a bootstrap interval of 95 % over mutants."""
+
+    value: float
+    low: float
+    high: float
+
+
+class PairCurve:
+    """A property and a mutant: the share of the seeds that notice within n examples."""
+
+    __slots__ = ("_firsts", "_planned")
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        firsts: dict[int, list[float]] = defaultdict(list)
+        for trial in trials:
+            firsts[trial.planned].append(float("inf") if trial.first is None else trial.first)
+        self._planned = sorted(firsts)
+        self._firsts = [sorted(firsts[planned]) for planned in self._planned]
+
+    def within(self, n: int) -> float:
+        """
+        Return the probability that n examples notice; it never falls with n.
+
+        It is read from the runs with the next larger planned number. Beyond the largest it stays as it is.
+        """
+        best = 0.0
+        for planned, firsts in zip(self._planned, self._firsts, strict=True):
+            best = max(best, sum(first <= min(n, planned) for first in firsts) / len(firsts))
+            if planned >= n:
+                break
+        return best
+
+
+class Curves:
+    """The curves of all properties that were asked, over the mutants that some of them notices."""
+
+    def __init__(self, trials: Iterable[Trial]) -> None:
+        grouped: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+        for trial in trials:
+            grouped[trial.nodeid, trial.mutant].append(trial)
+        self._asked: dict[str, set[str]] = defaultdict(set)
+        self._pairs: dict[str, dict[str, PairCurve]] = defaultdict(dict)
+        self.most_planned = 0
+        """The largest number of examples that was tried."""
+        for (nodeid, mutant), group in grouped.items():
+            self._asked[nodeid].add(mutant)
+            self.most_planned = max(self.most_planned, *(trial.planned for trial in group))
+            if any(trial.first is not None for trial in group):
+                self._pairs[nodeid][mutant] = PairCurve(group)
+
+    @property
+    def properties(self) -> list[str]:
+        """The properties that were asked about at least one mutant."""
+        return sorted(self._asked)
+
+    @property
+    def mutants(self) -> list[str]:
+        """The mutants that some property noticed: what the shares are taken of."""
+        return sorted({mutant for pairs in self._pairs.values() for mutant in pairs})
+
+    def n_asked(self, nodeid: str) -> int:
+        """Return how many mutants a property was asked about."""
+        return len(self._asked.get(nodeid, ()))
+
+    def noticed(self, nodeid: str) -> Mapping[str, PairCurve]:
+        """Return the mutants that a property noticed in some run, each with its curve."""
+        return self._pairs.get(nodeid, {})
+
+    def of_property(self, nodeid: str, n: int) -> Interval:
+        """Return the probability that n examples notice a mutant, averaged over those that it can notice."""
+        values = [curve.within(n) for _, curve in sorted(self.noticed(nodeid).items())]
+        return interval_of_mean(values)
+
+    def of_suite(self, numbers: Mapping[str, int]) -> Interval:
+        """Return the mean share of the mutants that a suite with these numbers notices."""
+        return interval_of_mean(self.suite_values(numbers))
+
+    def suite_values(self, numbers: Mapping[str, int]) -> list[float]:
+        """Return for each mutant, in the order of `mutants`, the probability that some property notices."""
+        missed = dict.fromkeys(self.mutants, 1.0)
+        for nodeid, n in numbers.items():
+            for mutant, curve in self.noticed(nodeid).items():
+                missed[mutant] *= 1.0 - curve.within(n)
+        return [1.0 - value for value in missed.values()]
+
+
+def interval_of_mean(values: Sequence[float]) -> Interval:
+    """Return the mean with a bootstrap interval; the same values always give the same one."""
+    if not values:
+        return Interval(value=0.0, low=0.0, high=1.0)
+    return bootstrap(values, lambda sample: sum(sample) / len(sample))
+
+
+def bootstrap(values: Sequence[float], statistic: Callable[[Sequence[float]], float]) -> Interval:
+    """Return a statistic with a percentile bootstrap interval; the seed is fixed."""
+    chance = random.Random(0)  # noqa: S311 (resampling, not a secret)
+    found = sorted(statistic(chance.choices(values, k=len(values))) for _ in range(N_RESAMPLES))
+    place = int(TAIL * N_RESAMPLES)
+    return Interval(value=statistic(values), low=found[place], high=found[-1 - place])

@@ -1,0 +1,177 @@
+"""How many examples each property gets, and what that is expected to find, for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from atom_testinfra.core.budgets.examples import share_out, uniform_number
+from atom_testinfra.core.figures import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from atom_testinfra.core.budgets.examples import Allotment, Candidate, ExampleBudget
+    from atom_testinfra.core.detection.curves import Curves, Interval
+
+NUMBERS = (1, 5, 10, 20, 50, 100, 200, 500)
+FACTORS = (0.25, 0.5, 1.0, 2.0)
+HEAD = ("property", "now", "proposed", "CPU s", "finds now", "finds then", "why")
+
+
+def percent(interval: Interval) -> str:
+    """Return a share with its interval."""
+    return f"{interval.value:.1%} ({interval.low:.0%} to {interval.high:.0%})"
+
+
+def numbers_of(allotments: Iterable[Allotment]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the numbers of now and the proposed ones, by property."""
+    each = list(allotments)
+    return (
+        {one.candidate.nodeid: one.candidate.own for one in each},
+        {one.candidate.nodeid: one.n for one in each},
+    )
+
+
+def render_table(budget: ExampleBudget, curves: Curves) -> list[str]:
+    """Return a line for each property, those that take most time first, and what all of them find."""
+    rows = [
+        (
+            one.candidate.nodeid,
+            f"{one.candidate.own:,}",
+            f"{one.n:,}",
+            f"{one.seconds:.2f}",
+            f"{one.found_now:.1f}",
+            f"{one.found:.1f}",
+            one.reason,
+        )
+        for one in sorted(budget.allotments, key=lambda one: (-one.seconds, one.candidate.nodeid))
+    ]
+    now, then = numbers_of(budget.allotments)
+    lines = _align([HEAD, *rows])
+    n = len(curves.mutants)
+    lines += [
+        "",
+        (
+            f"{len(budget.allotments):,} properties: {seconds(budget.now_s)} now, "
+            f"{seconds(budget.seconds)} proposed, of {seconds(budget.asked_s)} asked; seconds are CPU seconds"
+        ),
+    ]
+    if n:
+        lines.append(f"of {n:,} mutants that some property can notice, one run is expected to notice")
+        lines.append(f"  now       {percent(curves.of_suite(now))}")
+        lines.append(f"  proposed  {percent(curves.of_suite(then))}")
+    if not budget.fits:
+        lines.append(
+            f"late: the floors alone take {seconds(budget.floor_s)}, so each property gets its floor"
+        )
+    return lines
+
+
+def render_suite_curve(candidates: Sequence[Candidate], curves: Curves, now_s: float) -> list[str]:
+    """Return what the suite is expected to notice in several times: with equal numbers, and as shared out."""
+    rows = [("CPU s", "equal number", "finds", "shared out finds")]
+    for factor in FACTORS:
+        asked_s = now_s * factor
+        n = uniform_number(candidates, asked_s)
+        shared = share_out(candidates, curves, asked_s)
+        rows.append(
+            (
+                f"{asked_s:.2f}{' (now)' if factor == 1.0 else ''}",
+                f"{n:,}",
+                percent(curves.of_suite({one.nodeid: n for one in candidates})),
+                percent(curves.of_suite(numbers_of(shared.allotments)[1])),
+            )
+        )
+    return _align(rows)
+
+
+def explain(
+    candidate: Candidate, curves: Curves, n_proposed: int, others: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what more and fewer examples of a property are expected to find, and cost."""
+    nodeid, own = candidate.nodeid, candidate.own
+    numbers = sorted({*(n for n in NUMBERS if n <= max(curves.most_planned, 1)), own, n_proposed})
+
+    def suite_at(n: int) -> float:
+        values = curves.suite_values({**others, nodeid: n})
+        return sum(values)
+
+    points = [
+        {
+            "n": n,
+            "alone": curves.of_property(nodeid, n),
+            "suite_found": suite_at(n),
+            "cpu_s": candidate.cost_s(n),
+        }
+        for n in numbers
+    ]
+    further = min(own + 100, max(curves.most_planned, own))
+    return {
+        "nodeid": nodeid,
+        "n_asked": curves.n_asked(nodeid),
+        "n_noticed": len(curves.noticed(nodeid)),
+        "own": own,
+        "proposed": n_proposed,
+        "points": points,
+        "further": further,
+        "further_found": suite_at(further) - suite_at(own),
+        "further_cpu_s": candidate.cost_s(further) - candidate.cost_s(own),
+    }
+
+
+def render_explanation(facts: Mapping[str, Any]) -> list[str]:
+    """Return the explanation of one property in lines."""
+    lines = [
+        f"{facts['nodeid']}: {facts['own']:,} examples now, {facts['proposed']:,} proposed",
+        f"asked about {facts['n_asked']:,} mutants; it noticed {facts['n_noticed']:,} of them in some run",
+    ]
+    if not facts["n_noticed"]:
+        return [*lines, "no curve: it noticed none of them, so its number goes by its cost"]
+    rows = [("examples", "notices one of these", "the suite then notices", "CPU s")]
+    for point in facts["points"]:
+        marks = [name for name in ("own", "proposed") if point["n"] == facts[name]]
+        mark = f" ({', '.join('now' if name == 'own' else name for name in marks)})" if marks else ""
+        rows.append(
+            (
+                f"{point['n']:,}{mark}",
+                percent(point["alone"]),
+                f"{point['suite_found']:.2f} mutants",
+                f"{point['cpu_s']:.3f}",
+            )
+        )
+    lines += ["", *_align(rows), "", *_losses(facts)]
+    more = facts["further"] - facts["own"]
+    if more:
+        lines.append(
+            f"the next {more:,} examples are expected to let the suite notice {facts['further_found']:.2f} "
+            f"mutants more, for {facts['further_cpu_s']:.3f} CPU s"
+        )
+    else:
+        lines.append("what more examples would find is not known: no larger number was tried")
+    return lines
+
+
+def _losses(facts: Mapping[str, Any]) -> list[str]:
+    by_n = {point["n"]: point for point in facts["points"]}
+    if not {50, 200} <= by_n.keys():
+        return []
+    few, many = by_n[50], by_n[200]
+    return [
+        (
+            f"50 against 200: by itself it notices {many['alone'].value - few['alone'].value:.1%} of these "
+            f"less; the suite notices {many['suite_found'] - few['suite_found']:.2f} mutants less, and saves "
+            f"{many['cpu_s'] - few['cpu_s']:.3f} CPU s"
+        )
+    ]
+
+
+def _align(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            text if place == last else text.ljust(width) if place == 0 else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
