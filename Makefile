@@ -166,8 +166,8 @@ bench-suite: install ## both packages' tests: wall, CPU, memory of each process,
 bench-baseline: install ## load, check, compare and save a baseline of up to 100,000 tests
 	$(BIN)/python benchmarks/baseline_scale.py
 
-bench-report: install ## what a report on 1,000 to 50,000 tests costs
-	$(BIN)/python benchmarks/report_scale.py
+bench-report: install ## what a report on 1,000 to 50,000 tests costs (REPEATS)
+	$(BIN)/python benchmarks/report_scale.py --repeats $(or $(REPEATS),3)
 
 bench-recorder: install ## what the recorder keeps in memory over 100,000 tests
 	$(BIN)/python benchmarks/recorder_scale.py
