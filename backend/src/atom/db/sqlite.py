@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection, Dialect
     from sqlalchemy.pool import PoolProxiedConnection
 
@@ -90,6 +90,20 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
         """
         connection = cast("EmbeddedConnection", dbapi_connection.dbapi_connection)
         connection.execute("BEGIN" if connection.is_read_only else "BEGIN IMMEDIATE")
+
+    # As text: SQLAlchemy would compile a statement for each savepoint, because each has a name of its own.
+
+    def do_savepoint(self, connection: Connection, name: str) -> None:
+        """Begin a savepoint."""
+        connection.exec_driver_sql(f"SAVEPOINT {name}")
+
+    def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
+        """Undo what was done since the savepoint began."""
+        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+
+    def do_release_savepoint(self, connection: Connection, name: str) -> None:
+        """Keep what was done since the savepoint began, as far as the transaction is kept."""
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
 
 
 registry.register("sqlite.atom", __name__, EmbeddedDialect.__name__)
