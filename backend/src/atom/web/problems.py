@@ -113,7 +113,7 @@ def problem(
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
-def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
+async def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, AtomError)
     errors = [FieldProblem(field=exc.field, message=exc.message)] if isinstance(exc, InvalidError) else []
     headers = {}
@@ -124,7 +124,7 @@ def _answer_atom_error(request: Request, exc: Exception) -> JSONResponse:
     return problem(request.url.path, exc.status_code, exc.title, exc.message, errors=errors, headers=headers)
 
 
-def _answer_invalid_request(request: Request, exc: Exception) -> JSONResponse:
+async def _answer_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
     n_errors = len(exc.errors())
     errors = [
@@ -149,7 +149,7 @@ def _short(text: str) -> str:
     return kept.encode(errors="backslashreplace").decode()
 
 
-def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
+async def _answer_http_exception(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     phrase = HTTPStatus(exc.status_code).phrase
     headers = dict(exc.headers or {})
@@ -171,7 +171,7 @@ def _methods_of(request: Request) -> set[str]:
     }
 
 
-def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
+async def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
     """Tell a database that does not answer now (locked, full, disconnected) from a fault of ours."""
     _log("a database error", request, exc)
     is_passing = isinstance(exc, OperationalError | PoolTimeoutError) or (
@@ -188,7 +188,7 @@ def _answer_database_error(request: Request, exc: Exception) -> JSONResponse:
     )
 
 
-def _answer_unexpected(request: Request, exc: Exception) -> JSONResponse:
+async def _answer_unexpected(request: Request, exc: Exception) -> JSONResponse:
     _log("an unexpected error", request, exc)
     return _internal_error(request)
 
