@@ -147,7 +147,9 @@ def resume(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_
     """Put a paused agent back on the rung of its confidence."""
     agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     if agent.status is not AgentStatus.PAUSED:
-        raise ConflictError(f"agent {agent_id!r} is {agent.status.value!r}, only a paused one resumes")
+        raise ConflictError(
+            f"agent {agent_id!r} is {agent.status.value!r}, and only a paused agent can be resumed"
+        )
     confidence = known_confidence(agent.confidence)
     return set_standing(session, watcher, agent, status=band(confidence), confidence=confidence)
 

@@ -223,7 +223,9 @@ def add_alert_rule(
     require_name(name, field="name")
     require_name(metric, field="metric")
     if not -MAX_VALUE <= threshold <= MAX_VALUE:
-        raise InvalidError(f"{threshold!r} is not within ±{MAX_VALUE:g}", field="threshold")
+        raise InvalidError(
+            f"threshold is {threshold!r}, expected -{MAX_VALUE:g} to {MAX_VALUE:g}", field="threshold"
+        )
     _require_workspace(session, workspace_id)
     rule = Rule(id=new_id(), name=name, metric=metric, threshold=threshold, severity=severity)
     if not repository.add_rule(session, workspace_id, rule):

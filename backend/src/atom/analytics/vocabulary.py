@@ -75,7 +75,9 @@ class NewMetric:
         if self.workflow_id is not None:
             require_name(self.workflow_id, field="workflow_id")
         if not math.isfinite(self.value) or abs(self.value) > MAX_VALUE:
-            raise InvalidError(f"{self.value!r} is not within ±{MAX_VALUE:g}", field="value")
+            raise InvalidError(
+                f"value is {self.value!r}, expected -{MAX_VALUE:g} to {MAX_VALUE:g}", field="value"
+            )
         if self.type in NEVER_NEGATIVE and self.value < 0:
             raise InvalidError(f"a {self.type} cannot be {self.value!r}", field="value")
         for key, text in self.tags.items():
@@ -126,11 +128,15 @@ class NewEvent:
 
     def _require_consistent(self) -> None:
         if self.type is EventType.COMPLETED and self.status in UNFINISHED:
-            raise InvalidError(f"a completed execution cannot be {self.status}", field="status")
+            raise InvalidError(
+                f"an event of type 'completed' cannot have the status {self.status.value!r}", field="status"
+            )
         if self.type in STEP_EVENTS and self.step_id is None:
-            raise InvalidError(f"a {self.type} event names its step", field="step_id")
+            raise InvalidError(f"an event of type {self.type.value!r} needs step_id", field="step_id")
         if self.type is not EventType.COMPLETED and (self.time_saved_s or self.business_value_minor):
-            raise InvalidError(f"a {self.type} event has saved nothing yet", field="time_saved_s")
+            raise InvalidError(
+                "only an event of type 'completed' has saved time or business value", field="time_saved_s"
+            )
 
 
 def require_name(name: str, *, field: str) -> None:

@@ -161,7 +161,7 @@ def set_limit(
             checked_text(text, field=field)
     row = _ensured_category(session, workspace_id, category, for_update=True)
     if limit_minor is not None and limit_minor < row.reserved_minor:
-        raise ConflictError(f"{row.reserved_minor} are reserved, more than a limit of {limit_minor}")
+        raise ConflictError(f"limit_minor is {limit_minor}, less than the {row.reserved_minor} reserved")
     changes: dict[str, Any] = {
         "limit_minor": limit_minor,
         "required_deal_stage": required_deal_stage,
@@ -293,7 +293,8 @@ def settle(
     row = get_reservation(session, workspace_id=workspace_id, reservation_id=reservation_id)
     if not 0 <= spent_minor <= row.amount_minor:
         raise InvalidError(
-            f"{spent_minor} is not within the {row.amount_minor} reserved", field="spent_minor"
+            f"spent_minor is {spent_minor}, expected 0 to the {row.amount_minor} reserved",
+            field="spent_minor",
         )
     return _end(session, clock, row, ReservationStatus.SETTLED, spent_minor=spent_minor)
 
@@ -347,12 +348,14 @@ def _decide(
 
 def _require_amount(amount_minor: int, *, field: str, smallest: int) -> None:
     if not smallest <= amount_minor <= MAX_AMOUNT_MINOR:
-        raise InvalidError(f"{amount_minor} is not within {smallest} to {MAX_AMOUNT_MINOR}", field=field)
+        raise InvalidError(
+            f"{field} is {amount_minor}, expected {smallest} to {MAX_AMOUNT_MINOR}", field=field
+        )
 
 
 def _require_minutes(minutes: int, *, smallest: int) -> None:
     if not smallest <= minutes <= MAX_MINUTES:
-        raise InvalidError(f"{minutes} is not within {smallest} to {MAX_MINUTES}", field="minutes")
+        raise InvalidError(f"minutes is {minutes}, expected {smallest} to {MAX_MINUTES}", field="minutes")
 
 
 def _ensured_category(

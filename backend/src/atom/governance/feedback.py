@@ -38,9 +38,11 @@ class Reaction:
 
     def __post_init__(self) -> None:
         if self.type is FeedbackType.CORRECTION and self.user_correction is None:
-            raise InvalidError("a correction says what is right", field="user_correction")
+            raise InvalidError("feedback of type 'correction' needs user_correction", field="user_correction")
         if (self.rating is not None) != (self.type is FeedbackType.RATING):
-            raise InvalidError("a rating, and nothing else, has a number", field="rating")
+            raise InvalidError(
+                "feedback of type 'rating' needs a rating, and no other type has one", field="rating"
+            )
         if self.rating is not None and self.rating not in RATINGS:
             raise InvalidError(f"rating is {self.rating}, expected 1 to 5", field="rating")
         for field in ("original_output", "user_correction", "reasoning"):

@@ -125,7 +125,9 @@ def _target(agent: Agent, target: AgentStatus | None) -> AgentStatus:
     if wanted is None:
         raise ConflictError(f"agent {agent.id!r} is {agent.status.value!r}: there is no next rung")
     if wanted not in CRITERIA:
-        raise InvalidError(f"{wanted.value!r} is not a rung to be reached", field="target")
+        raise InvalidError(
+            f"target is {wanted.value!r}, expected one of {', '.join(CRITERIA)}", field="target"
+        )
     return wanted
 
 

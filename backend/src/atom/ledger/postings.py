@@ -132,7 +132,9 @@ class Pattern:
     ) -> NewTransaction:
         """Return the transaction of this pattern over two accounts; posting it checks their types."""
         if debit_account_id == credit_account_id:
-            raise InvalidError("debits and credits the same account", field="credit_account_id")
+            raise InvalidError(
+                "the transaction debits and credits the same account", field="credit_account_id"
+            )
         details.setdefault("source", self.name)
         return NewTransaction(
             workspace_id=workspace_id,

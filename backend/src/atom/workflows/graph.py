@@ -128,7 +128,9 @@ class Workflow:
 
     def _require_steps(self) -> None:
         if not 1 <= len(self.steps) <= MAX_STEPS:
-            raise InvalidError(f"{len(self.steps)} steps, expected 1 to {MAX_STEPS}", field="steps")
+            raise InvalidError(
+                f"the workflow has {len(self.steps)} steps, expected 1 to {MAX_STEPS}", field="steps"
+            )
         for step in self.steps:
             for text in (step.id, step.action):
                 check_text(text, field="steps", max_length=MAX_NAME)

@@ -213,7 +213,7 @@ class _Run:
         if step is None:
             raise NotFoundError("workflow step", step_id)
         if step.status is not StepStatus.RUNNING:
-            raise ConflictError(f"step {step_id!r} is {step.status}, only a running one reports")
+            raise ConflictError(f"step {step_id!r} is {step.status}, and only a running step can be reported")
         return step
 
 
