@@ -147,3 +147,25 @@ def test_a_name_has_a_form(api: Api, name: str) -> None:
 def test_every_operation_has_a_scope_or_needs_no_key() -> None:
     """The list of operations that the tests of this module go by is not empty."""
     assert set(POSTS) < set(scopes_of_operations())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("pause", ""), ("resume", "")),
+        (("pause", ""), ("deprecate", "")),
+        (("queue/batch", "limit=1"), ("queue/batch", "limit=2")),
+    ],
+)
+def test_a_name_belongs_to_one_request(api: Api, first: tuple[str, str], second: tuple[str, str]) -> None:
+    """The same body to another path or with another query is another request: a 422, and nothing is done."""
+    workspace = api.workspace()
+    headers = {"Authorization": f"Bearer {workspace.secrets[ApiKeyScope.ADMIN]}", **NAME}
+    sent = []
+    for deed, query in (first, second):
+        path = f"/v1/{deed}" if "/" in deed else f"/v1/agents/{workspace.agent_id}/{deed}"
+        sent.append(api.client.post(f"{path}?{query}", headers=headers).status_code)
+        if len(sent) == 1:
+            before = api.rows()
+    assert sent == [200, 422]
+    assert api.rows() == before

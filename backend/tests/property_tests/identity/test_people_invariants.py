@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from atom.chat import service as chat
+from atom.chat.models import MessageRole
 from atom.identity import export, keys, users, workspaces
 from atom.identity.models import ApiKey, ApiKeyScope, UserRole, WorkspaceStatus
 from atom.identity.users import UserChange
+from atom.identity.uses import KeyUses
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError
-from atom.ledger.service import has_books
+from atom.ledger.postings import AccountType
+from atom.ledger.service import has_books, open_account
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
@@ -202,8 +207,14 @@ def test_a_rotated_key_overlaps_with_its_successor(
     clock = ManualClock(NOW)
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
+        person = factories.user(session, workspace_id=own).id if overlap_s else None
         expires_at = None if expires_in_s is None else NOW + timedelta(seconds=expires_in_s)
-        about = {"name": "nightly", "scope": ApiKeyScope.WRITE, "expires_at": expires_at}
+        about = {
+            "name": "nightly",
+            "scope": ApiKeyScope.WRITE,
+            "expires_at": expires_at,
+            "user_id": person,
+        }
         old = keys.create_key(session, clock, workspace_id=own, **about)
         overlap = timedelta(seconds=overlap_s)
         with pytest.raises(NotFoundError):
@@ -222,6 +233,93 @@ def can_enter(session: Session, clock: ManualClock, secret: str) -> bool:
     except UnauthenticatedError:
         return False
     return True
+
+
+@given(
+    n_rows=st.integers(0, 4),
+    n_said=st.integers(0, 3),
+    limit=st.sampled_from((1, 3, export.MAX_ROWS)),
+)
+@example(n_rows=3, n_said=3, limit=3)
+@example(n_rows=2, n_said=1, limit=1)
+def test_an_export_holds_every_row_and_says_where_it_was_cut(
+    database: Database, n_rows: int, n_said: int, limit: int
+) -> None:
+    """Rows that name the person and what was said in their conversations are there, up to the limit."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people), mock.patch.object(export, "MAX_ROWS", limit):
+        tenant = people.tenant
+        scope = {"workspace_id": tenant.workspace_id}
+        for _ in range(n_rows):
+            factories.queue_entry(session, agent_id=tenant.agent_id, user_id=tenant.user_id)
+        talk = chat.create_session(session, clock, user_id=tenant.user_id, **scope)
+        for number in range(n_said):
+            chat.append_message(
+                session, clock, chat_id=talk.id, role=MessageRole.ASSISTANT, content=f"line {number}", **scope
+            )
+        found = export.export_user(session, user_id=tenant.user_id, **scope)
+        counts = {"supervised_queue": n_rows, "chat_messages": n_said, "chat_sessions": 1}
+        assert {name: len(rows) for name, rows in found.tables.items()} == {
+            name: min(n, limit) for name, n in counts.items() if n
+        }
+        assert set(found.cut) == {name for name, n in counts.items() if n > limit}
+
+
+@given(story=st.lists(st.sampled_from(("use a", "use b", "write", "forget")), max_size=8))
+@example(story=["use a", "write", "use a", "forget", "write", "forget"])
+def test_no_use_of_a_key_is_forgotten_before_it_is_written(database: Database, story: list[str]) -> None:
+    """A use that is noted while another one is being written is written next."""
+    clock = ManualClock(NOW)
+    uses = KeyUses()
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        made = {
+            name: keys.create_key(session, clock, workspace_id=own, name=name, scope=ApiKeyScope.READ).key.id
+            for name in "ab"
+        }
+        latest: dict[str, datetime] = {}
+        written: dict[str, datetime] = {}
+        for deed in story:
+            if deed == "write":
+                written = uses.write(session)
+            elif deed == "forget":
+                uses.forget(written)
+            else:
+                key_id = made[deed[-1]]
+                latest[key_id] = clock.advance(timedelta(seconds=1))
+                uses.note(key_id, latest[key_id])
+        uses.write(session)
+        session.expire_all()
+        assert {id_: session.get_one(ApiKey, id_).last_used_at for id_ in made.values()} == {
+            id_: latest.get(id_) for id_ in made.values()
+        }
+
+
+@given(owners=st.lists(st.sampled_from((0, 1, None)), max_size=4), asked=st.sampled_from((0, 1, None)))
+@example(owners=[0, 1, None], asked=0)
+def test_keys_are_listed_by_their_person(
+    database: Database, owners: list[int | None], asked: int | None
+) -> None:
+    """A person's list has the keys of that person alone, the workspace's list has them all."""
+    clock = ManualClock(NOW)
+    with database.session() as session:
+        (own,) = factories.workspace_ids(session, 1)
+        people = [factories.user(session, workspace_id=own).id for _ in range(2)]
+        wanted = set()
+        for owner in owners:
+            made = keys.create_key(
+                session,
+                clock,
+                workspace_id=own,
+                name="k",
+                scope=ApiKeyScope.READ,
+                user_id=None if owner is None else people[owner],
+            )
+            if asked in (None, owner):
+                wanted.add(made.key.id)
+        whose = None if asked is None else people[asked]
+        page = keys.list_keys(session, workspace_id=own, user_id=whose)
+        assert {key.id for key in page.items} == wanted
 
 
 @given(uses=st.lists(st.tuples(st.integers(0, 1), st.integers(-2, 3)), max_size=6))
@@ -259,6 +357,7 @@ def test_a_workspace_is_closed_opened_and_deleted(
         with sessions.begin() as session:
             tenant = factories.tenant(session)
             own = tenant.workspace_id
+            open_account(session, workspace_id=own, code="1", name="Cash", type_=AccountType.ASSET)
         if has_ledger:
             own = factories.books(sessions, 100).workspace_id
         with sessions.begin() as session:
@@ -267,6 +366,7 @@ def test_a_workspace_is_closed_opened_and_deleted(
         with sessions() as session:
             listed = workspaces.list_workspaces(session, status=status, limit=50).items
             assert own in [workspace.id for workspace in listed]
+            assert {workspace.status for workspace in listed} == {status}
             if status in (WorkspaceStatus.SUSPENDED, WorkspaceStatus.EXPIRED):
                 with pytest.raises(ForbiddenError):
                     keys.authenticate(session, clock, made.secret)
