@@ -74,6 +74,16 @@ def test_asked_for_without_workers_it_says_that_it_has_no_effect(suite: pytest.P
     result.stdout.fnmatch_lines(["testinfra: --testinfra-schedule=on has no effect without workers*"])
 
 
+def test_durations_that_cannot_be_used_are_named(suite: pytest.Pytester) -> None:
+    """They are all that is known, so xdist's own scheduler runs the tests, and a line says why."""
+    (suite.path / DURATIONS).write_text("{")
+    result = run(suite, "-n2")
+    result.assert_outcomes(passed=12)
+    result.stdout.fnmatch_lines(
+        ["testinfra: *its durations are not used; tests are not scheduled by duration"]
+    )
+
+
 @pytest.mark.integration
 class TestHowRunsEnd:
     """Early, with little to do, or with nothing."""

@@ -59,6 +59,8 @@ def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling |
         _say(config, f"testinfra: tests are not scheduled by duration, because {exc}")
         return None
     if asked == "auto" and not known.seconds:
+        for remark in known.remarks:
+            _say(config, f"testinfra: {remark}; tests are not scheduled by duration")
         return None
     keeper = DurationsKeeper(config, known)
     config.pluginmanager.register(keeper, "atom_testinfra_durations")
