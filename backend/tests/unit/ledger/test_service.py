@@ -13,7 +13,13 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.pagination import PageRequest
 from atom.ledger import service
-from atom.ledger.errors import NotReversibleError, OverdraftError, PeriodBlockedError, PeriodClosedError
+from atom.ledger.errors import (
+    InactiveAccountError,
+    NotReversibleError,
+    OverdraftError,
+    PeriodBlockedError,
+    PeriodClosedError,
+)
 from atom.ledger.models import JournalEntry, TransactionStatus
 from atom.ledger.postings import (
     BILL,
@@ -191,6 +197,26 @@ def test_rows_held_by_the_session_are_read_anew(database: Database) -> None:
         assert service.get_transaction(session, **address).posted_at == factories.NOW
         found = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
         assert found.balance_minor == 1005
+
+
+def test_a_draft_stays_one_when_an_account_of_it_was_closed_meanwhile(database: Database) -> None:
+    """Its accounts were open when it was written down; what counts is that they are when it is posted."""
+    with database.session() as session:
+        workspace_id, ids = chart(session)
+        postings = (debit(ids["cash"], 5), credit(ids["equity"], 5))
+        drafted = service.draft(session, CLOCK, NewTransaction(workspace_id=workspace_id, postings=postings))
+        address = {"workspace_id": workspace_id, "transaction_id": drafted.transaction_id}
+        cash = service.get_account(session, workspace_id=workspace_id, account_id=ids["cash"])
+        service.update_account(
+            session,
+            workspace_id=workspace_id,
+            account_id=cash.id,
+            expected_version=cash.version,
+            is_active=False,
+        )
+        with pytest.raises(InactiveAccountError):
+            service.post_draft(session, CLOCK, **address)
+        assert service.get_transaction(session, **address).status is TransactionStatus.PENDING
 
 
 def test_an_account_needs_its_workspace(database: Database) -> None:

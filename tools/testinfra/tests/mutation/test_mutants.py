@@ -103,6 +103,14 @@ def test_a_getter_and_its_setter_are_told_apart() -> None:
         ("return execute('SELECT a FROM t WHERE a AND b FOR UPDATE')", {"return", "call", "sql"}),
         ("return not a", {"return", "negation"}),
         ("return a and b", {"return", "and or", "operand"}),
+        ("return [a, *b] + [query]", {"return", "order", "operand"}),
+        ("return [one for one in a]", {"return", "empty"}),
+        ("return query.order_by(a)", {"return", "order", "clause"}),
+        ("return post(a, is_open=a > b)", {"return", "argument", "comparison"}),
+        ("return post(a, lines=dict(b))", {"return", "argument", "empty", "call"}),
+        ("return post(low=a.low, high=a.high)", {"return", "argument", "other name"}),
+        ("return a.side.opposite", {"return", "attribute"}),
+        ("query = query.where(a)", {"statement", "clause"}),
     ],
 )
 def test_operators_resemble_mistakes(line: str, expected: set[str]) -> None:
@@ -120,6 +128,29 @@ def test_an_argument_can_be_taken_for_another_of_its_type() -> None:
         module.patched(mutant).splitlines()[1] for mutant in module.mutants if mutant.operator == "other name"
     }
     assert changes == {"    return boost * 2"}
+
+
+def test_a_member_can_be_compared_with_another_one() -> None:
+    """`is not POSTED` becomes `is DRAFT`, where the module names both members."""
+    source = "def f(a):\n    if a is not State.POSTED:\n        return State.DRAFT\n"
+    module = Module("m.py", source)
+    changes = [
+        module.patched(one).splitlines()[1] for one in module.mutants if one.operator == "other member"
+    ]
+    assert changes == ["    if a is State.DRAFT:"]
+
+
+def test_a_handler_may_ask_for_another_permission() -> None:
+    """Annotations are exchanged where a call registers the function, and only among those of one name."""
+    source = (
+        "@router.get('/')\ndef show(unit: Reading): ...\n\n"
+        "@router.post('/')\ndef change(unit: Writing): ...\n\n"
+        "def plain(unit: Reading): ...\n"
+    )
+    module = Module("m.py", source)
+    found = {(one.line, module.patched(one)) for one in module.mutants if one.operator == "annotation"}
+    assert {line for line, _ in found} == {2, 5}
+    assert all(("show(unit: Writing)" in text) != ("change(unit: Reading)" in text) for _, text in found)
 
 
 def test_handlers_can_swallow_or_pass_on() -> None:
