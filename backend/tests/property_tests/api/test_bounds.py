@@ -1,0 +1,133 @@
+"""What the service counts of requests: their bytes, how many there are at once, how long they took."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Coroutine
+from types import coroutine
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from atom.web.limits import BodyLimit, BodyTooLargeError, RequestLimit
+from atom.web.metrics import BOUNDS_S, RequestMetrics
+
+TIMES_S = (*BOUNDS_S, 0.0, 0.0004, 0.003, 11.0, 1e3)
+
+
+@coroutine
+def turn() -> Any:
+    """Wait until whoever runs the coroutine goes on."""
+    yield
+
+
+def run(whole: Coroutine[Any, Any, None]) -> bool:
+    """Run a coroutine to its next wait; return whether it has ended."""
+    try:
+        whole.send(None)
+    except StopIteration:
+        return True
+    return False
+
+
+@given(answers=st.lists(st.tuples(st.sampled_from(("/a", "/b")), st.sampled_from(TIMES_S)), max_size=8))
+@example(answers=[("/a", bound) for bound in BOUNDS_S])
+@example(answers=[("/a", 0.003), ("/b", 11.0), ("/a", 11.0)])
+def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str, float]]) -> None:
+    """For each route: so many answers at most as slow as each bound, their number and their sum."""
+    metrics = RequestMetrics()
+    for route, elapsed_s in answers:
+        metrics.note("GET", route, 200, elapsed_s)
+    lines = dict(line.rsplit(" ", 1) for line in metrics.render({}).splitlines() if line[0] != "#")
+    for route in {route for route, _ in answers}:
+        times = [elapsed_s for at, elapsed_s in answers if at == route]
+        where = f'method="GET",route="{route}"'
+        for bound in BOUNDS_S:
+            found = int(lines[f'atom_request_seconds_bucket{{{where},le="{bound}"}}'])
+            assert found == sum(each <= bound for each in times)
+        assert int(lines[f'atom_request_seconds_bucket{{{where},le="+Inf"}}']) == len(times)
+        assert int(lines[f"atom_request_seconds_count{{{where}}}"]) == len(times)
+        assert float(lines[f"atom_request_seconds_sum{{{where}}}"]) == pytest.approx(sum(times))
+        assert int(lines[f'atom_requests_total{{{where},status="200"}}']) == len(times)
+    assert len([name for name in lines if re.match(r"atom_request_seconds_count", name)]) == len(
+        {route for route, _ in answers}
+    )
+
+
+@given(
+    story=st.lists(st.sampled_from(("/v1/chats", "/live", "end")), max_size=12),
+    most=st.integers(1, 3),
+    is_broken=st.booleans(),
+)
+@example(story=["/v1/chats", "/v1/chats", "end", "/v1/chats"], most=1, is_broken=True)
+@example(story=["/v1/chats", "/live", "/live", "/v1/chats"], most=1, is_broken=False)
+def test_so_many_requests_are_worked_on_and_no_more(story: list[str], most: int, is_broken: bool) -> None:
+    """One more is a 503 at once, whoever ended before, well or not; a health check is never refused."""
+    sent: list[int] = []
+
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        await turn()
+        if is_broken:
+            raise ValueError
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            sent.append(message["status"])
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    limit = RequestLimit(app, max_requests=most, exempt=frozenset({"/live"}))
+    running: list[Coroutine[Any, Any, None]] = []
+    exempt: list[Coroutine[Any, Any, None]] = []
+    for deed in story:
+        if deed == "end":
+            if running:
+                try:
+                    run(running.pop())
+                except ValueError:
+                    assert is_broken
+        else:
+            request = limit({"type": "http", "path": deed, "headers": []}, receive, send)
+            is_refused = deed != "/live" and len(running) == most
+            assert run(request) is is_refused
+            if not is_refused:
+                (exempt if deed == "/live" else running).append(request)
+        assert limit.n_requests == len(running)
+    for each in (*running, *exempt):
+        each.close()
+    assert set(sent) <= {503}
+
+
+@given(chunks=st.lists(st.integers(0, 6), min_size=1, max_size=5), most=st.integers(0, 12))
+@example(chunks=[4, 4], most=7)
+@example(chunks=[4, 4], most=8)
+def test_a_body_has_at_most_so_many_bytes_in_all_its_chunks(chunks: list[int], most: int) -> None:
+    """Whatever its chunks are, a body is read to its end if it fits, and no further than it fits."""
+    waiting = [b"x" * size for size in chunks]
+    read: list[int] = []
+
+    async def receive() -> Any:
+        body = waiting.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(waiting)}
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        is_more = True
+        while is_more:
+            message = await receive()
+            read.append(len(message["body"]))
+            is_more = message["more_body"]
+
+    async def send(_message: Any) -> None:
+        raise AssertionError
+
+    limited = BodyLimit(app, max_bytes=most)({"type": "http", "path": "/", "headers": []}, receive, send)
+    if sum(chunks) > most:
+        with pytest.raises(BodyTooLargeError):
+            run(limited)
+        assert sum(read) <= most
+    else:
+        assert run(limited)
+        assert read == chunks
