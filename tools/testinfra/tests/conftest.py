@@ -47,9 +47,16 @@ def _few_plugins_below() -> Iterator[None]:
 
 
 @pytest.fixture
-def few_plugins(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> None:
-    """The same below `pytester`, which takes away the options of whoever runs it."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", PLUGINS_ONLY["PYTEST_ADDOPTS"])
+def few_plugins(pytester: pytest.Pytester) -> Iterator[None]:
+    """
+    The same below `pytester`, which takes away the options of whoever runs it.
+
+    Undone before `pytester` gives them back: it has patches of its own in old versions of pytest, and
+    `monkeypatch`, which ends after it, would take them away for good.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", PLUGINS_ONLY["PYTEST_ADDOPTS"])
+        yield
 
 
 @pytest.fixture
