@@ -135,6 +135,7 @@ format: install ## rewrite the code in the house format
 
 typecheck: install ## mypy, strict: the product, then the tests
 	$(BIN)/mypy
+	cd backend && $(BIN)/mypy --config-file ../pyproject.toml tests
 	cd tools/testinfra && $(BIN)/mypy --config-file ../../pyproject.toml --explicit-package-bases tests
 
 invariants: install ## write backend/tests/INVARIANTS.md from the tests

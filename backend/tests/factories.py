@@ -11,14 +11,16 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON, insert, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from atom.agents.maturity import AgentStatus
 from atom.db.base import Base
 from atom.db.session import unit_of_work
 from atom.kit.clock import ManualClock
 from atom.kit.ids import new_id
 from atom.ledger import service
 from atom.ledger.postings import AccountType, NewTransaction, credit, debit
-from atom.tables import METADATA, agents, episodes, governance, identity, ledger
+from atom.tables import METADATA, agents, episodes, governance, identity
 from tests.database import Database
+from tests.keywords import OfAgent
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -64,6 +66,7 @@ def execution(session: Session, *, agent_id: str, **values: Any) -> agents.Agent
 ADD_WORKSPACE = insert(METADATA.tables["workspaces"])
 ADD_USER = insert(METADATA.tables["users"])
 ADD_AGENT = insert(METADATA.tables["agent_registry"])
+ADD_ACCOUNTS = insert(METADATA.tables["ledger_accounts"])
 EPISODES = METADATA.tables["episodes"]
 ADD_EPISODES = insert(EPISODES).values(
     {column: text("'[]'") for column in EPISODES.c if isinstance(column.type, JSON)}
@@ -79,9 +82,9 @@ class Tenant:
     agent_id: str
 
     @property
-    def agent(self) -> dict[str, str]:
+    def agent(self) -> OfAgent:
         """The keywords with which a service finds the agent."""
-        return {"workspace_id": self.workspace_id, "agent_id": self.agent_id}
+        return OfAgent(workspace_id=self.workspace_id, agent_id=self.agent_id)
 
 
 def tenant(session: Session, *, user_values: Mapping[str, Any] | None = None, **agent_values: Any) -> Tenant:
@@ -104,7 +107,7 @@ def extra_agent(session: Session, workspace_id: str, **values: Any) -> str:
         "category": "finance",
         "module_path": "agents.clerk",
         "class_name": f"Clerk{new_id()}",
-        "status": agents.AgentStatus.AUTONOMOUS,
+        "status": AgentStatus.AUTONOMOUS,
         **values,
     }
     session.connection().execute(ADD_AGENT, row)
@@ -140,7 +143,7 @@ def add_episodes(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         "title": "An episode",
         "started_at": NOW,
         "status": episodes.EpisodeStatus.COMPLETED,
-        "maturity_at_time": agents.AgentStatus.INTERN,
+        "maturity_at_time": AgentStatus.INTERN,
         "importance": 0.5,
     }
     if rows:
@@ -177,30 +180,28 @@ class Books:
 def books(sessions: sessionmaker[Session], *funds_minor: int, floor_minor: int | None = 0) -> Books:
     """Commit a workspace with one asset account for each amount, funded with it by a posted transaction."""
     workspace_id = new_id()
-    equity, *assets = accounts = [
+    equity_id, *asset_ids = ids = [new_id() for _ in range(len(funds_minor) + 1)]
+    accounts = [
         {
-            "id": new_id(),
+            "id": id_,
             "workspace_id": workspace_id,
             "code": f"{number:04}",
             "name": "Account",
             "type": AccountType.ASSET if number else AccountType.EQUITY,
             "floor_minor": floor_minor,
         }
-        for number in range(len(funds_minor) + 1)
+        for number, id_ in enumerate(ids)
     ]
-    asset_ids = tuple(account["id"] for account in assets)
     funding = tuple(debit(id_, minor) for id_, minor in zip(asset_ids, funds_minor, strict=True) if minor)
     with unit_of_work(sessions) as session:  # plain inserts: this runs in every example of many properties
-        session.connection().execute(
-            insert(identity.Workspace.__table__), {"id": workspace_id, "name": "Acme"}
-        )
-        session.connection().execute(insert(ledger.Account.__table__), accounts)
+        session.connection().execute(ADD_WORKSPACE, {"id": workspace_id, "name": "Acme"})
+        session.connection().execute(ADD_ACCOUNTS, accounts)
         if funding:
             new = NewTransaction(
-                workspace_id=workspace_id, postings=(*funding, credit(equity["id"], sum(funds_minor)))
+                workspace_id=workspace_id, postings=(*funding, credit(equity_id, sum(funds_minor)))
             )
             service.post(session, ManualClock(NOW), new)
-    return Books(workspace_id=workspace_id, equity_id=equity["id"], asset_ids=asset_ids)
+    return Books(workspace_id=workspace_id, equity_id=equity_id, asset_ids=tuple(asset_ids))
 
 
 def queue_entry(

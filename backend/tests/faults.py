@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
@@ -67,7 +67,7 @@ def unanswerable(stage: Stage) -> Iterator[None]:
         if response.status_code < HTTPStatus.BAD_REQUEST:
             raise InjectedError(stage)
 
-    patch = {
+    patch: dict[Stage, AbstractContextManager[object]] = {
         Stage.SERIALISING: mock.patch.object(routing, "serialize_response", fail_to_serialise),
         Stage.BUILDING: mock.patch.object(Response, "__init__", fail_to_build),
     }

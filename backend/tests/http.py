@@ -6,6 +6,7 @@ Imported by the fixture `api` when a test asks for it: what it needs takes longe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from httpx import Response
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from atom.app import create_app
 from atom.db.session import session_factory, unit_of_work
@@ -65,7 +67,8 @@ class Caller:
     ) -> Response:
         """Send a request and return whatever comes back."""
         headers = {} if self.secret is None else {"Authorization": f"Bearer {self.secret}"}
-        return self.client.request(method, path, json=body, params=query, headers=headers)
+        response: Response = self.client.request(method, path, json=body, params=query, headers=headers)
+        return response
 
     def ok(self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None) -> Any:
         """Send a request that has to succeed, and return what its answer says."""
@@ -109,6 +112,14 @@ class Api:
         self.sessions = session_factory(engine)
         self.client = client
         self.clock = clock
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the app one request in the words of ASGI, as no client would send it."""
+
+        async def answer() -> None:
+            await self.client.app(scope, receive, send)
+
+        asyncio.run(answer())
 
     def rows(self) -> dict[str, list[str]]:
         """Return every row of every table: equal if nothing was written."""

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Select, Update, event
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Select, TableClause, Update, event, make_url
 from sqlalchemy.orm import Session
 
 FROM = re.compile(r"\bFROM (\w+)")
 COUNTED = re.compile(r"[ ,(](\w+)=\(?\w+\.\1 [+-]")
+POSTGRESQL = make_url("postgresql+psycopg://").get_dialect()()
 LOCK = re.compile(r"\bFOR (?:NO KEY )?UPDATE(?: OF (\w+))?")
 
 
@@ -23,7 +23,7 @@ def held_tables(session: Session) -> Iterator[set[str]]:
 
     def note(_conn: Any, statement: Any, *_: Any) -> None:
         if isinstance(statement, Select):
-            text = str(statement.compile(dialect=postgresql.dialect()))
+            text = str(statement.compile(dialect=POSTGRESQL))
             if lock := LOCK.search(text):
                 found.add(lock[1] or FROM.findall(text)[0])
 
@@ -46,8 +46,8 @@ def counted_columns(session: Session) -> Iterator[set[str]]:
     found: set[str] = set()
 
     def note(_conn: Any, statement: Any, *_: Any) -> None:
-        if isinstance(statement, Update):
-            for match in COUNTED.finditer(str(statement.compile(dialect=postgresql.dialect()))):
+        if isinstance(statement, Update) and isinstance(statement.table, TableClause):
+            for match in COUNTED.finditer(str(statement.compile(dialect=POSTGRESQL))):
                 found.add(f"{statement.table.name}.{match[1]}")
 
     connection = session.connection()

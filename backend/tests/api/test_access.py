@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from starlette.types import Message
@@ -102,7 +102,7 @@ def test_without_a_key_the_body_is_not_even_received(api: Api) -> None:
 
     headers = [(b"content-length", b"1000"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
-    asyncio.run(api.client.app(scope, receive, send))
+    api.exchange(scope, receive, send)
     assert sent[0]["status"] == 401
 
 
@@ -128,7 +128,7 @@ def test_two_headers_with_keys_are_no_key(api: Api, is_valid: tuple[bool, bool])
     ],
 )
 def test_a_scope_includes_only_the_ones_below(
-    api: Api, scope: ApiKeyScope, path: str, body: dict | None
+    api: Api, scope: ApiKeyScope, path: str, body: dict[str, Any] | None
 ) -> None:
     """A key that reads does not write, one that writes does not administer; nothing is written."""
     workspace = api.workspace()

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from atom.db.session import WritersQueue
@@ -46,6 +47,7 @@ def test_writers_wait_in_front_of_sqlite_and_readers_do_not(database: Database) 
     with database.clone() as clone, serving(database, clone.engine) as api:
         admin = api.caller(api.workspace())
         body = {"code": "1", "name": "Cash", "type": "asset"}
+        assert isinstance(api.client.app, FastAPI)
         state = api.client.app.state
         state.gateway = replace(state.gateway, writers=WritersQueue(clone.engine, timeout_s=0.01))
         with state.gateway.writers.turn():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -166,7 +165,7 @@ def page_limit(engine: Engine, *, spare: int) -> Iterator[None]:
     """Let the file of a SQLite database grow by that many pages, on every connection."""
 
     with engine.connect() as connection:
-        n_pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        n_pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
 
     def checkout(driver: Any, _record: object, _proxy: object) -> None:
         driver.execute(f"PRAGMA max_page_count = {n_pages + spare}")
@@ -309,7 +308,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_wrote_nothing(api: Api) 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(api.client.app(scope, receive, send))
+    api.exchange(scope, receive, send)
     assert [message["status"] for message in sent if "status" in message] == [400]
     assert api.rows() == before
     assert_works(api, workspace)

@@ -63,6 +63,7 @@ def test_a_request_is_one_line_without_its_values(api: Api, caplog: pytest.LogCa
     assert said["key_id"] == refused["key_id"] == key
     assert lost["key_id"] is None
     assert all(each["duration_ms"] > 0 for each in (said, refused, lost))
+    assert admin.secret is not None
     assert not [line for line in lines if SECRET in line or chat["id"] in line or admin.secret in line]
 
 

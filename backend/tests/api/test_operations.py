@@ -622,7 +622,7 @@ def supervise(tour: Tour, agent: str) -> None:
 
 
 def workflows(tour: Tour) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "fetch", "action": "http.get"},
         {"id": "send", "action": "mail", "inputs": {"body": {"key": "rows", "step": "fetch"}}},
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -203,7 +202,7 @@ def test_the_chunks_of_a_body_are_counted_together(api: Api, chunks: list[int]) 
 
     headers = [(b"authorization", f"Bearer {secret}".encode()), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
-    asyncio.run(api.client.app(scope, receive, send))
+    api.exchange(scope, receive, send)
     assert sent[0]["status"] == 413
     assert len(waiting) >= 2
 
@@ -220,7 +219,7 @@ def test_a_body_that_says_it_is_too_long_is_not_waited_for(api: Api) -> None:
 
     headers = [(b"content-length", b"%d" % (MAX_BODY_BYTES + 1)), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/v1/users", "query_string": b"", "headers": headers}
-    asyncio.run(api.client.app(scope, receive, send))
+    api.exchange(scope, receive, send)
     assert sent[0]["status"] == 413
 
 

@@ -280,7 +280,7 @@ def test_several_workers_serve_one_database(clone: Clone, tmp_path: Path) -> Non
         pytest.skip("several workers need PostgreSQL")
     with serving(clone, tmp_path, workers=2, metrics_token="sesame") as server:
         headers = {"Authorization": "Bearer sesame"}
-        processes = set()
+        processes: set[str] = set()
         give_up_at = time.monotonic() + 3 * PATIENCE_S
         while len(processes) < 2 and time.monotonic() < give_up_at:
             lines = server.get("/metrics", **headers).text.splitlines()

@@ -24,6 +24,7 @@ from atom.kit.ids import new_id
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfAgent, OfWorkspace
 
 pytestmark = pytest.mark.integration
 
@@ -152,7 +153,7 @@ def test_concurrent_messages_get_places_of_their_own(database: Database) -> None
     with database.clone() as clone:
         with clone.sessions.begin() as session:
             tenant = factories.tenant(session)
-            scope = {"workspace_id": tenant.workspace_id}
+            scope = OfWorkspace(workspace_id=tenant.workspace_id)
             talk_id = chat.create_session(session, ManualClock(NOW), user_id=tenant.user_id, **scope).id
 
         def write(writer: int) -> None:
@@ -181,7 +182,7 @@ def test_concurrent_consolidations_build_no_chain(database: Database) -> None:
     with database.clone() as clone:
         with clone.sessions.begin() as session:
             tenant = factories.tenant(session)
-            scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+            scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
             same = {"embedding": vector, "embedding_model": embedder.name}
             factories.add_episodes(
                 session, [{**scope, **same, "started_at": NOW + timedelta(hours=h)} for h in range(30)]
@@ -204,7 +205,7 @@ def test_merging_goes_on_past_the_window(database: Database) -> None:
     (vector,) = embedder.embed(["the invoice of March"])
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+        scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
         same = {"embedding": vector, "embedding_model": embedder.name}
         n = lifecycle.MERGE_WINDOW + 50
         rows = [{**scope, **same, "started_at": NOW + timedelta(hours=hour)} for hour in range(n)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -21,6 +22,7 @@ from atom.kit.errors import ConflictError
 from tests import factories
 from tests.database import Clone, Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfWorkspace
 
 pytestmark = pytest.mark.integration
 
@@ -71,21 +73,28 @@ def proposal(session: Session, tenant: Tenant) -> Use:
 
 def training(session: Session, tenant: Tenant) -> Use:
     proposed = proposals.propose(session, CLOCK, **tenant.agent, type=ProposalType.TRAINING)
-    where = {"workspace_id": tenant.workspace_id}
+    where = OfWorkspace(workspace_id=tenant.workspace_id)
     scheduled = training_sessions.approve_training(
         session, CLOCK, **where, proposal_id=proposed.id, supervisor_id=tenant.user_id
     )
     training_sessions.start_training(session, **where, training_id=scheduled.id)
-    end = {**where, "training_id": scheduled.id, "performance_score": 0.1}
-    return lambda session: training_sessions.complete_training(session, CLOCK, decisions(), **end)
+    end = partial(
+        training_sessions.complete_training, **where, training_id=scheduled.id, performance_score=0.1
+    )
+    return lambda session: end(session, CLOCK, decisions())
 
 
 def supervision(session: Session, tenant: Tenant) -> Use:
     watched = supervision_sessions.start_supervision(
         session, CLOCK, **tenant.agent, supervisor_id=tenant.user_id
     )
-    end = {"workspace_id": tenant.workspace_id, "supervision_id": watched.id, "rating": 3}
-    return lambda session: supervision_sessions.complete_supervision(session, CLOCK, decisions(), **end)
+    end = partial(
+        supervision_sessions.complete_supervision,
+        workspace_id=tenant.workspace_id,
+        supervision_id=watched.id,
+        rating=3,
+    )
+    return lambda session: end(session, CLOCK, decisions())
 
 
 @pytest.mark.parametrize("prepare", [approval, proposal, training, supervision])

@@ -21,6 +21,7 @@ from atom.workflows.scheduling import Assignment
 from atom.workflows.states import ExecutionStatus
 from tests import factories
 from tests.database import Clone, Database
+from tests.keywords import OfExecution
 
 pytestmark = pytest.mark.integration
 
@@ -65,7 +66,7 @@ def test_a_killed_workers_step_is_done_by_the_next(database: Database) -> None:
             run = service.create_execution(
                 session, clock, workspace_id=own, workflow_id="w", workflow=workflow
             )
-            scope = {"workspace_id": own, "execution_id": run.id}
+            scope = OfExecution(workspace_id=own, execution_id=run.id)
             service.begin(session, clock, **scope)
 
         def steps() -> Any:

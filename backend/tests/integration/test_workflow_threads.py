@@ -19,6 +19,7 @@ from atom.workflows.states import ExecutionStatus
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfExecution
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +68,7 @@ def test_result_that_comes_after_the_cancellation_is_dropped(database: Database)
             created = service.create_execution(
                 session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
             )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         both = Barrier(2, timeout=60)
 
         def work(assignment: Assignment) -> Mapping[str, Any]:

@@ -103,5 +103,7 @@ def _settings_of(item: pytest.Item) -> settings | None:
     test: Any = getattr(item, "obj", None)
     machine = getattr(test, "_hypothesis_state_machine_class", None)
     if machine is not None:
-        return machine.TestCase.settings
-    return getattr(getattr(test, "__func__", test), "_hypothesis_internal_use_settings", None)
+        own: settings | None = machine.TestCase.settings
+    else:
+        own = getattr(getattr(test, "__func__", test), "_hypothesis_internal_use_settings", None)
+    return own

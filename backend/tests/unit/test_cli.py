@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import uvicorn
 
-from atom import cli, server
+from atom import cli
 from atom.db import migrate
 from atom.db.session import connected, session_factory
 from atom.identity.keys import authenticate
@@ -70,7 +71,7 @@ def test_serve_migrates_first_or_says_what_to_run(
         migrate.upgrade(engine)
         migrate.downgrade(engine, "-1")
     started = []
-    monkeypatch.setattr(server.uvicorn, "run", lambda app, **_: started.append(app))
+    monkeypatch.setattr(uvicorn, "run", lambda app, **_: started.append(app))
 
     status = cli.main(command)
 

@@ -17,6 +17,7 @@ from atom.kit.clock import ManualClock
 from atom.kit.pagination import PageRequest
 from atom.ledger import service as ledger
 from tests.database import Database
+from tests.keywords import OfWorkspace
 from tests.property_tests.api.world import rows_of
 
 
@@ -24,7 +25,7 @@ def test_a_newcomer_sees_data_in_every_domain(database: Database, clock: ManualC
     """Conversations, episodes, decisions, balanced books and figures are there, and a key to see them."""
     with database.session() as session:
         demo = make_demo(session, clock)
-        scope = {"workspace_id": demo.workspace_id}
+        scope = OfWorkspace(workspace_id=demo.workspace_id)
         caller = authenticate(session, clock, demo.secret)
         assert (caller.workspace_id, caller.scope) == (demo.workspace_id, ApiKeyScope.ADMIN)
         assert len(chat.list_sessions(session, user_id=demo.user_id, **scope).items) == len(TALKS)

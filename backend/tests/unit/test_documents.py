@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,17 +18,18 @@ DOCUMENTS = [*ROOT.glob(".planning/**/*.md"), BACKEND / "tests" / "TESTING_GUIDE
 NODEID = re.compile(r"\btests/[\w/]+\.py::[\w:]+")
 
 
-def front_matter(path: Path) -> dict:
+def front_matter(path: Path) -> dict[str, Any]:
     """The YAML between the first two lines of dashes."""
     _, text, _ = path.read_text(encoding="utf-8").split("---\n", 2)
-    return yaml.safe_load(text)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 MUST_HAVES = front_matter(PLAN)["must_haves"]
 
 
 @pytest.mark.parametrize("artifact", MUST_HAVES["artifacts"], ids=lambda artifact: artifact["path"])
-def test_artifact_provides_what_the_plan_says(artifact: dict) -> None:
+def test_artifact_provides_what_the_plan_says(artifact: dict[str, Any]) -> None:
     """Every artifact of the plan exists and contains what it is said to provide."""
     text = (ROOT / artifact["path"]).read_text(encoding="utf-8")
 
@@ -35,7 +37,7 @@ def test_artifact_provides_what_the_plan_says(artifact: dict) -> None:
 
 
 @pytest.mark.parametrize("link", MUST_HAVES["key_links"], ids=lambda link: f"{link['from']} to {link['to']}")
-def test_key_link_holds(link: dict) -> None:
+def test_key_link_holds(link: dict[str, str]) -> None:
     """Every key link of the plan leads from a file that names its pattern to a file that exists."""
     assert re.search(link["pattern"], (ROOT / link["from"]).read_text(encoding="utf-8"))
     assert (ROOT / link["to"]).is_file()

@@ -40,6 +40,7 @@ from atom.workflows.graph import Step, Workflow
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfUser, OfWorkspace
 from tests.locks import counted_columns, held_tables
 
 CLOCK = ManualClock(NOW)
@@ -145,7 +146,7 @@ def cancel_entry(session: Session, tenant: Tenant) -> Deed:
 
 
 def transfer(session: Session, tenant: Tenant) -> Deed:
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     source, target = (
         ledger.open_account(
             session, **scope, code=code, name=code, type_=AccountType.ASSET, floor_minor=None
@@ -216,14 +217,14 @@ def settle(session: Session, tenant: Tenant) -> Deed:
 
 
 def log_work(session: Session, tenant: Tenant) -> Deed:
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     project = budgets.create_project(session, CLOCK, **scope, name="Bridge", budget_minor=1)
     task_id = budgets.add_task(session, **scope, project_id=project.id, title="Dig").id
     return lambda: budgets.log_work(session, **scope, project_id=project.id, task_id=task_id, minutes=1)
 
 
 def append_message(session: Session, tenant: Tenant) -> Deed:
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     talk = chat.create_session(session, CLOCK, **scope, user_id=tenant.user_id)
     return lambda: chat.append_message(
         session, CLOCK, **scope, chat_id=talk.id, role=MessageRole.USER, content="Hello"
@@ -236,7 +237,7 @@ def count_access(session: Session, tenant: Tenant) -> Deed:
 
 
 def pause_workflow(session: Session, tenant: Tenant) -> Deed:
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     workflow = Workflow(steps=(Step(id="a", action="work"),))
     made = workflows.create_execution(session, CLOCK, **scope, workflow_id="w", workflow=workflow)
     workflows.begin(session, CLOCK, **scope, execution_id=made.id)
@@ -244,7 +245,7 @@ def pause_workflow(session: Session, tenant: Tenant) -> Deed:
 
 
 def rotate_key(session: Session, tenant: Tenant) -> Deed:
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     made = keys.create_key(session, CLOCK, **scope, name="k", scope=ApiKeyScope.READ)
     return lambda: keys.rotate_key(session, CLOCK, **scope, key_id=made.key.id, overlap=timedelta(0))
 
@@ -261,12 +262,12 @@ def key_of_a_person(session: Session, tenant: Tenant) -> Deed:
 
 
 def update_user(session: Session, tenant: Tenant) -> Deed:
-    person = {"workspace_id": tenant.workspace_id, "user_id": tenant.user_id}
+    person = OfUser(workspace_id=tenant.workspace_id, user_id=tenant.user_id)
     return lambda: users.update_user(session, **person, change=UserChange(hourly_cost_rate_minor=1))
 
 
 def anonymise(session: Session, tenant: Tenant) -> Deed:
-    person = {"workspace_id": tenant.workspace_id, "user_id": tenant.user_id}
+    person = OfUser(workspace_id=tenant.workspace_id, user_id=tenant.user_id)
     return lambda: users.anonymise_user(session, CLOCK, **person)
 
 

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 class StepHandler(Protocol):
     """Does the work of a step; whatever it raises counts as a failure of the step."""
 
-    def __call__(self, assignment: Assignment) -> Mapping[str, Any]:
+    def __call__(self, assignment: Assignment, /) -> Mapping[str, Any]:
         """Return the output of the step."""
 
 

@@ -21,6 +21,7 @@ from atom.kit.pagination import PageRequest
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfExecution
 
 deeds = st.tuples(
     st.sampled_from(("step", "intervene", "correct", "finish")), st.sampled_from((-60, 0, 1, 90))
@@ -48,7 +49,7 @@ def test_a_run_tells_what_was_reported_until_it_ended(
         tenant = people.tenant
         new = NewExecution(metadata={"model": "small"}, input_summary="Is it paid?")
         run = executions.start(session, clock, has_session, **tenant.agent, new=new)
-        scope = {"workspace_id": tenant.workspace_id, "execution_id": run.id}
+        scope = OfExecution(workspace_id=tenant.workspace_id, execution_id=run.id)
         steps: list[str] = []
         corrections: list[str] = []
         is_marked, ended_at = False, None

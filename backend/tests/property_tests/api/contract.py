@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, Response
+from schemathesis.checks import CheckFunction
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 from starlette.testclient import TestClient
@@ -90,7 +92,7 @@ class Operation:
     """An operation of the document and what it is called."""
 
     id: str
-    definition: APIOperation
+    definition: APIOperation[Any, Any, Any, Any]
 
     @property
     def takes_anything(self) -> bool:
@@ -103,11 +105,11 @@ class Operation:
         tag: str = self.definition.definition.raw["tags"][0]
         return tag
 
-    def valid(self) -> st.SearchStrategy[Case]:
+    def valid(self) -> st.SearchStrategy[Case[Any]]:
         """Return requests that keep the document."""
         return self.definition.as_strategy(GenerationMode.POSITIVE)
 
-    def invalid(self) -> st.SearchStrategy[Case]:
+    def invalid(self) -> st.SearchStrategy[Case[Any]]:
         """Return requests that break it somewhere."""
         return self.definition.as_strategy(GenerationMode.NEGATIVE)
 
@@ -121,7 +123,7 @@ class Contract:
             client.app
         )  # for the requests that Schemathesis makes up itself when it checks an answer
         self.transport = DirectTransport(client.app)
-        self._known_cases: dict[str, list[Case]] = {}
+        self._known_cases: dict[str, list[Case[Any]]] = {}
         self.schema.config.generation.update(allow_x00=False)  # no text may have one; JSON Schema has no word
         checks = self.schema.config.checks
         # A rule that JSON Schema cannot say (see `_check_refusal`), or a body that is long field by field.
@@ -134,24 +136,27 @@ class Contract:
     @cached_property
     def operations(self) -> list[Operation]:
         """Every operation, by its id."""
-        found = [result.ok() for result in self.schema.get_all_operations()]
-        named = [Operation(id=one.definition.raw["operationId"], definition=one) for one in found]
+        named = []
+        for result in self.schema.get_all_operations():
+            assert isinstance(result, Ok), result
+            found = result.ok()
+            named.append(Operation(id=found.definition.raw["operationId"], definition=found))
         return sorted(named, key=lambda operation: operation.id)
 
     @cached_property
-    def whole_cases(self) -> dict[str, Case]:
+    def whole_cases(self) -> dict[str, Case[Any]]:
         """A valid request for each operation, by its name: the one that names the most fields."""
         return {operation.id: self._whole_case(operation) for operation in self.operations}
 
-    def _whole_case(self, operation: Operation) -> Case:
+    def _whole_case(self, operation: Operation) -> Case[Any]:
         return max(self._valid_cases(operation), key=lambda case: len(id_fields(case)))
 
-    def valid_cases(self, name: str) -> list[Case]:
+    def valid_cases(self, name: str) -> list[Case[Any]]:
         """Return valid requests for an operation, at the bounds of its schemas."""
         (operation,) = (each for each in self.operations if each.id == name)
         return self._valid_cases(operation)
 
-    def _valid_cases(self, operation: Operation) -> list[Case]:
+    def _valid_cases(self, operation: Operation) -> list[Case[Any]]:
         if operation.id not in self._known_cases:
             self._known_cases[operation.id] = list(
                 self.schema.iter_coverage_cases(
@@ -168,16 +173,16 @@ class Contract:
         assert found
         return found
 
-    def valid(self) -> st.SearchStrategy[Case]:
+    def valid(self) -> st.SearchStrategy[Case[Any]]:
         """Return requests of any operation that keep the document."""
         return st.sampled_from(self.operations).flatmap(Operation.valid)
 
-    def invalid(self) -> st.SearchStrategy[Case]:
+    def invalid(self) -> st.SearchStrategy[Case[Any]]:
         """Return requests of any operation that break the document somewhere."""
         wanted = [operation for operation in self.operations if operation.takes_anything]
         return st.sampled_from(wanted).flatmap(Operation.invalid)
 
-    def boundaries(self, operation: Operation) -> Iterator[Case]:
+    def boundaries(self, operation: Operation) -> Iterator[Case[Any]]:
         """Return requests at the bounds of an operation's schemas, and one step beyond each."""
         return self.schema.iter_coverage_cases(
             operation.definition,
@@ -200,11 +205,13 @@ class Contract:
         parameters = found.definition.definition.raw.get("parameters", [])
         return [(each["in"], each["name"]) for each in parameters if each["in"] != "header"]
 
-    def aimed(self, data: st.DataObject, case: Case, *rows: dict[str, list[str]]) -> Case:
+    def aimed(self, data: st.DataObject, case: Case[Any], *rows: dict[str, list[str]]) -> Case[Any]:
         """Let the ids of a request be those of rows, given by table; drawn the oftener, the oftener given."""
         return self.with_ids(case, lambda known: data.draw(st.sampled_from(known)), *rows)
 
-    def with_ids(self, case: Case, choose: Callable[[list[str]], str], *rows: dict[str, list[str]]) -> Case:
+    def with_ids(
+        self, case: Case[Any], choose: Callable[[list[str]], str], *rows: dict[str, list[str]]
+    ) -> Case[Any]:
         """Let each id of a request be chosen among those of its table."""
 
         def aimed(name: str, value: Any) -> Any:
@@ -220,17 +227,17 @@ class Contract:
         case.body = aimed("", case.body)
         return case
 
-    def send(self, case: Case, secret: str | None) -> Response:
+    def send(self, case: Case[Any], secret: str | None) -> Response:
         """Send a request with a key, or without, and return the answer."""
         if secret is None:
             case.headers.pop("Authorization", None)
             return self.transport.send(case, {})
         return self.transport.send(case, {"Authorization": f"Bearer {secret}"})
 
-    def call(self, case: Case, secret: str) -> Response:
+    def call(self, case: Case[Any], secret: str) -> Response:
         """Send a request, and check its answer by everything that Schemathesis knows to check."""
         response = self.send(case, secret)
-        excluded = [] if _arrives_as_drawn(case, response) else [negative_data_rejection]
+        excluded: list[CheckFunction] = [] if _arrives_as_drawn(case, response) else [negative_data_rejection]
         case.validate_response(
             response, headers={"Authorization": f"Bearer {secret}"}, excluded_checks=excluded
         )
@@ -238,7 +245,7 @@ class Contract:
         return response
 
 
-def id_fields(case: Case) -> list[str]:
+def id_fields(case: Case[Any]) -> list[str]:
     """Return the names of the fields of a request that hold ids, each once, in order."""
     found: dict[str, None] = {}
     for part in (case.path_parameters, case.query, case.body):
@@ -257,7 +264,7 @@ def _note_ids(name: str, value: Any, found: dict[str, None]) -> None:
         found[name] = None
 
 
-def with_fields(case: Case, ids: Mapping[str, str]) -> Case:
+def with_fields(case: Case[Any], ids: Mapping[str, str]) -> Case[Any]:
     """Return a copy of a request whose fields of these names hold these ids; it starts at no cursor."""
 
     def put(name: str, value: Any) -> Any:
@@ -267,15 +274,16 @@ def with_fields(case: Case, ids: Mapping[str, str]) -> Case:
             return [put(name, each) for each in value]
         return ids.get(name, value) if re.fullmatch(ID_PATTERN, str(value)) else value
 
-    return case.operation.Case(
+    changed: Case[Any] = case.operation.Case(
         path_parameters=put("", case.path_parameters),
         query=put("", case.query),
         body=put("", case.body),
         media_type=case.media_type,
     )
+    return changed
 
 
-def _arrives_as_drawn(case: Case, response: Response) -> bool:
+def _arrives_as_drawn(case: Case[Any], response: Response) -> bool:
     """
     Return whether what breaks the document is in the request that was sent.
 
@@ -283,7 +291,7 @@ def _arrives_as_drawn(case: Case, response: Response) -> bool:
     nor a list of one value or an object of one field: they become a single value, which may be valid. A key
     that is missing is put back by `Contract.send`.
     """
-    sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
+    sent = parse_qs(urlsplit(str(response.request.url)).query, keep_blank_values=True)
     is_query_whole = all(
         name in sent and (len(sent[name]) > 1 or not isinstance(value, list | dict))
         for name, value in case.query.items()
@@ -296,7 +304,7 @@ def _arrives_as_drawn(case: Case, response: Response) -> bool:
     return any(info.mode.is_negative and not lost.get(place, False) for place, info in broken)
 
 
-def _check_refusal(case: Case, response: Response) -> None:
+def _check_refusal(case: Case[Any], response: Response) -> None:
     """Require that a valid request is refused only by a rule that JSON Schema cannot say."""
     if response.status_code != 422 or case.meta is None or case.meta.generation.mode.is_negative:
         return

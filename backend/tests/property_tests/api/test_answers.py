@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -121,7 +121,7 @@ def build_deep(sessions: sessionmaker[Session]) -> World:
     return world
 
 
-def _valid(contract: Contract, name: str, world: World) -> Case:
+def _valid(contract: Contract, name: str, world: World) -> Case[Any]:
     """Return a request that keeps the document, about rows of the caller's."""
     from tests.property_tests.api.contract import id_fields, with_fields
 

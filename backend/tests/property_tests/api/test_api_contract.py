@@ -90,7 +90,7 @@ def test_nothing_of_another_workspace_is_shown_or_changed(
         drawn = data.draw(contract.valid())
         case = contract.aimed(data, drawn, world.my_ids, world.their_ids, world.their_ids)
         response = contract.send(case, world.mine.secrets[ApiKeyScope.ADMIN])
-        sent = f"{case.path_parameters} {case.query} {case.body}"
+        sent = f"{case.path_parameters} {case.query} {case.body!r}"
         assert response.status_code < 500
         assert THEIRS not in response.text
         assert {id_ for id_ in their_ids if id_ in response.text and id_ not in sent} == set()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from atom.agents.maturity import known_confidence, rank
+from atom.agents.maturity import AgentStatus, known_confidence, rank
 from atom.db.session import unit_of_work
 from atom.governance import proposals
 from atom.governance.models import ProposalType
@@ -24,6 +24,7 @@ from tests import factories
 from tests.api.operations import committed, scopes_of_operations
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfAgent, OfWorkspace
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
@@ -101,8 +102,8 @@ def build_office(sessions: sessionmaker[Session]) -> Office:
     world = build(sessions)
     with unit_of_work(sessions) as session:
         agent = session.get_one(agents.Agent, world.mine.agent_id)
-        agent.status, agent.confidence, agent.category = agents.AgentStatus.SUPERVISED, 0.75, "finance"
-        about = {"workspace_id": world.mine.id}
+        agent.status, agent.confidence, agent.category = AgentStatus.SUPERVISED, 0.75, "finance"
+        about = OfWorkspace(workspace_id=world.mine.id)
         people = {
             "admin": factories.user(session, role=UserRole.WORKSPACE_ADMIN, **about).id,
             "judge": factories.user(session, specialty="Finance", **about).id,
@@ -120,7 +121,7 @@ def build_office(sessions: sessionmaker[Session]) -> Office:
             for kind, (scope, who) in KEYS.items()
         }
         run = factories.execution(session, agent_id=agent.id, status="running").id
-        own = {**about, "agent_id": agent.id}
+        own = OfAgent(**about, agent_id=agent.id)
         proposal = proposals.propose(session, ManualClock(NOW), type=ProposalType.TRAINING, **own).id
         waiting = proposals.propose(session, ManualClock(NOW), type=ProposalType.ACTION, **own).id
         ready = {**own, "maturity_at_time": "supervised", "constitutional_score": 1.0}

@@ -35,7 +35,7 @@ class DirectTransport:
         """Close the event loop."""
         self._loop.close()
 
-    def send(self, case: Case, headers: Mapping[str, str]) -> Response:
+    def send(self, case: Case[Any], headers: Mapping[str, str]) -> Response:
         """Send a request with some more headers, and return the answer."""
         kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
         return self.answer(requests.Request(**kwargs).prepare())
@@ -93,9 +93,7 @@ def _scope(request: requests.PreparedRequest) -> dict[str, Any]:
         "raw_path": url.path.encode(),
         "root_path": "",
         "query_string": url.query.encode(),
-        "headers": [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-        ],
+        "headers": [(name.lower().encode("latin-1"), _bytes(value)) for name, value in headers.items()],
         "client": ("127.0.0.1", 50_000),
         "server": (url.hostname, 80),
         "state": {},
@@ -104,7 +102,14 @@ def _scope(request: requests.PreparedRequest) -> dict[str, Any]:
 
 def _body(request: requests.PreparedRequest) -> bytes:
     body = request.body or b""
-    return body.encode() if isinstance(body, str) else body
+    if isinstance(body, str):
+        return body.encode()
+    assert isinstance(body, bytes)  # a test sends no file
+    return body
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else value
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from atom.workflows.graph import Step, Workflow
 from tests import factories
 from tests.factories import NOW
 from tests.http import Workspace
+from tests.keywords import OfAgent, OfWorkspace
 from tests.property_tests.api.contract import TABLES
 
 MINE, THEIRS = "Quilombo", "Zanzibar"
@@ -87,7 +88,7 @@ def build(sessions: sessionmaker[Session]) -> World:
 
 
 def _useless_secrets(session: Session, workspace: Workspace) -> dict[str, str | None]:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     revoked, expired = (
         keys.create_key(session, CLOCK, name="old", scope=ApiKeyScope.ADMIN, expires_at=expires_at, **scope)
         for expires_at in (None, NOW)
@@ -164,7 +165,7 @@ def _fill(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _talk(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     gate, embedder = MaturityGate(), WordOverlapEmbedder()
     talk = chat.create_session(
         session, CLOCK, user_id=workspace.user_id, title=word, metadata={"of": word}, **scope
@@ -190,7 +191,7 @@ def _talk(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _govern(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id, "agent_id": workspace.agent_id}
+    scope = OfAgent(workspace_id=workspace.id, agent_id=workspace.agent_id)
     approvals.request_approval(session, CLOCK, action_type=word, params={"of": word}, **scope)
     proposals.propose(session, CLOCK, type=ProposalType.TRAINING, **scope)
     supervised_queue.enqueue(
@@ -225,7 +226,7 @@ def _govern(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _book(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     cash, equity = (
         ledger.open_account(
             session, code=f"{word} {type_}", name=word, type_=type_, floor_minor=None, **scope
@@ -244,7 +245,7 @@ def _book(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _graduate(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     proposal = proposals.propose(
         session, CLOCK, agent_id=workspace.agent_id, type=ProposalType.TRAINING, **scope
     )
@@ -260,7 +261,7 @@ def _graduate(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _run(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     workflow = Workflow(steps=(Step(id=word, action=word), Step(id="other", action=word)))
     definitions.define(session, CLOCK, workflow_id=word, workflow=workflow, **scope)
     run = workflows.create_execution(
@@ -271,7 +272,7 @@ def _run(session: Session, workspace: Workspace, word: str) -> None:
 
 
 def _measure(session: Session, workspace: Workspace, word: str) -> None:
-    scope = {"workspace_id": workspace.id}
+    scope = OfWorkspace(workspace_id=workspace.id)
     event = NewEvent(
         event_id=word,
         workflow_id=word,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from atom.tables import budgets
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfProject
 from tests.pages import follow
 from tests.property_tests.budgets import strategies
 from tests.property_tests.budgets.strategies import LIMIT_MINOR, Booking, Work
@@ -195,7 +198,7 @@ def test_logged_work_adds_up(database: Database, minutes: list[int]) -> None:
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
-        scope = {"workspace_id": own, "project_id": project.id}
+        scope = OfProject(workspace_id=own, project_id=project.id)
         task, _ = (
             service.add_task(session, **scope, title=title, actual_minutes=60).id
             for title in ("Dig", "Build")
@@ -203,7 +206,7 @@ def test_logged_work_adds_up(database: Database, minutes: list[int]) -> None:
         for some in minutes:
             service.log_work(session, **scope, task_id=task, minutes=some)
         other = service.create_project(session, CLOCK, workspace_id=own, name="Tunnel", budget_minor=1)
-        elsewhere = {"workspace_id": own, "project_id": other.id}
+        elsewhere = OfProject(workspace_id=own, project_id=other.id)
         with pytest.raises(NotFoundError):
             service.log_work(session, **elsewhere, task_id=task, minutes=1)
         found = service.refresh_burn(session, **scope)
@@ -328,13 +331,13 @@ def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
         row = service.get_category(session, **scope)
         full = {"spent_minor": MAX_TOTAL_MINOR - before, "reserved_minor": MAX_TOTAL_MINOR - before}
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
-        work = {"workspace_id": own, "project_id": project.id}
+        work = OfProject(workspace_id=own, project_id=project.id)
         task = service.add_task(session, **work, title="Dig", actual_minutes=MAX_MINUTES - before)
-        ended = {"workspace_id": own, "reservation_id": held.id, "spent_minor": more}
+        settle = partial(service.settle, workspace_id=own, reservation_id=held.id, spent_minor=more)
         calls: list[Callable[[], object]] = [
             lambda: service.record(session, **scope, amount_minor=more),
             lambda: service.reserve(session, CLOCK, **scope, amount_minor=more),
-            lambda: service.settle(session, CLOCK, **ended),
+            lambda: settle(session, CLOCK),
             lambda: service.log_work(session, **work, task_id=task.id, minutes=more),
         ]
         for call in calls:
@@ -373,7 +376,7 @@ def test_a_burn_beyond_all_bounds_is_a_conflict(database: Database, n_tasks: int
         (own,) = factories.workspace_ids(session, 1)
         person = factories.user(session, workspace_id=own, hourly_cost_rate_minor=rate_minor)
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
-        work = {"workspace_id": own, "project_id": project.id}
+        work = OfProject(workspace_id=own, project_id=project.id)
         for _ in range(n_tasks):
             service.add_task(session, **work, title="Dig", assigned_to=person.id, actual_minutes=MAX_MINUTES)
         if n_tasks == 5:
@@ -446,7 +449,7 @@ def test_budgets_of_another_workspace_are_not_found(database: Database, number: 
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
-        scope = {"workspace_id": own, "project_id": project.id}
+        scope = OfProject(workspace_id=own, project_id=project.id)
         reserved = service.reserve(session, CLOCK, workspace_id=own, category="travel", amount_minor=5)
         assert reserved.reservation is not None
         ids = {
@@ -585,7 +588,7 @@ def test_pages_list_every_project_once(database: Database, seconds: list[int], l
         own, other = factories.workspace_ids(session, 2)
         created = []
         for step in seconds:
-            clock.advance(factories.timedelta(seconds=step))
+            clock.advance(timedelta(seconds=step))
             service.create_project(session, clock, workspace_id=other, name="Tunnel", budget_minor=0)
             created.append(
                 service.create_project(session, clock, workspace_id=own, name="Bridge", budget_minor=0)

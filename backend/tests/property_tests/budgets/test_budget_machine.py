@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -20,6 +21,7 @@ from atom.kit.errors import ConflictError, InvalidError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfWorkspace
 from tests.property_tests.budgets import strategies
 from tests.property_tests.conftest import scaled
 
@@ -50,7 +52,7 @@ class SpendMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         own, other = factories.workspace_ids(self.session, 2)
         self.category: dict[str, Any] = {"workspace_id": own, "category": "travel"}
-        self.scope = {"workspace_id": own}
+        self.scope = OfWorkspace(workspace_id=own)
         service.set_limit(self.session, workspace_id=other, category="travel", limit_minor=1)
 
     @rule(
@@ -59,12 +61,14 @@ class SpendMachine(RuleBasedStateMachine):
         milestone=st.sampled_from((None, None, "signed")),
     )
     def set_limit(self, limit: int | None, stage: str | None, milestone: str | None) -> None:
-        values = {"limit_minor": limit, "required_deal_stage": stage, "required_milestone": milestone}
+        set_limit = partial(
+            service.set_limit, limit_minor=limit, required_deal_stage=stage, required_milestone=milestone
+        )
         if limit is not None and limit < sum(self.reservations.values()):
             with pytest.raises(ConflictError):
-                service.set_limit(self.session, **self.category, **values)
+                set_limit(self.session, **self.category)
             return
-        returned = service.set_limit(self.session, **self.category, **values)
+        returned = set_limit(self.session, **self.category)
         self.limit, self.stage, self.milestone, self.is_paused = limit, stage, milestone, False
         self.exists = True
         assert returned == service.get_category(self.session, **self.category)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,14 +17,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from atom.chat import service
 from atom.chat.models import ChatSession, MessageRole
+from atom.chat.repository import Chat
 from atom.db.session import unit_of_work
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Page, PageRequest
 from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfChat, OfWorkspace
 from tests.pages import follow
 
 TEXTS = st.text("ab é漢😀\n'\"\\%", min_size=1, max_size=20).filter(str.strip)
@@ -61,12 +64,11 @@ def world(database: Database) -> Iterator[tuple[Session, People]]:
 
 def open_talks(session: Session, workspace_id: str, owners: Sequence[str]) -> list[str]:
     """Write a conversation for each owner, and return the ids."""
-    rows = [
-        {"id": new_id(), "workspace_id": workspace_id, "user_id": owner, "created_at": NOW, "updated_at": NOW}
-        for owner in owners
-    ]
+    ids = [new_id() for _ in owners]
+    shared = {"workspace_id": workspace_id, "created_at": NOW, "updated_at": NOW}
+    rows = [{"id": id_, "user_id": owner, **shared} for id_, owner in zip(ids, owners, strict=True)]
     session.connection().execute(ADD_CHATS, rows)
-    return [row["id"] for row in rows]
+    return ids
 
 
 SAID = tuple(
@@ -86,7 +88,7 @@ def test_history_is_what_was_said(database: Database, said: list[tuple[int, Mess
     clock = ManualClock(NOW)
     with world(database) as (session, people):
         user_id = people.tenant.user_id
-        scope = {"workspace_id": people.tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=people.tenant.workspace_id)
         talks = open_talks(session, people.tenant.workspace_id, [user_id] * 3)
         told: list[list[tuple[str, str]]] = [[], [], []]
         latest = [NOW] * 3
@@ -99,7 +101,7 @@ def test_history_is_what_was_said(database: Database, said: list[tuple[int, Mess
             assert message.position == len(told[which]) - 1
             assert message.created_at == latest[which]
         kept = {talk.id: talk for talk in service.list_sessions(session, user_id=user_id, **scope).items}
-        stored = dict(session.connection().execute(COUNT_MESSAGES).all())
+        stored: dict[str, int] = dict(session.connection().execute(COUNT_MESSAGES).all())
         for talk, expected, last in zip(talks, told, latest, strict=True):
             history = service.history(session, chat_id=talk, **scope)
             assert [(message.role, message.content) for message in history] == expected
@@ -116,7 +118,7 @@ def test_history_is_a_window_on_the_last_messages(
 ) -> None:
     """Invariant 51: history gives the last messages up to its limit, before a place when one is named."""
     with world(database) as (session, people):
-        scope = {"workspace_id": people.tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=people.tenant.workspace_id)
         (talk,) = open_talks(session, people.tenant.workspace_id, [people.tenant.user_id])
         place = {**scope, "session_id": talk, "role": MessageRole.USER, "created_at": NOW}
         rows = [{**place, "position": position, "content": str(position)} for position in range(n)]
@@ -152,7 +154,7 @@ def test_sessions_are_listed_for_their_owner(
     clock = ManualClock(NOW)
     with world(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         owners = (tenant.user_id, tenant.user_id, tenant.user_id, people.colleague_id)
         ids = open_talks(session, tenant.workspace_id, owners)
         (foreign,) = open_talks(session, stranger.workspace_id, [stranger.user_id])
@@ -186,10 +188,12 @@ def test_sessions_are_listed_for_their_owner(
         for user_id in (tenant.user_id, people.colleague_id):
             own = [id_ for id_, owner in zip(ids, owners, strict=True) if owner == user_id and id_ in updated]
             own.sort(key=lambda id_: (updated[id_], id_), reverse=True)
+
+            def read(page: PageRequest, user_id: str = user_id) -> Page[Chat]:
+                return service.list_sessions(session, user_id=user_id, page=page, **scope)
+
             pages = follow(
-                lambda page, user_id=user_id: service.list_sessions(
-                    session, user_id=user_id, page=page, **scope
-                ),
+                read,
                 limit=limit,
                 most=len(own),
             )
@@ -208,8 +212,8 @@ def test_another_workspace_does_not_exist(database: Database, deed: str) -> None
             session, clock, workspace_id=tenant.workspace_id, user_id=tenant.user_id
         )
         before = _snapshots(session)
-        scope = {"workspace_id": stranger.workspace_id, "chat_id": talk.id}
-        deeds = {
+        scope = OfChat(workspace_id=stranger.workspace_id, chat_id=talk.id)
+        deeds: dict[str, Callable[[], object]] = {
             "get": lambda: service.get_session(session, **scope),
             "append": lambda: service.append_message(
                 session, clock, role=MessageRole.USER, content="x", **scope
@@ -238,7 +242,7 @@ def test_unfit_text_is_refused_and_nothing_is_written(database: Database, text: 
     clock = ManualClock(NOW)
     with world(database) as (session, people):
         tenant = people.tenant
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
         before = _snapshots(session)
         with pytest.raises(InvalidError) as refused:
@@ -278,7 +282,7 @@ def test_session_reads_back_as_written(
     """Invariant 20: another session reads a conversation and its messages as they were written."""
     with world(database) as (session, people):
         tenant = people.tenant
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         clock = ManualClock(NOW + timedelta(microseconds=123_456))
         talk = service.create_session(
             session, clock, user_id=tenant.user_id, title=title, metadata=metadata, **scope

@@ -35,6 +35,7 @@ from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
 from tests.faults import InjectedError, failing_after
+from tests.keywords import OfAccount
 from tests.property_tests.database import strategies
 from tests.property_tests.database.strategies import Draft, Parents, Write, WriteKind
 from tests.property_tests.ledger import strategies as ledger_strategies
@@ -270,8 +271,9 @@ def test_rows_round_trip(database: Database, draft: Draft) -> None:
             session.add(row)
             session.flush()
             written = values_of(row)
+            identity = inspect(row).identity
         with unit_of_work(sessions) as session:
-            found = session.get_one(type(row), row.id)
+            found = session.get_one(type(row), identity)
             assert found is not row
             assert values_of(found) == written
 
@@ -286,7 +288,7 @@ def values_of(row: Base) -> dict[str, object]:
 def test_a_stale_writer_loses(database: Database, steps: list[tuple[int, bool]]) -> None:
     """Invariant 21: of those who read one version one writes, and each write counts the version up by one."""
     with database.prepared(two_accounts) as (sessions, books), sessions() as session:
-        address = {"workspace_id": books.workspace_id, "account_id": books.asset_ids[0]}
+        address = OfAccount(workspace_id=books.workspace_id, account_id=books.asset_ids[0])
         seen = [1, 1, 1]
         version, name = 1, "Account"
         for client, is_read in steps:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -53,6 +54,7 @@ from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfAgent, OfWorkspace
 from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     VECTORS,
@@ -214,7 +216,7 @@ def test_episode_creation_after_chat(database: Database, said: list[Utterance]) 
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = chat.create_session(session, clock, user_id=tenant.user_id, **scope)
         messages = []
         for utterance in said:
@@ -599,14 +601,21 @@ def test_a_reflection_tells_what_was_decided_and_how_mature_the_agent_was(
         tenant = factories.tenant(session, status=status)
         stranger = factories.tenant(session)
         owner = stranger if is_foreign else tenant
-        about = {"title": "alpha", "reflection": words, "outcome": outcome, "is_modified": is_modified}
-        scope = {"workspace_id": owner.workspace_id, "agent_id": tenant.agent_id}
+        create = partial(
+            create_episode_from_proposal,
+            workspace_id=owner.workspace_id,
+            agent_id=tenant.agent_id,
+            title="alpha",
+            reflection=words,
+            outcome=outcome,
+            is_modified=is_modified,
+        )
         if is_foreign:
             with pytest.raises(NotFoundError):
-                create_episode_from_proposal(session, clock, WORDS, **scope, **about)
+                create(session, clock, WORDS)
             assert count(session, Episode, EpisodeSegment) == [0, 0]
             return
-        episode = create_episode_from_proposal(session, clock, WORDS, **scope, **about)
+        episode = create(session, clock, WORDS)
         assert (episode.maturity_at_time, episode.status) == (status, EpisodeStatus.COMPLETED)
         assert episode.importance == pytest.approx(PROPOSAL_IMPORTANCE[decided])
         assert (episode.started_at, episode.ended_at, episode.duration_seconds) == (NOW, NOW, 0)
@@ -705,7 +714,7 @@ def test_one_segment_for_each_place(database: Database, order: list[int]) -> Non
 
 
 DELETABLE = (ChatSession, Episode, ChatMessage, EpisodeSegment, AgentExecution, CanvasAction)
-DELETE = {model: delete(model.__table__) for model in DELETABLE}
+DELETE = {model: delete(METADATA.tables[model.__tablename__]) for model in DELETABLE}
 COUNT_ORPHANS = select(
     *(
         select(func.count())
@@ -732,7 +741,7 @@ def test_deletes_leave_no_orphan(database: Database, said: list[Utterance], orde
     """Invariant 19: after any deletes no segment, log, message or link names a row that is gone."""
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
-        scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+        scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
         chat_id = say(session, tenant, said)
         add_runs(session, tenant.agent_id, chat_id, [Run(id="here", started_at=NOW)])
         add_canvas_action(session, tenant, chat_id)

@@ -14,12 +14,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from atom.episodes import lifecycle, retrieval
 from atom.episodes.access import MaturityGate
-from atom.episodes.models import Episode, EpisodeStatus
-from atom.episodes.retrieval import TimeRange, Viewer
+from atom.episodes.models import Episode, EpisodeStatus, TimeRange
+from atom.episodes.retrieval import Viewer
 from atom.kit.clock import ManualClock
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfWorkspace
 from tests.property_tests.conftest import scaled
 from tests.property_tests.episodes.strategies import DIRECTED, Memory, WordEmbedder, similarity, store
 
@@ -55,7 +56,7 @@ class EpisodeLife(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.tenant = factories.tenant(self.session)
-        self.scope = {"workspace_id": self.tenant.workspace_id}
+        self.scope = OfWorkspace(workspace_id=self.tenant.workspace_id)
         self.viewer = Viewer(workspace_id=self.tenant.workspace_id, agent_id=self.tenant.agent_id)
 
     @rule(target=ids, age=st.sampled_from((0, 7, 30, 89, 90, 180)), word=st.sampled_from(DIRECTED))

@@ -21,6 +21,7 @@ from atom.kit.errors import ForbiddenError, InvalidError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import EPISODES, NOW
+from tests.keywords import OfAgent
 from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     DIRECTED,
@@ -217,7 +218,7 @@ def test_consolidation_keeps_its_shape(
         tenant, stranger, colleague = people.tenant, people.stranger, people.colleague
         store(session, stranger, kept, other_agent_id=stranger.agent_id)
         stored: dict[str, Memory] = {}
-        scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+        scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
         for batch in (kept, late):
             before = state(session)
             stored |= zip(store(session, tenant, batch, other_agent_id=colleague), batch, strict=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,9 +17,9 @@ from sqlalchemy.orm import Session
 from atom.agents.maturity import AgentStatus
 from atom.episodes import retrieval
 from atom.episodes.access import MaturityGate
-from atom.episodes.models import Episode, EpisodeAccessLog, EpisodeSegment, EpisodeStatus
+from atom.episodes.models import Episode, EpisodeAccessLog, EpisodeSegment, EpisodeStatus, TimeRange
 from atom.episodes.repository import EpisodeFilter
-from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, TimeRange, Viewer
+from atom.episodes.retrieval import EVERYTHING, HIGH_RATED, LOW_INTERVENTION, Viewer
 from atom.governance.service import may_access_data
 from atom.identity.models import UserRole
 from atom.kit.clock import ManualClock
@@ -45,7 +47,7 @@ DAYS = {TimeRange.DAY: 1, TimeRange.WEEK: 7, TimeRange.MONTH: 30, TimeRange.QUAR
 LIMITS = st.sampled_from((1, 2, 3, 200))
 CANVAS = EpisodeFilter(requires_canvas=True)
 FEEDBACK = EpisodeFilter(requires_feedback=True)
-FILTERS = {
+FILTERS: dict[EpisodeFilter, Callable[[Memory], bool]] = {
     EVERYTHING: lambda memory: True,
     CANVAS: lambda memory: memory.n_canvas > 0,
     FEEDBACK: lambda memory: memory.feedback is not None,
@@ -171,8 +173,9 @@ def test_temporal_shows_the_newest_in_the_window(
     """Invariant 32: own, unarchived episodes of the window and filter, newest first, up to the limit."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
-        options = {"viewer": world.viewer, "time_range": time_range, "limit": limit, "where": where}
-        found = retrieval.retrieve_temporal(session, CLOCK, GATE, **options)
+        found = retrieval.retrieve_temporal(
+            session, CLOCK, GATE, viewer=world.viewer, time_range=time_range, limit=limit, where=where
+        )
         assert ids_of(found) == world.recent(DAYS[time_range], where)[:limit]
 
 
@@ -283,7 +286,10 @@ RANK = {AgentStatus.STUDENT: 0, AgentStatus.INTERN: 1, AgentStatus.SUPERVISED: 2
 def look(world: World, kind: str, gate: MaturityGate = GATE, **options: Any) -> retrieval.Retrieval:
     function = getattr(retrieval, f"retrieve_{kind}")
     tools = (gate,) if kind == "temporal" else (gate, WORDS)
-    return function(world.session, CLOCK, *tools, viewer=world.viewer, **{**LOOKS[kind], **options})
+    found: retrieval.Retrieval = function(
+        world.session, CLOCK, *tools, viewer=world.viewer, **{**LOOKS[kind], **options}
+    )
+    return found
 
 
 @pytest.mark.invariant(34)
@@ -361,12 +367,12 @@ def test_a_person_sees_what_governance_lets_them_see(
         may = role in (UserRole.WORKSPACE_ADMIN, UserRole.SUPER_ADMIN) or specialty in ("finance", "FINANCE")
         if kind == "sequential":
             told = retrieval.retrieve_sequential(session, CLOCK, gate, viewer=viewer, episode_id=world.ids[0])
-            shown = [] if told.story is None else [told.story.episode.id]
+            decision, shown = told.decision, [] if told.story is None else [told.story.episode.id]
         else:
             world.viewer = viewer
-            told = look(world, kind, gate)
-            shown = ids_of(told)
-        assert told.decision.is_allowed is may
+            found = look(world, kind, gate)
+            decision, shown = found.decision, ids_of(found)
+        assert decision.is_allowed is may
         assert shown == (world.ids if may else [])
         logged = session.execute(
             select(EpisodeAccessLog.user_id, EpisodeAccessLog.governance_check_passed)
@@ -400,13 +406,13 @@ def test_sequential_tells_the_owner_the_whole_story(
             "stranger": World.viewer_of(world.stranger),
             "intruder": replace(world.viewer, user_id=world.stranger.user_id),
         }[viewer]
-        asked = {"viewer": world.viewer, "episode_id": world.ids[0]}
+        ask = partial(retrieval.retrieve_sequential, viewer=world.viewer, episode_id=world.ids[0])
         if viewer != "own":
             with pytest.raises(NotFoundError):
-                retrieval.retrieve_sequential(session, CLOCK, GATE, **asked)
+                ask(session, CLOCK, GATE)
             assert world.logs() == []
             return
-        answer = retrieval.retrieve_sequential(session, CLOCK, GATE, **asked)
+        answer = ask(session, CLOCK, GATE)
         assert answer.story is not None
         assert answer.story.episode.id == world.ids[0]
         assert [segment.content for segment in answer.story.segments] == [
@@ -464,8 +470,10 @@ def test_a_query_has_fit_text(database: Database, kind: str, field: str) -> None
     """What is asked for is neither blank nor longer than 10,000 characters."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, [])
-        assert look(world, kind, **{field: "alpha " + "x" * 9_994}).hits == ()
+        longest: dict[str, Any] = {field: "alpha " + "x" * 9_994}
+        assert look(world, kind, **longest).hits == ()
         for text in (" ", "x" * 10_001):
+            unfit: dict[str, Any] = {field: text}
             with pytest.raises(InvalidError) as refused:
-                look(world, kind, **{field: text})
+                look(world, kind, **unfit)
             assert refused.value.field == field

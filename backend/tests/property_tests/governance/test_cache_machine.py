@@ -143,7 +143,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.invariant(39)
-class TestCache(CacheMachine.TestCase):
+class TestCache(CacheMachine.TestCase):  # type: ignore[valid-type,misc]  # a class that Hypothesis makes
     """Runs the machine."""
 
     settings = settings(DEFAULT_PROFILE, stateful_step_count=30)

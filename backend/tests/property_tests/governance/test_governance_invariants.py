@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.orm import Session
 
 from atom.agents import service as registry
@@ -37,9 +38,11 @@ from atom.identity.models import UserRole
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
+from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfAgent, OfWorkspace
 from tests.property_tests.governance import strategies as gov
 from tests.property_tests.governance.strategies import COMPLEXITY, OUTSIDE, RUNGS
 
@@ -50,12 +53,12 @@ def new_decisions(session: Session) -> DecisionCache:
     return decisions
 
 
-ROWS = {
+ROWS: dict[type[Base], Select[Any]] = {
     model: select(model.__table__)
     for model in (Agent, AgentFeedback, AgentProposal, BlockedTrigger, HitlAction, SupervisedQueueEntry)
 }
-ADD_APPROVAL = insert(HitlAction.__table__)
-ADD_ENTRY = insert(SupervisedQueueEntry.__table__)
+ADD_APPROVAL = insert(METADATA.tables[HitlAction.__tablename__])
+ADD_ENTRY = insert(METADATA.tables[SupervisedQueueEntry.__tablename__])
 
 
 def rows_of(session: Session, model: type[Base]) -> Sequence[Row[Any]]:
@@ -175,9 +178,10 @@ def test_asking_changes_no_later_answer(
         decisions = new_decisions(session)
         office = factories.tenant(session, status=status, confidence=None)
         for action, is_requested in questions:
-            question = {**office.agent, "action": action, "require_approval": is_requested}
-            cached = service.can_perform(session, decisions, **question)
-            uncached = service.can_perform(session, new_decisions(session), **question)
+            ask = partial(
+                service.can_perform, session, **office.agent, action=action, require_approval=is_requested
+            )
+            cached, uncached = ask(decisions), ask(new_decisions(session))
             assert cached == uncached
             assert cached.requires_human_approval or not is_requested
         stats = decisions.cache.stats()
@@ -200,7 +204,7 @@ steps = st.sampled_from(
 @example(percent=95, story=[("pause",), ("ask",), ("rollback",), ("ask",)])
 @example(percent=90, story=[("ask",), ("outcome", False), ("ask",), ("rollback",), ("ask",)])
 def test_no_answer_is_older_than_the_status(
-    database: Database, percent: int, story: list[tuple[str, ...]]
+    database: Database, percent: int, story: list[tuple[Any, ...]]
 ) -> None:
     """Invariant 39: whatever was remembered, committed or rolled back, the agent's row has the answer."""
     clock = ManualClock(NOW)
@@ -436,14 +440,11 @@ def test_enforcement_is_consistent_with_the_decision(
         agent_id = {"own": office.agent_id, "unknown": "nobody", "of another workspace": stranger.agent_id}[
             who
         ]
-        question = {
-            "workspace_id": office.workspace_id,
-            "agent_id": agent_id,
-            "action": action,
-            "require_approval": is_requested,
-        }
-        decision = service.can_perform(session, decisions, **question)
-        enforcement = service.enforce(session, **question)
+        asked = OfAgent(workspace_id=office.workspace_id, agent_id=agent_id)
+        decision = service.can_perform(
+            session, decisions, **asked, action=action, require_approval=is_requested
+        )
+        enforcement = service.enforce(session, **asked, action=action, require_approval=is_requested)
         n_remembered = decisions.cache.stats().size
     assert enforcement.decision == decision
     assert enforcement.proceeds == decision.is_allowed
@@ -538,7 +539,7 @@ def test_an_answer_of_a_person_is_final(database: Database, story: list[tuple[st
         )
         foreign = {"id": new_id(), "agent_id": stranger.agent_id, "action_type": "read", "created_at": NOW}
         session.connection().execute(ADD_APPROVAL, foreign)
-        expected = (ApprovalStatus.PENDING, None, None)
+        expected: tuple[ApprovalStatus, datetime | None, str | None] = (ApprovalStatus.PENDING, None, None)
         for answer, minutes in story:
             clock.advance(timedelta(minutes=minutes))
             answerer = stranger if answer == "approve as a stranger" else office
@@ -550,20 +551,21 @@ def test_an_answer_of_a_person_is_final(database: Database, story: list[tuple[st
                 assert n_expired == is_due
                 expected = (ApprovalStatus.EXPIRED, clock.now(), None) if is_due else expected
             elif answer != "ask again":
-                decide = {
-                    "workspace_id": answerer.workspace_id,
-                    "action_id": asked.id,
-                    "user_id": answerer.user_id,
-                    "is_approved": answer != "reject",
-                }
+                decide = partial(
+                    approvals.decide_approval,
+                    workspace_id=answerer.workspace_id,
+                    action_id=asked.id,
+                    user_id=answerer.user_id,
+                    is_approved=answer != "reject",
+                )
                 if answerer is stranger:
                     with pytest.raises(NotFoundError):
-                        approvals.decide_approval(session, clock, **decide)
+                        decide(session, clock)
                 elif expected[0] is not ApprovalStatus.PENDING:
                     with pytest.raises(ConflictError, match=expected[0].value):
-                        approvals.decide_approval(session, clock, **decide)
+                        decide(session, clock)
                 else:
-                    approvals.decide_approval(session, clock, **decide)
+                    decide(session, clock)
                     status = ApprovalStatus.REJECTED if answer == "reject" else ApprovalStatus.APPROVED
                     expected = (status, clock.now(), office.user_id)
             found = {row.id: row for row in rows_of(session, HitlAction)}
@@ -685,7 +687,7 @@ def test_a_run_that_fails_three_times_has_failed(database: Database, ends: list[
     clock = ManualClock(NOW)
     with database.session() as session:
         office = factories.tenant(session)
-        scope = {"workspace_id": office.workspace_id}
+        scope = OfWorkspace(workspace_id=office.workspace_id)
         entry = factories.queue_entry(session, agent_id=office.agent_id, user_id=office.user_id)
         for attempt, is_well in enumerate(ends, start=1):
             (claimed,) = supervised_queue.claim_batch(session, clock, **scope)

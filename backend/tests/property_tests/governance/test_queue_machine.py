@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -147,7 +148,7 @@ class QueueMachine(RuleBasedStateMachine):
     def cancel(self, id_: str) -> None:
         self.move(id_, queue.cancel_entry, QueueStatus.PENDING, QueueStatus.CANCELLED)
 
-    def move(self, id_: str, operation: object, from_: QueueStatus, to: QueueStatus) -> None:
+    def move(self, id_: str, operation: Callable[..., object], from_: QueueStatus, to: QueueStatus) -> None:
         with pytest.raises(NotFoundError):
             operation(self.session, workspace_id=self.stranger.workspace_id, entry_id=id_)
         if self.model[id_].status is from_:
@@ -186,7 +187,7 @@ def _machine_database(database: Database) -> None:
 
 
 @pytest.mark.invariant(44)
-class TestQueue(QueueMachine.TestCase):
+class TestQueue(QueueMachine.TestCase):  # type: ignore[valid-type,misc]  # a class that Hypothesis makes
     """Runs the machine."""
 
     settings = settings(DEFAULT_PROFILE, stateful_step_count=20)

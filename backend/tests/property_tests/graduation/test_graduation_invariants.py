@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from sqlalchemy import Integer, String, bindparam, cast, func, insert, literal, select
+from sqlalchemy import ColumnElement, Integer, String, bindparam, cast, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from atom.agents import service as registry
@@ -48,6 +50,7 @@ from atom.kit.errors import ConflictError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import EPISODES, NOW
+from tests.keywords import OfAgent, OfProposal, OfSupervision, OfTraining, OfWorkspace
 from tests.property_tests.graduation import strategies as grad
 from tests.property_tests.graduation.strategies import CRITERIA, RUNGS, TARGETS
 
@@ -59,10 +62,19 @@ NUMBERS = select(literal(2).label("number")).cte(recursive=True)
 NUMBERS = NUMBERS.union_all(
     select(NUMBERS.c.number + 1).where(NUMBERS.c.number < bindparam("n_episodes", type_=Integer))
 )
-COPIED = {"id": cast(NUMBERS.c.number, String), "human_intervention_count": literal(0)}
+COPIED: dict[str, ColumnElement[Any]] = {
+    "id": cast(NUMBERS.c.number, String),
+    "human_intervention_count": literal(0),
+}
+
+
+def copied_columns() -> list[ColumnElement[Any]]:
+    return [COPIED.get(column.name, column) for column in EPISODES.c]
+
+
 COPY_FIRST = insert(EPISODES).from_select(
     [column.name for column in EPISODES.c],
-    select(*(COPIED.get(column.name, column) for column in EPISODES.c))
+    select(*copied_columns())
     .join_from(EPISODES, NUMBERS, NUMBERS.c.number <= bindparam("n_episodes", type_=Integer))
     .where(EPISODES.c.id == "1"),
 )
@@ -75,7 +87,7 @@ def new_decisions(session: Session) -> DecisionCache:
 
 
 def count(session: Session, model: type) -> int:
-    return session.scalar(select(func.count()).select_from(model))
+    return session.scalars(select(func.count()).select_from(model)).one()
 
 
 def live_through(session: Session, tenant: factories.Tenant, record: Record, maturity: AgentStatus) -> None:
@@ -375,7 +387,8 @@ def test_a_training_pays_once(
             trigger=Trigger(source=TriggerSource.DATA_SYNC, user_id=tenant.user_id, context={}),
             is_supervisor_available=True,
         )
-        where = {"workspace_id": tenant.workspace_id}
+        where = OfWorkspace(workspace_id=tenant.workspace_id)
+        assert routed.proposal_id is not None
         training = training_sessions.approve_training(
             session, clock, **where, proposal_id=routed.proposal_id, supervisor_id=tenant.user_id
         )
@@ -384,10 +397,15 @@ def test_a_training_pays_once(
         agent.status = status
         session.flush()
         clock.advance(timedelta(hours=3))
-        end = {**where, "training_id": training.id, "performance_score": performance}
-        training_sessions.complete_training(session, clock, decisions, **end)
+        end = partial(
+            training_sessions.complete_training,
+            **where,
+            training_id=training.id,
+            performance_score=performance,
+        )
+        end(session, clock, decisions)
         with pytest.raises(ConflictError, match="completed"):
-            training_sessions.complete_training(session, clock, decisions, **end)
+            end(session, clock, decisions)
         session.expire_all()
 
         gain = 5 if performance < 0.3 else 10 if performance < 0.5 else 15 if performance < 0.7 else 20
@@ -477,16 +495,16 @@ def test_a_training_and_its_proposal_end_together(database: Database, steps: lis
     with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
         tenant = people.tenant
-        where = {"workspace_id": tenant.workspace_id}
+        where = OfWorkspace(workspace_id=tenant.workspace_id)
         proposal = proposals.propose(session, clock, **tenant.agent, type=ProposalType.TRAINING)
-        of_proposal = {**where, "proposal_id": proposal.id}
+        of_proposal = OfProposal(**where, proposal_id=proposal.id)
 
         def training() -> TrainingSession | None:
             return session.scalars(select(TrainingSession)).one_or_none()
 
         def take(step: str) -> None:
             found = training()
-            of_training = {**where, "training_id": "none" if found is None else found.id}
+            of_training = OfTraining(**where, training_id="none" if found is None else found.id)
             match step:
                 case "approve" | "reject":
                     proposals.decide_proposal(
@@ -609,14 +627,14 @@ def test_an_agents_own_completed_sessions_are_judged_in_the_order_of_their_end(
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         decisions = new_decisions(session)
-        expected = []
+        expected: list[SupervisedSession] = []
         for rating, n_interventions, hours in told:
             for agent_id in (people.colleague, tenant.agent_id):
-                scope = {"workspace_id": tenant.workspace_id}
+                scope = OfWorkspace(workspace_id=tenant.workspace_id)
                 watched = supervision_sessions.start_supervision(
                     session, clock, agent_id=agent_id, supervisor_id=tenant.user_id, **scope
                 )
-                watched_scope = {"supervision_id": watched.id, **scope}
+                watched_scope = OfSupervision(supervision_id=watched.id, **scope)
                 for _ in range(n_interventions):
                     supervision_sessions.intervene(
                         session, clock, intervention=Intervention.PAUSE, note="Wait", **watched_scope
@@ -717,11 +735,12 @@ def test_trainings_and_supervisions_are_listed_by_agent_and_status(
     """A list holds what every given field matches."""
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
-        scope = {"workspace_id": people.tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=people.tenant.workspace_id)
         watched_by = {"supervisor_id": people.tenant.user_id}
         trainings, supervisions = set(), set()
         for is_mine, is_over in rows:
-            whose = {"agent_id": people.tenant.agent_id if is_mine else people.colleague, **scope}
+            agent_id = people.tenant.agent_id if is_mine else people.colleague
+            whose = OfAgent(agent_id=agent_id, **scope)
             proposal = proposals.propose(session, clock, **whose, type=ProposalType.TRAINING)
             training = training_sessions.approve_training(
                 session, clock, proposal_id=proposal.id, **watched_by, **scope
@@ -733,12 +752,12 @@ def test_trainings_and_supervisions_are_listed_by_agent_and_status(
             if (is_mine or not by_agent) and not (is_over and by_status):
                 trainings.add(training.id)
                 supervisions.add(watched.id)
-        agent_id = people.tenant.agent_id if by_agent else None
+        asked_of = people.tenant.agent_id if by_agent else None
         listed = training_sessions.list_trainings(
-            session, agent_id=agent_id, status=TrainingStatus.SCHEDULED if by_status else None, **scope
+            session, agent_id=asked_of, status=TrainingStatus.SCHEDULED if by_status else None, **scope
         )
         assert {row.id for row in listed.items} == trainings
         watched_now = supervision_sessions.list_supervisions(
-            session, agent_id=agent_id, status=SupervisionStatus.RUNNING if by_status else None, **scope
+            session, agent_id=asked_of, status=SupervisionStatus.RUNNING if by_status else None, **scope
         )
         assert {row.id for row in watched_now.items} == supervisions

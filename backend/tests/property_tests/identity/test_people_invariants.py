@@ -25,6 +25,7 @@ from atom.ledger.service import has_books, open_account
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfWorkspace
 
 ADDRESSES = ("Ada@Example.org", "ada@example.org", "jos\u00e9@example.org", "Jose\u0301@example.ORG", "b@x.y")
 deeds = st.tuples(st.integers(0, 1), st.sampled_from(ADDRESSES), st.none() | st.integers(0, 4))
@@ -48,7 +49,7 @@ def test_an_address_is_one_person_of_a_workspace(
         known: list[dict[str, str]] = [{}, {}]
         for place, address, which in story:
             ids = list(known[place])
-            scope = {"workspace_id": own[place]}
+            scope = OfWorkspace(workspace_id=own[place])
             taken = {id_ for id_, form in known[place].items() if form == form_of(address)}
             try:
                 if which is None:
@@ -84,7 +85,7 @@ def test_a_change_of_a_user_changes_what_it_names(
     """What is not given stays; another workspace's user and a wrong rate are refused, and nothing changes."""
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
-        scope = {"workspace_id": own}
+        scope = OfWorkspace(workspace_id=own)
         user = users.create_user(
             session, email="ada@example.org", specialty="finance", hourly_cost_rate_minor=7, **scope
         )
@@ -145,7 +146,7 @@ def test_who_is_forgotten_is_in_no_table(database: Database) -> None:
             tenant = factories.tenant(
                 session, user_values={"email": "quilombo@example.org", "specialty": "zanzibar"}
             )
-            scope = {"workspace_id": tenant.workspace_id}
+            scope = OfWorkspace(workspace_id=tenant.workspace_id)
             made = keys.create_key(
                 session, clock, name="own", scope=ApiKeyScope.READ, user_id=tenant.user_id, **scope
             )
@@ -180,7 +181,7 @@ def test_an_export_holds_what_names_the_person_and_nobody_else(database: Databas
         colleague = factories.user(session, workspace_id=tenant.workspace_id, email="zanzibar@example.org")
         for user_id in (tenant.user_id, colleague.id):
             factories.queue_entry(session, agent_id=tenant.agent_id, user_id=user_id)
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         keys.create_key(
             session, ManualClock(NOW), name="own", scope=ApiKeyScope.READ, user_id=tenant.user_id, **scope
         )
@@ -209,18 +210,21 @@ def test_a_rotated_key_overlaps_with_its_successor(
         own, other = factories.workspace_ids(session, 2)
         person = factories.user(session, workspace_id=own).id if overlap_s else None
         expires_at = None if expires_in_s is None else NOW + timedelta(seconds=expires_in_s)
-        about = {
-            "name": "nightly",
-            "scope": ApiKeyScope.WRITE,
-            "expires_at": expires_at,
-            "user_id": person,
-        }
-        old = keys.create_key(session, clock, workspace_id=own, **about)
+        old = keys.create_key(
+            session,
+            clock,
+            workspace_id=own,
+            name="nightly",
+            scope=ApiKeyScope.WRITE,
+            expires_at=expires_at,
+            user_id=person,
+        )
         overlap = timedelta(seconds=overlap_s)
         with pytest.raises(NotFoundError):
             keys.rotate_key(session, clock, workspace_id=other, key_id=old.key.id, overlap=overlap)
         new = keys.rotate_key(session, clock, workspace_id=own, key_id=old.key.id, overlap=overlap)
-        assert {name: getattr(new.key, name) for name in about} == about
+        assert (new.key.name, new.key.scope) == ("nightly", ApiKeyScope.WRITE)
+        assert (new.key.expires_at, new.key.user_id) == (expires_at, person)
         clock.advance(timedelta(seconds=later_s))
         lives = expires_in_s is None or later_s < expires_in_s
         assert can_enter(session, clock, new.secret) is lives
@@ -249,7 +253,7 @@ def test_an_export_holds_every_row_and_says_where_it_was_cut(
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people), mock.patch.object(export, "MAX_ROWS", limit):
         tenant = people.tenant
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         for _ in range(n_rows):
             factories.queue_entry(session, agent_id=tenant.agent_id, user_id=tenant.user_id)
         talk = chat.create_session(session, clock, user_id=tenant.user_id, **scope)

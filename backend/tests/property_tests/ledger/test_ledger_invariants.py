@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import chain, product
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -17,6 +19,7 @@ from atom.db.session import unit_of_work
 from atom.kit.clock import ManualClock
 from atom.kit.errors import AtomError, InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Page, PageRequest
 from atom.ledger import service
 from atom.ledger.errors import (
     DuplicateCodeError,
@@ -27,11 +30,12 @@ from atom.ledger.errors import (
     PeriodBlockedError,
     PeriodClosedError,
 )
-from atom.ledger.models import TransactionStatus
-from atom.ledger.postings import AccountType, NewTransaction, Side, credit, debit, normal_side
+from atom.ledger.models import Transaction, TransactionStatus
+from atom.ledger.postings import AccountType, NewTransaction, Posting, Side, credit, debit, normal_side
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
+from tests.keywords import OfAccount, OfTransaction, OfWorkspace
 from tests.pages import follow
 from tests.property_tests.ledger import strategies
 from tests.property_tests.ledger.strategies import FUNDS_MINOR, DatedDeed, Defect, Line, Move
@@ -111,10 +115,12 @@ def books_with_everything_forbidden(sessions: Sessions) -> tuple[Books, dict[Def
     """Two accounts in order, accounts that may not be posted to, a closed period and a used external id."""
     books = factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
     foreign = factories.books(sessions, FUNDS_MINOR)
-    shared = {"workspace_id": books.workspace_id, "name": "Account", "type_": AccountType.ASSET}
+    open_account = partial(
+        service.open_account, workspace_id=books.workspace_id, name="Account", type_=AccountType.ASSET
+    )
     with unit_of_work(sessions) as session:
-        euro = service.open_account(session, code="eur", currency="EUR", **shared)
-        closed = service.open_account(session, code="old", **shared)
+        euro = open_account(session, code="eur", currency="EUR")
+        closed = open_account(session, code="old")
         service.update_account(
             session,
             workspace_id=books.workspace_id,
@@ -174,7 +180,7 @@ def defective(
     a, b = books.asset_ids[0], bad_accounts.get(defect, books.asset_ids[1])
     if is_swapped:
         a, b = b, a
-    postings = (debit(a, first), credit(b, second))
+    postings: tuple[Posting, ...] = (debit(a, first), credit(b, second))
     if defect is Defect.ONE_SIDED:
         postings = (debit(a, first), debit(b, second))
     elif defect is Defect.EMPTY:
@@ -293,7 +299,7 @@ def test_reversal_restores_every_balance(
             new = NewTransaction(workspace_id=workspace_id, postings=postings)
             ids.append(service.post(session, CLOCK, new).transaction_id)
         place = min(place, len(ids) - 1)
-        wrong = {"workspace_id": workspace_id, "transaction_id": ids[place]}
+        wrong = OfTransaction(workspace_id=workspace_id, transaction_id=ids[place])
         service.reverse(session, CLOCK, **wrong)
         found = balances_by_type(session, workspace_id)
         assert found == effect_of([*transactions[:place], *transactions[place + 1 :]])
@@ -318,7 +324,7 @@ def test_a_reversal_is_dated_today_unless_it_says_otherwise(
     clock = ManualClock(NOW)
     posted_on = (NOW - timedelta(days=days_before)).date()
     with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
-        scope = {"workspace_id": books.workspace_id}
+        scope = OfWorkspace(workspace_id=books.workspace_id)
         postings = (debit(books.asset_ids[0], 1), credit(books.asset_ids[1], 1))
         new = NewTransaction(postings=postings, on=posted_on, **scope)
         wrong = service.post(session, clock, new).transaction_id
@@ -349,18 +355,18 @@ def test_an_account_is_changed_by_its_workspace_at_its_version(
     """Invariant 13: a change for a wrong account or version writes nothing, also when its caller commits."""
     with database.prepared(two_open_books) as (sessions, (own, other)):
         before = database.snapshot()
-        change = {"expected_version": version, "name": name, "is_active": is_active}
+        change = partial(service.update_account, expected_version=version, name=name, is_active=is_active)
         foreign = other.asset_ids[0] if whose == "of another workspace" else new_id()
         with unit_of_work(sessions) as session, pytest.raises(NotFoundError):
-            service.update_account(session, workspace_id=own.workspace_id, account_id=foreign, **change)
+            change(session, workspace_id=own.workspace_id, account_id=foreign)
         assert database.snapshot() == before
-        account = {"workspace_id": own.workspace_id, "account_id": own.asset_ids[0]}
+        account = OfAccount(workspace_id=own.workspace_id, account_id=own.asset_ids[0])
         with unit_of_work(sessions) as session:
             if version != 1:
                 with pytest.raises(StaleVersionError):
-                    service.update_account(session, **account, **change)
+                    change(session, **account)
             else:
-                service.update_account(session, **account, **change)
+                change(session, **account)
         if version != 1:
             assert database.snapshot() == before
         with sessions() as session:
@@ -388,7 +394,7 @@ def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
     """Invariant 16: a transaction says when it was written and posted; an account lists those it is in."""
     clock = ManualClock(NOW)
     with database.prepared(two_currencies) as (sessions, (books, euros)), sessions() as session:
-        scope = {"workspace_id": books.workspace_id}
+        scope = OfWorkspace(workspace_id=books.workspace_id)
         model: dict[str, tuple[TransactionStatus, datetime, datetime | None, int, bool]] = {}
         for deed, account, is_euro in story:
             now = clock.advance(timedelta(hours=1))
@@ -407,21 +413,23 @@ def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
                 model[receipt.transaction_id] = (receipt.status, now, at, account, is_euro)
             elif deed == "post a draft" and drafts:
                 service.post_draft(session, clock, transaction_id=drafts[0], **scope)
-                _, made, _, *where = model[drafts[0]]
-                model[drafts[0]] = (TransactionStatus.POSTED, made, now, *where)
+                _, made, _, account, is_euro = model[drafts[0]]
+                model[drafts[0]] = (TransactionStatus.POSTED, made, now, account, is_euro)
             elif deed == "cancel a draft" and drafts:
                 service.cancel_draft(session, transaction_id=drafts[0], **scope)
-                _, made, at, *where = model[drafts[0]]
-                model[drafts[0]] = (TransactionStatus.CANCELLED, made, at, *where)
+                _, made, at, account, is_euro = model[drafts[0]]
+                model[drafts[0]] = (TransactionStatus.CANCELLED, made, at, account, is_euro)
             elif deed == "reverse" and len(posted) == 1:
                 receipt = service.reverse(session, clock, transaction_id=posted[0], **scope)
                 model[receipt.transaction_id] = (TransactionStatus.POSTED, now, now, *model[posted[0]][3:])
                 break
         for number, account_id in enumerate(books.asset_ids):
+
+            def read(page: PageRequest, account_id: str = account_id) -> Page[Transaction]:
+                return service.list_transactions(session, account_id=account_id, page=page, **scope)
+
             found = follow(
-                lambda page, account_id=account_id: service.list_transactions(
-                    session, account_id=account_id, page=page, **scope
-                ),
+                read,
                 limit=limit,
                 most=len(model) + 1,
             )
@@ -474,7 +482,12 @@ def balances_by_type(session: Session, workspace_id: str) -> dict[AccountType, i
     return {account.type: account.balance_minor for account in accounts}
 
 
-DETAILS = ({}, {"project_id": "p-1"}, {"source": "import"}, {"description": "three lines"})
+DETAILS: tuple[dict[str, Any], ...] = (
+    {},
+    {"project_id": "p-1"},
+    {"source": "import"},
+    {"description": "three lines"},
+)
 """What a transaction may say in addition to what it moves."""
 
 
@@ -482,11 +495,11 @@ DETAILS = ({}, {"project_id": "p-1"}, {"source": "import"}, {"description": "thr
 @given(requests=st.lists(st.sampled_from([*product("ab", (1, 2), DETAILS)]), min_size=1, max_size=5))
 @example(requests=[("a", 1, DETAILS[0]), *(("a", 1, details) for details in DETAILS)])
 def test_an_external_id_is_posted_once(
-    database: Database, requests: list[tuple[str, int, dict[str, str]]]
+    database: Database, requests: list[tuple[str, int, dict[str, Any]]]
 ) -> None:
     """Invariant 16: asking again with an external id writes nothing; asking for something else is refused."""
     with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
-        posted: dict[str, tuple[str, int, dict[str, str]]] = {}
+        posted: dict[str, tuple[str, int, dict[str, Any]]] = {}
         for external_id, amount_minor, details in requests:
             new = NewTransaction(
                 workspace_id=books.workspace_id,

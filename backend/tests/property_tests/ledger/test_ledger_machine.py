@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from atom.ledger.postings import AccountType, NewTransaction, normal_side
 from tests import factories
 from tests.database import shared_database
 from tests.factories import NOW
+from tests.keywords import OfTransaction
 from tests.property_tests.conftest import scaled
 from tests.property_tests.ledger.strategies import Line, balanced_lines
 
@@ -93,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def write(self, lines: tuple[Line, ...], on: date, is_draft: bool, has_id: bool) -> object:
         """Post a transaction, or draft one: a draft may overdraw, it does not count yet."""
         effect = effect_of(lines)
-        error = PeriodClosedError if on in self.closed else None
+        error: type[AtomError] | None = PeriodClosedError if on in self.closed else None
         if error is None and not is_draft and self.overdraws(effect):
             error = OverdraftError
         new = NewTransaction(
@@ -131,12 +133,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(known=transactions)
     def post_draft(self, known: Known) -> None:
         """Post what is pending; its day cannot be closed, because it is in the way."""
-        error = None if known.status is TransactionStatus.PENDING else NotPendingError
+        error: type[AtomError] | None = None if known.status is TransactionStatus.PENDING else NotPendingError
         if known.on in self.closed:
             error = PeriodClosedError
         elif error is None and self.overdraws(known.effect):
             error = OverdraftError
-        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        address = OfTransaction(workspace_id=self.workspace_id, transaction_id=known.id)
         if self.expect(error, lambda session: service.post_draft(session, self.clock, **address)):
             known.status = TransactionStatus.POSTED
             self.apply(known.effect)
@@ -144,8 +146,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(known=transactions)
     def cancel_draft(self, known: Known) -> None:
         """Cancel what is pending."""
-        error = None if known.status is TransactionStatus.PENDING else NotPendingError
-        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        error: type[AtomError] | None = None if known.status is TransactionStatus.PENDING else NotPendingError
+        address = OfTransaction(workspace_id=self.workspace_id, transaction_id=known.id)
         if self.expect(error, lambda session: service.cancel_draft(session, **address)):
             known.status = TransactionStatus.CANCELLED
 
@@ -162,7 +164,7 @@ class LedgerMachine(RuleBasedStateMachine):
             error = NotReversibleError
         elif self.overdraws(effect):
             error = OverdraftError
-        address = {"workspace_id": self.workspace_id, "transaction_id": known.id}
+        address = OfTransaction(workspace_id=self.workspace_id, transaction_id=known.id)
         receipt = self.expect(error, lambda session: service.reverse(session, self.clock, **address, on=on))
         if receipt is None:
             return multiple()
@@ -180,8 +182,10 @@ class LedgerMachine(RuleBasedStateMachine):
             error = PeriodClosedError
         elif period & pending:
             error = PeriodBlockedError
-        address = {"workspace_id": self.workspace_id, "starts_on": starts_on, "ends_on": ends_on}
-        if self.expect(error, lambda session: service.close_period(session, self.clock, **address)):
+        close = partial(
+            service.close_period, workspace_id=self.workspace_id, starts_on=starts_on, ends_on=ends_on
+        )
+        if self.expect(error, lambda session: close(session, self.clock)):
             self.closed |= period
 
     @invariant()

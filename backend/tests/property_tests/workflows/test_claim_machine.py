@@ -20,6 +20,7 @@ from atom.workflows.states import ExecutionStatus, StepStatus
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfExecution, OfWorkspace
 from tests.property_tests.conftest import scaled
 
 WORKFLOW = Workflow(
@@ -59,26 +60,28 @@ class Workers(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         own, self.other = factories.workspace_ids(self.session, 2)
-        self.scope = {"workspace_id": own}
+        self.scope = OfWorkspace(workspace_id=own)
         runs = [
             service.create_execution(
                 self.session, self.clock, workflow_id="w", workflow=WORKFLOW, **self.scope
             ).id
             for _ in range(2)
         ]
-        self.runs = {id_: {"execution_id": id_, **self.scope} for id_ in runs}
+        self.runs = {id_: OfExecution(execution_id=id_, workspace_id=own) for id_ in runs}
         for run in self.runs.values():
             service.begin(self.session, self.clock, **run)
 
     @rule(limit=st.integers(1, 3), lease_s=LEASES_S, is_of_all=st.booleans())
     def claim(self, limit: int, lease_s: int, is_of_all: bool) -> None:
         now = self.clock.now()
-        where = {} if is_of_all else self.scope
+        workspace_id = None if is_of_all else self.scope["workspace_id"]
         lease = timedelta(seconds=lease_s)
         for held in self.held.values():
             held.is_over = held.is_over or held.until <= now
         busy = {held.place for held in self.held.values() if not held.is_over}
-        found = claims.claim_steps(self.session, self.clock, worker="w", limit=limit, lease=lease, **where)
+        found = claims.claim_steps(
+            self.session, self.clock, worker="w", limit=limit, lease=lease, workspace_id=workspace_id
+        )
         assert len(found) <= limit
         assert busy.isdisjoint((claim.execution_id, claim.step_id) for claim in found)
         for claim in found:
@@ -98,7 +101,7 @@ class Workers(RuleBasedStateMachine):
             return
         claim_id = sorted(self.held)[place % len(self.held)]
         held = self.held[claim_id]
-        where = {"workspace_id": self.other} if is_stranger else self.scope
+        where = OfWorkspace(workspace_id=self.other) if is_stranger else self.scope
         run = self.runs[held.execution_id]
         is_ended = service.get_execution(self.session, **run).status is not ExecutionStatus.RUNNING
         try:

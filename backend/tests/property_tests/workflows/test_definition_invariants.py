@@ -13,6 +13,7 @@ from atom.workflows.graph import Step, Workflow
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfWorkflow
 
 CLOCK = ManualClock(NOW)
 NAMES = ("invoice", "payroll")
@@ -44,7 +45,7 @@ def test_each_change_is_the_next_version(database: Database, story: list[tuple[i
                 (name, len(known[place, name])) for name in names
             ]
             for name in NAMES:
-                scope = {"workspace_id": workspace_id, "workflow_id": name}
+                scope = OfWorkflow(workspace_id=workspace_id, workflow_id=name)
                 versions = known.get((place, name), [])
                 for number, workflow in enumerate(versions, start=1):
                     assert definitions.get_workflow(session, **scope, version=number) == workflow

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError, StaleVersionError
 from atom.kit.ids import new_id
+from atom.kit.pagination import Page, PageRequest
 from atom.tables import METADATA, workflows
 from atom.workflows import service
 from atom.workflows.definition import parse_workflow, render_workflow
@@ -32,6 +33,7 @@ from atom.workflows.states import ExecutionStatus, StepStatus
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfExecution
 from tests.pages import follow
 from tests.property_tests.workflows import strategies
 from tests.property_tests.workflows.strategies import add_workspace
@@ -275,7 +277,7 @@ def test_unresolved_input_pauses_until_it_is_given(
         created = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow, inputs=inputs
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         service.advance(session, clock, **scope)
         after = service.complete_step(session, clock, **scope, step_id="fetch", output={})
@@ -330,7 +332,7 @@ def test_moments_are_kept_and_the_nearest_input_counts(
         made = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow, inputs=inputs
         )
-        scope = {"workspace_id": own, "execution_id": made.id}
+        scope = OfExecution(workspace_id=own, execution_id=made.id)
         began = clock.advance(timedelta(seconds=started_s))
         service.begin(session, clock, **scope)
         step_began = clock.advance(timedelta(seconds=1))
@@ -386,7 +388,7 @@ def test_of_two_changes_at_once_one_wins(database: Database, first: str, second:
         created = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         started = service.advance(session, clock, **scope)
         assert [assignment.step_id for assignment in started.start] == ["a", "b"]
@@ -449,9 +451,9 @@ def test_execution_of_another_workspace_is_not_found(
         )
         service.begin(session, clock, workspace_id=own, execution_id=created.id)
         before = service.get_execution(session, workspace_id=own, execution_id=created.id)
-        scope = {"workspace_id": other, "execution_id": created.id}
+        scope = OfExecution(workspace_id=other, execution_id=created.id)
         if not is_foreign:
-            scope = {"workspace_id": own, "execution_id": "nothing"}
+            scope = OfExecution(workspace_id=own, execution_id="nothing")
         readings: list[Callable[[], object]] = [
             lambda: service.get_execution(session, **scope),
             lambda: service.get_steps(session, **scope),
@@ -499,15 +501,13 @@ def test_pages_list_every_execution_once(
                     created.append(execution)
         if rows:
             session.connection().execute(ADD_EXECUTIONS, rows)
-        for workflow_id in (None, "x"):
-            found = follow(
-                lambda page, workflow_id=workflow_id: service.list_executions(
-                    session, workspace_id=own, page=page, workflow_id=workflow_id
-                ),
-                limit=limit,
-                most=len(made),
-            )
-            wanted = [item for item in created if workflow_id in (None, item.workflow_id)]
+        for sought in (None, "x"):
+
+            def read(page: PageRequest, only: str | None = sought) -> Page[Execution]:
+                return service.list_executions(session, workspace_id=own, page=page, workflow_id=only)
+
+            found = follow(read, limit=limit, most=len(made))
+            wanted = [item for item in created if sought in (None, item.workflow_id)]
             assert found == sorted(wanted, key=lambda item: (item.created_at, item.id), reverse=True)
 
 
@@ -531,7 +531,7 @@ def test_refused_output_writes_nothing(database: Database, output: dict[str, Any
         created = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         service.advance(session, clock, **scope)
         before = service.get_execution(session, **scope), service.get_steps(session, **scope)

@@ -18,6 +18,7 @@ from atom.workflows import service
 from atom.workflows.graph import Workflow
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfExecution
 from tests.property_tests.conftest import scaled
 from tests.property_tests.workflows import strategies
 from tests.property_tests.workflows.strategies import add_workspace
@@ -70,7 +71,7 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
             workflow=workflow,
             inputs=inputs,
         )
-        self.scope = {"workspace_id": self.own, "execution_id": created.id}
+        self.scope = OfExecution(workspace_id=self.own, execution_id=created.id)
         self.status = "pending"
         self.version = 1
         self.inputs = dict(inputs)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from atom.agents import service
@@ -112,7 +114,7 @@ def test_an_outcome_sees_what_was_committed_meanwhile(database: Database) -> Non
     with database.session() as session:
         office = factories.tenant(session, status="supervised", confidence=0.8)
         connection = session.connection()
-        connection.execute(Agent.__table__.update().values(confidence=0.75))
+        connection.execute(update(Agent).values(confidence=0.75))
         agent = service.record_outcome(session, Listener(), **office.agent, is_success=True)
         assert agent.confidence == 0.76
 
@@ -121,7 +123,13 @@ def test_an_outcome_sees_what_was_committed_meanwhile(database: Database) -> Non
 @pytest.mark.parametrize("value", [" ", "x" * 201, "nul\0"])
 def test_a_registration_is_made_of_names(field: str, value: str) -> None:
     """Blank, endless or unstorable text is refused by the name of its field."""
-    good = {"name": "n", "category": "c", "module_path": "m", "class_name": "x" * 200, "version": "1"}
+    good: dict[str, Any] = {
+        "name": "n",
+        "category": "c",
+        "module_path": "m",
+        "class_name": "x" * 200,
+        "version": "1",
+    }
     with pytest.raises(InvalidError) as caught:
         Registration(**{**good, field: value})
     assert caught.value.field == field

@@ -9,7 +9,7 @@ import pytest
 from atom.analytics.cache import ReportCache
 from atom.analytics.metrics import Window
 from atom.analytics.reports import CachedReports
-from atom.analytics.service import record_events
+from atom.analytics.service import Overview, Performance, record_events
 from atom.analytics.vocabulary import EventStatus, EventType, NewEvent
 from atom.kit.clock import ManualClock
 from tests import factories
@@ -55,7 +55,7 @@ def test_cached_reports_show_news_after_five_minutes(database: Database, clock: 
         reports = CachedReports(clock)
 
         def counts() -> list[int]:
-            asked = [
+            asked: list[Performance | Overview] = [
                 reports.performance(session, workspace_id=own, workflow_id="w", window=Window.HOUR),
                 reports.performance(session, workspace_id=own, workflow_id="w", window=Window.DAY),
                 reports.performance(session, workspace_id=own, workflow_id="v", window=Window.DAY),

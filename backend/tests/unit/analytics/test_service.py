@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -98,11 +101,19 @@ def test_names_that_cannot_be_are_refused(database: Database, clock: ManualClock
     """Asking for a name that no database can hold is the caller's mistake, and the error says which."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
-        asked = {"workspace_id": own, "window": Window.HOUR}
-        attempts = [
-            ("name", lambda: service.metric_points(session, clock, **asked, name="\0")),
-            ("name", lambda: service.metric_summary(session, clock, **asked, name="")),
-            ("workflow_id", lambda: service.performance(session, clock, **asked, workflow_id="\0")),
+        asked: dict[str, Any] = {"workspace_id": own, "window": Window.HOUR}
+        rule: dict[str, Any] = {"name": "n", "metric": "m", "threshold": 1, "severity": Severity.LOW}
+        bad_rules: list[tuple[str, dict[str, Any]]] = [
+            ("name", {"name": ""}),
+            ("metric", {"metric": "\0"}),
+            ("threshold", {"threshold": float("nan")}),
+            ("threshold", {"threshold": 1e15 + 1}),
+            ("threshold", {"threshold": -1e15 - 1}),
+        ]
+        attempts: list[tuple[str, Callable[[], object]]] = [
+            ("name", partial(service.metric_points, session, clock, **asked, name="\0")),
+            ("name", partial(service.metric_summary, session, clock, **asked, name="")),
+            ("workflow_id", partial(service.performance, session, clock, **asked, workflow_id="\0")),
             (
                 "integration",
                 lambda: service.record_integration_call(
@@ -110,21 +121,8 @@ def test_names_that_cannot_be_are_refused(database: Database, clock: ManualClock
                 ),
             ),
             *(
-                (
-                    field,
-                    lambda values=values: service.add_alert_rule(  # type: ignore[misc]
-                        session,
-                        workspace_id=own,
-                        **{"name": "n", "metric": "m", "threshold": 1, "severity": Severity.LOW, **values},
-                    ),
-                )
-                for field, values in [
-                    ("name", {"name": ""}),
-                    ("metric", {"metric": "\0"}),
-                    ("threshold", {"threshold": float("nan")}),
-                    ("threshold", {"threshold": 1e15 + 1}),
-                    ("threshold", {"threshold": -1e15 - 1}),
-                ]
+                (field, partial(service.add_alert_rule, session, workspace_id=own, **(rule | values)))
+                for field, values in bad_rules
             ),
         ]
         for field, attempt in attempts:

@@ -7,9 +7,10 @@ import pytest
 from atom.budgets import repository, service
 from atom.budgets.rules import Verdict
 from atom.kit.clock import ManualClock
-from atom.kit.errors import InvalidError, StaleVersionError
+from atom.kit.errors import InvalidError, NotFoundError, StaleVersionError
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfProject
 
 LARGEST = 10**15
 
@@ -40,7 +41,7 @@ def test_minutes_out_of_range_are_refused(database: Database, clock: ManualClock
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         project = service.create_project(session, clock, workspace_id=own, name="Bridge", budget_minor=0)
-        scope = {"workspace_id": own, "project_id": project.id}
+        scope = OfProject(workspace_id=own, project_id=project.id)
         with pytest.raises(InvalidError) as caught:
             service.add_task(session, **scope, title="Dig", actual_minutes=minutes)
         assert caught.value.field == "minutes"
@@ -65,7 +66,7 @@ def test_work_on_another_projects_task_is_not_found(database: Database, clock: M
             for name in ("Bridge", "Tunnel")
         )
         task = service.add_task(session, workspace_id=own, project_id=bridge.id, title="Dig").id
-        with pytest.raises(service.NotFoundError):
+        with pytest.raises(NotFoundError):
             service.log_work(session, workspace_id=own, project_id=tunnel.id, task_id=task, minutes=1)
 
 

@@ -12,13 +12,14 @@ from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfUser, OfWorkspace
 
 
 def test_history_shows_the_last_hundred(database: Database, clock: ManualClock) -> None:
     """Without a limit history gives 100 messages, the last ones, oldest first."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
         for place in range(101):
             service.append_message(
@@ -36,7 +37,7 @@ def test_twenty_sessions_are_listed(database: Database, clock: ManualClock) -> N
     """Without a page a user sees their 20 newest conversations, and that there are more."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id, "user_id": tenant.user_id}
+        scope = OfUser(workspace_id=tenant.workspace_id, user_id=tenant.user_id)
         ids = []
         for _ in range(21):
             clock.advance(timedelta(seconds=1))
@@ -57,7 +58,7 @@ def test_text_may_be_as_long_as_its_limit(
     """A title has up to 200 characters, a message up to 100 000."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, title="t" * 200, **scope)
 
         def write(text: str) -> object:
@@ -76,7 +77,7 @@ def test_a_title_can_be_taken_away(database: Database, clock: ManualClock) -> No
     """None means no title, an empty one is refused."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, title="Plans", **scope)
         assert talk.details == {}
         assert service.rename_session(session, clock, chat_id=talk.id, title=None, **scope).title is None
@@ -86,7 +87,7 @@ def test_a_loaded_session_sees_its_new_messages(database: Database, clock: Manua
     """What create_session returned counts along: nobody holds a stale count."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id}
+        scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
         now = clock.advance(timedelta(hours=1))
         service.append_message(session, clock, chat_id=talk.id, role=MessageRole.USER, content="x", **scope)

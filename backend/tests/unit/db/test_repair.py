@@ -14,7 +14,7 @@ from atom.tables import METADATA, agents
 from tests import factories
 from tests.database import Clone, Database
 
-AGENTS = agents.Agent.__table__
+AGENTS = METADATA.tables[agents.Agent.__tablename__]
 
 
 def nested(depth: int) -> str:

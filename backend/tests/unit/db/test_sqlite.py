@@ -7,6 +7,7 @@ import sqlite3
 import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Date, Engine, bindparam, select
@@ -57,7 +58,7 @@ def test_a_connection_that_was_closed_is_not_reported() -> None:
 @pytest.mark.parametrize("name", ["", "atom.sqlite3"], ids=["memory", "file"])
 def test_connections_are_closed_when_the_block_ends(tmp_path: Path, name: str, is_failing: bool) -> None:
     """A block that raises closes its connections too."""
-    opened = []
+    opened: list[Any] = []
 
     def block(engine: Engine) -> None:
         with engine.connect() as connection:
@@ -74,8 +75,9 @@ def test_connections_are_closed_when_the_block_ends(tmp_path: Path, name: str, i
             run()
     else:
         run()
-    assert [type(driver) for driver in opened] == [EmbeddedConnection]
-    assert all(_is_closed(driver) for driver in opened)
+    (driver,) = opened
+    assert type(driver) is EmbeddedConnection
+    assert _is_closed(driver)
 
 
 def _connect_and_forget() -> None:

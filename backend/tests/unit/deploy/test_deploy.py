@@ -111,16 +111,20 @@ def test_every_dependency_is_locked_with_a_hash(selecting: ModuleType) -> None:
 def test_the_service_runs_on_its_part_of_the_lock_file(tmp_path: Path) -> None:
     """What the Containerfile does, in a virtual environment: install hash by hash, and migrate a database."""
     locked = tmp_path / "locked.txt"
-    script = [sys.executable, DEPLOY / "select_requirements.py", ROOT / "backend" / "pyproject.toml"]
+    script: list[str | Path] = [
+        sys.executable,
+        DEPLOY / "select_requirements.py",
+        ROOT / "backend" / "pyproject.toml",
+    ]
     with locked.open("w") as written:
         subprocess.run([*script, ROOT / "requirements.txt"], check=True, stdout=written)
     assert "hypothesis" not in locked.read_text()
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    pip = [tmp_path / "venv" / "bin" / "pip", "install", "--quiet"]
+    pip: list[str | Path] = [tmp_path / "venv" / "bin" / "pip", "install", "--quiet"]
     subprocess.run([*pip, "--require-hashes", "-r", locked], check=True)
     source = tmp_path / "backend"
     shutil.copytree(ROOT / "backend", source, ignore=shutil.ignore_patterns("tests", "__pycache__"))
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", source], check=True)
     url = f"sqlite:///{tmp_path / 'atom.sqlite3'}"
-    command = [tmp_path / "venv" / "bin" / "atom", "migrate"]
+    command: list[str | Path] = [tmp_path / "venv" / "bin" / "atom", "migrate"]
     subprocess.run(command, check=True, env={"ATOM_DATABASE_URL": url}, cwd=tmp_path)

@@ -24,6 +24,7 @@ from atom.kit.errors import InvalidError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfAgent, OfWorkspace
 
 GATE = MaturityGate()
 EMBEDDER = WordOverlapEmbedder()
@@ -56,7 +57,7 @@ def act(session: Session, tenant: Tenant, chat_id: str, **values: Any) -> Canvas
 
 def talk(session: Session, tenant: Tenant, *texts: str) -> str:
     clock = ManualClock(NOW)
-    scope = {"workspace_id": tenant.workspace_id}
+    scope = OfWorkspace(workspace_id=tenant.workspace_id)
     chat_id = chat.create_session(session, clock, user_id=tenant.user_id, **scope).id
     for text in texts:
         chat.append_message(session, clock, chat_id=chat_id, role=MessageRole.USER, content=text, **scope)
@@ -199,7 +200,7 @@ def test_text_without_a_word_has_no_vector(database: Database) -> None:
             def embed(self, texts: Any) -> list[Any]:
                 return [None for _ in texts]
 
-        scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+        scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
         episode = service.create_episode_from_session(session, GATE, Silent(), chat_id=chat_id, **scope)
         assert episode is not None
         assert (episode.embedding, episode.embedding_model) == (None, None)
@@ -210,7 +211,7 @@ def test_an_unfit_threshold_is_refused(database: Database, threshold: float) -> 
     """Similarity thresholds are above 0 and at most 1."""
     with database.session() as session:
         tenant = factories.tenant(session)
-        scope = {"workspace_id": tenant.workspace_id, "agent_id": tenant.agent_id}
+        scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
         with pytest.raises(InvalidError) as refused:
             lifecycle.consolidate(session, EMBEDDER, threshold=threshold, **scope)
         assert refused.value.field == "threshold"
@@ -231,7 +232,7 @@ def test_consolidation_is_of_an_agent_of_the_workspace(database: Database) -> No
 def test_a_thousand_accesses_are_counted_at_once(database: Database) -> None:
     """1000 episodes a call, not one more; listed twice counts once."""
     with database.session() as session:
-        scope = {"workspace_id": factories.tenant(session).workspace_id}
+        scope = OfWorkspace(workspace_id=factories.tenant(session).workspace_id)
         ids = [str(number) for number in range(1001)]
         assert lifecycle.count_access(session, episode_ids=ids[:1000] * 2, **scope) == 0
         with pytest.raises(InvalidError) as refused:
@@ -247,10 +248,10 @@ def test_every_query_keeps_to_its_workspace(database: Database) -> None:
         episode = make(session, tenant, chat_id)
         assert episode is not None
         for scope, n_found in (
-            ({"workspace_id": tenant.workspace_id}, 1),
-            ({"workspace_id": stranger.workspace_id}, 0),
+            (OfWorkspace(workspace_id=tenant.workspace_id), 1),
+            (OfWorkspace(workspace_id=stranger.workspace_id), 0),
         ):
-            who = {**scope, "agent_id": tenant.agent_id}
+            who = OfAgent(**scope, agent_id=tenant.agent_id)
             model = EMBEDDER.name
             since = NOW - timedelta(days=1)
             everything = EpisodeFilter()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from atom.governance import approvals
 from atom.governance.models import ApprovalStatus, HitlAction
 from atom.kit.clock import ManualClock
-from atom.kit.errors import InvalidError, NotFoundError
+from atom.kit.errors import AtomError, InvalidError, NotFoundError
 from atom.kit.pagination import PageRequest
 from tests import factories
 from tests.database import Database
@@ -20,12 +21,13 @@ def test_a_question_is_about_a_real_agent_and_a_storable_action(database: Databa
     """Anything else is refused, and nothing is written."""
     with database.session() as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
-        good = {**office.agent, "action_type": "delete", "params": {}}
-        for wrong, error in [
+        good: dict[str, Any] = {**office.agent, "action_type": "delete", "params": {}}
+        mistakes: list[tuple[dict[str, Any], type[AtomError]]] = [
             ({"agent_id": stranger.agent_id}, NotFoundError),
             ({"action_type": ""}, InvalidError),
             ({"params": {"x": "\0"}}, InvalidError),
-        ]:
+        ]
+        for wrong, error in mistakes:
             with pytest.raises(error):
                 approvals.request_approval(session, ManualClock(NOW), **{**good, **wrong})
         assert session.query(HitlAction).count() == 0
@@ -39,10 +41,10 @@ def test_an_answer_comes_from_the_workspace(database: Database) -> None:
             session, ManualClock(NOW), **office.agent, action_type="delete", params={}
         )
         for wrong in ({"user_id": stranger.user_id}, {"action_id": "none"}):
-            answer = {"action_id": asked.id, "user_id": office.user_id, "is_approved": True, **wrong}
+            answer = {"action_id": asked.id, "user_id": office.user_id} | wrong
             with pytest.raises(NotFoundError):
                 approvals.decide_approval(
-                    session, ManualClock(NOW), workspace_id=office.workspace_id, **answer
+                    session, ManualClock(NOW), workspace_id=office.workspace_id, is_approved=True, **answer
                 )
         session.expire_all()
         assert asked.status is ApprovalStatus.PENDING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Event, Thread
 
@@ -71,7 +72,7 @@ class StoppingClock(ManualClock):
     ],
     ids=["get", "set", "invalidate", "stats"],
 )
-def test_one_thread_at_a_time_is_inside(use) -> None:
+def test_one_thread_at_a_time_is_inside(use: Callable[[GovernanceCache[int]], object]) -> None:
     """While a lookup is under way, every other use of the cache waits for it."""
     clock = StoppingClock()
     cache: GovernanceCache[int] = GovernanceCache(clock)
@@ -80,7 +81,12 @@ def test_one_thread_at_a_time_is_inside(use) -> None:
     found: list[int | None] = []
     done = Event()
     first = Thread(target=lambda: found.append(cache.get("agent", "list")))
-    second = Thread(target=lambda: (use(cache), done.set()))
+
+    def use_it() -> None:
+        use(cache)
+        done.set()
+
+    second = Thread(target=use_it)
     first.start()
     assert clock.asked.wait(timeout=30)
     second.start()

@@ -19,6 +19,7 @@ from atom.kit.clock import ManualClock
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
+from tests.keywords import OfAgent
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def test_an_answer_belongs_to_its_workspace(database: Database) -> None:
             stranger = factories.tenant(session)
             assert may_delete(session, decisions, office)
         with sessions.begin() as session:
-            question = {"workspace_id": stranger.workspace_id, "agent_id": office.agent_id}
+            question = OfAgent(workspace_id=stranger.workspace_id, agent_id=office.agent_id)
             answer = service.can_perform(session, decisions, **question, action="delete")
             assert answer.agent_status is None
             assert may_delete(session, decisions, office)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from atom.governance import proposals, triggers
@@ -139,7 +140,7 @@ def test_proposals_are_listed_newest_first_page_by_page(database: Database) -> N
     with database.session() as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
         second = factories.agent(session, workspace_id=office.workspace_id).id
-        written = []
+        written: list[str] = []
         for agent_id in (office.agent_id, second, second):
             proposal = proposals.propose(
                 session,
@@ -189,6 +190,6 @@ def test_a_decision_sees_what_was_committed_meanwhile(database: Database) -> Non
     with database.session() as session:
         office = factories.tenant(session)
         proposal = proposals.propose(session, ManualClock(NOW), **office.agent, type=ProposalType.ACTION)
-        session.connection().execute(AgentProposal.__table__.update().values(status="cancelled"))
+        session.connection().execute(update(AgentProposal).values(status="cancelled"))
         with pytest.raises(ConflictError, match="cancelled"):
             take("approve", session, ManualClock(NOW), office, proposal.id)

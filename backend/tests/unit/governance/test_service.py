@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from sqlalchemy import update
 
 from atom.governance import service
 from atom.governance.cache import GovernanceCache
@@ -12,6 +15,7 @@ from atom.kit.errors import InvalidError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfAgent
 
 
 @pytest.mark.parametrize("action", ["", " ", "x" * 201, "nul\0"])
@@ -32,9 +36,10 @@ def test_data_and_capabilities_are_those_of_the_workspace(database: Database) ->
     """A foreign agent or user is not there."""
     with database.session() as session:
         tenant, stranger = factories.tenant(session), factories.tenant(session)
+        asked: dict[str, Any] = {**tenant.agent, "user_id": tenant.user_id}
         for wrong in ({"agent_id": stranger.agent_id}, {"user_id": stranger.user_id}):
             with pytest.raises(NotFoundError):
-                service.may_access_data(session, **{**tenant.agent, "user_id": tenant.user_id, **wrong})
+                service.may_access_data(session, **(asked | wrong))
         with pytest.raises(NotFoundError):
             service.list_capabilities(session, workspace_id=tenant.workspace_id, agent_id=stranger.agent_id)
 
@@ -44,6 +49,6 @@ def test_enforcement_sees_what_was_committed_meanwhile(database: Database) -> No
     with database.session() as session:
         workspace = factories.workspace(session)
         agent = factories.agent(session, workspace_id=workspace.id, status="autonomous")
-        session.connection().execute(type(agent).__table__.update().values(status="paused"))
-        where = {"workspace_id": workspace.id, "agent_id": agent.id}
+        session.connection().execute(update(type(agent)).values(status="paused"))
+        where = OfAgent(workspace_id=workspace.id, agent_id=agent.id)
         assert not service.enforce(session, **where, action="list").proceeds

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from atom.governance import supervised_queue as queue
 from atom.governance.models import SupervisedQueueEntry
 from atom.governance.routing import TriggerSource
 from atom.kit.clock import ManualClock
-from atom.kit.errors import InvalidError, NotFoundError
+from atom.kit.errors import AtomError, InvalidError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
@@ -69,14 +71,15 @@ def test_an_entry_needs_its_own_agent_user_and_a_sane_priority(database: Databas
     """Anything else is refused, and nothing is written."""
     with database.session() as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
-        good = {**office.agent, "user_id": office.user_id, "priority": 0, "context": {}}
-        for wrong, error in [
+        good: dict[str, Any] = {**office.agent, "user_id": office.user_id, "priority": 0, "context": {}}
+        mistakes: list[tuple[dict[str, Any], type[AtomError]]] = [
             ({"agent_id": stranger.agent_id}, NotFoundError),
             ({"user_id": stranger.user_id}, NotFoundError),
             ({"priority": 1001}, InvalidError),
             ({"priority": -1001}, InvalidError),
             ({"context": {"x": float("nan")}}, InvalidError),
-        ]:
+        ]
+        for wrong, error in mistakes:
             with pytest.raises(error):
                 queue.enqueue(session, ManualClock(NOW), **{**good, **wrong}, source=TriggerSource.DATA_SYNC)
         assert session.query(SupervisedQueueEntry).count() == 0
@@ -127,7 +130,7 @@ def test_a_batch_sees_what_was_committed_meanwhile(database: Database) -> None:
     with database.session() as session:
         office = factories.tenant(session)
         entry = factories.queue_entry(session, agent_id=office.agent_id, user_id=office.user_id)
-        session.connection().execute(SupervisedQueueEntry.__table__.update().values(attempt_count=2))
+        session.connection().execute(update(SupervisedQueueEntry).values(attempt_count=2))
         queue.claim_batch(session, ManualClock(NOW), workspace_id=office.workspace_id)
         assert entry.attempt_count == 3
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from atom.agents.maturity import AgentStatus
@@ -13,6 +15,7 @@ from atom.agents.models import Agent
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.graduation import service, supervision_sessions
+from atom.graduation.exam import ReportedSandbox
 from atom.graduation.models import Promotion, SupervisionSession
 from atom.graduation.supervision import SupervisionGate
 from atom.kit.clock import ManualClock
@@ -108,7 +111,7 @@ def test_the_newest_sessions_make_the_trend(database: Database) -> None:
         lambda session, **agent: service.assess_agent(session, **agent),
         lambda session, **agent: service.assess_agent_with_supervision(session, **agent),
         lambda session, **agent: service.list_promotions(session, **agent),
-        lambda session, **agent: service.hold_exam(session, None, **agent, episode_ids=[]),
+        lambda session, **agent: service.hold_exam(session, ReportedSandbox({}), **agent, episode_ids=[]),
     ],
 )
 def test_another_workspaces_agent_is_not_there(database: Database, use: Callable[..., object]) -> None:
@@ -231,10 +234,12 @@ def test_a_promotion_needs_the_record_of_today(database: Database) -> None:
     with database.session() as session:
         tenant = factories.tenant(session, status="student")
         practise(session, tenant, 10)
-        promote = {**tenant.agent, "target": AgentStatus.INTERN, "promoted_by": tenant.user_id}
-        service.promote(session, ManualClock(NOW), decisions(), **promote)
+        promote = partial(
+            service.promote, **tenant.agent, target=AgentStatus.INTERN, promoted_by=tenant.user_id
+        )
+        promote(session, ManualClock(NOW), decisions())
         with pytest.raises(ConflictError, match="not its next rung"):
-            service.promote(session, ManualClock(NOW), decisions(), **promote)
+            promote(session, ManualClock(NOW), decisions())
         assert session.query(Promotion).count() == 1
 
 
@@ -247,7 +252,7 @@ def test_a_session_ended_meanwhile_is_over(database: Database) -> None:
             session, clock, **tenant.agent, supervisor_id=tenant.user_id
         )
         ended = {"status": "failed", "completed_at": NOW, "duration_seconds": 0.0}
-        session.connection().execute(SupervisionSession.__table__.update().values(**ended))
+        session.connection().execute(update(SupervisionSession).values(**ended))
         with pytest.raises(ConflictError, match="failed"):
             supervision_sessions.fail_supervision(
                 session, clock, workspace_id=tenant.workspace_id, supervision_id=watched.id
@@ -265,8 +270,15 @@ def test_promotions_of_one_moment_are_on_one_page_each(database: Database) -> No
             ("supervised", "autonomous"),
         ]:
             practise(session, tenant, 50, maturity)
-            promote = {**tenant.agent, "target": AgentStatus(target), "promoted_by": tenant.user_id}
-            written.append(service.promote(session, ManualClock(NOW), decisions(), **promote).id)
+            promotion = service.promote(
+                session,
+                ManualClock(NOW),
+                decisions(),
+                **tenant.agent,
+                target=AgentStatus(target),
+                promoted_by=tenant.user_id,
+            )
+            written.append(promotion.id)
         seen: list[str] = []
         page = PageRequest(limit=1)
         for _ in written:

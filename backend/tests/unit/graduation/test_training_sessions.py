@@ -19,6 +19,7 @@ from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
+from tests.keywords import OfWorkspace
 
 
 def take(step: str, session: Session, clock: ManualClock, workspace_id: str, training_id: str) -> None:
@@ -138,7 +139,7 @@ def test_a_performance_out_of_range_ends_nothing(database: Database) -> None:
     with database.session() as session:
         tenant = factories.tenant(session)
         proposal = proposals.propose(session, clock, **tenant.agent, type=ProposalType.TRAINING)
-        where = {"workspace_id": tenant.workspace_id}
+        where = OfWorkspace(workspace_id=tenant.workspace_id)
         training = training_sessions.approve_training(
             session, clock, **where, proposal_id=proposal.id, supervisor_id=tenant.user_id
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
 
 
 @given(at=st.datetimes(timezones=ZONES), id_=st.from_regex("[!-~]{1,36}", fullmatch=True))
-def test_cursor_round_trips(at, id_: str) -> None:
+def test_cursor_round_trips(at: datetime, id_: str) -> None:
     """Decoding gives the same place."""
     assert Cursor.decode(Cursor(at=at, id=id_).encode()) == Cursor(at=at, id=id_)
 

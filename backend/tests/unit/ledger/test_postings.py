@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 
 from atom.kit.errors import InvalidError
@@ -12,6 +15,7 @@ from atom.ledger.postings import (
     PATTERNS,
     AccountType,
     NewTransaction,
+    Posting,
     Side,
     credit,
     debit,
@@ -45,7 +49,7 @@ def test_the_largest_amount_can_be_posted() -> None:
         (debit("a", 1), credit("b", 1)) * (MAX_POSTINGS // 2) + (debit("a", 1), credit("b", 1)),
     ],
 )
-def test_postings_are_at_least_two_and_balance(postings) -> None:
+def test_postings_are_at_least_two_and_balance(postings: tuple[Posting, ...]) -> None:
     """What does not balance cannot even be made."""
     with pytest.raises(InvalidError) as caught:
         NewTransaction(workspace_id="w", postings=postings)
@@ -56,17 +60,20 @@ def test_postings_are_at_least_two_and_balance(postings) -> None:
 @pytest.mark.parametrize("text", ["", "  ", "nul \0", "\ud800", "x" * 2001])
 def test_text_that_cannot_be_stored_is_refused(field: str, text: str) -> None:
     """The error names the field."""
+    named: dict[str, Any] = {field: text}
     with pytest.raises(InvalidError) as caught:
-        NewTransaction(workspace_id="w", postings=PAIR, **{field: text})
+        NewTransaction(workspace_id="w", postings=PAIR, **named)
     assert caught.value.field == field
 
 
 @pytest.mark.parametrize("field", ["external_id", "source"])
 def test_a_name_of_two_hundred_letters_is_short_enough(field: str) -> None:
     """Outside data is kept as long as it says; one more letter is refused."""
-    assert getattr(NewTransaction(workspace_id="w", postings=PAIR, **{field: "x" * 200}), field) == "x" * 200
+    short: dict[str, Any] = {field: "x" * 200}
+    long: dict[str, Any] = {field: "x" * 201}
+    assert getattr(NewTransaction(workspace_id="w", postings=PAIR, **short), field) == "x" * 200
     with pytest.raises(InvalidError):
-        NewTransaction(workspace_id="w", postings=PAIR, **{field: "x" * 201})
+        NewTransaction(workspace_id="w", postings=PAIR, **long)
 
 
 def test_bounds_of_a_transaction_are_allowed() -> None:
@@ -104,12 +111,12 @@ def test_an_account_grows_on_the_side_of_its_type(type_: AccountType, side: Side
 
 def test_a_pattern_names_itself_as_the_source() -> None:
     """A report can tell invoices from bills."""
-    accounts = {"debit_account_id": "a", "credit_account_id": "b"}
-    new = INVOICE.transaction(workspace_id="w", **accounts, amount_minor=5)
-    assert (new.source, new.postings, new.pattern) == ("invoice", PAIR, INVOICE)
-    assert (
-        INVOICE.transaction(workspace_id="w", **accounts, amount_minor=5, source="import").source == "import"
+    make = partial(
+        INVOICE.transaction, workspace_id="w", debit_account_id="a", credit_account_id="b", amount_minor=5
     )
+    new = make()
+    assert (new.source, new.postings, new.pattern) == ("invoice", PAIR, INVOICE)
+    assert make(source="import").source == "import"
 
 
 def test_a_pattern_needs_two_accounts() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db.session import unit_of_work
 from atom.db.violations import violates
@@ -57,6 +57,10 @@ class Writer:
             "entry": "entry",
         }
 
+    def run_all(self, *statements: str) -> None:
+        for statement in statements:
+            self.run(statement)
+
     def run(self, statement: str, **values: Any) -> None:
         named = {key: self.values.get(value, value) for key, value in values.items()}
         known = {**self.values, **named}
@@ -76,17 +80,15 @@ REFUSED: dict[str, Callable[[Writer], None]] = {
     ),
     "deleting a transaction": lambda w: w.run("DELETE FROM ledger_transactions WHERE id = :pending"),
     "posting without entries": lambda w: w.run(POSTED_HEADER),
-    "posting a lopsided draft": lambda w: (
-        w.run(ENTRY),
-        w.run("UPDATE ledger_transactions SET status = 'posted', posted_at = created_at WHERE id = :pending"),
+    "posting a lopsided draft": lambda w: w.run_all(
+        ENTRY, "UPDATE ledger_transactions SET status = 'posted', posted_at = created_at WHERE id = :pending"
     ),
-    "drafting into a closed period": lambda w: (w.run(PERIOD), w.run(PENDING_HEADER)),
+    "drafting into a closed period": lambda w: w.run_all(PERIOD, PENDING_HEADER),
     "posting without a time": lambda w: w.run(
         "UPDATE ledger_transactions SET status = 'posted' WHERE id = :pending"
     ),
-    "posting a draft of a closed period": lambda w: (
-        w.run(PERIOD),
-        w.run("UPDATE ledger_transactions SET status = 'posted', posted_at = created_at WHERE id = :pending"),
+    "posting a draft of a closed period": lambda w: w.run_all(
+        PERIOD, "UPDATE ledger_transactions SET status = 'posted', posted_at = created_at WHERE id = :pending"
     ),
     "an entry of nothing": lambda w: w.run(ENTRY, amount=0),
     "an entry of less than nothing": lambda w: w.run(ENTRY, amount=-5),
@@ -111,17 +113,16 @@ REFUSED: dict[str, Callable[[Writer], None]] = {
     "an account of an unknown type": lambda w: w.run(
         "UPDATE ledger_accounts SET type = 'x' WHERE id = :account"
     ),
-    "a period that ends before it starts": lambda w: (
-        w.run(PERIOD),
-        w.run("UPDATE closed_periods SET ends_on = '2025-12-31'"),
+    "a period that ends before it starts": lambda w: w.run_all(
+        PERIOD, "UPDATE closed_periods SET ends_on = '2025-12-31'"
     ),
-    "the same period twice": lambda w: (w.run(PERIOD), w.run(PERIOD.replace("'closed'", "'again'"))),
+    "the same period twice": lambda w: w.run_all(PERIOD, PERIOD.replace("'closed'", "'again'")),
     "deleting a workspace with books": lambda w: w.run("DELETE FROM workspaces WHERE id = :workspace"),
     "deleting an account with entries": lambda w: w.run("DELETE FROM ledger_accounts WHERE id = :account"),
 }
 
 
-def prepare(sessions) -> tuple[Books, Books, str, str]:
+def prepare(sessions: sessionmaker[Session]) -> tuple[Books, Books, str, str]:
     """Books with one posted and one pending transaction, and the books of somebody else."""
     books, foreign = factories.books(sessions, 100), factories.books(sessions, 100)
     with unit_of_work(sessions) as session:
@@ -149,7 +150,9 @@ def test_the_schema_refuses(database: Database, case: str) -> None:
         assert database.snapshot() == before
 
 
-def write_and_commit(session: Session, prepared: tuple[Books, Books, str, str], write: Callable) -> None:
+def write_and_commit(
+    session: Session, prepared: tuple[Books, Books, str, str], write: Callable[[Writer], None]
+) -> None:
     write(Writer(session, *prepared))
     session.commit()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -35,6 +36,7 @@ from atom.ledger.postings import (
 )
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfTransaction
 
 
 def chart(session: Session) -> tuple[str, dict[str, str]]:
@@ -128,14 +130,17 @@ def test_a_floor_below_zero_allows_an_overdraft(database: Database) -> None:
             type_=AccountType.ASSET,
             floor_minor=-50,
         )
-        move = {
-            "workspace_id": workspace_id,
-            "source_account_id": limited.id,
-            "target_account_id": ids["cash"],
-        }
-        service.transfer(session, CLOCK, **move, amount_minor=50)
+        transfer = partial(
+            service.transfer,
+            session,
+            CLOCK,
+            workspace_id=workspace_id,
+            source_account_id=limited.id,
+            target_account_id=ids["cash"],
+        )
+        transfer(amount_minor=50)
         with pytest.raises(OverdraftError):
-            service.transfer(session, CLOCK, **move, amount_minor=1)
+            transfer(amount_minor=1)
         assert balances(session, workspace_id)["card"] == -50
 
 
@@ -172,10 +177,13 @@ def test_a_currency_is_three_capital_letters(database: Database, currency: str) 
 def test_an_account_code_has_at_most_sixty_four_letters(database: Database) -> None:
     """The longest code is kept, a longer one is refused with its field."""
     with database.session() as session:
-        shared = {"workspace_id": factories.workspace(session).id, "name": "Cash", "type_": AccountType.ASSET}
-        assert service.open_account(session, code="x" * 64, **shared).code == "x" * 64
+        own = factories.workspace(session).id
+        open_account = partial(
+            service.open_account, session, workspace_id=own, name="Cash", type_=AccountType.ASSET
+        )
+        assert open_account(code="x" * 64).code == "x" * 64
         with pytest.raises(InvalidError) as caught:
-            service.open_account(session, code="x" * 65, **shared)
+            open_account(code="x" * 65)
         assert caught.value.field == "code"
 
 
@@ -235,7 +243,7 @@ def test_nothing_of_another_workspace_is_found(database: Database) -> None:
         workspace_id, ids = chart(session)
         other = factories.workspace(session).id
         posted = service.list_transactions(session, workspace_id=workspace_id, page=PageRequest()).items[0]
-        address = {"workspace_id": other, "transaction_id": posted.id}
+        address = OfTransaction(workspace_id=other, transaction_id=posted.id)
         for operation in (
             lambda: service.get_account(session, workspace_id=other, account_id=ids["cash"]),
             lambda: service.update_account(
@@ -271,7 +279,7 @@ def test_only_what_was_posted_can_be_reversed(database: Database) -> None:
         workspace_id, ids = chart(session)
         postings = (debit(ids["expense"], 5), credit(ids["cash"], 5))
         draft = service.draft(session, CLOCK, NewTransaction(workspace_id=workspace_id, postings=postings))
-        address = {"workspace_id": workspace_id, "transaction_id": draft.transaction_id}
+        address = OfTransaction(workspace_id=workspace_id, transaction_id=draft.transaction_id)
         for _ in range(2):
             with pytest.raises(NotReversibleError):
                 service.reverse(session, CLOCK, **address)
@@ -321,12 +329,19 @@ def test_a_pending_transaction_blocks_closing_and_is_named(database: Database) -
         new = NewTransaction(workspace_id=workspace_id, postings=postings, on=date(2026, 2, 28))
         drafted = service.draft(session, CLOCK, new)
         assert drafted.status is TransactionStatus.PENDING
-        period = {"workspace_id": workspace_id, "starts_on": date(2026, 2, 1), "ends_on": date(2026, 2, 28)}
+        close = partial(
+            service.close_period,
+            session,
+            CLOCK,
+            workspace_id=workspace_id,
+            starts_on=date(2026, 2, 1),
+            ends_on=date(2026, 2, 28),
+        )
         with pytest.raises(PeriodBlockedError) as caught:
-            service.close_period(session, CLOCK, **period)
+            close()
         assert caught.value.pending == (drafted.transaction_id,)
         service.cancel_draft(session, workspace_id=workspace_id, transaction_id=drafted.transaction_id)
-        assert service.close_period(session, CLOCK, **period).closed_at == factories.NOW
+        assert close().closed_at == factories.NOW
 
 
 @pytest.mark.parametrize("day", [date(2026, 2, 1), date(2026, 2, 28)])
@@ -437,7 +452,7 @@ def test_a_trial_balance_shows_what_is_lopsided(database: Database) -> None:
                 amount_minor=5,
             )
             factories.add(session, lopsided)
-            address = {"workspace_id": books.workspace_id, "transaction_id": drafted.transaction_id}
+            address = OfTransaction(workspace_id=books.workspace_id, transaction_id=drafted.transaction_id)
             service.post_draft(session, CLOCK, **address)
             found = service.trial_balance(session, workspace_id=books.workspace_id)
             assert (found.debit_minor, found.credit_minor, found.is_balanced) == (112, 107, False)

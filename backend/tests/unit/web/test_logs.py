@@ -27,6 +27,7 @@ def failed() -> logging.LogRecord:
             raise KeyError("sesame") from cause
     except KeyError:
         return logging.LogRecord("atom.test", logging.ERROR, __file__, 1, "it failed", (), sys.exc_info())
+    raise AssertionError("`sesame` is a number")
 
 
 def test_a_line_of_json_has_its_fields_by_name() -> None:

@@ -25,7 +25,9 @@ def test_every_route_is_found_as_the_router_finds_it(api: Api) -> None:
         for method in route.methods or ():
             scope = {"type": "http", "method": method, "path": route.path.replace("{", "").replace("}", "")}
             first = next(each for each in routes if each.matches(scope)[0] is Match.FULL)
-            assert index.find(scope)[0] is first
+            found = index.find(scope)
+            assert found is not None
+            assert found[0] is first
 
 
 @pytest.mark.parametrize("path", ["", "/", "//", "/v1", "/v1/nowhere", "/v1/chats/", "/v1/chats/a/b/c/d"])

@@ -17,11 +17,12 @@ from atom.kit.errors import NotFoundError, StaleVersionError
 from atom.workflows import service
 from atom.workflows.graph import Step, Workflow
 from atom.workflows.rows import Execution, StepRecord
-from atom.workflows.runner import MAX_CONFLICTS, Runner
+from atom.workflows.runner import MAX_CONFLICTS, Runner, StepHandler
 from atom.workflows.scheduling import Assignment, Plan
 from atom.workflows.states import ExecutionStatus, StepStatus
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfExecution
 
 ONE = Workflow(steps=(Step(id="a", action="work"),))
 
@@ -41,7 +42,7 @@ class AtOnce(Executor):
 def run(
     sessions: sessionmaker[Session],
     clock: ManualClock,
-    handler: Callable[[Assignment], Mapping[str, Any]],
+    handler: StepHandler,
     workflow: Workflow = ONE,
     *,
     is_begun: bool = False,
@@ -146,7 +147,7 @@ def test_steps_of_a_dead_runner_wait_to_be_failed(database: Database, clock: Man
             run(sessions, clock, work, both)
         with sessions() as session:
             (found,) = service.list_executions(session, workspace_id=owner(session)).items
-            scope = {"workspace_id": owner(session), "execution_id": found.id}
+            scope = OfExecution(workspace_id=owner(session), execution_id=found.id)
         runner = Runner(
             sessions=sessions, clock=clock, handler=work, executor=AtOnce(), sleep_until=clock.set
         )
@@ -171,7 +172,7 @@ def test_conflicts_are_tried_again_a_bounded_number_of_times(database: Database,
             sleep_until=clock.set,
         )
         for n_conflicts, is_enough in ((MAX_CONFLICTS, False), (MAX_CONFLICTS + 1, True)):
-            attempts = []
+            attempts: list[int] = []
 
             def conflict(_session: Session, attempts: list[int] = attempts, n: int = n_conflicts) -> str:
                 attempts.append(1)

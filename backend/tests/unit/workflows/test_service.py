@@ -11,6 +11,7 @@ from atom.workflows.graph import Step, Workflow
 from atom.workflows.states import StepStatus
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfExecution
 
 
 def test_resuming_adds_to_the_inputs(database: Database, clock: ManualClock) -> None:
@@ -26,7 +27,7 @@ def test_resuming_adds_to_the_inputs(database: Database, clock: ManualClock) -> 
             workflow=workflow,
             inputs={"amount": 1, "to": "a"},
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         for given, expected in [
             ({"to": "b", "note": "x"}, {"amount": 1, "to": "b", "note": "x"}),
@@ -46,7 +47,7 @@ def test_only_a_running_step_reports(database: Database, clock: ManualClock, sta
         created = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         service.advance(session, clock, **scope)
         repository.update_steps(session, created.id, ["a"], status=status)
@@ -66,7 +67,7 @@ def test_a_step_of_a_cancelled_execution_waits_for_nothing(database: Database, c
         created = service.create_execution(
             session, clock, workspace_id=own, workflow_id="wf", workflow=workflow
         )
-        scope = {"workspace_id": own, "execution_id": created.id}
+        scope = OfExecution(workspace_id=own, execution_id=created.id)
         service.begin(session, clock, **scope)
         service.advance(session, clock, **scope)
         service.fail_step(session, clock, **scope, step_id="a", error="broken")

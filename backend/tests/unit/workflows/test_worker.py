@@ -20,6 +20,7 @@ from atom.workflows.states import ExecutionStatus, StepStatus
 from atom.workflows.worker import Worker, load_handler
 from tests import factories
 from tests.database import Database
+from tests.keywords import OfExecution
 
 LEASE = timedelta(seconds=60)
 
@@ -44,12 +45,12 @@ class ByHand(Executor):
         self.waiting.clear()
 
 
-def start(sessions: sessionmaker[Session], clock: ManualClock, n_steps: int = 2) -> dict[str, str]:
+def start(sessions: sessionmaker[Session], clock: ManualClock, n_steps: int = 2) -> OfExecution:
     workflow = Workflow(steps=tuple(Step(id=f"s{number}", action="work") for number in range(n_steps)))
     with unit_of_work(sessions) as session:
         (own,) = factories.workspace_ids(session, 1)
         run = service.create_execution(session, clock, workspace_id=own, workflow_id="w", workflow=workflow)
-        scope = {"workspace_id": own, "execution_id": run.id}
+        scope = OfExecution(workspace_id=own, execution_id=run.id)
         service.begin(session, clock, **scope)
     return scope
 
@@ -66,7 +67,7 @@ def make_worker(sessions: sessionmaker[Session], clock: ManualClock, handler: An
     )
 
 
-def status_of(sessions: sessionmaker[Session], scope: dict[str, str]) -> ExecutionStatus:
+def status_of(sessions: sessionmaker[Session], scope: OfExecution) -> ExecutionStatus:
     with unit_of_work(sessions) as session:
         return service.get_execution(session, **scope).status
 
