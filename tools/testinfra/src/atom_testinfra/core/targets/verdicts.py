@@ -76,8 +76,9 @@ def _notes(assessment: Assessment, evidence: Evidence) -> Iterator[str]:
             "local duration decides it, so that only the slowest tier's local limit can be missed by them."
         )
     if assessment.n_unpredictable:
+        whose = "its" if assessment.n_unpredictable == 1 else "their"
         yield (
-            f"The cost of {plural(assessment.n_unpredictable, 'property')} does not follow the number of "
+            f"The cost of {plural(assessment.n_unpredictable, 'property')} does not follow {whose} number of "
             "examples; `unpredictable` says why."
         )
     others = sorted({entry.nodeid for entry in evidence.excluded if entry.outcome not in FAILURES})
