@@ -83,15 +83,16 @@ def test_a_title_can_be_taken_away(database: Database, clock: ManualClock) -> No
         assert service.rename_session(session, clock, chat_id=talk.id, title=None, **scope).title is None
 
 
-def test_a_loaded_session_sees_its_new_messages(database: Database, clock: ManualClock) -> None:
-    """What create_session returned counts along: nobody holds a stale count."""
+def test_a_session_that_is_read_again_counts_its_new_messages(database: Database, clock: ManualClock) -> None:
+    """What was read before a message is as it was then; what is read after it has the count and the time."""
     with database.session() as session:
         tenant = factories.tenant(session)
         scope = OfWorkspace(workspace_id=tenant.workspace_id)
         talk = service.create_session(session, clock, user_id=tenant.user_id, **scope)
         now = clock.advance(timedelta(hours=1))
         service.append_message(session, clock, chat_id=talk.id, role=MessageRole.USER, content="x", **scope)
-        assert (talk.message_count, talk.updated_at) == (1, now)
+        again = service.get_session(session, chat_id=talk.id, **scope)
+        assert (talk.message_count, again.message_count, again.updated_at) == (0, 1, now)
 
 
 def test_unfit_metadata_is_refused(database: Database, clock: ManualClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from atom_testinfra.core.detection.trials import Trial
 from atom_testinfra.mutation.product import find_product
-from atom_testinfra.storage.example_budget import load_budget
+from atom_testinfra.storage.example_budget import BudgetFile, load_budget
 from atom_testinfra.storage.trials import TrialStore
 
 pytestmark = pytest.mark.integration
@@ -196,6 +196,7 @@ def test_an_equal_time_finds_no_less(learnt: Project) -> None:
     assert budget["found_proposed"]["value"] >= budget["found_now"]["value"] - 1e-9
     assert budget["stale"] == []
     written = load_budget(learnt.folder / "testinfra-budget.json")
+    assert isinstance(written, BudgetFile)
     assert {nodeid: one.max_examples for nodeid, one in written.properties.items()} == {
         one["nodeid"]: one["proposed"] for one in budget["properties"]
     }
@@ -215,8 +216,9 @@ def test_floors_that_do_not_fit_are_exit_status_1(learnt: Project) -> None:
     done = learnt.run("budget", "--time", "0.001s", "--floor", "7", "-o", "small.json")
     assert done.returncode == 1
     assert "late: the floors alone take" in done.stdout
-    numbers = {one.max_examples for one in load_budget(learnt.folder / "small.json").properties.values()}
-    assert numbers == {7}
+    written = load_budget(learnt.folder / "small.json")
+    assert isinstance(written, BudgetFile)
+    assert {one.max_examples for one in written.properties.values()} == {7}
 
 
 def test_a_property_is_explained(learnt: Project) -> None:

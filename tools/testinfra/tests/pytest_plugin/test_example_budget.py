@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.database import choices_to_bytes
-from known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
+from tests.pytest_plugin.known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
 
 from atom_testinfra.storage.example_budget import (
     CorpusEntry,

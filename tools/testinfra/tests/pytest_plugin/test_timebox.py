@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
+from tests.pytest_plugin.known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
 from tests.versions import since_hypothesis
 
 from atom_testinfra.pytest_plugin.timebox_runner import OF_TIMEOUT, _timeout_of

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from atom_testinfra.core.errors import BudgetError
-from atom_testinfra.storage.example_budget import Freshness, load_budget, make_budget_file, save_budget
+from atom_testinfra.storage.example_budget import (
+    BudgetFile,
+    Freshness,
+    load_budget,
+    make_budget_file,
+    save_budget,
+)
 
 
 def write(folder: Path) -> Path:
@@ -33,6 +39,7 @@ def write(folder: Path) -> Path:
 def test_a_budget_round_trips(tmp_path: Path) -> None:
     """What is written is read back; paths are relative to the file's folder, and digests are short."""
     budget = load_budget(write(tmp_path))
+    assert isinstance(budget, BudgetFile)
     assert {name: one.max_examples for name, one in budget.properties.items()} == {
         "test_a.py::one": 7,
         "test_a.py::two": 90,
