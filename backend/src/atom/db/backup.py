@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import zipfile
+import zlib
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ def _restore_postgres(engine: Engine, tables: Sequence[Table], source: Path) -> 
         archive = zipfile.ZipFile(source)
         manifest = json.loads(archive.read(MANIFEST))
         damaged = archive.testzip()
-    except (zipfile.BadZipFile, KeyError, ValueError) as exc:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as exc:
         detail = f"{str(source)!r} is not a backup of a PostgreSQL database: {exc}"
         raise InvalidError(detail, field="FILE") from exc
     with archive:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from atom.identity.models import ApiKeyScope
-from atom.kit.clock import FIRST, LAST
+from atom.kit.clock import FIRST, LAST, moved
 from tests.database import Database
 from tests.factories import NOW
 from tests.http import Api
@@ -17,7 +19,22 @@ from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
 
+RESOLUTION = timedelta(microseconds=1)
 NAME = {"Idempotency-Key": "a-name"}
+
+
+@given(
+    moment=st.datetimes(timezones=st.just(UTC)) | st.sampled_from((FIRST, LAST)),
+    by=st.timedeltas() | st.sampled_from((timedelta(0), timedelta.min, timedelta.max)),
+)
+@example(moment=LAST, by=timedelta(microseconds=1))
+@example(moment=FIRST, by=-timedelta(microseconds=1))
+def test_a_moment_is_moved_to_the_end_of_the_calendar_at_most(moment: datetime, by: timedelta) -> None:
+    """What lies in the calendar is moved exactly; before its beginning and after its end are its ends."""
+    distance = moment - FIRST
+    whole = (LAST - FIRST) // RESOLUTION
+    wanted = min(max(distance // RESOLUTION + by // RESOLUTION, 0), whole)
+    assert moved(moment, by) == FIRST + wanted * RESOLUTION
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

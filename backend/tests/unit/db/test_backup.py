@@ -120,6 +120,26 @@ def test_what_is_not_a_whole_backup_is_refused(
     assert rows_of(site.empty) == before
 
 
+def test_a_damaged_backup_is_refused(
+    site: Site, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that can be opened and whose rows or bytes are not what was written is not restored."""
+    site.atom(site.full, "backup")
+    content = bytearray(site.file.read_bytes())
+    if database.dialect == "sqlite":
+        place = content.index(b"@example.org")  # once in the row, once in the index
+    else:
+        with zipfile.ZipFile(site.file) as archive:
+            place = archive.getinfo("agent_registry").header_offset + 90
+    content[place] ^= 0x01
+    site.file.write_bytes(content)
+    before = rows_of(site.empty)
+    capsys.readouterr()
+    assert site.atom(site.empty, "restore") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert rows_of(site.empty) == before
+
+
 def change(file: Path, statement: str | None) -> None:
     """Let a backup be of a migration that nobody knows, or of another program."""
     if zipfile.is_zipfile(file):
