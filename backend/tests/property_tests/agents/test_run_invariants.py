@@ -121,7 +121,7 @@ def test_a_run_begins_in_its_workspace_and_with_the_senders_own_metadata(
 
 
 @given(n_before=st.integers(executions.MAX_STEPS - 3, executions.MAX_STEPS), is_step=st.booleans())
-def test_a_run_tells_at_most_so_many_steps_and_corrections(
+def test_steps_and_corrections_of_a_run_have_a_limit(
     database: Database, n_before: int, is_step: bool
 ) -> None:
     """The entry after the last one that there is room for is a conflict, and the others stay."""

@@ -36,7 +36,7 @@ def run(whole: Coroutine[Any, Any, None]) -> bool:
 @example(answers=[("/a", bound) for bound in BOUNDS_S])
 @example(answers=[("/a", 0.003), ("/b", 11.0), ("/a", 11.0)])
 def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str, float]]) -> None:
-    """For each route: so many answers at most as slow as each bound, their number and their sum."""
+    """For each route: the number of answers at most as slow as each bound, of all of them, and their sum."""
     metrics = RequestMetrics()
     for route, elapsed_s in answers:
         metrics.note("GET", route, 200, elapsed_s)
@@ -63,7 +63,7 @@ def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str,
 )
 @example(story=["/v1/chats", "/v1/chats", "end", "/v1/chats"], most=1, is_broken=True)
 @example(story=["/v1/chats", "/live", "/live", "/v1/chats"], most=1, is_broken=False)
-def test_so_many_requests_are_worked_on_and_no_more(story: list[str], most: int, is_broken: bool) -> None:
+def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int, is_broken: bool) -> None:
     """One more is a 503 at once, whoever ended before, well or not; a health check is never refused."""
     sent: list[int] = []
 
@@ -104,7 +104,7 @@ def test_so_many_requests_are_worked_on_and_no_more(story: list[str], most: int,
 @given(chunks=st.lists(st.integers(0, 6), min_size=1, max_size=5), most=st.integers(0, 12))
 @example(chunks=[4, 4], most=7)
 @example(chunks=[4, 4], most=8)
-def test_a_body_has_at_most_so_many_bytes_in_all_its_chunks(chunks: list[int], most: int) -> None:
+def test_a_body_is_bounded_in_all_its_chunks_together(chunks: list[int], most: int) -> None:
     """Whatever its chunks are, a body is read to its end if it fits, and no further than it fits."""
     waiting = [b"x" * size for size in chunks]
     read: list[int] = []
