@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from tests.api.operations import committed
 from tests.database import Database
@@ -46,11 +46,11 @@ def test_a_list_is_read_in_the_order_of_an_index(api: Api, database: Database, p
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
 
-    event.listen(database.engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     try:
         api.caller(workspace).ok("GET", path, query=query)
     finally:
-        event.remove(database.engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", note)
     pages = [(statement, parameters) for statement, parameters in sent if "ORDER BY" in statement]
     assert pages
     with database.engine.connect() as connection:
