@@ -7,6 +7,7 @@ block that is output says so with `text`. A language or a command that this modu
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -316,7 +318,7 @@ def execute(text: str, folder: Path) -> None:
 
 def test_every_block_has_a_language_that_is_checked() -> None:
     """A block is executed, parsed, or marked as output; none is left out."""
-    known = OUTPUT | PARSERS.keys() | {"sh", "console", "bash", "python"}
+    known = OUTPUT | PARSERS.keys() | {"sh", "console", "bash", "python", "python conftest"}
     told = {str(path.relative_to(ROOT)) for path in STORIES}
     in_stories = [block for block in BLOCKS if block.place.rpartition(":")[0] in told]
 
@@ -420,6 +422,17 @@ def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
         str(BACKEND / "pytest.ini"),
     ]
     run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, FEW)
+
+
+@pytest.mark.parametrize("block", of("python conftest"))
+def test_a_conftest_that_needs_a_server_parses(block: CodeBlock) -> None:
+    """It is Python, and what it takes from Hypothesis and is installed has the names that it takes."""
+    taken = [node for node in ast.walk(ast.parse(block.content)) if isinstance(node, ast.ImportFrom)]
+    found = {node.module: [name.name for name in node.names] for node in taken if node.module is not None}
+    assert find_spec("hypothesis.extra.redis") is not None
+    assert "RedisExampleDatabase" in found["hypothesis.extra.redis"]
+    for module in ("hypothesis", "hypothesis.database"):
+        assert set(found[module]) <= set(dir(import_module(module)))
 
 
 @pytest.mark.parametrize("block", of(*PARSERS))

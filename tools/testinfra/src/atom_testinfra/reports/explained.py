@@ -33,20 +33,31 @@ MUCH_SET_UP_S = 0.001
 
 
 def print_explanation(record: Measurement, explanation: Explanation, console: Console) -> None:
-    """Print where the time of a property goes, what is slow, and what is thrown away."""
+    """
+    Print where the time of a property goes, what is slow, and what is thrown away.
+
+    Sentences are wrapped at the console's width, rows of tables are cut there.
+    """
     width = console.width if console.is_terminal else min(console.width, WIDEST)
-    for line in explain_lines(record, explanation):
+    for sentence in _sentences(record, explanation):
+        console.print(visible(sentence), markup=False, emoji=False, highlight=False)
+    for line in explain_lines(explanation):
         shown = visible(line)
         shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
         console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    for problem in record.problems[:N_NOTES]:
+        console.print(f"note: {visible(problem)}", markup=False, emoji=False, highlight=False)
 
 
-def explain_lines(record: Measurement, explanation: Explanation) -> Iterable[str]:
-    """Yield the lines, as long as they are."""
+def _sentences(record: Measurement, explanation: Explanation) -> Iterable[str]:
     reason = "" if record.reason is None else f": {record.reason}"
     yield f"{record.nodeid}: {record.outcome}{reason}"
     if record.hypothesis is not None:
         yield from _totals(explanation, record.hypothesis)
+
+
+def explain_lines(explanation: Explanation) -> Iterable[str]:
+    """Yield the rows of the tables, as long as they are."""
     yield from _table("where the time goes", PART_HEAD, *_part_rows(explanation))
     yield from _table("lines that draw", DRAW_HEAD, *_draw_rows(explanation.draws))
     yield from _table(
@@ -57,8 +68,6 @@ def explain_lines(record: Measurement, explanation: Explanation) -> Iterable[str
     yield from _table("fixtures set up for it", FIXTURE_HEAD, *_fixture_rows(explanation.fixtures))
     yield from _slowest(explanation)
     yield from _waste(explanation)
-    for problem in record.problems[:N_NOTES]:
-        yield f"note: {problem}"
 
 
 def _totals(explanation: Explanation, cost: Property) -> Iterable[str]:
