@@ -38,22 +38,21 @@ def print_explanation(record: Measurement, explanation: Explanation, console: Co
 
     Sentences are wrapped at the console's width, rows of tables are cut there.
     """
-    width = console.width if console.is_terminal else min(console.width, WIDEST)
-    for sentence in _sentences(record, explanation):
+    reason = "" if record.reason is None else f": {record.reason}"
+    _print_cut(console, f"{record.nodeid}: {record.outcome}{reason}")
+    for sentence in () if record.hypothesis is None else _totals(explanation, record.hypothesis):
         console.print(visible(sentence), markup=False, emoji=False, highlight=False)
     for line in explain_lines(explanation):
-        shown = visible(line)
-        shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
-        console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        _print_cut(console, line)
     for problem in record.problems[:N_NOTES]:
-        console.print(f"note: {visible(problem)}", markup=False, emoji=False, highlight=False)
+        _print_cut(console, f"note: {problem}")
 
 
-def _sentences(record: Measurement, explanation: Explanation) -> Iterable[str]:
-    reason = "" if record.reason is None else f": {record.reason}"
-    yield f"{record.nodeid}: {record.outcome}{reason}"
-    if record.hypothesis is not None:
-        yield from _totals(explanation, record.hypothesis)
+def _print_cut(console: Console, line: str) -> None:
+    width = console.width if console.is_terminal else min(console.width, WIDEST)
+    shown = visible(line)
+    shown = shown if len(shown) <= width else f"{shown[: width - 1]}…"
+    console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def explain_lines(explanation: Explanation) -> Iterable[str]:
