@@ -14,6 +14,7 @@ PLAN = "testinfra_plan"
 SHARD = "testinfra_shard"
 SPLIT = "testinfra_split"
 TIME = "testinfra_time"
+ROUNDS = "testinfra_rounds"
 BUDGET = "testinfra_budget"
 
 MAX_EXAMPLES = "hypothesis_max_examples"
@@ -124,6 +125,13 @@ def add_options(parser: pytest.Parser) -> None:
         dest=TIME,
         metavar="TIME",
         help="run for this long, such as 90s, 1h30m or 90cpu-s: properties share it; none: no limit",
+    )
+    group.addoption(
+        "--testinfra-rounds",
+        dest=ROUNDS,
+        action="store_true",
+        default=False,
+        help="with --testinfra-time: run the properties round after round, each with fresh seeds",
     )
     group.addoption(
         "--testinfra-time-strict",

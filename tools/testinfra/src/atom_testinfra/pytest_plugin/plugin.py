@@ -71,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from atom_testinfra.pytest_plugin.recording import start_recording
 
         start_recording(config)
+    if config.option.testinfra_rounds and not time_asked(config)[0]:
+        raise pytest.UsageError("--testinfra-rounds: name a time as well, such as --testinfra-time 2h")
     if time_asked(config)[0]:
         from atom_testinfra.pytest_plugin.timebox import start_timebox
 

@@ -65,6 +65,11 @@ class FunctionSubject:
         if seed is not None:
             setattr(self.function, SEED, seed)
 
+    def forget_seed(self) -> None:
+        """Take its own seed away, which would make each run the same."""
+        self._is_installed = True
+        setattr(self.function, SEED, None)
+
     def time(self, times: BodyTimes) -> None:
         """Time every call of the body."""
         assert self._handle is not None
@@ -104,6 +109,10 @@ class MachineSubject:
         self._test_case.settings = settings
         if seed is not None:
             setattr(self.body, SEED, seed)
+
+    def forget_seed(self) -> None:
+        """Take its own seed away, which would make each run the same."""
+        setattr(self.body, SEED, None)
 
     def time(self, times: BodyTimes) -> None:
         """Time every rule and invariant, and count the rules."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,9 @@ from atom_testinfra.pytest_plugin.timebox_terms import (
 from atom_testinfra.storage.costs import baseline_costs, costs_path, load_costs
 from atom_testinfra.storage.project import load_project
 
+if TYPE_CHECKING:
+    from atom_testinfra.pytest_plugin.timebox_runner import TimeBoxRunner
+
 
 def start_timebox(config: pytest.Config) -> None:
     """Register what keeps a run to its time, where tests run and where the person looks."""
@@ -39,6 +42,10 @@ def start_timebox(config: pytest.Config) -> None:
         _refuse_recording(config, source)
         return
     span = _parse(text, source)
+    if config.option.testinfra_rounds and getattr(config.option, "hypothesis_seed", None) is not None:
+        raise pytest.UsageError(
+            "--testinfra-rounds: with --hypothesis-seed each round would repeat the first; leave one out"
+        )
     if config.option.collectonly:
         return
     root = find_root(config)
@@ -52,6 +59,7 @@ def start_timebox(config: pytest.Config) -> None:
         n_workers=max(n_workers, 1),
         exit_s=foretell_exit(costs, span.clock),
         base_cpu_s=0.0 if is_own_process(config) else -own_cpu_s(),
+        has_rounds=config.option.testinfra_rounds,
     )
     account = TimeBoxAccount(config, terms, costs_path(Path(root)), notes)
     if n_workers:
@@ -63,7 +71,7 @@ def start_timebox(config: pytest.Config) -> None:
 
         runner = TimeBoxRunner(terms, Naming(config, root), costs, note=account.note, ledger=None, worker="")
         runner.tell = account.collected
-        config.pluginmanager.register(runner, "atom_testinfra_timebox")
+        _register(config, runner, terms, root, worker="")
     config.pluginmanager.register(account, "atom_testinfra_timebox_account")
 
 
@@ -138,4 +146,13 @@ def _start_worker(config: pytest.Config, workerinput: dict[str, Any]) -> None:
         ledger=Ledger(Path(terms.ledger)),
         worker=workerinput["workerid"],
     )
+    _register(config, runner, terms, root, worker=workerinput["workerid"])
+
+
+def _register(config: pytest.Config, runner: TimeBoxRunner, terms: Terms, root: str, *, worker: str) -> None:
     config.pluginmanager.register(runner, "atom_testinfra_timebox")
+    if terms.has_rounds:
+        from atom_testinfra.pytest_plugin.timebox_rounds import RoundsRunner
+
+        rounds = RoundsRunner(terms, runner, root=root, worker=worker)
+        config.pluginmanager.register(rounds, "atom_testinfra_timebox_rounds")

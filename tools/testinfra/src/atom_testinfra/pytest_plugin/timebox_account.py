@@ -9,6 +9,7 @@ import pytest
 
 from atom_testinfra.core.budgets.account import Account, describe_forecast
 from atom_testinfra.core.budgets.costs import Costs, split_wall
+from atom_testinfra.core.budgets.events import RoundEnded
 from atom_testinfra.core.budgets.planner import FLOOR, Forecast
 from atom_testinfra.core.errors import CostsError
 from atom_testinfra.machine.clocks import Clocks
@@ -50,7 +51,8 @@ class TimeBoxAccount(HooksOnly):
     def pytest_report_header(self) -> list[str]:
         """Say above the tests what was asked for."""
         asked = self._terms.span
-        return [f"{PREFIX}{asked} for the whole run", *(f"{PREFIX}{note}" for note in self._notes)]
+        rounds = ", round after round with fresh seeds" if self._terms.has_rounds else ""
+        return [f"{PREFIX}{asked} for the whole run{rounds}", *(f"{PREFIX}{note}" for note in self._notes)]
 
     def collected(self, event: Collected) -> None:
         """
@@ -80,6 +82,14 @@ class TimeBoxAccount(HooksOnly):
     def note(self, event: Event) -> None:
         """Take in an event."""
         self._events.append(event)
+        if isinstance(event, RoundEnded):
+            wall_s, cpu_s = self._clocks()
+            self._ended = min(wall_s, self._terms.origin_s + event.ended_wall_s), cpu_s
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tests, by their places."""
+        return self._names
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note when the last test ended."""
@@ -119,6 +129,7 @@ class TimeBoxAccount(HooksOnly):
             exit_s=self._terms.exit_s,
             names=self._names,
             unsteered=self.remarks,
+            has_rounds=self._terms.has_rounds,
         )
 
     def _write(self, text: str) -> None:

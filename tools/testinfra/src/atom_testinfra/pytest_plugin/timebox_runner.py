@@ -11,6 +11,7 @@ import pytest
 
 from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
 from atom_testinfra.core.budgets.planner import Planner
+from atom_testinfra.core.budgets.rounds import first_round_s
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.planned_tests import plan_tests
@@ -73,6 +74,10 @@ class TimeBoxRunner(HooksOnly):
         self._current: Current | None = None
         self._flaw: str | None = None
         self.tell: Callable[[Collected], None] = lambda _: None
+        self.ended: dict[int, Ended] = {}
+        """How each test ended, here or in another worker, as far as it was told."""
+        self.began_s = 0.0
+        """When the tests began, by the clock of the budget."""
 
     # Before xdist tells the process that started the worker, which then looks into the ledger.
     @pytest.hookimpl(tryfirst=True)
@@ -86,16 +91,13 @@ class TimeBoxRunner(HooksOnly):
             from atom_testinfra.pytest_plugin.limits import find_flaw
 
             self._flaw = find_flaw()
-        self._planner = planner = Planner(
-            self._tests,
-            asked_s=self._terms.span.seconds,
-            exit_s=self._terms.exit_s,
-            clock=self._terms.span.clock,
-            n_workers=self._terms.n_workers,
-            worker=self._worker,
-            guess=speed_guess() if self._terms.span.clock == "wall" else 1.0,
-        )
-        forecast = planner.forecast(self._time.now_s())
+        self.began_s = self.now_s()
+        planner = self._make_planner(self._terms.span.seconds)
+        forecast = planner.forecast(self.began_s)
+        if self._terms.has_rounds:
+            first_s = first_round_s(forecast.left_s, forecast.floor_s) / planner.n_sharing
+            planner = self._make_planner(self.began_s + first_s + self._terms.exit_s)
+        self._planner = planner
         collected = Collected(
             worker=self._worker,
             names=names,
@@ -109,6 +111,43 @@ class TimeBoxRunner(HooksOnly):
         if self._ledger is not None:
             self._ledger.append(collected)
         self.tell(collected)
+
+    def hand_over(self) -> list[int]:
+        """Return the places of the properties, and leave the tests alone from now on."""
+        self._index = {}
+        self.hear()
+        return [i for i, test in enumerate(self._tests) if test.is_property and self._flaw is None]
+
+    def now_s(self) -> float:
+        """Return the seconds that are spent, by the clock of the budget."""
+        return self._time.now_s()
+
+    def wall_s(self) -> float:
+        """Return the wall seconds since the run began."""
+        return self._time.wall_s()
+
+    def clock(self) -> float:
+        """Return a reading of the clock by which this process ends its tests."""
+        return self._time.clock()
+
+    def tell_others(self, event: Event) -> None:
+        """Tell the account, and the other workers, what happened."""
+        self._note(event)
+        if self._ledger is not None:
+            self._ledger.append(event)
+
+    def hear(self) -> list[Event]:
+        """Take in what the other workers have told since, and return it."""
+        if self._ledger is None:
+            return []
+        assert self._planner is not None
+        news = [event for event in self._ledger.news() if event.worker != self._worker]
+        self._time.hear(news)
+        for event in news:
+            self._planner.note(event)
+            if isinstance(event, Ended):
+                self.ended[event.test] = event
+        return news
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -151,8 +190,8 @@ class TimeBoxRunner(HooksOnly):
         from atom_testinfra.pytest_plugin.subject import find_subject
 
         assert self._planner is not None
-        self._hear()
-        share = self._planner.plan(current.index, self._time.now_s(), limit_s=_timeout_of(item) * OF_TIMEOUT)
+        self.hear()
+        share = self._planner.plan(current.index, self._time.now_s(), limit_s=timeout_cap(item))
         subject = find_subject(item)
         own = None if subject is None else subject.settings
         if subject is None or own is None or self._flaw is not None:
@@ -211,19 +250,20 @@ class TimeBoxRunner(HooksOnly):
     def _publish(self, event: Event) -> None:
         assert self._planner is not None
         self._planner.note(event)
-        self._note(event)
-        if self._ledger is not None:
-            self._ledger.append(event)
+        if isinstance(event, Ended):
+            self.ended[event.test] = event
+        self.tell_others(event)
 
-    def _hear(self) -> None:
-        """Take in what the other workers have told."""
-        if self._ledger is None:
-            return
-        assert self._planner is not None
-        news = [event for event in self._ledger.news() if event.worker != self._worker]
-        self._time.hear(news)
-        for event in news:
-            self._planner.note(event)
+    def _make_planner(self, asked_s: float) -> Planner:
+        return Planner(
+            self._tests,
+            asked_s=asked_s,
+            exit_s=self._terms.exit_s,
+            clock=self._terms.span.clock,
+            n_workers=self._terms.n_workers,
+            worker=self._worker,
+            guess=speed_guess() if self._terms.span.clock == "wall" else 1.0,
+        )
 
     def _notes(self) -> list[str]:
         if self._flaw is not None:
@@ -253,6 +293,11 @@ def _with_examples(end: Ended, current: Current, limit: Limit, share: Share) -> 
         running_wall_s=last_wall - first_wall,
         running_cpu_s=max(last_cpu - first_cpu, 0.0),
     )
+
+
+def timeout_cap(item: pytest.Item) -> float:
+    """Return the seconds that a property may get, so that pytest-timeout does not end it."""
+    return _timeout_of(item) * OF_TIMEOUT
 
 
 def _timeout_of(item: pytest.Item) -> float:

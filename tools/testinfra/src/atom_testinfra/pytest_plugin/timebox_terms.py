@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from atom_testinfra.core.budgets.events import Began, Collected, Ended
+    from atom_testinfra.core.budgets.events import Event
 
 WORKERINPUT = "testinfra_time"
 EXIT_S = 0.3
@@ -37,6 +37,8 @@ class Terms:
     exit_s: float = EXIT_S
     base_cpu_s: float = 0.0
     """CPU seconds that count and are of no worker, or, below zero, that this process had used before."""
+    has_rounds: bool = False
+    """Round after round is run for as long as the time lasts."""
 
 
 class BudgetTime:
@@ -60,7 +62,7 @@ class BudgetTime:
         """Return a reading of the clock by which this process ends its tests."""
         return Clocks.wall() if self._terms.span.clock is BudgetClock.WALL else own_cpu_s()
 
-    def hear(self, events: Iterable[Began | Ended | Collected]) -> None:
+    def hear(self, events: Iterable[Event]) -> None:
         """Take in how much CPU time the other workers have used."""
         for event in events:
             self._others_s[event.worker] = max(self._others_s.get(event.worker, 0.0), event.cpu_s)
@@ -92,5 +94,6 @@ def to_workerinput(terms: Terms, root: str) -> dict[str, Any]:
         "n_workers": terms.n_workers,
         "ledger": terms.ledger,
         "exit_s": terms.exit_s,
+        "has_rounds": terms.has_rounds,
         "base_cpu_s": terms.base_cpu_s + own_cpu_s(),
     }

@@ -12,7 +12,7 @@ from atom_testinfra.core.budgets.events import Event
 if TYPE_CHECKING:
     from pathlib import Path
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=repr)  # of a report, which may carry anything
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 

@@ -5,5 +5,6 @@ How a run shares out the time that it was given; pure, so that it can be tested 
 - `allocation`: how many examples each property gets of a number of seconds
 - `drift`: how much dearer everything is than foretold
 - `planner`: what is still to come, and the share of the next test
+- `rounds`: how the time after the first round is shared
 - `account`: what became of the time, in words
 """

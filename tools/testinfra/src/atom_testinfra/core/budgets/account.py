@@ -14,7 +14,7 @@ from atom_testinfra.core.budgets.costs import (
     split_wall,
     stretch_of,
 )
-from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
+from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending, RoundBegan, RoundEnded
 from atom_testinfra.core.time_spans import BudgetClock, TimeSpan
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Account:
     ended: Sequence[Ended]
     unsteered: Sequence[str] = ()
     """Remarks on what could not be steered at all."""
+    has_rounds: bool = False
+    rounds: Sequence[RoundEnded] = ()
+    """What ran in rounds after the first."""
 
     @classmethod
     def of(
@@ -54,15 +57,18 @@ class Account:
         exit_s: float,
         names: Sequence[str],
         unsteered: Sequence[str] = (),
+        has_rounds: bool = False,
     ) -> Account:
         """Return the account of what the processes of a run have told, with the CPU time of all of them."""
         cpu_s: dict[str, float] = {}
-        ended = []
+        ended, rounds = [], []
         for event in events:
-            if isinstance(event, Began | Ended | Collected):
+            if isinstance(event, Began | Ended | Collected | RoundBegan | RoundEnded):
                 cpu_s[event.worker] = max(cpu_s.get(event.worker, 0.0), event.cpu_s)
             if isinstance(event, Ended):
                 ended.append(event)
+            if isinstance(event, RoundEnded):
+                rounds.append(event)
         cpu_s.pop("", None)  # a run without workers has told its own
         return cls(
             asked=asked,
@@ -72,6 +78,8 @@ class Account:
             names=names,
             ended=ended,
             unsteered=unsteered,
+            has_rounds=has_rounds,
+            rounds=rounds,
         )
 
     @property
@@ -82,6 +90,7 @@ class Account:
     def lines(self, *, has_floor_to_blame: bool = False) -> list[str]:
         """Return the lines that a person reads at the end."""
         n_examples = sum(end.n_examples for end in self.ended)
+        n_examples += sum(end.n_examples for end in self.rounds)
         properties = [end for end in self.ended if end.ending is not Ending.PLAIN]
         exit_text = f"about {self.exit_s:.1f} s more for the exit"
         taken = f"taken {self.taken_s:.1f} s and {self.cpu_s:.1f} CPU s, {exit_text}"
@@ -90,6 +99,8 @@ class Account:
         ]
         if not properties:
             lines.append("no property ran, and only the examples of properties follow a time")
+        if self.has_rounds and properties:
+            lines += self._round_lines(properties)
         n_left = len(self.names) - len({end.test for end in self.ended})
         if n_left:
             lines.append(f"ended early: {n_left:,} of {len(self.names):,} tests did not run to their end")
@@ -108,6 +119,35 @@ class Account:
         failed = [end for end in self.ended if end.ending is Ending.FAILED]
         if failed:
             lines.append(f"failed, with the time to shrink: {self._named(failed)}")
+        return lines
+
+    def _round_lines(self, properties: Sequence[Ended]) -> list[str]:
+        """Return what the rounds after the first ran and found."""
+        n_rounds = sum(end.is_last for end in self.rounds)
+        n_examples = sum(end.n_examples for end in self.rounds)
+        whole = f"{n_rounds:,} whole {'one' if n_rounds == 1 else 'ones'} after the first"
+        lines = [f"rounds: {whole}, with fresh seeds; {_examples(n_examples)} in them"]
+        watched = [end for end in self.rounds if end.n_new is not None]
+        if watched:
+            last = max(end.round for end in watched)
+            news = {end.test for end in watched if end.n_new and end.round == last}
+            lines.append(
+                f"rounds: {len(news):,} of {_properties(len({end.test for end in watched}))} "
+                f"took a new way through the code in round {last}, the last that was watched"
+            )
+        found = [end for end in self.rounds if end.reports]
+        first = {end.test: end for end in reversed(found)}.values()
+        lines += [f"rounds: found in round {end.round}: {self.names[end.test]}" for end in first]
+        lost = [end for end in found if not end.is_kept]
+        if lost:
+            lines.append(f"rounds: not kept, because these properties have no database: {self._named(lost)}")
+        failed = {end.test for end in properties if end.ending is Ending.FAILED} | {end.test for end in found}
+        exhausted = {end.test for end in properties if end.ending is Ending.EXHAUSTED}
+        exhausted |= {end.test for end in self.rounds if end.is_exhausted} - failed
+        out = [f"{len(failed):,} that failed"] * bool(failed)
+        out += [f"{len(exhausted):,} without further examples to try"] * bool(exhausted)
+        if out:
+            lines.append(f"rounds: left out of further ones: {' and '.join(out)}")
         return lines
 
     def table(self) -> list[str]:
@@ -169,7 +209,7 @@ class Account:
             return None
         return f"an example takes more than a twentieth of the time asked: {self._named(heavy)}"
 
-    def _named(self, ended: Sequence[Ended]) -> str:
+    def _named(self, ended: Sequence[Ended | RoundEnded]) -> str:
         names = list(dict.fromkeys(self.names[end.test] for end in ended))
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         return ", ".join(names[:NAMED]) + more

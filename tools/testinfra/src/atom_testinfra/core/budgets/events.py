@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -98,4 +99,45 @@ class Collected(Struct, frozen=True, kw_only=True, tag="collected", tag_field="e
     cpu_s: float = 0.0
 
 
-Event = Began | Ended | Collected
+class RoundBegan(Struct, frozen=True, kw_only=True, tag="round began", tag_field="event"):
+    """A property began once more; of a worker that dies, it is what the worker was at."""
+
+    test: int
+    worker: str
+    round: int
+    cpu_s: float = 0.0
+
+
+class RoundEnded(Struct, frozen=True, kw_only=True, tag="round ended", tag_field="event"):
+    """A property ended in a round after the first."""
+
+    test: int
+    worker: str
+    round: int
+    ended_wall_s: float
+    """Since the run began."""
+    n_examples: int
+    wall_s: float
+    process_s: float
+    """CPU seconds."""
+    cpu_s: float = 0.0
+    """CPU seconds of its process so far."""
+    n_new: int | None = None
+    """Steps from line to line that no earlier round of this process took; `None` where nobody looked."""
+    is_exhausted: bool = False
+    is_kept: bool = True
+    """A failure that it finds is kept in Hypothesis's database."""
+    is_last: bool = False
+    """It is the last one of its round."""
+    reports: list[dict[str, Any]] = []
+    """The reports of what failed, as plain data."""
+
+
+class Stopped(Struct, frozen=True, kw_only=True, tag="stopped", tag_field="event"):
+    """The process that a person looks at wants no further round: enough tests have failed."""
+
+    worker: str = ""
+    cpu_s: float = 0.0
+
+
+Event = Began | Ended | Collected | RoundBegan | RoundEnded | Stopped

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from atom_testinfra.core.budgets.allocation import Demand, level_of
 from atom_testinfra.core.budgets.costs import LEAST_S
 from atom_testinfra.core.budgets.drift import Drift
-from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
+from atom_testinfra.core.budgets.events import Began, Ended, Ending
 from atom_testinfra.core.time_spans import BudgetClock
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class Share:
     """It goes on until the time is over, however many examples that gives."""
     foretold_s: float
 
+    @classmethod
+    def growing(cls, n_examples: int, share_s: float) -> Share:
+        """Return a share that lasts for its time, of a property that has had its floor already."""
+        return cls(n_examples=n_examples, floor=1, stop_s=share_s, grows=True, foretold_s=share_s)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
@@ -128,6 +133,11 @@ class Planner:
         self.outcomes: Counter[Ending] = Counter()
 
     @property
+    def n_sharing(self) -> int:
+        """How many seconds of tests fit into a second: CPU seconds are those of all workers already."""
+        return 1 if self._clock is BudgetClock.CPU else self._n_workers
+
+    @property
     def drift(self) -> float:
         """How much dearer properties are than foretold."""
         return self._drift.factor
@@ -169,7 +179,7 @@ class Planner:
 
     def note(self, event: Event) -> None:
         """Take in that a test began or ended, here or in another worker."""
-        if isinstance(event, Collected):
+        if not isinstance(event, Began | Ended):
             return
         if isinstance(event, Began):
             self._pending.pop(event.test, None)
