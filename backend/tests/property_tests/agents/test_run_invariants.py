@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,78 +18,6 @@ from atom.kit.pagination import PageRequest
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
-from tests.keywords import OfExecution
-
-deeds = st.tuples(
-    st.sampled_from(("step", "intervene", "correct", "finish")), st.sampled_from((-60, 0, 1, 90))
-)
-"""What is reported, and how many seconds later; now and then the clock is set back."""
-
-
-SUMMARIES = {"output_summary": "84.20", "result_summary": "it is paid", "error_message": "the bank was slow"}
-
-
-@pytest.mark.invariant(47)
-@given(story=st.lists(deeds, max_size=6), outcome=st.sampled_from(Outcome), is_stranger=st.booleans())
-@example(story=[("finish", -60), ("step", 1)], outcome=Outcome.COMPLETED, is_stranger=False)
-@example(
-    story=[("correct", 1), ("step", 1), ("correct", 0), ("finish", 90), ("intervene", 0), ("finish", 1)],
-    outcome=Outcome.FAILED,
-    is_stranger=True,
-)
-def test_a_run_tells_what_was_reported_until_it_ended(
-    database: Database, story: list[tuple[str, int]], outcome: Outcome, is_stranger: bool
-) -> None:
-    """Invariant 47: steps and corrections keep their order, an intervention is marked, an end is final."""
-    clock = ManualClock(NOW)
-    with factories.with_people(database) as (session, people):
-        tenant = people.tenant
-        new = NewExecution(metadata={"model": "small"}, input_summary="Is it paid?")
-        run = executions.start(session, clock, has_session, **tenant.agent, new=new)
-        scope = OfExecution(workspace_id=tenant.workspace_id, execution_id=run.id)
-        steps: list[str] = []
-        corrections: list[str] = []
-        is_marked, ended_at = False, None
-        for number, (deed, seconds) in enumerate(story):
-            now = clock.advance(timedelta(seconds=seconds))
-            where = {**scope, "workspace_id": people.stranger.workspace_id} if is_stranger else scope
-            call: dict[str, Any] = {
-                "step": lambda at=number, to=where: executions.add_step(
-                    session, clock, summary=f"step {at}", **to
-                ),
-                "intervene": lambda to=where: executions.intervene(session, clock, **to),
-                "correct": lambda at=number, to=where: executions.intervene(
-                    session, clock, user_id=tenant.user_id, correction=f"correction {at}", **to
-                ),
-                "finish": lambda to=where: executions.finish(
-                    session, clock, result=Result(outcome=outcome, **SUMMARIES), **to
-                ),
-            }
-            if is_stranger:
-                with pytest.raises(NotFoundError):
-                    call[deed]()
-                continue
-            if ended_at is not None:
-                with pytest.raises(ConflictError):
-                    call[deed]()
-                continue
-            call[deed]()
-            steps += [f"step {number}"] if deed == "step" else []
-            corrections += [f"correction {number}"] if deed == "correct" else []
-            is_marked = is_marked or deed in ("intervene", "correct")
-            ended_at = max(now, NOW) if deed == "finish" else None
-        session.expire_all()
-        found = executions.get_execution(session, **scope)
-        assert [step["summary"] for step in found.details.get("steps", [])] == steps
-        assert [entry["correction"] for entry in found.details.get("human_corrections", [])] == corrections
-        by = [entry["user_id"] for entry in found.details.get("human_corrections", [])]
-        assert by == [tenant.user_id] * len(corrections)
-        assert found.details.get("human_intervention", False) is is_marked
-        for name, text in SUMMARIES.items():
-            assert getattr(found, name) == (None if ended_at is None else text)
-        assert (found.details["model"], found.started_at, found.completed_at) == ("small", NOW, ended_at)
-        assert found.duration_seconds == (None if ended_at is None else (ended_at - NOW).total_seconds())
-        assert found.status == ("running" if ended_at is None else outcome.value)
 
 
 @given(key=st.sampled_from(("steps", "human_intervention", "human_corrections")), is_foreign=st.booleans())

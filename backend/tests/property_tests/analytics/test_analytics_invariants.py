@@ -17,13 +17,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from atom.analytics import service
-from atom.analytics.alerts import AlertChange, Severity
+from atom.analytics.alerts import Severity
 from atom.analytics.cache import ReportCache
 from atom.analytics.health import HealthStatus, IntegrationHealth
 from atom.analytics.metrics import Counters, Distribution, EventCount, Window
 from atom.analytics.queries import GroupBy
 from atom.analytics.reports import CachedReports
-from atom.analytics.rows import Rule
 from atom.analytics.vocabulary import EventStatus, EventType, MetricType, NewEvent, NewMetric
 from atom.kit.clock import ManualClock
 from atom.kit.errors import InvalidError, NotFoundError
@@ -412,65 +411,6 @@ def test_error_shares_sum_to_hundred(database: Database, events: list[NewEvent])
         assert share.percent * len(events) == pytest.approx(100 * share.n)
     if events and len(expected) <= 5:
         assert sum(share.percent for share in found) == pytest.approx(100)
-
-
-@pytest.mark.invariant(10)
-@given(
-    levels=st.lists(st.sampled_from((-1.0, 5.0, 5.000001, 9.0)), max_size=5),
-    repeats=st.integers(1, 2),
-    threshold=st.sampled_from((5.0, -1.0)),
-)
-def test_alert_fires_once_until_resolved(
-    database: Database, levels: list[float], repeats: int, threshold: float
-) -> None:
-    """Invariant 10: an alert fires when the latest value exceeds its threshold, once until it is resolved."""
-    clock = ManualClock(NOW)
-    with database.session() as session:
-        own, other = factories.workspace_ids(session, 2)
-        rules = [
-            service.add_alert_rule(
-                session,
-                workspace_id=workspace_id,
-                name="hot",
-                metric="heat",
-                threshold=threshold,
-                severity=Severity.HIGH,
-            )
-            for workspace_id in (own, other)
-        ]
-        assert service.evaluate_alerts(session, clock, workspace_id=own) == ()
-        firing_since = None
-        for level in levels:
-            clock.advance(timedelta(seconds=1))
-            collect_heat(session, clock, own, level, age=timedelta(milliseconds=2))
-            for age_ms in (1, 2):  # hotter, and measured later too, but elsewhere
-                collect_heat(session, clock, other, threshold + 4, age=timedelta(milliseconds=age_ms))
-            for attempt in range(repeats):
-                told = service.evaluate_alerts(session, clock, workspace_id=own)
-                is_change = (level > threshold) is not (firing_since is not None)
-                if attempt == 0 and is_change:
-                    change = AlertChange.FIRED if level > threshold else AlertChange.RESOLVED
-                    before = rules[0] if firing_since is None else rule_since(rules[0], firing_since)
-                    assert told == (service.Notification(rule=before, change=change, value=level),)
-                    firing_since = clock.now() if level > threshold else None
-                else:
-                    assert told == ()
-            (rule,) = service.list_alert_rules(session, workspace_id=own)
-            assert rule.firing_since == firing_since
-        told = service.evaluate_alerts(session, clock, workspace_id=other)
-        assert [(change.rule, change.value) for change in told] == [(rules[1], threshold + 4)][: len(levels)]
-
-
-def rule_since(rule: Rule, moment: object) -> Rule:
-    """The same rule, firing since then."""
-    return Rule(
-        id=rule.id,
-        name=rule.name,
-        metric=rule.metric,
-        threshold=rule.threshold,
-        severity=rule.severity,
-        firing_since=moment,  # type: ignore[arg-type]
-    )
 
 
 def collect_heat(

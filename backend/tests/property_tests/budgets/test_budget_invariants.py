@@ -22,9 +22,6 @@ from atom.budgets.models import MAX_MINUTES, MAX_TOTAL_MINOR, ReservationStatus
 from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, judge, labour_cost_minor
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, InvalidError, NotFoundError
-from atom.kit.ids import new_id
-from atom.ledger import service as ledger_service
-from atom.ledger.postings import BILL, BILL_PAYMENT, EXPENSE_PAYMENT, INVOICE, AccountType, Pattern
 from atom.tables import budgets
 from tests import factories
 from tests.database import Database
@@ -32,7 +29,7 @@ from tests.factories import NOW
 from tests.keywords import OfProject
 from tests.pages import follow
 from tests.property_tests.budgets import strategies
-from tests.property_tests.budgets.strategies import LIMIT_MINOR, Booking, Work
+from tests.property_tests.budgets.strategies import LIMIT_MINOR, Work
 
 CLOCK = ManualClock(NOW)
 WORST_LAST = [BudgetStatus.ON_TRACK, BudgetStatus.AT_RISK, BudgetStatus.OVER_BUDGET]
@@ -69,149 +66,6 @@ def test_labour_is_priced_exactly(work: list[Work], data: st.DataObject) -> None
     exact = sum((Fraction((item.rate_minor or 5_000) * item.minutes, 60) for item in work), Fraction(0))
     assert labour_cost_minor(pairs) == math.floor(exact + Fraction(1, 2))
     assert labour_cost_minor(data.draw(st.permutations(pairs))) == labour_cost_minor(pairs)
-
-
-class Ledger:
-    """Accounts of a workspace, and the patterns booked on them."""
-
-    def __init__(self, session: Session, workspace_id: str) -> None:
-        self.session = session
-        self.workspace_id = workspace_id
-        self.accounts: dict[tuple[AccountType, str], str] = {}
-
-    def account(self, type_: AccountType, currency: str) -> str:
-        """The workspace's account of a type and currency."""
-        key = (type_, currency)
-        if key not in self.accounts:
-            self.accounts[key] = ledger_service.open_account(
-                self.session,
-                workspace_id=self.workspace_id,
-                code=f"{type_} {currency}",
-                name=str(type_),
-                type_=type_,
-                currency=currency,
-                floor_minor=None,
-            ).id
-        return self.accounts[key]
-
-    def post(
-        self,
-        pattern: Pattern,
-        amount_minor: int,
-        project_id: str,
-        *,
-        currency: str = "USD",
-        to_draft: bool = False,
-    ) -> str:
-        """Book a pattern for a project."""
-        new = pattern.transaction(
-            workspace_id=self.workspace_id,
-            debit_account_id=self.account(pattern.debit, currency),
-            credit_account_id=self.account(pattern.credit, currency),
-            amount_minor=amount_minor,
-            currency=currency,
-            project_id=project_id,
-        )
-        write = ledger_service.draft if to_draft else ledger_service.post
-        return write(self.session, CLOCK, new).transaction_id
-
-    def book(self, booking: Booking, amount_minor: int, project_id: str, other_project_id: str) -> int:
-        """Book something and return what it costs the project."""
-        if booking is Booking.BILL:
-            self.post(BILL, amount_minor, project_id)
-            return amount_minor
-        if booking is Booking.PAID_BILL:
-            self.post(BILL, amount_minor, project_id)
-            self.post(BILL_PAYMENT, amount_minor, project_id)
-            return amount_minor
-        if booking is Booking.EXPENSE:
-            self.post(EXPENSE_PAYMENT, amount_minor, project_id)
-            return amount_minor
-        if booking is Booking.REVERSED_BILL:
-            bill = self.post(BILL, amount_minor, project_id)
-            ledger_service.reverse(self.session, CLOCK, workspace_id=self.workspace_id, transaction_id=bill)
-        elif booking is Booking.DRAFT:
-            self.post(BILL, amount_minor, project_id, to_draft=True)
-        elif booking is Booking.INVOICE:
-            self.post(INVOICE, amount_minor, project_id)
-        elif booking is Booking.OTHER_CURRENCY:
-            self.post(BILL, amount_minor, project_id, currency="EUR")
-        else:
-            self.post(BILL, amount_minor, other_project_id)
-        return 0
-
-
-def add_tasks(session: Session, workspace_id: str, project_ids: tuple[str, ...], work: list[Work]) -> None:
-    """Write a task of each project for each piece of work, and the users who did it."""
-    users, tasks = [], []
-    for item in work:
-        user_id = None if item.rate_minor is None else new_id()
-        if user_id is not None:
-            users.append(
-                {
-                    "id": user_id,
-                    "workspace_id": workspace_id,
-                    "email": f"{user_id}@example.org",
-                    "hourly_cost_rate_minor": item.rate_minor,
-                }
-            )
-        for project_id in project_ids:
-            task = {"project_id": project_id, "title": "Dig", "assigned_to": user_id}
-            tasks.append({"id": new_id(), "actual_minutes": item.minutes, **task})
-    for statement, rows in ((factories.ADD_USER, users), (repository.ADD_TASK, tasks)):
-        if rows:
-            session.connection().execute(statement, rows)
-
-
-@pytest.mark.invariant(22)
-@given(
-    work=strategies.work,
-    bookings=strategies.bookings,
-    budget_minor=st.sampled_from((0, 1, 5_000, 20_000, 100_000)),
-)
-def test_burn_is_labour_and_expenses(
-    database: Database, work: list[Work], bookings: list[tuple[Booking, int]], budget_minor: int
-) -> None:
-    """Invariant 22: a project burns its own work and its own posted expenses, each of them once."""
-    with database.session() as session:
-        (own,) = factories.workspace_ids(session, 1)
-        project, other = (
-            service.create_project(session, CLOCK, workspace_id=own, name=name, budget_minor=budget_minor)
-            for name in ("Bridge", "Tunnel")
-        )
-        assert (project.actual_burn_minor, project.status) == (0, BudgetStatus.ON_TRACK)
-        add_tasks(session, own, (project.id, other.id), work)
-        exact = sum((Fraction((item.rate_minor or 5_000) * item.minutes, 60) for item in work), Fraction(0))
-        booked = Ledger(session, own)
-        expenses = sum(booked.book(booking, amount, project.id, other.id) for booking, amount in bookings)
-        found = service.refresh_burn(session, workspace_id=own, project_id=project.id)
-        assert found.actual_burn_minor == math.floor(exact + Fraction(1, 2)) + expenses
-        assert found.status is budget_status(burn_minor=found.actual_burn_minor, budget_minor=budget_minor)
-        assert service.get_project(session, workspace_id=own, project_id=project.id) == found
-        assert service.get_project(session, workspace_id=own, project_id=other.id) == other
-
-
-@pytest.mark.invariant(22)
-@given(minutes=st.lists(st.sampled_from((1, 30, 60)), max_size=4))
-def test_logged_work_adds_up(database: Database, minutes: list[int]) -> None:
-    """Invariant 22: minutes logged on a task add up, on that task alone."""
-    with database.session() as session:
-        (own,) = factories.workspace_ids(session, 1)
-        project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
-        scope = OfProject(workspace_id=own, project_id=project.id)
-        task, _ = (
-            service.add_task(session, **scope, title=title, actual_minutes=60).id
-            for title in ("Dig", "Build")
-        )
-        for some in minutes:
-            service.log_work(session, **scope, task_id=task, minutes=some)
-        other = service.create_project(session, CLOCK, workspace_id=own, name="Tunnel", budget_minor=1)
-        elsewhere = OfProject(workspace_id=own, project_id=other.id)
-        with pytest.raises(NotFoundError):
-            service.log_work(session, **elsewhere, task_id=task, minutes=1)
-        found = service.refresh_burn(session, **scope)
-        assert found.actual_burn_minor == labour_cost_minor([(0, 120 + sum(minutes))])
-        assert service.refresh_burn(session, **elsewhere).actual_burn_minor == 0
 
 
 @pytest.mark.invariant(22)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import product
 from typing import Any
@@ -21,12 +19,11 @@ from atom.agents.maturity import AgentStatus, Impact
 from atom.agents.models import Agent, AgentFeedback, FeedbackStatus, FeedbackType
 from atom.agents.service import Registration
 from atom.db.base import Base
-from atom.governance import approvals, feedback, policy, service, supervised_queue, triggers
+from atom.governance import feedback, policy, service, supervised_queue, triggers
 from atom.governance.cache import GovernanceCache
 from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import (
     AgentProposal,
-    ApprovalStatus,
     BlockedTrigger,
     HitlAction,
     ProposalType,
@@ -36,7 +33,6 @@ from atom.governance.policy import Verdict
 from atom.governance.routing import Route, TriggerSource, route
 from atom.identity.models import UserRole
 from atom.kit.clock import ManualClock
-from atom.kit.errors import ConflictError, NotFoundError
 from atom.kit.ids import new_id
 from atom.tables import METADATA
 from tests import factories
@@ -57,7 +53,6 @@ ROWS: dict[type[Base], Select[Any]] = {
     model: select(model.__table__)
     for model in (Agent, AgentFeedback, AgentProposal, BlockedTrigger, HitlAction, SupervisedQueueEntry)
 }
-ADD_APPROVAL = insert(METADATA.tables[HitlAction.__tablename__])
 ADD_ENTRY = insert(METADATA.tables[SupervisedQueueEntry.__tablename__])
 
 
@@ -188,112 +183,6 @@ def test_asking_changes_no_later_answer(
     n_different = len({action.lower() for action, _ in questions})
     assert (stats.misses, stats.size) == (n_different, n_different)
     assert stats.hits == len(questions) - n_different
-
-
-steps = st.sampled_from(
-    [
-        *[("ask",), ("commit",), ("commit",), ("rollback",), ("pause",), ("resume",)],
-        *[("outcome", False), ("outcome", True), ("wait", 1), ("wait", 59), ("wait", 61)],
-    ]
-)
-
-
-@pytest.mark.invariant(39)
-@given(percent=gov.hundredths, story=st.lists(steps, max_size=8))
-@example(percent=95, story=[("ask",), ("pause",), ("commit",), ("ask",)])
-@example(percent=95, story=[("pause",), ("ask",), ("rollback",), ("ask",)])
-@example(percent=90, story=[("ask",), ("outcome", False), ("ask",), ("rollback",), ("ask",)])
-def test_no_answer_is_older_than_the_status(
-    database: Database, percent: int, story: list[tuple[Any, ...]]
-) -> None:
-    """Invariant 39: whatever was remembered, committed or rolled back, the agent's row has the answer."""
-    clock = ManualClock(NOW)
-    decisions = DecisionCache(GovernanceCache(clock))
-    with database.sessions() as sessions, sessions() as session:
-        decisions.attach(session)
-        office = factories.tenant(session, status=gov.band_of(percent), confidence=percent / 100)
-        session.commit()
-        for name, *values in story:
-            match name:
-                case "commit":
-                    session.commit()
-                case "rollback":
-                    session.rollback()
-                case "wait":
-                    clock.advance(timedelta(seconds=values[0]))
-                case "outcome":
-                    registry.record_outcome(
-                        session, decisions, **office.agent, is_success=values[0], impact=Impact.HIGH
-                    )
-                case "pause" | "resume":
-                    with suppress(ConflictError):
-                        getattr(registry, name)(session, decisions, **office.agent)
-            for action in ("delete", "create"):
-                answer = service.can_perform(session, decisions, **office.agent, action=action)
-                assert answer == service.enforce(session, **office.agent, action=action).decision
-
-
-SESSIONS = 3
-session_steps = st.tuples(
-    st.integers(0, SESSIONS - 1), st.sampled_from(("ask", "ask", "outcome", "commit", "rollback"))
-)
-
-
-@pytest.mark.invariant(39)
-@given(story=st.lists(session_steps, max_size=12))
-@example(story=[(0, "outcome"), (1, "ask"), (0, "commit"), (1, "commit"), (2, "ask")])
-@example(story=[(1, "ask"), (0, "outcome"), (0, "commit"), (1, "ask"), (2, "ask")])
-@example(story=[(0, "outcome"), (1, "ask"), (0, "rollback"), (2, "ask")])
-def test_no_session_is_told_what_is_not_committed_or_no_longer_true(story: list[tuple[int, str]]) -> None:
-    """Invariant 39: an answer kept by a session is one that its own transaction could read."""
-    clock = ManualClock(NOW)
-    decisions = DecisionCache(GovernanceCache(clock))
-    sessions = [FakeTransactions(decisions) for _ in range(SESSIONS)]
-    committed = 0
-    for number, deed in story:
-        session = sessions[number]
-        session.begin(committed)
-        if deed == "ask":
-            found = decisions.find(session.session, **QUESTION)
-            if found is None:
-                answer = replace(ANSWER, confidence=float(session.sees))
-                decisions.keep(session.session, **QUESTION, decision=answer)
-            else:
-                assert not session.has_changed
-                assert found.confidence == committed
-        elif deed == "outcome" and not any(other.has_changed for other in sessions if other is not session):
-            session.has_changed = True
-            session.sees = max(committed, session.sees) + 1
-            decisions.agent_changed(session.session, QUESTION["agent_id"])
-        elif deed in ("commit", "rollback"):
-            if deed == "commit" and session.has_changed:
-                committed = session.sees
-            session.end()
-
-
-QUESTION = {"workspace_id": "w", "agent_id": "a", "action": "delete"}
-ANSWER = policy.decide(AgentStatus.AUTONOMOUS, 0.0, "delete")
-
-
-class FakeTransactions:
-    """A session without a database whose snapshot is the number of the last change it sees."""
-
-    def __init__(self, decisions: DecisionCache) -> None:
-        self.session = Session()
-        self.decisions = decisions
-        decisions.attach(self.session)
-        self.is_open = self.has_changed = False
-        self.sees = 0
-
-    def begin(self, committed: int) -> None:
-        if not self.is_open:
-            self.is_open, self.sees = True, committed
-            self.session.begin()
-            self.session.dispatch.after_begin(self.session, self.session.get_transaction(), None)
-
-    def end(self) -> None:
-        self.is_open = self.has_changed = False
-        self.session.rollback()
 
 
 @pytest.mark.invariant(39)
@@ -518,62 +407,6 @@ def test_registration_is_idempotent_on_the_class(
         assert {(row.workspace_id, row.module_path, row.class_name): row.id for row in agents} == known
         assert {row.id: (row.name, row.category, row.version, row.configuration) for row in agents} == latest
         assert {(row.status, row.confidence) for row in agents} == {(AgentStatus.INTERN, 0.51)}
-
-
-answers = st.sampled_from(
-    [*product(("approve", "reject", "expire", "approve as a stranger", "ask again"), (0, 59, 60, 61))]
-)
-
-
-@pytest.mark.invariant(42)
-@given(story=st.lists(answers, max_size=5))
-@example(story=[("expire", 59), ("expire", 1), ("approve", 0)])
-@example(story=[("reject", 0), ("expire", 60), ("approve", 0)])
-def test_an_answer_of_a_person_is_final(database: Database, story: list[tuple[str, int]]) -> None:
-    """Invariant 42: a question is answered once or lapses after its hour, and then stays as it is."""
-    clock = ManualClock(NOW)
-    with database.session() as session:
-        office, stranger = factories.tenant(session), factories.tenant(session)
-        asked = approvals.request_approval(
-            session, clock, **office.agent, action_type="delete", params={"table": "t"}
-        )
-        foreign = {"id": new_id(), "agent_id": stranger.agent_id, "action_type": "read", "created_at": NOW}
-        session.connection().execute(ADD_APPROVAL, foreign)
-        expected: tuple[ApprovalStatus, datetime | None, str | None] = (ApprovalStatus.PENDING, None, None)
-        for answer, minutes in story:
-            clock.advance(timedelta(minutes=minutes))
-            answerer = stranger if answer == "approve as a stranger" else office
-            if answer == "expire":
-                is_due = expected[0] is ApprovalStatus.PENDING and clock.now() - NOW >= timedelta(hours=1)
-                n_expired = approvals.expire_approvals(
-                    session, clock, workspace_id=office.workspace_id, older_than=timedelta(hours=1)
-                )
-                assert n_expired == is_due
-                expected = (ApprovalStatus.EXPIRED, clock.now(), None) if is_due else expected
-            elif answer != "ask again":
-                decide = partial(
-                    approvals.decide_approval,
-                    workspace_id=answerer.workspace_id,
-                    action_id=asked.id,
-                    user_id=answerer.user_id,
-                    is_approved=answer != "reject",
-                )
-                if answerer is stranger:
-                    with pytest.raises(NotFoundError):
-                        decide(session, clock)
-                elif expected[0] is not ApprovalStatus.PENDING:
-                    with pytest.raises(ConflictError, match=expected[0].value):
-                        decide(session, clock)
-                else:
-                    decide(session, clock)
-                    status = ApprovalStatus.REJECTED if answer == "reject" else ApprovalStatus.APPROVED
-                    expected = (status, clock.now(), office.user_id)
-            found = {row.id: row for row in rows_of(session, HitlAction)}
-            row = found[asked.id]
-            assert (row.status, row.reviewed_at, row.reviewed_by) == expected
-            assert found[foreign["id"]].status is ApprovalStatus.PENDING
-            assert (row.action_type, row.params, row.created_at) == ("delete", {"table": "t"}, NOW)
-            assert len(found) == 2
 
 
 @pytest.mark.invariant(43)

@@ -25,14 +25,10 @@ from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import AgentProposal, BlockedTrigger, ProposalStatus, ProposalType
 from atom.governance.routing import TriggerSource
 from atom.governance.triggers import Trigger, route_trigger
-from atom.graduation import service, supervision_sessions, training_sessions
+from atom.graduation import service, training_sessions
 from atom.graduation.exam import CaseResult, Severity, grade_compliance
 from atom.graduation.models import (
     Promotion,
-    SupervisionSession,
-    SupervisionStatus,
-    TrainingSession,
-    TrainingStatus,
 )
 from atom.graduation.readiness import Advice, Criterion, Record, assess
 from atom.graduation.supervision import (
@@ -43,14 +39,13 @@ from atom.graduation.supervision import (
     supervision_boost,
     trend,
 )
-from atom.graduation.supervision_sessions import Intervention
 from atom.graduation.training import training_boost
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, NotFoundError
 from tests import factories
 from tests.database import Database
 from tests.factories import EPISODES, NOW
-from tests.keywords import OfAgent, OfProposal, OfSupervision, OfTraining, OfWorkspace
+from tests.keywords import OfWorkspace
 from tests.property_tests.graduation import strategies as grad
 from tests.property_tests.graduation.strategies import CRITERIA, RUNGS, TARGETS
 
@@ -421,31 +416,6 @@ def test_a_training_pays_once(
         assert session.get_one(BlockedTrigger, routed.blocked_trigger_id).is_resolved
 
 
-TRAINING_STEPS: dict[tuple[str, str | None], dict[str, tuple[str, str | None]]] = {
-    ("proposed", None): {
-        "approve": ("approved", None),
-        "reject": ("rejected", None),
-        "cancel": ("cancelled", None),
-        "schedule": ("approved", "scheduled"),
-    },
-    ("approved", None): {
-        "execute": ("executed", None),
-        "cancel": ("cancelled", None),
-        "schedule": ("approved", "scheduled"),
-    },
-    ("approved", "scheduled"): {
-        "start": ("approved", "in_progress"),
-        "call off": ("cancelled", "cancelled"),
-    },
-    ("approved", "in_progress"): {
-        "complete": ("executed", "completed"),
-        "call off": ("cancelled", "cancelled"),
-        "fail": ("cancelled", "failed"),
-    },
-}
-"""Where a training proposal and its training stand, and where each step takes the two; other steps fail."""
-
-
 @pytest.mark.invariant(42)
 @given(decides=st.sampled_from(("approve", "reject", "schedule")), hours=st.integers(0, 9))
 @example(decides="reject", hours=1)
@@ -472,188 +442,6 @@ def test_a_proposal_tells_who_approved_it_and_when(database: Database, decides: 
         found = session.get_one(AgentProposal, proposal.id)
         assert found.approved_by == (None if decides == "reject" else person)
         assert (found.proposed_by, found.created_at, found.changed_at) == (tenant.user_id, NOW, now)
-
-
-@pytest.mark.invariant(50)
-@given(
-    steps=st.lists(
-        st.sampled_from(
-            ("approve", "reject", "cancel", "execute", "schedule", "start", "complete", "call off", "fail")
-        ),
-        max_size=6,
-    )
-)
-@example(steps=["approve", "schedule", "execute", "cancel", "start", "execute", "cancel", "complete"])
-@example(
-    steps=["schedule", "cancel", "schedule", "approve", "start", "cancel", "execute", "fail", "schedule"]
-)
-@example(steps=["schedule", "execute", "call off"])
-@example(steps=["approve", "execute", "schedule"])
-def test_a_training_and_its_proposal_end_together(database: Database, steps: list[str]) -> None:
-    """Invariant 50: an illegal step leaves both as they are, and from each open state one leads on."""
-    clock = ManualClock(NOW)
-    with factories.with_people(database) as (session, people):
-        decisions = new_decisions(session)
-        tenant = people.tenant
-        where = OfWorkspace(workspace_id=tenant.workspace_id)
-        proposal = proposals.propose(session, clock, **tenant.agent, type=ProposalType.TRAINING)
-        of_proposal = OfProposal(**where, proposal_id=proposal.id)
-
-        def training() -> TrainingSession | None:
-            return session.scalars(select(TrainingSession)).one_or_none()
-
-        def take(step: str) -> None:
-            found = training()
-            of_training = OfTraining(**where, training_id="none" if found is None else found.id)
-            match step:
-                case "approve" | "reject":
-                    proposals.decide_proposal(
-                        session, clock, **of_proposal, user_id=tenant.user_id, is_approved=step == "approve"
-                    )
-                case "cancel":
-                    proposals.cancel_proposal(session, clock, training_sessions.has_training, **of_proposal)
-                case "execute":
-                    proposals.execute_proposal(session, clock, training_sessions.has_training, **of_proposal)
-                case "schedule":
-                    training_sessions.approve_training(
-                        session, clock, **of_proposal, supervisor_id=tenant.user_id
-                    )
-                case "start":
-                    training_sessions.start_training(session, **of_training)
-                case "complete":
-                    training_sessions.complete_training(
-                        session, clock, decisions, **of_training, performance_score=0.5
-                    )
-                case "call off":
-                    training_sessions.cancel_training(session, clock, **of_training)
-                case "fail":
-                    training_sessions.fail_training(session, clock, **of_training)
-
-        state: tuple[str, str | None] = ("proposed", None)
-        for step in steps:
-            following = TRAINING_STEPS.get(state, {}).get(step)
-            if following is None:
-                with pytest.raises((ConflictError, NotFoundError)):
-                    take(step)
-            else:
-                take(step)
-                state = following
-            session.expire_all()
-            found = training()
-            assert (proposal.status, None if found is None else found.status) == state
-
-
-@pytest.mark.invariant(50)
-@given(
-    status=st.sampled_from(list(AgentStatus)),
-    percent=st.sampled_from([0, 60, 79, 80, 81, 85, 89, 90, 95, 100]),
-    steps=st.lists(st.sampled_from([*Intervention, "rate", "fail"]), max_size=4),
-    rating=grad.ratings,
-)
-@example(status=SUPERVISED, percent=80, steps=["rate", "rate"], rating=5)
-@example(status=SUPERVISED, percent=80, steps=[Intervention.CORRECT, "rate"], rating=5)
-@example(status=AUTONOMOUS, percent=90, steps=[Intervention.TERMINATE, "rate", Intervention.PAUSE], rating=5)
-@example(status=INTERN, percent=95, steps=[Intervention.PAUSE, "fail", "fail"], rating=5)
-@example(status=SUPERVISED, percent=80, steps=[*[Intervention.PAUSE] * 6, "rate"], rating=5)
-def test_a_supervised_session_counts_what_happened_in_it(
-    database: Database, status: AgentStatus, percent: int, steps: list[str], rating: int
-) -> None:
-    """Invariant 50: each step is on record; after the end nothing is written; the rating moves the agent."""
-    clock = ManualClock(NOW)
-    with factories.with_people(database) as (session, people):
-        decisions = new_decisions(session)
-        tenant, stranger = people.tenant, people.stranger
-        grad.set_standing(session, tenant.agent_id, status, confidence=percent / 100)
-        watched = supervision_sessions.start_supervision(
-            session, clock, **tenant.agent, supervisor_id=tenant.user_id
-        )
-
-        def step(name: str, workspace_id: str) -> None:
-            where = {"workspace_id": workspace_id, "supervision_id": watched.id}
-            if name == "rate":
-                supervision_sessions.complete_supervision(session, clock, decisions, **where, rating=rating)
-            elif name == "fail":
-                supervision_sessions.fail_supervision(session, clock, **where)
-            else:
-                kind = Intervention(name)
-                supervision_sessions.intervene(session, clock, **where, intervention=kind, note=f"a {kind}")
-
-        noted: list[dict[str, str]] = []
-        state, ended_at, boost = "running", None, None
-        for name in steps:
-            clock.advance(timedelta(seconds=90))
-            with pytest.raises(NotFoundError):
-                step(name, stranger.workspace_id)
-            if state != "running":
-                with pytest.raises(ConflictError, match=state):
-                    step(name, tenant.workspace_id)
-            else:
-                step(name, tenant.workspace_id)
-                if name == "rate":
-                    state = "completed"
-                    boost = max(0, 25 * (rating - 1) - min(50, 10 * len(noted)))
-                elif name == "fail":
-                    state = "failed"
-                else:
-                    noted.append({"type": str(name), "note": f"a {name}", "at": clock.now().isoformat()})
-                    state = "interrupted" if name == Intervention.TERMINATE else "running"
-                ended_at = None if state == "running" else clock.now()
-            session.expire_all()
-            assert (watched.status, watched.completed_at) == (state, ended_at)
-            assert watched.interventions == noted
-            assert watched.intervention_count == len(noted)
-        assert watched.supervisor_rating == (None if boost is None else rating)
-        assert watched.confidence_boost == (None if boost is None else boost / 1000)
-        assert watched.duration_seconds == (None if ended_at is None else (ended_at - NOW).total_seconds())
-        agent = session.get_one(Agent, tenant.agent_id)
-        after = min(1000, 10 * percent + (boost or 0))
-        is_promoted = boost is not None and status is SUPERVISED and after >= 900
-        assert agent.confidence == after / 1000
-        assert agent.status is (AUTONOMOUS if is_promoted else status)
-        assert (watched.agent_id, watched.workspace_id) == (tenant.agent_id, tenant.workspace_id)
-        assert (watched.supervisor_id, watched.started_at) == (tenant.user_id, NOW)
-        assert count(session, SupervisionSession) == 1
-
-
-@pytest.mark.invariant(47)
-@given(told=st.lists(st.tuples(grad.ratings, grad.few, st.integers(0, 3)), max_size=12), target=grad.targets)
-@example(told=[(1, 0, 1)] * 5 + [(5, 0, 1)] * 5, target=INTERN)
-@example(told=[(5, 0, 1)] * 5 + [(1, 0, 1)] * 5, target=INTERN)
-def test_an_agents_own_completed_sessions_are_judged_in_the_order_of_their_end(
-    database: Database, told: list[tuple[int, int, int]], target: AgentStatus
-) -> None:
-    """Invariant 47: the trend compares the last five with the five before; a colleague's do not count."""
-    clock = ManualClock(NOW)
-    with factories.with_people(database) as (session, people):
-        tenant = people.tenant
-        decisions = new_decisions(session)
-        expected: list[SupervisedSession] = []
-        for rating, n_interventions, hours in told:
-            for agent_id in (people.colleague, tenant.agent_id):
-                scope = OfWorkspace(workspace_id=tenant.workspace_id)
-                watched = supervision_sessions.start_supervision(
-                    session, clock, agent_id=agent_id, supervisor_id=tenant.user_id, **scope
-                )
-                watched_scope = OfSupervision(supervision_id=watched.id, **scope)
-                for _ in range(n_interventions):
-                    supervision_sessions.intervene(
-                        session, clock, intervention=Intervention.PAUSE, note="Wait", **watched_scope
-                    )
-                clock.advance(timedelta(hours=hours, seconds=1))
-                mine = agent_id == tenant.agent_id
-                if mine or rating > 2:
-                    supervision_sessions.complete_supervision(
-                        session, clock, decisions, rating=rating if mine else 1, **watched_scope
-                    )
-                if mine:
-                    seconds = (timedelta(hours=hours, seconds=1)).total_seconds()
-                    one = SupervisedSession(
-                        rating=rating, n_interventions=n_interventions, duration_seconds=seconds
-                    )
-                    expected.insert(0, one)
-        found = service.assess_agent_with_supervision(session, **tenant.agent, target=target)
-        assert found.supervision == assess_supervision(expected, target)
-        assert found.score == pytest.approx(0.7 * found.readiness.score + 0.3 * found.supervision.score)
 
 
 @pytest.mark.invariant(45)
@@ -719,45 +507,3 @@ def test_only_a_training_is_trained_for(database: Database, kind: ProposalType) 
                 training_sessions.approve_training(session, clock, **call)
             assert proposal.status is ProposalStatus.PROPOSED
             assert not training_sessions.has_training(session, proposal_id=proposal.id)
-
-
-kept = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=4)
-"""Whose a training and a supervision are, the tenant's agent's or the colleague's, and whether they ended."""
-
-
-@given(rows=kept, by_agent=st.booleans(), by_status=st.booleans())
-@example(rows=[(True, False), (True, True), (False, False)], by_agent=True, by_status=True)
-@example(rows=[(True, False), (False, True)], by_agent=False, by_status=True)
-@example(rows=[(True, False), (False, True)], by_agent=True, by_status=False)
-def test_trainings_and_supervisions_are_listed_by_agent_and_status(
-    database: Database, rows: list[tuple[bool, bool]], by_agent: bool, by_status: bool
-) -> None:
-    """A list holds what every given field matches."""
-    clock = ManualClock(NOW)
-    with factories.with_people(database) as (session, people):
-        scope = OfWorkspace(workspace_id=people.tenant.workspace_id)
-        watched_by = {"supervisor_id": people.tenant.user_id}
-        trainings, supervisions = set(), set()
-        for is_mine, is_over in rows:
-            agent_id = people.tenant.agent_id if is_mine else people.colleague
-            whose = OfAgent(agent_id=agent_id, **scope)
-            proposal = proposals.propose(session, clock, **whose, type=ProposalType.TRAINING)
-            training = training_sessions.approve_training(
-                session, clock, proposal_id=proposal.id, **watched_by, **scope
-            )
-            watched = supervision_sessions.start_supervision(session, clock, **whose, **watched_by)
-            if is_over:
-                training_sessions.cancel_training(session, clock, training_id=training.id, **scope)
-                supervision_sessions.fail_supervision(session, clock, supervision_id=watched.id, **scope)
-            if (is_mine or not by_agent) and not (is_over and by_status):
-                trainings.add(training.id)
-                supervisions.add(watched.id)
-        asked_of = people.tenant.agent_id if by_agent else None
-        listed = training_sessions.list_trainings(
-            session, agent_id=asked_of, status=TrainingStatus.SCHEDULED if by_status else None, **scope
-        )
-        assert {row.id for row in listed.items} == trainings
-        watched_now = supervision_sessions.list_supervisions(
-            session, agent_id=asked_of, status=SupervisionStatus.RUNNING if by_status else None, **scope
-        )
-        assert {row.id for row in watched_now.items} == supervisions
