@@ -47,12 +47,17 @@ def block(language: str, content: str) -> str:
         ("head\n  one\n  two", "head", 2),
         ("head", "  head", 1),
         ("twice\ntwice", "twice", 1),
+        (" 98 ms  1  test_a", "1.5 s  1  test_a", 0),
+        ("1.5 s  1  test_a\n 97 ms  2  test_b", " 97 ms  1  test_a", 0),
+        (" 98 ms  1  test_a\n 97 ms  1  test_b", "none", 2),
+        ("Next: 50 % is one: measure --explain a", "Next: 41 % is one: measure --explain b", 0),
+        ("Next: 50 % is one: measure --explain a", "Next: 41 % is spread", 1),
     ],
 )
 def test_lines_are_compared_without_figures(
     tutorial: ModuleType, shown: str, printed: str, n_missing: int
 ) -> None:
-    """Words decide, figures do not; up to half of the indented details may differ."""
+    """Words decide; figures, the margin of a row and the slowest test do not; details may differ by half."""
     assert len(tutorial.missing_lines(shown, printed)) == n_missing
 
 
