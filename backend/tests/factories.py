@@ -172,7 +172,7 @@ class Books:
     def balances(self, sessions: sessionmaker[Session]) -> tuple[int, ...]:
         """Return the committed balances of the asset accounts."""
         with unit_of_work(sessions) as session:
-            accounts = service.list_balances(session, workspace_id=self.workspace_id)
+            accounts = service.list_accounts(session, workspace_id=self.workspace_id).items
             found = {account.id: account.balance_minor for account in accounts}
         return tuple(found[id_] for id_ in self.asset_ids)
 

@@ -142,7 +142,7 @@ def test_a_reader_sees_the_last_commit_while_a_writer_is_busy(database: Database
         with unit_of_work(clone.sessions) as session:
             books.transfer(session, 0, 1, 30)
             with unit_of_work(clone.readers) as reader:
-                accounts = service.list_balances(reader, workspace_id=books.workspace_id)
+                accounts = service.list_accounts(reader, workspace_id=books.workspace_id).items
                 assert {account.balance_minor for account in accounts} == {100, 0}
         assert books.balances(clone.sessions) == (70, 30)
 

@@ -56,5 +56,5 @@ class RowsOf(Generic[Item]):
         return {self._column_of[name]: getattr(item, name) for name in names}
 
     def read(self, row: Any) -> Item:
-        """Return a row as the dataclass; further columns of the row are left out."""
-        return self._type(**{name: row._mapping[name] for name in self._names})
+        """Return a row that begins with `columns` as the dataclass; what follows them is left out."""
+        return self._type(**dict(zip(self._names, row, strict=False)))

@@ -29,6 +29,7 @@ from sqlalchemy import cast as sql_cast
 
 from atom.db.rows import RowsOf
 from atom.db.sums import whole_sum
+from atom.db.types import UtcDateTime
 from atom.identity.models import Workspace
 from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
 from atom.ledger.postings import AccountType, Side
@@ -63,9 +64,7 @@ def _sum(amount: ColumnElement[int]) -> ColumnElement[int]:
     return sql_cast(func.coalesce(func.sum(amount), 0), BigInteger)
 
 
-# Statements are built once: building one costs as much as running it. Rows are read anew even if the session
-# holds them: balances and statuses change by UPDATE, behind the back of the ORM.
-FRESH = {"populate_existing": True}
+# Statements are built once: building one costs as much as running it.
 ADD_ACCOUNT = insert(ACCOUNTS)
 ADD_TRANSACTION = insert(TRANSACTIONS)
 ADD_ENTRIES = insert(ENTRIES)
@@ -74,21 +73,26 @@ HEADER = RowsOf(Header, TRANSACTIONS)
 ENTRY = RowsOf(Entry, ENTRIES)
 BALANCE = RowsOf(Balance, ACCOUNTS)
 CLOSED_DAYS = RowsOf(ClosedDays, PERIODS)
-LIST_ACCOUNTS = (
-    select(*BALANCE.columns)
-    .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
-    .order_by(ACCOUNTS.c.code)
+GET_ACCOUNT = select(*BALANCE.columns).where(
+    ACCOUNTS.c.workspace_id == bindparam("workspace"), ACCOUNTS.c.id == bindparam("account")
 )
-GET_ACCOUNT = (
-    select(Account)
-    .where(Account.workspace_id == bindparam("workspace"), Account.id == bindparam("account"))
-    .execution_options(**FRESH)
+GET_TRANSACTION = select(*HEADER.columns).where(
+    TRANSACTIONS.c.workspace_id == bindparam("workspace"), TRANSACTIONS.c.id == bindparam("transaction")
 )
-GET_TRANSACTION = (
-    select(Transaction)
-    .where(Transaction.workspace_id == bindparam("workspace"), Transaction.id == bindparam("transaction"))
-    .execution_options(**FRESH)
-)
+ACCOUNT_CONDITIONS = {
+    "type": ACCOUNTS.c.type == bindparam("type"),
+    "is_active": ACCOUNTS.c.is_active == bindparam("is_active"),
+    "after": ACCOUNTS.c.code > bindparam("after"),
+}
+"""What a query for accounts may ask for by name."""
+TRANSACTION_CONDITIONS = {
+    "after_id": tuple_(TRANSACTIONS.c.created_at, TRANSACTIONS.c.id)
+    < tuple_(bindparam("after_at", type_=UtcDateTime()), bindparam("after_id", type_=TRANSACTIONS.c.id.type)),
+    "account": TRANSACTIONS.c.id.in_(
+        select(ENTRIES.c.transaction_id).where(ENTRIES.c.account_id == bindparam("account"))
+    ),
+}
+"""The same for transactions."""
 UPDATE_ACCOUNT = (
     update(ACCOUNTS)
     .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.workspace_id == bindparam("workspace"))
@@ -101,9 +105,9 @@ GET_BY_EXTERNAL_ID = (
     .where(TRANSACTIONS.c.external_id == bindparam("external"))
 )
 LIST_ENTRIES = (
-    select(JournalEntry)
-    .where(JournalEntry.transaction_id == bindparam("transaction"))
-    .order_by(JournalEntry.position)
+    select(*ENTRY.columns)
+    .where(ENTRIES.c.transaction_id == bindparam("transaction"))
+    .order_by(ENTRIES.c.position)
 )
 LIST_POSTINGS = (
     select(ENTRIES.c.account_id, ENTRIES.c.side, ENTRIES.c.amount_minor)
@@ -180,21 +184,15 @@ class LockedAccount:
     is_closed: bool
 
 
-def insert_account(session: Session, values: Mapping[str, Any]) -> None:
+def insert_account(session: Session, account: Balance, *, workspace_id: str) -> None:
     """Write an account."""
-    session.flush()
-    session.connection().execute(ADD_ACCOUNT, dict(values))
+    session.connection().execute(ADD_ACCOUNT, {"workspace_id": workspace_id, **BALANCE.values(account)})
 
 
-def get_account(session: Session, workspace_id: str, account_id: str) -> Account | None:
+def get_account(session: Session, workspace_id: str, account_id: str) -> Balance | None:
     """Return an account as the database has it."""
-    return session.scalar(GET_ACCOUNT, {"workspace": workspace_id, "account": account_id})
-
-
-def list_accounts(session: Session, workspace_id: str) -> list[Balance]:
-    """Return the workspace's accounts by code, with their balances."""
-    session.flush()
-    return BALANCE.all(session.connection().execute(LIST_ACCOUNTS, {"workspace": workspace_id}))
+    sought = {"workspace": workspace_id, "account": account_id}
+    return BALANCE.one(session.connection().execute(GET_ACCOUNT, sought))
 
 
 def has_transactions(session: Session, workspace_id: str) -> bool:
@@ -203,7 +201,7 @@ def has_transactions(session: Session, workspace_id: str) -> bool:
     return session.connection().scalar(query) is not None
 
 
-def some_accounts(
+def list_accounts(
     session: Session,
     workspace_id: str,
     *,
@@ -211,24 +209,41 @@ def some_accounts(
     is_active: bool | None,
     limit: int,
     after: str | None,
-) -> Sequence[Account]:
+) -> list[Balance]:
     """Return the workspace's first accounts by code, after a code if one is given."""
-    query = select(Account).where(Account.workspace_id == workspace_id).order_by(Account.code).limit(limit)
-    if type_ is not None:
-        query = query.where(Account.type == type_)
-    if is_active is not None:
-        query = query.where(Account.is_active.is_(is_active))
-    if after is not None:
-        query = query.where(Account.code > after)
-    return session.scalars(query.execution_options(**FRESH)).all()
+    asked = _asked(type=type_, is_active=is_active, after=after)
+    sought = {"workspace": workspace_id, "most": limit, **asked}
+    return BALANCE.all(session.connection().execute(_list_accounts(tuple(asked)), sought))
+
+
+@cache
+def _list_accounts(asked: tuple[str, ...]) -> Select[Any]:
+    return (
+        select(*BALANCE.columns)
+        .where(ACCOUNTS.c.workspace_id == bindparam("workspace"))
+        .where(*(ACCOUNT_CONDITIONS[name] for name in asked))
+        .order_by(ACCOUNTS.c.code)
+        .limit(bindparam("most"))
+    )
+
+
+def _asked(**values: object) -> dict[str, Any]:
+    """Return what a query asks for."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def update_account(
-    session: Session, workspace_id: str, account_id: str, expected_version: int, values: Mapping[str, Any]
+    session: Session,
+    workspace_id: str,
+    account_id: str,
+    expected_version: int,
+    *,
+    name: str | None,
+    is_active: bool | None,
 ) -> bool:
     """Change the account and count its version up, unless it is at another version already."""
     which = {"account": account_id, "workspace": workspace_id, "expected_version": expected_version}
-    return _n_changed(session, UPDATE_ACCOUNT, {**which, **values}) == 1
+    return _n_changed(session, UPDATE_ACCOUNT, {**which, **_asked(name=name, is_active=is_active)}) == 1
 
 
 @cache
@@ -293,9 +308,10 @@ def apply_entries(session: Session, transaction_id: str) -> None:
     session.connection().execute(APPLY_ENTRIES, {"transaction": transaction_id})
 
 
-def get_transaction(session: Session, workspace_id: str, transaction_id: str) -> Transaction | None:
+def get_transaction(session: Session, workspace_id: str, transaction_id: str) -> Header | None:
     """Return a transaction as the database has it."""
-    return session.scalar(GET_TRANSACTION, {"workspace": workspace_id, "transaction": transaction_id})
+    sought = {"workspace": workspace_id, "transaction": transaction_id}
+    return HEADER.one(session.connection().execute(GET_TRANSACTION, sought))
 
 
 def get_transaction_by_external_id(session: Session, workspace_id: str, external_id: str) -> Header | None:
@@ -306,28 +322,29 @@ def get_transaction_by_external_id(session: Session, workspace_id: str, external
 
 def list_transactions(
     session: Session, workspace_id: str, page: PageRequest, *, account_id: str | None = None
-) -> Sequence[Transaction]:
+) -> list[Header]:
     """Return transactions, newest first, one more than the page holds if there is a next page."""
-    query = (
-        select(Transaction)
-        .where(Transaction.workspace_id == workspace_id)
-        .order_by(Transaction.created_at.desc(), Transaction.id.desc())
-        .limit(page.limit + 1)
-    )
+    asked = _asked(account=account_id, after_id=page.after and page.after.id)
+    sought = {"workspace": workspace_id, "most": page.limit + 1, **asked}
     if page.after is not None:
-        query = query.where(tuple_(Transaction.created_at, Transaction.id) < (page.after.at, page.after.id))
-    if account_id is not None:
-        query = query.where(
-            Transaction.id.in_(
-                select(JournalEntry.transaction_id).where(JournalEntry.account_id == account_id)
-            )
-        )
-    return session.scalars(query).all()
+        sought["after_at"] = page.after.at
+    return HEADER.all(session.connection().execute(_list_transactions(tuple(asked)), sought))
 
 
-def list_entries(session: Session, transaction_id: str) -> Sequence[JournalEntry]:
+@cache
+def _list_transactions(asked: tuple[str, ...]) -> Select[Any]:
+    return (
+        select(*HEADER.columns)
+        .where(TRANSACTIONS.c.workspace_id == bindparam("workspace"))
+        .where(*(TRANSACTION_CONDITIONS[name] for name in asked))
+        .order_by(TRANSACTIONS.c.created_at.desc(), TRANSACTIONS.c.id.desc())
+        .limit(bindparam("most"))
+    )
+
+
+def list_entries(session: Session, transaction_id: str) -> list[Entry]:
     """Return a transaction's entries in the order they were posted."""
-    return session.scalars(LIST_ENTRIES, {"transaction": transaction_id}).all()
+    return ENTRY.all(session.connection().execute(LIST_ENTRIES, {"transaction": transaction_id}))
 
 
 def list_postings(session: Session, transaction_id: str) -> Sequence[Row[str, Side, int]]:

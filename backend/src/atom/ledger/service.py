@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
@@ -31,12 +31,12 @@ from atom.ledger.errors import (
     PeriodBlockedError,
     PeriodClosedError,
 )
-from atom.ledger.models import Account, ClosedPeriod, JournalEntry, Transaction, TransactionStatus
+from atom.ledger.models import Account, ClosedPeriod, Transaction, TransactionStatus
 from atom.ledger.postings import DEFAULT_CURRENCY, TRANSFER, NewTransaction, Posting, reversal
-from atom.ledger.rows import Entry, Header
+from atom.ledger.rows import Balance, Entry, Header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import date, datetime
     from typing import Unpack
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from atom.kit.pagination import PageRequest
     from atom.ledger.postings import AccountType, Details
     from atom.ledger.repository import LockedAccount
-    from atom.ledger.rows import Balance
 
 MAX_CODE = 64
 CURRENCY_LENGTH = 3
@@ -104,7 +103,7 @@ def open_account(
     type_: AccountType,
     currency: str = DEFAULT_CURRENCY,
     floor_minor: int | None = 0,
-) -> Account:
+) -> Balance:
     """Open an account; its balance never falls below the floor, and None means no floor."""
     if floor_minor is not None and not -MAX_AMOUNT_MINOR <= floor_minor <= 0:
         raise InvalidError(
@@ -112,26 +111,28 @@ def open_account(
         )
     if len(currency) != CURRENCY_LENGTH or not (currency.isascii() and currency.isupper()):
         raise InvalidError(f"{currency!r} is not a currency code such as 'USD'", field="currency")
-    values = {
-        "id": new_id(),
-        "workspace_id": workspace_id,
-        "code": checked_text(normal_form(code), field="code", max_length=MAX_CODE),
-        "name": checked_text(name, field="name"),
-        "type": type_,
-        "currency": currency,
-        "floor_minor": floor_minor,
-    }
+    account = Balance(
+        id=new_id(),
+        code=checked_text(normal_form(code), field="code", max_length=MAX_CODE),
+        name=checked_text(name, field="name"),
+        type=type_,
+        currency=currency,
+        is_active=True,
+        balance_minor=0,
+        floor_minor=floor_minor,
+        version=1,
+    )
     try:
         with session.connection().begin_nested():
-            repository.insert_account(session, values)
+            repository.insert_account(session, account, workspace_id=workspace_id)
     except IntegrityError as exc:
         if violates(exc, Account.UNIQUE_CODE):
-            raise DuplicateCodeError(f"the workspace has an account {values['code']!r}") from exc
+            raise DuplicateCodeError(f"the workspace has an account {account.code!r}") from exc
         raise NotFoundError("workspace", workspace_id) from exc
-    return get_account(session, workspace_id=workspace_id, account_id=str(values["id"]))
+    return account
 
 
-def get_account(session: Session, *, workspace_id: str, account_id: str) -> Account:
+def get_account(session: Session, *, workspace_id: str, account_id: str) -> Balance:
     """Return an account of the workspace."""
     account = repository.get_account(session, workspace_id, account_id)
     if account is None:
@@ -147,14 +148,16 @@ def update_account(
     expected_version: int,
     name: str | None = None,
     is_active: bool | None = None,
-) -> Account:
+) -> Balance:
     """Rename, close or reopen the account, unless somebody changed it since it was at `expected_version`."""
-    values: dict[str, Any] = {}
-    if name is not None:
-        values["name"] = checked_text(name, field="name")
-    if is_active is not None:
-        values["is_active"] = is_active
-    is_changed = repository.update_account(session, workspace_id, account_id, expected_version, values)
+    is_changed = repository.update_account(
+        session,
+        workspace_id,
+        account_id,
+        expected_version,
+        name=None if name is None else checked_text(name, field="name"),
+        is_active=is_active,
+    )
     account = get_account(session, workspace_id=workspace_id, account_id=account_id)
     if not is_changed:
         raise StaleVersionError(f"the account is at version {account.version}, not {expected_version}")
@@ -240,7 +243,7 @@ def cancel_draft(session: Session, *, workspace_id: str, transaction_id: str) ->
     return Receipt(transaction_id=transaction_id, status=TransactionStatus.CANCELLED, is_new=True)
 
 
-def get_transaction(session: Session, *, workspace_id: str, transaction_id: str) -> Transaction:
+def get_transaction(session: Session, *, workspace_id: str, transaction_id: str) -> Header:
     """Return a transaction of the workspace."""
     transaction = repository.get_transaction(session, workspace_id, transaction_id)
     if transaction is None:
@@ -250,7 +253,7 @@ def get_transaction(session: Session, *, workspace_id: str, transaction_id: str)
 
 def list_transactions(
     session: Session, *, workspace_id: str, page: PageRequest, account_id: str | None = None
-) -> Page[Transaction]:
+) -> Page[Header]:
     """Return the workspace's transactions, or those that touch one of its accounts, newest first."""
     if account_id is not None:
         get_account(session, workspace_id=workspace_id, account_id=account_id)
@@ -258,15 +261,10 @@ def list_transactions(
     return Page.cut(rows, limit=page.limit, place=lambda row: Cursor(at=row.created_at, id=row.id))
 
 
-def list_entries(session: Session, *, workspace_id: str, transaction_id: str) -> Sequence[JournalEntry]:
+def list_entries(session: Session, *, workspace_id: str, transaction_id: str) -> list[Entry]:
     """Return the entries of a transaction of the workspace in the order they were posted."""
     get_transaction(session, workspace_id=workspace_id, transaction_id=transaction_id)
     return repository.list_entries(session, transaction_id)
-
-
-def list_balances(session: Session, *, workspace_id: str) -> Sequence[Balance]:
-    """Return the workspace's accounts by code, each with its balance."""
-    return repository.list_accounts(session, workspace_id)
 
 
 def list_accounts(
@@ -277,9 +275,9 @@ def list_accounts(
     is_active: bool | None = None,
     limit: int = DEFAULT_LIMIT,
     after: str | None = None,
-) -> KeyPage[Account]:
+) -> KeyPage[Balance]:
     """Return accounts of the workspace by code, those of a type or state if one is given."""
-    found = repository.some_accounts(
+    found = repository.list_accounts(
         session, workspace_id, type_=type_, is_active=is_active, limit=limit + 1, after=after
     )
     return KeyPage.cut(found, limit=limit, key=lambda account: account.code)

@@ -30,8 +30,9 @@ from atom.ledger.errors import (
     PeriodBlockedError,
     PeriodClosedError,
 )
-from atom.ledger.models import Transaction, TransactionStatus
+from atom.ledger.models import TransactionStatus
 from atom.ledger.postings import AccountType, NewTransaction, Posting, Side, credit, debit, normal_side
+from atom.ledger.rows import Header
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Books
@@ -265,7 +266,7 @@ def test_transfers_conserve_money_above_the_floor(database: Database, moves: lis
 
 def balances_of(session: Session, books: Books) -> tuple[int, ...]:
     """The balances of the asset accounts, as the session's transaction has them."""
-    accounts = service.list_balances(session, workspace_id=books.workspace_id)
+    accounts = service.list_accounts(session, workspace_id=books.workspace_id).items
     found = {account.id: account.balance_minor for account in accounts}
     return tuple(found[id_] for id_ in books.asset_ids)
 
@@ -425,7 +426,7 @@ def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
                 break
         for number, account_id in enumerate(books.asset_ids):
 
-            def read(page: PageRequest, account_id: str = account_id) -> Page[Transaction]:
+            def read(page: PageRequest, account_id: str = account_id) -> Page[Header]:
                 return service.list_transactions(session, account_id=account_id, page=page, **scope)
 
             found = follow(
@@ -478,7 +479,7 @@ def effect_of(transactions: list[tuple[Line, ...]]) -> dict[AccountType, int]:
 
 def balances_by_type(session: Session, workspace_id: str) -> dict[AccountType, int]:
     """The balances of a workspace with one account of each type."""
-    accounts = service.list_balances(session, workspace_id=workspace_id)
+    accounts = service.list_accounts(session, workspace_id=workspace_id).items
     return {account.type: account.balance_minor for account in accounts}
 
 
@@ -558,5 +559,5 @@ def test_account_codes_are_unique_in_a_workspace(database: Database, opened: lis
                 assert form_of(code) not in expected[number]
                 expected[number].add(form_of(code))
         for workspace_id, codes in zip(workspaces, expected, strict=True):
-            found = [account.code for account in service.list_balances(session, workspace_id=workspace_id)]
-            assert found == sorted(codes)
+            accounts = service.list_accounts(session, workspace_id=workspace_id).items
+            assert [account.code for account in accounts] == sorted(codes)

@@ -192,7 +192,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def agrees_with_the_model(self) -> None:
         """Balances are the model's, they are the sum of the entries, and debits equal credits."""
         with unit_of_work(self.sessions) as session:
-            accounts = service.list_balances(session, workspace_id=self.workspace_id)
+            accounts = service.list_accounts(session, workspace_id=self.workspace_id).items
             assert {account.type: account.balance_minor for account in accounts} == self.balances
             assert service.list_discrepancies(session, workspace_id=self.workspace_id) == []
             assert service.trial_balance(session, workspace_id=self.workspace_id).is_balanced
