@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, select, tuple_, update
 
 from atom.agents.models import Agent, AgentExecution
+from atom.agents.rows import AgentProfile
+from atom.db.rows import RowsOf
 from atom.db.statements import table_of, upsert
 from atom.kit.pagination import Cursor, Page
 
@@ -21,12 +23,17 @@ if TYPE_CHECKING:
 
 Agents = table_of(Agent)
 
-FIND_AGENT: Final = (
+PROFILE: Final = RowsOf(AgentProfile, Agents)
+
+FIND_AGENT: Final = select(*PROFILE.columns).where(
+    Agents.c.id == bindparam("agent"), Agents.c.workspace_id == bindparam("workspace")
+)
+FIND_AGENT_FOR_UPDATE: Final = (
     select(Agent)
     .where(Agent.id == bindparam("agent"), Agent.workspace_id == bindparam("workspace"))
+    .with_for_update()
     .execution_options(populate_existing=True)
 )
-FIND_AGENT_FOR_UPDATE: Final = FIND_AGENT.with_for_update()
 GET_AGENT_BY_CLASS: Final = (
     select(Agent)
     .where(
@@ -61,9 +68,11 @@ FIND_EXECUTION_OF_WORKSPACE: Final = (
 HOLD_EXECUTION: Final = FIND_EXECUTION_OF_WORKSPACE.with_for_update(of=AgentExecution)
 
 
-def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
+def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentProfile | None:
     """Return the agent as the transaction sees it now; None for another workspace's."""
-    return session.scalar(FIND_AGENT, {"workspace": workspace_id, "agent": agent_id})
+    session.flush()
+    sought = {"workspace": workspace_id, "agent": agent_id}
+    return PROFILE.one(session.connection().execute(FIND_AGENT, sought))
 
 
 def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:

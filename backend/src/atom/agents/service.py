@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from atom.agents.models import Agent
+    from atom.agents.rows import AgentProfile
 
 
 NAME_LENGTH = 200
@@ -86,7 +87,7 @@ def register(
     return repository.get_agent_by_class(session, **identity)
 
 
-def get_agent(session: Session, *, workspace_id: str, agent_id: str) -> Agent:
+def get_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentProfile:
     """Return an agent of the workspace."""
     agent = repository.find_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     if agent is None:

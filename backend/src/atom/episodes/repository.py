@@ -25,6 +25,7 @@ from sqlalchemy.orm.util import identity_key
 
 from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus, FeedbackType
 from atom.chat.models import ChatMessage, ChatSession
+from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
 from atom.episodes import scoring
@@ -37,6 +38,7 @@ from atom.episodes.models import (
     EpisodeSegment,
     EpisodeStatus,
 )
+from atom.episodes.rows import EpisodeRecord
 from atom.episodes.scoring import Reaction
 from atom.episodes.segmentation import Message, Run
 from atom.kit.clock import moved
@@ -162,7 +164,8 @@ COUNT_ACCESS: Final = (
 
 def agent_status(session: Session, agent_id: str, *, workspace_id: str) -> AgentStatus | None:
     """Return the status of an agent of the workspace."""
-    return session.scalar(STATUS_OF_AGENT, {"agent": agent_id, "workspace": workspace_id})
+    session.flush()
+    return session.connection().scalar(STATUS_OF_AGENT, {"agent": agent_id, "workspace": workspace_id})
 
 
 def lock_agent(session: Session, agent_id: str, *, workspace_id: str) -> bool:
@@ -336,29 +339,29 @@ def _newest_visible(asked: tuple[str, ...]) -> Select[Episode]:
     )
 
 
+RECORD: Final = RowsOf(EpisodeRecord, EPISODES)
 NEWEST_EPISODES: Final = (
-    select(Episode)
-    .where(Episode.workspace_id == bindparam("workspace"), Episode.agent_id == bindparam("agent"))
-    .order_by(Episode.started_at.desc(), Episode.id.desc())
+    select(*RECORD.columns)
+    .where(EPISODES.c.workspace_id == bindparam("workspace"), EPISODES.c.agent_id == bindparam("agent"))
+    .order_by(EPISODES.c.started_at.desc(), EPISODES.c.id.desc())
     .limit(bindparam("most"))
-    .execution_options(populate_existing=True)
 )
 NEWEST_EPISODES_AFTER: Final = NEWEST_EPISODES.where(
-    tuple_(Episode.started_at, Episode.id)
+    tuple_(EPISODES.c.started_at, EPISODES.c.id)
     < tuple_(bindparam("after_at", type_=UtcDateTime()), bindparam("after_id", type_=EPISODES.c.id.type))
 )
 
 
 def newest_episodes(
     session: Session, *, workspace_id: str, agent_id: str, limit: int, after: Cursor | None
-) -> Sequence[Episode]:
+) -> list[EpisodeRecord]:
     """Return an agent's episodes, archived ones too, newest first."""
     sought: dict[str, Any] = {"workspace": workspace_id, "agent": agent_id, "most": limit}
-    if after is None:
-        return session.scalars(NEWEST_EPISODES, sought).all()
-    return session.scalars(
-        NEWEST_EPISODES_AFTER, {**sought, "after_at": after.at, "after_id": after.id}
-    ).all()
+    newest = NEWEST_EPISODES
+    if after is not None:
+        newest, sought = NEWEST_EPISODES_AFTER, {**sought, "after_at": after.at, "after_id": after.id}
+    session.flush()
+    return RECORD.all(session.connection().execute(newest, sought))
 
 
 def vectors(

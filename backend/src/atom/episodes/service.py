@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from atom.agents.maturity import AgentStatus
     from atom.episodes.embedding import Embedder, Vector
     from atom.episodes.models import EpisodeSegment
+    from atom.episodes.rows import EpisodeRecord
     from atom.episodes.scoring import ProposalOutcome
     from atom.kit.clock import Clock
     from atom.kit.pagination import PageRequest
@@ -241,7 +242,9 @@ def list_segments(
     )
 
 
-def list_episodes(session: Session, *, workspace_id: str, agent_id: str, page: PageRequest) -> Page[Episode]:
+def list_episodes(
+    session: Session, *, workspace_id: str, agent_id: str, page: PageRequest
+) -> Page[EpisodeRecord]:
     """Return the episodes of an agent of the workspace, the latest first, whatever became of them."""
     get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     episodes = repository.newest_episodes(

@@ -18,7 +18,7 @@ from atom.kit.text import check_json
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from atom.agents.models import Agent
+    from atom.agents.rows import AgentProfile
     from atom.kit.clock import Clock
 
 PROPOSED_INSTEAD = {
@@ -98,7 +98,7 @@ def list_blocked_triggers(
 def _block(
     session: Session,
     clock: Clock,
-    agent: Agent,
+    agent: AgentProfile,
     trigger: Trigger,
     routing: Routing,
     proposal_id: str | None,

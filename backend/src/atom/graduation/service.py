@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from atom.agents.models import Agent
+    from atom.agents.rows import AgentProfile
     from atom.kit.clock import Clock
 
 
@@ -120,7 +121,7 @@ def list_promotions(
     return repository.promotions_page(session, agent_id=agent_id, page=page or PageRequest())
 
 
-def _target(agent: Agent, target: AgentStatus | None) -> AgentStatus:
+def _target(agent: AgentProfile, target: AgentStatus | None) -> AgentStatus:
     wanted = target or next_rung(agent.status)
     if wanted is None:
         raise ConflictError(f"agent {agent.id!r} is {agent.status.value!r}: there is no next rung")
@@ -131,7 +132,7 @@ def _target(agent: Agent, target: AgentStatus | None) -> AgentStatus:
     return wanted
 
 
-def _assess(session: Session, agent: Agent, target: AgentStatus) -> Readiness:
+def _assess(session: Session, agent: Agent | AgentProfile, target: AgentStatus) -> Readiness:
     record = repository.episode_record(session, agent_id=agent.id, maturity=agent.status)
     return assess(record, target)
 
