@@ -122,12 +122,16 @@ def find_pages(text: str) -> list[str]:
 
 
 def find_jobs(text: str) -> object:
-    """Read a workflow of GitHub's, which has to have jobs; the one of ours that it calls takes its inputs."""
-    jobs = yaml.safe_load(text)["jobs"]
-    ours = yaml.safe_load((ROOT / ".github" / "workflows" / "compare.yml").read_text(encoding="utf-8"))
-    inputs = ours[True]["workflow_call"]["inputs"]  # YAML reads the key `on` as true
+    """Read a workflow of GitHub's, which has to have jobs; those of ours that it calls take its inputs."""
+    jobs = yaml.safe_load(text)
+    if isinstance(jobs, list):  # steps of a job
+        return [step["uses"] if "uses" in step else step["run"] for step in jobs]
+    jobs = jobs["jobs"]
     for job in jobs.values():
-        if "compare.yml" in job.get("uses", ""):
+        name = re.search(r"/workflows/(\w+\.yml)@", job.get("uses", ""))
+        if name:
+            ours = yaml.safe_load((ROOT / ".github" / "workflows" / name[1]).read_text(encoding="utf-8"))
+            inputs = ours[True]["workflow_call"]["inputs"]  # YAML reads the key `on` as true
             given = job.get("with", {})
             assert set(given) <= set(inputs)
             assert {name for name, one in inputs.items() if one.get("required")} <= set(given)
@@ -404,7 +408,7 @@ def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("python"))
 def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
-    """A property of a document is a property: it is collected, and it passes."""
+    """A property of a document is collected and passes; a conftest can be imported."""
     path = tmp_path / "test_block.py"
     path.write_text(block.content, encoding="utf-8")
 
@@ -421,7 +425,9 @@ def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
         "-c",
         str(BACKEND / "pytest.ini"),
     ]
-    run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, FEW)
+    nothing_to_collect = int(pytest.ExitCode.NO_TESTS_COLLECTED)
+    answers = (0, nothing_to_collect) if block.content.startswith("# conftest.py") else (0,)
+    run([*command, "--rootdir", str(BACKEND), str(path)], BACKEND, FEW, answers=answers)
 
 
 @pytest.mark.parametrize("block", of("python conftest"))
