@@ -285,6 +285,16 @@ def test_a_wrapper_that_was_made_at_import_is_changed_too(whole: dict[str, Any])
     assert changes["return function(*args) - 0"] == "survived"
 
 
+def test_a_crash_is_told_from_a_check_that_fails(whole: dict[str, Any]) -> None:
+    """What the product raised is the reason, also where a property's test cases were replayed."""
+    (found,) = (
+        one for one in whole["findings"] if one["function"] == "double" and change_of(one) == "return None"
+    )
+    assert found["is_property"]
+    assert found["verdict"] == "noticed by an exception"
+    assert found["error"].startswith("TypeError: unsupported operand")
+
+
 def test_a_loop_without_end_is_noticed_by_time(whole: dict[str, Any]) -> None:
     """A test that never ends has noticed, and is named."""
     late = [one for one in whole["findings"] if one["verdict"] == "noticed by running out of time"]

@@ -142,6 +142,27 @@ def test_a_fault_is_noticed_at_the_test_case_at_which_the_engine_notices_it(
         assert replay.n_different == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_fault_raises_is_known_after_a_replay(replay: Replay, kind: str) -> None:
+    """Hypothesis's own checks may raise in its place, because its engine did not run."""
+    suspect = Suspect()
+    function = make_properties(suspect)[kind]
+    with replay.recording(kind):
+        function()
+
+    def crash(number: int) -> bool:
+        raise ZeroDivisionError(number)
+
+    suspect.check = crash
+    with replay.replaying(kind), pytest.raises((ZeroDivisionError, AssertionError)):
+        function()
+    assert isinstance(replay.raised, ZeroDivisionError)
+    suspect.check = lambda number: True
+    with replay.replaying(kind):
+        function()
+    assert replay.raised is None
+
+
 @pytest.mark.parametrize("kind", ["data", "target", "drawing"])
 def test_a_run_that_goes_another_way_is_left_to_the_engine(replay: Replay, kind: str) -> None:
     """A mutant that changes what is drawn or targeted is seen, and the engine runs."""

@@ -107,7 +107,8 @@ class Asker:
             n_all_cases += n_cases or 0
             if raised is not None:
                 say(
-                    describe_notice(raised) | {"noticed_by": nodeid, "n_run": number, "n_test_cases": n_cases}
+                    describe_notice(self.replay.raised or raised)
+                    | {"noticed_by": nodeid, "n_run": number, "n_test_cases": n_cases}
                 )
                 return
         say({"verdict": MutantVerdict.SURVIVED, "n_run": len(tests), "n_test_cases": n_all_cases})

@@ -30,6 +30,8 @@ class Replay:
         self._stop: type[BaseException] = Exception
         self.problem: str | None = None
         """Why nothing can be replayed."""
+        self.raised: BaseException | None = None
+        """What the replayed test case raised that noticed; Hypothesis may raise another error instead."""
         self.n_test_cases = 0
         """Test cases that the engine ran in the last test."""
         self.n_valid = 0
@@ -93,6 +95,7 @@ class Replay:
     @contextlib.contextmanager
     def replaying(self, nodeid: str) -> Iterator[None]:
         """Replay the recorded runs of a test, in their order, for as long as the context lasts."""
+        self.raised = None
         recorded = self._runs.get(nodeid)
         if self.problem is not None or recorded is None:
             with self.counting():
@@ -141,6 +144,7 @@ class Replay:
                 state._execute_once_for_engine(data)
             if int(data.status) == self._interesting and case[1] != self._interesting:
                 self.n_replayed += 1
+                self.raised = data.expected_exception
                 raise data.expected_exception
             if self.describe(data) != case:
                 return False
