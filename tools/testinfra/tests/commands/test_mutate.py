@@ -540,6 +540,42 @@ def n_known_of(project: Shop) -> int:
     return sum(path.read_text(encoding="utf-8").count("finding {") for path in stores)
 
 
+UNITTEST = """
+import asyncio
+import unittest
+
+import shop
+from hypothesis import given, settings, strategies as st
+
+
+class TestShop(unittest.TestCase):
+    def setUp(self):
+        self.step = 1
+
+    @settings(max_examples=20)
+    @given(st.integers(0, 99))
+    def test_double(self, number):
+        assert shop.double(number) == number + number
+
+    @settings(max_examples=20)
+    @given(st.integers(0, 99))
+    def test_more(self, number):
+        assert shop.make_adder(self.step)(number) == number + 1
+"""
+
+
+def test_methods_of_unittest_are_asked_more_than_once_in_a_process(tmp_path: Path) -> None:
+    """Each run makes another instance, which Hypothesis's health check would refuse."""
+    project = Shop.create(tmp_path / "shop", tests=UNITTEST)
+    document = project.mutate("src/shop.py::double", "src/shop.py::make_adder")
+    assert document["remarks"] == []
+    assert document["excluded"] == {}
+    found = by_function(document)
+    for name in ("double", "make_adder"):
+        assert "survived" not in found[name]
+    assert all(one["is_property"] for one in document["findings"] if one.get("noticed_by"))
+
+
 def test_an_interrupted_session_goes_on(tmp_path: Path) -> None:
     """`kill -9` in the middle: what was answered is kept, and the next call asks the rest."""
     project = Shop.create(tmp_path / "shop")

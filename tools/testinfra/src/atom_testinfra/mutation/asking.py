@@ -29,6 +29,8 @@ LEAST_CPU_S = 2.0
 """Every test may take this long."""
 WALL_FACTOR, LEAST_WALL_S = 5.0, 30.0
 """How long a test may take on the clock, as a multiple of the CPU time that it may take, and at least."""
+OWN_DOING = ("too_slow", "differing_executors")
+"""Health checks that a busy machine fails, or a test that runs more than once in a process."""
 
 
 class Asker:
@@ -159,11 +161,13 @@ def _steered(items: Sequence[pytest.Item]) -> Iterator[str]:
     Give each property a fixed seed, no database and no shrinking; yield the node ids of properties.
 
     A failure is one before it is made small, and a database would replay what an earlier mutant left. A busy
-    machine must not be taken for a fault, so nothing is judged by how long drawing takes.
+    machine must not be taken for a fault, so nothing is judged by how long drawing takes. A method of a
+    `unittest.TestCase` runs on another instance each time that the test runs, which Hypothesis would refuse.
     """
     from hypothesis import HealthCheck, Phase, settings
 
     phases = (Phase.explicit, Phase.generate, Phase.target)
+    own_doing = {check for name in OWN_DOING if (check := getattr(HealthCheck, name, None)) is not None}
     for item in items:
         subject = find_subject(item)
         if subject is None:
@@ -179,7 +183,7 @@ def _steered(items: Sequence[pytest.Item]) -> Iterator[str]:
             database=None,
             deadline=None,
             report_multiple_bugs=False,
-            suppress_health_check=[*{*own.suppress_health_check, HealthCheck.too_slow}],
+            suppress_health_check=[*own_doing.union(own.suppress_health_check)],
         )
         is_free = subject.own_seed is None and not own.derandomize
         subject.install(changed, seed_of(item.nodeid, 0) if is_free else None)
