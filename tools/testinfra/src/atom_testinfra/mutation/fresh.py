@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom_testinfra.core.mutants import MutantVerdict
-from atom_testinfra.mutation.asking import Asker
+from atom_testinfra.mutation.asking import CPU_FACTOR, LEAST_CPU_S, Asker
 from atom_testinfra.mutation.copies import Copies
 from atom_testinfra.mutation.ends import describe_end
 from atom_testinfra.mutation.loading import Importer
-from atom_testinfra.mutation.orders import Fact, FreshQuestion
+from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost
 from atom_testinfra.mutation.replay import Replay
 from atom_testinfra.mutation.rounds import FOREIGN
 from atom_testinfra.mutation.sources import Sources
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.mutants import Mutant
     from atom_testinfra.mutation.copies import Say
-    from atom_testinfra.mutation.orders import KnownCost, Orders
+    from atom_testinfra.mutation.orders import Orders
 
 IMPORTING_CPU_S = 120
 """CPU seconds that importing the product and collecting the tests may take."""
+MORE_TIME = (5, 25)
+"""How much more CPU time a test gets, in turn, that runs out of time unchanged."""
 FRESH_WALL_S = 600.0
 """How long a mutant may take on the clock."""
 
@@ -48,6 +50,8 @@ class FreshRound:
         self._sources = Sources(orders)
         self._sound: set[str] = set()
         self._unfit: set[str] = set()
+        self._costs: dict[str, KnownCost] = {}
+        """Of tests that take longer in a fresh interpreter than what they were found to cost."""
 
     def ask(self) -> None:
         """Ask until nothing is left, or the time is over."""
@@ -63,14 +67,14 @@ class FreshRound:
             for copy, status in copies.wait() if running else ():
                 question = running.pop(copy.pid)
                 answer = describe_end(copy, status)
-                if self._is_sound(question, answer.get("noticed_by")):
+                if self.is_sound(question, answer.get("noticed_by")):
                     self._say(Fact.VERDICT, id=question.mutant.id, **answer)
                 else:
                     waiting.append(question)
         self._say(Fact.DONE)
 
     def _start(self, copies: Copies, question: FreshQuestion, mutant: Mutant | None) -> int:
-        tests = [test for test in question.tests if test.nodeid not in self._unfit]
+        tests = self.tests_of(question)
 
         def ask(say: Say) -> None:
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -79,22 +83,41 @@ class FreshRound:
 
         return copies.start(ask, wall_s=FRESH_WALL_S).pid
 
-    def _is_sound(self, question: FreshQuestion, nodeid: str | None) -> bool:
-        """Return whether a test that noticed passes without a mutant; it runs once for that."""
+    def tests_of(self, question: FreshQuestion) -> list[KnownCost]:
+        """Return the tests to ask, each with what it takes."""
+        return [
+            self._costs.get(test.nodeid, test) for test in question.tests if test.nodeid not in self._unfit
+        ]
+
+    def is_sound(self, question: FreshQuestion, nodeid: str | None) -> bool:
+        """
+        Return whether a test that noticed passes without a mutant; it runs once for that.
+
+        One that runs out of time then gets more: elsewhere other tests have set up what it sets up here.
+        """
         test = next((one for one in question.tests if one.nodeid == nodeid), None)
         if test is None or test.nodeid in self._sound:
             return True
         file = test.nodeid.split("::")[0]
         alone = FreshQuestion(mutant=question.mutant, tests=[test], files=[file], n_reaching=1)
-        copies = Copies(1)
-        self._start(copies, alone, None)
-        answer = describe_end(*copies.wait_for_one())
+        answer = self._ask_unchanged(alone)
+        for factor in MORE_TIME:
+            if answer["verdict"] is not MutantVerdict.TIME:
+                break
+            cpu_s = factor * max(test.cpu_s, LEAST_CPU_S / CPU_FACTOR)
+            self._costs[test.nodeid] = KnownCost(test.nodeid, cpu_s, test.wall_s)
+            answer = self._ask_unchanged(alone)
         if answer["verdict"] is MutantVerdict.SURVIVED:
             self._sound.add(test.nodeid)
-            return True
+            return test.nodeid not in self._costs  # else the mutant may have had too little time
         self._unfit.add(test.nodeid)
         self._say(Fact.UNFIT, nodeid=test.nodeid, error=answer.get("error") or str(answer["verdict"]))
         return False
+
+    def _ask_unchanged(self, question: FreshQuestion) -> dict[str, Any]:
+        copies = Copies(1)
+        self._start(copies, question, None)
+        return describe_end(*copies.wait_for_one())
 
 
 class FreshSession(TakenSession):

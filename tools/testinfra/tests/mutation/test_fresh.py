@@ -1,0 +1,73 @@
+"""Tests that are asked in fresh interpreters, and what they take there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from atom_testinfra.core.mutants import Mutant, MutantVerdict
+from atom_testinfra.mutation.fresh import MORE_TIME, FreshRound
+from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost, Orders
+
+NODEID = "test_shop.py::test_price"
+MUTANT = Mutant(
+    id="a",
+    path="shop.py",
+    function=None,
+    block="None#0",
+    line=1,
+    end_line=1,
+    operator="constant",
+    is_hidden=False,
+    index=0,
+    statement=0,
+)
+QUESTION = FreshQuestion(mutant=MUTANT, tests=[KnownCost(NODEID, 0.1)], files=["test_shop.py"], n_reaching=1)
+
+
+class SlowStart(FreshRound):
+    """A round whose test takes more CPU time, unchanged, than it is given at first."""
+
+    def __init__(self, needed_s: float) -> None:
+        orders = Orders(
+            arguments=[],
+            files=None,
+            root="",
+            product=[],
+            events=-1,
+            n_jobs=1,
+            ends_at=None,
+            mutants=[],
+            run_files=[],
+            run_tests=[],
+            reaches=[],
+        )
+        self.said: list[Fact] = []
+        super().__init__(orders, lambda fact, **_: self.said.append(fact))
+        self._needed_s = needed_s
+
+    def _ask_unchanged(self, question: FreshQuestion) -> dict[str, Any]:
+        (test,) = self.tests_of(question)
+        is_late = test.cpu_s < self._needed_s
+        return {"verdict": MutantVerdict.TIME if is_late else MutantVerdict.SURVIVED}
+
+
+@pytest.mark.parametrize(("needed_s", "is_first_right"), [(0.1, True), (0.9, False), (4.0, False)])
+def test_a_test_that_starts_slowly_gets_more_time_and_the_mutant_is_asked_again(
+    needed_s: float, is_first_right: bool
+) -> None:
+    """Out of time in a fresh interpreter is no fault of the mutant when the test is as slow without it."""
+    asking = SlowStart(needed_s)
+    assert asking.is_sound(QUESTION, NODEID) == is_first_right
+    assert asking.is_sound(QUESTION, NODEID)
+    assert asking.tests_of(QUESTION)[0].cpu_s >= needed_s
+    assert asking.said == []
+
+
+def test_a_test_that_does_not_end_unchanged_is_named() -> None:
+    """It is asked no more."""
+    asking = SlowStart(needed_s=10 * MORE_TIME[-1])
+    assert not asking.is_sound(QUESTION, NODEID)
+    assert asking.said == [Fact.UNFIT]
+    assert asking.tests_of(QUESTION) == []
