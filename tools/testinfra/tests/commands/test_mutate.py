@@ -589,8 +589,15 @@ def test_an_interrupted_session_goes_on(tmp_path: Path) -> None:
         if n_known_of(project) >= 5:
             break
         time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.send_signal(signal.SIGKILL)
     process.wait()
+    for _ in range(2400):
+        if not any(Path(f"/proc/{child}").exists() for child in children):
+            break
+        time.sleep(0.05)
+    assert children
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
     n_known = n_known_of(project)
     assert n_known >= 5
     rest = project.mutate()

@@ -131,7 +131,7 @@ def _answer(question: Question, reader: int, writer: int, *, is_limited: bool) -
     try:
         os.close(reader)
         os.setpgid(0, 0)
-        _die_with_parent()
+        die_with_parent()
         if is_limited:
             _limit()
 
@@ -161,6 +161,7 @@ def _lower(what: int, limit: int) -> None:
     resource.setrlimit(what, (allowed, hard))
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let the kernel end this process when the one that started it ends, however that ends."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -19,7 +19,7 @@ import pytest
 
 from atom_testinfra.core.mutants import Reach
 from atom_testinfra.mutation.asking import Asker
-from atom_testinfra.mutation.copies import Copies
+from atom_testinfra.mutation.copies import Copies, die_with_parent
 from atom_testinfra.mutation.curves import CurveReplay, CurveRound
 from atom_testinfra.mutation.fresh import FreshRound
 from atom_testinfra.mutation.loading import Importer
@@ -254,6 +254,7 @@ def find_shared_things() -> frozenset[str]:
 
 def main() -> int:
     """Do what the orders say that are in the file that the command line names."""
+    die_with_parent()
     orders = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Orders)
     events = os.dup(orders.events)
 
