@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-budget bench-mutate-operators bench-time changelog
+	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -215,8 +215,11 @@ bench-faults: install ## faults put into the backend, and how many its tests not
 bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
 
-bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files (SUITE=shared|objects|engine|processes, SAMPLE, EACH, KEEP=--keep)
-	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),40) --each $(or $(EACH),10) $(KEEP)
+bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files; goes on where it stopped (SUITE, SAMPLE, EACH, RUNS, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),110) --each $(or $(EACH),50) --runs $(or $(RUNS),100000) $(KEEP)
+
+bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine (EACH, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_replay.py --each $(or $(EACH),26) $(KEEP)
 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)

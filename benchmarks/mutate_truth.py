@@ -1,19 +1,24 @@
 """
 Whether verdicts of `testinfra mutate` are right: `make bench-mutate-truth`.
 
-Verdicts are drawn at random and repeated the slow way: the patch is applied to a copy, and a fresh pytest
-runs. A noticed mutant has to fail the test that noticed it; a survivor, or one that no test reaches, has to
-pass all tests. Subjects are the backend, where a survivor is shown to the tests of its service, and the small
-suites in `subjects/mutate`: what tests share (caches, fixtures), objects of every make, what Hypothesis can
-do, and threads and processes.
+Verdicts are drawn and repeated the slow way: the patch is applied to a copy, and a fresh pytest runs. A
+noticed mutant has to fail the test that noticed it; a survivor, or one that no test reaches, has to pass all
+tests. Properties have the seeds that the tool gives them, and nothing else of what it does to them.
+
+Subjects are the small suites in `subjects/mutate`: what tests share, objects of every make, what Hypothesis
+can do, threads and processes, loops, and code that Python calls by itself. Drawn are verdicts at random, and
+of each class that is easily wrong. Answers are kept in `.testinfra/truth`, so that a call goes on where the
+last one stopped; an edit of the suite or of its product drops them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,120 +32,209 @@ from evidence import ROOT, save, table
 Finding = dict[str, Any]
 NO_COPY = shutil.ignore_patterns(".venv*", ".testinfra", "__pycache__", ".hypothesis", ".git", "*.sqlite3*")
 WALL_S = 900.0
+LATE_CPU_S, LATE_WALL_S = 5, 60.0
+"""What a repeated run may take that should run out of time: the tests take less than one CPU second."""
 SUBJECTS = ROOT / "benchmarks/subjects/mutate"
-SUITES = ("shared", "objects", "engine", "processes")
+SUITES = ("shared", "objects", "engine", "processes", "loops", "odd")
+FOLDER = ROOT / ".testinfra/truth"
+RANDOM = "at random"
+HARD = ("not reached", "at module level", "out of time", "survived")
 
 
 def main() -> int:
-    """Ask, repeat, report; 1 if less than 99 % of the verdicts are repeated."""
+    """Ask, repeat, report; 1 if less than 99 % of the verdicts of a class are repeated."""
     parser = argparse.ArgumentParser(description="Repeat verdicts by editing files.")
-    parser.add_argument("--sample", type=int, default=40, help="mutants to ask about")
-    parser.add_argument("--each", type=int, default=10, help="verdicts to repeat of each kind")
+    parser.add_argument("--sample", type=int, default=200, help="mutants of each suite to ask about")
+    parser.add_argument("--random", type=int, default=200, help="verdicts to repeat, of all")
+    parser.add_argument("--each", type=int, default=50, help="verdicts to repeat of each hard class")
+    parser.add_argument("--runs", type=int, default=100_000, help="repeat so many now; the next call goes on")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
-    parser.add_argument("--suite", choices=SUITES, help="one of the small suites instead of the backend")
-    parser.add_argument("paths", nargs="*", help="files of the product; all if none is given")
+    parser.add_argument("--suite", choices=[*SUITES, "backend"], help="only one suite, or the backend")
+    parser.add_argument("paths", nargs="*", help="with --suite: files of its product; all if none is given")
     arguments = parser.parse_args()
-    subject = ROOT if arguments.suite is None else SUBJECTS / arguments.suite
-    findings = ask(subject, arguments)
-    chance = random.Random(arguments.seed)
-    chance.shuffle(findings)
-    chosen: list[Finding] = []
-    taken: Counter[str] = Counter()
-    for finding in findings:
-        kind = kind_of(finding)
-        if taken[kind] < arguments.each:
-            taken[kind] += 1
-            chosen.append(finding)
-    agreed: Counter[str] = Counter()
-    differences = []
-    with tempfile.TemporaryDirectory(prefix="mutate-truth-") as folder:
-        copy = Path(folder) / "copy"
-        inside = "backend" if arguments.suite is None else ""
-        shutil.copytree(subject / inside, copy / inside, ignore=NO_COPY)
-        for number, finding in enumerate(chosen, start=1):
-            is_same = repeat(finding, copy, inside)
-            agreed[kind_of(finding)] += is_same
-            if not is_same:
-                differences.append(finding)
-            sys.stderr.write(
-                f"{number} of {len(chosen)}: {finding['verdict']} {'repeated' if is_same else 'DIFFERS'}\n"
-            )
-    rows = [[kind, str(taken[kind]), str(agreed[kind])] for kind in sorted(taken)]
-    n, n_same = sum(taken.values()), sum(agreed.values())
-    parts = [table(["verdict", "repeated", "the same"], rows), f"All: {n_same} of {n} are the same."]
-    parts += [f"`{one['id']}` {one['verdict']}\n\n```diff\n{one['difference']}\n```" for one in differences]
-    text = "\n\n".join(parts)
-    command = f"python benchmarks/mutate_truth.py {' '.join(sys.argv[1:])}"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    suites = [Suite(name, arguments) for name in ([arguments.suite] if arguments.suite else SUITES)]
+    drawn = draw(suites, arguments)
+    n_left = arguments.runs
+    for number, (kind, suite, finding) in enumerate(drawn, start=1):
+        if n_left and suite.answer(finding) is None:
+            n_left -= 1
+            suite.repeat(finding)
+            how = "repeated" if suite.answer(finding) else "DIFFERS"
+            sys.stderr.write(f"{number} of {len(drawn)}: {suite.name}, {kind}: {finding['verdict']} {how}\n")
+    known = [(kind, suite, one) for kind, suite, one in drawn if suite.answer(one) is not None]
+    taken = Counter(kind for kind, _, _ in known)
+    agreed = Counter(kind for kind, suite, one in known if suite.answer(one))
+    text = report(known, taken, agreed, n_missing=len(drawn) - len(known))
     if arguments.keep:
-        name = "mutate_truth" if arguments.suite is None else f"mutate_truth_{arguments.suite}"
-        save(name, command, {"taken": taken, "agreed": agreed, "seed": arguments.seed}, text)
+        command = " ".join(["python", "benchmarks/mutate_truth.py", *sys.argv[1:]])
+        figures = {"taken": taken, "agreed": agreed, "seed": arguments.seed}
+        save("mutate_truth" + (f"_{arguments.suite}" if arguments.suite else ""), command, figures, text)
     else:
         sys.stdout.write(f"{text}\n")
-    return int(n_same < 0.99 * n)
+    return int(any(agreed[kind] < 0.99 * n for kind, n in taken.items()))
 
 
-def kind_of(finding: Finding) -> str:
-    """Return the class of a verdict: where the mutant is, and what became of it."""
-    place = "in a function" if finding["function"] else "at module level"
-    return f"{finding['verdict']}, {place}"
+class Suite:
+    """A suite, what the tool says about it, and what a fresh pytest says in an edited copy."""
 
+    def __init__(self, name: str, arguments: argparse.Namespace) -> None:
+        self.name = name
+        self._is_backend = name == "backend"
+        self._root = ROOT if self._is_backend else SUBJECTS / name
+        self._inside = "backend" if self._is_backend else ""
+        self.findings = self._ask(arguments)
+        self._state = self._digest()
+        self._path = FOLDER / f"{name}.jsonl"
+        self._answers: dict[str, bool] = {}
+        for line in self._path.read_text().splitlines() if self._path.exists() else ():
+            known = json.loads(line)
+            if known["state"] == self._state:
+                self._answers[known["key"]] = known["is_same"]
 
-def ask(subject: Path, arguments: argparse.Namespace) -> list[Finding]:
-    """Return the findings on a sample."""
-    command = [sys.executable, "-m", "atom_testinfra", "mutate", "--json", *arguments.paths]
-    command += ["--sample", str(arguments.sample), "--seed", str(arguments.seed)]
-    if subject == ROOT:
-        command += ["--profile", "ci"]
-    done = subprocess.run(command, cwd=subject, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    findings: list[Finding] = json.loads(done.stdout)["findings"]
-    return findings
+    def answer(self, finding: Finding) -> bool | None:
+        """Return whether a fresh pytest gave the same verdict, `None` where it was not asked."""
+        return self._answers.get(self._key(finding))
 
+    def repeat(self, finding: Finding) -> None:
+        """Ask a fresh pytest, and keep its answer."""
+        is_same = self._is_same(finding)
+        self._answers[self._key(finding)] = is_same
+        line = {"state": self._state, "key": self._key(finding), "is_same": is_same}
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
-def repeat(finding: Finding, copy: Path, inside: str) -> bool:
-    """Return whether an edited copy and a fresh pytest give the same verdict."""
-    path = copy / finding["path"]
-    original = path.read_text(encoding="utf-8")
-    patch = ["git", "apply", "--unidiff-zero", "-"]
-    subprocess.run(patch, cwd=copy, input=f"{finding['difference']}\n", text=True, check=True)
-    try:
-        tests = [finding["noticed_by"]] if finding.get("noticed_by") else suite_of(finding) if inside else []
-        environment = dict(os.environ, CI="true", PYTHONDONTWRITEBYTECODE="1")
-        environment["PYTHONPATH"] = os.fspath(copy / inside / "src")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            *(["-m", "not integration"] if inside else []),
-        ]
+    @staticmethod
+    def _key(finding: Finding) -> str:
+        return f"{finding['id']} {finding['verdict']} {finding.get('noticed_by')}"
+
+    def _digest(self) -> str:
+        files = sorted(path for place in ("src", "tests") for path in (self._root / place).rglob("*.py"))
+        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+    def _ask(self, arguments: argparse.Namespace) -> list[Finding]:
+        command = [sys.executable, "-m", "atom_testinfra", "mutate", "--json", *arguments.paths]
+        command += ["--sample", str(arguments.sample), "--seed", str(arguments.seed)]
+        command += ["--profile", "ci"] if self._is_backend else ["-n", "1"]
+        done = subprocess.run(command, cwd=self._root, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.returncode)
+        findings: list[Finding] = json.loads(done.stdout)["findings"]
+        return findings
+
+    def _is_same(self, finding: Finding) -> bool:
+        with tempfile.TemporaryDirectory(prefix="mutate-truth-") as name:
+            copy = Path(name) / "copy"
+            shutil.copytree(self._root / self._inside, copy / self._inside, ignore=NO_COPY)
+            patch = ["git", "apply", "--unidiff-zero", "-"]
+            subprocess.run(patch, cwd=copy, input=f"{finding['difference']}\n", text=True, check=True)
+            return self._fails(finding, copy / self._inside) == is_noticed(finding)
+
+    def _fails(self, finding: Finding, folder: Path) -> bool:
+        """Return whether a fresh pytest fails in a folder, or does not end."""
+        environment = dict(os.environ, CI="true", PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
+        environment["PYTHONPATH"] = os.pathsep.join([str(folder / "src"), str(Path(__file__).parent)])
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        command += ["-p", "mutate_truth_plugin"]
+        tests = [finding["noticed_by"]] if finding.get("noticed_by") else []
+        if self._is_backend:
+            command += ["-m", "not integration"]
+            tests = tests or tests_of(finding)
+        is_late = kind_of_verdict(finding) == "out of time"
+
+        def limit() -> None:
+            if is_late:
+                resource.setrlimit(resource.RLIMIT_CPU, (LATE_CPU_S, LATE_CPU_S))
+
         try:
             done = subprocess.run(
                 [*command, *tests],
-                cwd=copy / inside,
+                cwd=folder,
                 env=environment,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
-                timeout=WALL_S,
+                timeout=LATE_WALL_S if is_late else WALL_S,
+                preexec_fn=limit,
             )
         except subprocess.TimeoutExpired:
-            return bool(finding["verdict"].startswith("noticed"))
-        return (done.returncode != 0) == bool(finding["verdict"].startswith("noticed"))
-    finally:
-        path.write_text(original, encoding="utf-8")
+            return True
+        return done.returncode != 0
 
 
-def suite_of(finding: Finding) -> list[str]:
-    """Return the tests to repeat a survivor with: those of its service, and the API's."""
-    service = finding["path"].removeprefix("backend/src/atom/").split("/")[0]
+def draw(suites: list[Suite], arguments: argparse.Namespace) -> list[tuple[str, Suite, Finding]]:
+    """Return verdicts at random, then further ones of each class that is easily wrong."""
+    chance = random.Random(arguments.seed)
+    decided = [
+        (suite, finding)
+        for suite in suites
+        for finding in suite.findings
+        if finding["verdict"] != "not asked" and not finding.get("is_hidden")
+    ]
+    chance.shuffle(decided)
+    drawn = [(RANDOM, suite, finding) for suite, finding in decided[: arguments.random]]
+    others = decided[arguments.random :]
+    for hard in HARD:
+        fitting = [(suite, finding) for suite, finding in others if hard in classes_of(finding)]
+        drawn += [(hard, suite, finding) for suite, finding in fitting[: arguments.each]]
+        used = {id(finding) for _, _, finding in drawn}
+        others = [(suite, finding) for suite, finding in others if id(finding) not in used]
+    chance.shuffle(drawn)  # so that a part of them is of all classes
+    return drawn
+
+
+def classes_of(finding: Finding) -> set[str]:
+    """Return the hard classes that a finding is in."""
+    found = {kind_of_verdict(finding)}
+    return found if finding["function"] else found | {"at module level"}
+
+
+def kind_of_verdict(finding: Finding) -> str:
+    """Return a verdict without how it was noticed."""
+    verdict: str = finding["verdict"]
+    return "out of time" if verdict.endswith("out of time") else verdict.partition(" by ")[0]
+
+
+def is_noticed(finding: Finding) -> bool:
+    """Return whether some test noticed."""
+    return bool(finding["verdict"].startswith("noticed"))
+
+
+def report(
+    known: list[tuple[str, Suite, Finding]], taken: Counter[str], agreed: Counter[str], *, n_missing: int
+) -> str:
+    """Return the counts, and every verdict that was not repeated."""
+    rows = [[kind, str(taken[kind]), str(agreed[kind])] for kind in (RANDOM, *HARD)]
+    verdicts = Counter(kind_of_verdict(one) for _, _, one in known)
+    suites = Counter(suite.name for _, suite, _ in known)
+    parts = [
+        table(["drawn", "repeated", "the same"], rows),
+        (
+            f"All: {agreed.total()} of {taken.total()} are the same. Verdicts: {spoken(verdicts)}. "
+            f"Suites: {spoken(suites)}."
+        ),
+    ]
+    if n_missing:
+        parts.append(f"{n_missing} are still to be repeated.")
+    for _, suite, one in known:
+        if not suite.answer(one):
+            words = f"{one['verdict']}, {one.get('noticed_by')}"
+            parts.append(f"{suite.name}: `{one['id']}` {words}\n\n```diff\n{one['difference']}\n```")
+    return "\n\n".join(parts)
+
+
+def spoken(counts: Counter[str]) -> str:
+    """Return counts in a sentence."""
+    return ", ".join(f"{n} {name}" for name, n in counts.most_common())
+
+
+def tests_of(finding: Finding) -> list[str]:
+    """Return the tests of the backend to repeat a survivor with: those of its domain, and the API's."""
+    domain = finding["path"].removeprefix("backend/src/atom/").split("/")[0]
     folders = [
-        f"tests/unit/{service}",
-        f"tests/property_tests/{service}",
+        f"tests/unit/{domain}",
+        f"tests/property_tests/{domain}",
         "tests/api",
         "tests/unit/test_numbers.py",
     ]
