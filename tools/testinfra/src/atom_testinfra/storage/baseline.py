@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Raw, Struct
 
-from atom_testinfra.core.changes.sides import ComparedCost
+from atom_testinfra.core.changes.columns import ComparedCost
 from atom_testinfra.core.costs.baseline import (
     SCHEMA,
     SCHEMA_VERSION,
