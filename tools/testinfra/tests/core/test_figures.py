@@ -32,3 +32,12 @@ def test_a_figure_has_no_exponent_and_keeps_its_digits(value: float, digits: int
 def test_only_nothing_is_0_percent_and_only_all_of_it_100(share: float, text: str) -> None:
     """Rounding never turns almost into none or all."""
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0004, "under 0.1 %"), (0.938, "93.8 %"), (0.9996, "over 99.9 %"), (1.0, "100.0 %")],
+)
+def test_a_share_with_a_place_keeps_that_place(share: float, text: str) -> None:
+    """With one place after the point, the ends are a tenth of a per cent away."""
+    assert percent(share, places=1) == text

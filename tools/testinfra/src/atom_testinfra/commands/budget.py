@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from atom_testinfra.commands.learnt import NAMED, Learnt, files_of_tests, read_learnt
+from atom_testinfra.commands.learnt import (
+    NAMED,
+    Learnt,
+    files_of_tests,
+    output_options,
+    profile_option,
+    read_learnt,
+)
 from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest
 from atom_testinfra.core.budgets.examples import Candidate, share_out
@@ -48,9 +55,7 @@ class Question:
     metavar="DURATION",
     help="CPU seconds of the properties.  [default: as many as now]",
 )
-@click.option(
-    "--profile", metavar="NAME", help="What `mutate --curves` learnt with this profile, such as ci."
-)
+@profile_option
 @click.option(
     "--floor",
     type=click.IntRange(min=1),
@@ -61,14 +66,7 @@ class Question:
 )
 @click.option("--since", metavar="REV", help="The time goes first to properties that reach what changed.")
 @click.option("--explain", metavar="NODEID", help="What more and fewer examples of one property would find.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to write the numbers.  [default: testinfra-budget.json]",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@output_options("Where to write the numbers.  [default: testinfra-budget.json]")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from atom_testinfra.commands.learnt import LEARN, files_of_tests, read_learnt
+from atom_testinfra.commands.learnt import LEARN, files_of_tests, output_options, profile_option, read_learnt
 from atom_testinfra.commands.parameters import PYTEST_WORDS, PathsThenPytest
 from atom_testinfra.core.detection.cover import cover
 from atom_testinfra.core.errors import NothingMeasuredError
@@ -36,15 +36,8 @@ Place = tuple[int, int, int]
     metavar="K",
     help="Each mutant is noticed by this many test cases, where there are as many.",
 )
-@click.option("--profile", metavar="NAME", help="Use what `mutate --curves` learnt with this profile.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where to write them.  [default: testinfra-corpus.json]",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@profile_option
+@output_options("Where to write them.  [default: testinfra-corpus.json]")
 @click.pass_context
 def command(
     ctx: click.Context, *, times: int, profile: str | None, output: Path | None, as_json: bool

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,16 +16,33 @@ from atom_testinfra.storage.mutants import MutantStore, combine
 from atom_testinfra.storage.trials import TrialStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
     from atom_testinfra.core.mutants import Reach
     from atom_testinfra.mutation.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.project import Project
 
+Command = TypeVar("Command", bound="Callable[..., Any]")
 LEARN = "testinfra mutate --curves"
 NAMED = 5
+
+profile_option = click.option(
+    "--profile", metavar="NAME", help="Use what `mutate --curves` learnt with this profile, such as ci."
+)
+
+
+def output_options(text: str) -> Callable[[Command], Command]:
+    """Give a command the options for its file, whose help is the text, and for JSON."""
+    to_file = click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=text,
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+    return lambda command: to_file(as_json(command))
 
 
 @dataclass(frozen=True, kw_only=True)

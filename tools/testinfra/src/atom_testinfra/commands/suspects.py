@@ -80,7 +80,7 @@ def look_again(
             there = _base_tree(stack, project, base, folder)
             first = next(change for change in comparison.changes if change.ratio)
             probed = [change.nodeid for change in comparison.suspects or [first]]
-            say(f"checking that the base runs: {count_tests(probed)}")
+            say(f"checking that the base runs: {figures.plural(len(probed), 'test')}")
             rerunner.refuse_failing(there, probed)
         except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
             reason = str(exc).splitlines()[0].rstrip(".:")
@@ -106,10 +106,10 @@ def _announce(comparison: Comparison, sides: Sides, n_runs: int, *, is_base_run:
     n_suspects = len(comparison.suspects) + len(comparison.outside_suspects)
     n = n_companions(comparison, is_suite_open=is_base_run and comparison.is_suite_suspect)
     companions = choose_companions(comparison, n)
-    what = count_tests(comparison.suspects)
+    what = figures.plural(len(comparison.suspects), "test")
     if n_suspects > len(comparison.suspects):
         what += f" and {n_suspects - len(comparison.suspects)} of start-up, collection and shared fixtures"
-    beside = f", with {count_tests(companions)} beside" if companions else ""
+    beside = f", with {figures.plural(len(companions), 'test')} beside" if companions else ""
     turns = f"{n_runs} to {n_runs * MOST_TURNS} times" + (" on each side" if is_base_run else "")
     nodeids = {change.nodeid for change in comparison.suspects} | set(companions)
     runs = [run for run in sides.new.runs if run.header.profile == sides.profile]
@@ -149,7 +149,7 @@ class _Turns:
 
     def __call__(self, nodeids: Sequence[str]) -> Run:
         self._n += 1
-        say(f"running {count_tests(nodeids)} again: {self._side}, run {self._n}")
+        say(f"running {figures.plural(len(nodeids), 'test')} again: {self._side}, run {self._n}")
         return self._rerunner.run(self._tree, nodeids)
 
 
@@ -180,11 +180,6 @@ def _count_instructions(
 def with_note(comparison: Comparison, note: str) -> Comparison:
     """Return the comparison with one note more."""
     return replace(comparison, notes=[*comparison.notes, note])
-
-
-def count_tests(nodeids: Sequence[object]) -> str:
-    """Return their number as a phrase."""
-    return "1 test" if len(nodeids) == 1 else f"{len(nodeids)} tests"
 
 
 def say(message: str) -> None:

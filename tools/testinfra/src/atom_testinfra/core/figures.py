@@ -26,13 +26,14 @@ def seconds_beside(value: float, limit: float) -> str:
     return f"{value!r} s"
 
 
-def percent(share: float) -> str:
+def percent(share: float, *, places: int = 0) -> str:
     """Return a share in per cent; almost nothing is not 0 %, and almost everything not 100 %."""
-    if 0 < share < 0.01:
-        return "under 1 %"
-    if 0.99 < share < 1:
-        return "over 99 %"
-    return f"{share * 100:.0f} %"
+    least = 10**-places
+    if 0 < share < least / 100:
+        return f"under {least:g} %"
+    if 1 - least / 100 < share < 1:
+        return f"over {100 - least:g} %"
+    return f"{share * 100:.{places}f} %"
 
 
 def significant(value: float, *, digits: int = 3) -> str:

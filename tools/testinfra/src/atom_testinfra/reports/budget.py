@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atom_testinfra.core.budgets.examples import share_out, uniform_number
-from atom_testinfra.core.figures import seconds
+from atom_testinfra.core.figures import percent, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,9 @@ FACTORS = (0.25, 0.5, 1.0, 2.0)
 HEAD = ("property", "now", "proposed", "CPU s", "finds now", "finds then", "why")
 
 
-def percent(interval: Interval) -> str:
-    """Return a share with its interval."""
-    return f"{interval.value:.1%} ({interval.low:.0%} to {interval.high:.0%})"
+def with_bounds(interval: Interval) -> str:
+    """Return a share and, in brackets, the bounds of its interval."""
+    return f"{percent(interval.value, places=1)} ({percent(interval.low)} to {percent(interval.high)})"
 
 
 def numbers_of(allotments: Iterable[Allotment]) -> tuple[dict[str, int], dict[str, int]]:
@@ -58,8 +58,8 @@ def render_table(budget: ExampleBudget, curves: Curves) -> list[str]:
     ]
     if n:
         lines.append(f"of {n:,} mutants that some property can notice, one run is expected to notice")
-        lines.append(f"  now       {percent(curves.of_suite(now))}")
-        lines.append(f"  proposed  {percent(curves.of_suite(then))}")
+        lines.append(f"  now       {with_bounds(curves.of_suite(now))}")
+        lines.append(f"  proposed  {with_bounds(curves.of_suite(then))}")
     if not budget.fits:
         lines.append(
             f"late: the floors alone take {seconds(budget.floor_s)}, so each property gets its floor"
@@ -78,8 +78,8 @@ def render_suite_curve(candidates: Sequence[Candidate], curves: Curves, now_s: f
             (
                 f"{asked_s:.2f}{' (now)' if factor == 1.0 else ''}",
                 f"{n:,}",
-                percent(curves.of_suite({one.nodeid: n for one in candidates})),
-                percent(curves.of_suite(numbers_of(shared.allotments)[1])),
+                with_bounds(curves.of_suite({one.nodeid: n for one in candidates})),
+                with_bounds(curves.of_suite(numbers_of(shared.allotments)[1])),
             )
         )
     return _align(rows)
@@ -134,7 +134,7 @@ def render_explanation(facts: Mapping[str, Any]) -> list[str]:
         rows.append(
             (
                 f"{point['n']:,}{mark}",
-                percent(point["alone"]),
+                with_bounds(point["alone"]),
                 f"{point['suite_found']:.2f} mutants",
                 f"{point['cpu_s']:.3f}",
             )

@@ -49,19 +49,22 @@ class PropertyCorpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Places in the sorted list of files: what decides what the choices mean."""
 
 
-class BudgetFile(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="budget", tag_field="kind"
-):
-    """How many examples each property gets."""
+class ReadByThePlugin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What a budget and a corpus both say of themselves."""
 
     schema_version: Annotated[int, Meta(ge=1)] = SCHEMA_VERSION
     command: str
     hypothesis: str
-    """The version that the curves were learnt with."""
-    seconds: float
-    """CPU seconds that a run is predicted to take on the machine where the costs were measured."""
+    """The version that the curves were learnt with, or the test cases recorded."""
     files: dict[str, str]
     """Digests, by the path from this file's folder."""
+
+
+class BudgetFile(ReadByThePlugin, frozen=True, tag="budget"):
+    """How many examples each property gets."""
+
+    seconds: float
+    """CPU seconds that a run is predicted to take on the machine where the costs were measured."""
     properties: dict[str, PropertyBudget]
     """By node id."""
 
@@ -69,17 +72,9 @@ class BudgetFile(
         _check_places(self)
 
 
-class CorpusFile(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="corpus", tag_field="kind"
-):
+class CorpusFile(ReadByThePlugin, frozen=True, tag="corpus"):
     """Which test cases each property replays before it generates any."""
 
-    schema_version: Annotated[int, Meta(ge=1)] = SCHEMA_VERSION
-    command: str
-    hypothesis: str
-    """The version that the test cases were recorded with."""
-    files: dict[str, str]
-    """Digests, by the path from this file's folder."""
     properties: dict[str, PropertyCorpus]
     """By node id."""
 
