@@ -35,10 +35,10 @@ from atom_testinfra.core.detection.curves import Curves, bootstrap
 from atom_testinfra.core.detection.trials import cost_of, grid_of
 from atom_testinfra.core.mutants import order_mutants
 from atom_testinfra.mutation.listening import Listener
+from atom_testinfra.mutation.operators.written import apply_written, load_written
 from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import find_product
 from atom_testinfra.mutation.session import MutationSession
-from atom_testinfra.mutation.written import apply_written, load_written
 from atom_testinfra.storage.example_budget import (
     CorpusEntry,
     make_budget_file,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from atom_testinfra.core.mutants import Mutant
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
 
 SUBJECT = Path(__file__).parent / "subjects" / "budget"
 UNIFORM = "50 examples each"

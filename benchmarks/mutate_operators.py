@@ -16,9 +16,9 @@ from pathlib import Path
 
 from evidence import ROOT, save, table
 
-from atom_testinfra.mutation.mutants import Module
+from atom_testinfra.mutation.operators.mutants import Module
+from atom_testinfra.mutation.operators.written import WrittenFault, apply_written, load_written
 from atom_testinfra.mutation.product import Product
-from atom_testinfra.mutation.written import WrittenFault, apply_written, load_written
 
 BY_HAND = Path("benchmarks/subjects/faults/by_hand.toml")
 ASKED_PERCENT = 75.0

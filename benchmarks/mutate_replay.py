@@ -24,19 +24,19 @@ from typing import TYPE_CHECKING, Any
 from evidence import ROOT, save, table
 
 from atom_testinfra.core.mutants import Mutant, MutantVerdict, Reach
-from atom_testinfra.mutation.asking import Asker
-from atom_testinfra.mutation.copies import Copies
-from atom_testinfra.mutation.ends import describe_end
-from atom_testinfra.mutation.loading import Functions
+from atom_testinfra.mutation.asking.copies import Copies
+from atom_testinfra.mutation.asking.ends import describe_end
+from atom_testinfra.mutation.asking.in_process import Asker
+from atom_testinfra.mutation.asking.loading import Functions
+from atom_testinfra.mutation.asking.replay import Replay
+from atom_testinfra.mutation.asking.worker import Worker
 from atom_testinfra.mutation.orders import KnownCost, Orders
 from atom_testinfra.mutation.product import Product
-from atom_testinfra.mutation.replay import Replay
-from atom_testinfra.mutation.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from atom_testinfra.mutation.copies import Say
+    from atom_testinfra.mutation.asking.copies import Say
 
 SUITE = ROOT / "benchmarks/subjects/mutate/engine"
 Pair = dict[str, Any]

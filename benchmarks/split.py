@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 
 from atom_testinfra.core.scheduling.splitting import DOMAIN_FACTOR, ShareNumber, seed_of_share
-from atom_testinfra.pytest_plugin.domains import count_inputs
 from atom_testinfra.pytest_plugin.internals import SEED, SETTINGS
-from atom_testinfra.pytest_plugin.shares import share_settings
-from atom_testinfra.pytest_plugin.splittable import calls_target
+from atom_testinfra.pytest_plugin.scheduling.shares import share_settings
+from atom_testinfra.pytest_plugin.scheduling.splittable import calls_target
+from atom_testinfra.pytest_plugin.steering.domains import count_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -172,7 +172,7 @@ def test_the_first_example_that_notices_is_that_of_hypothesis(learnt: Project) -
 
 
 def seed_of(trial: Trial) -> int:
-    from atom_testinfra.pytest_plugin.steering import seed_of as seed
+    from atom_testinfra.pytest_plugin.steering.requests import seed_of as seed
 
     return seed(trial.nodeid, trial.seed)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
-FREEZER = (Path(__file__).parents[1] / "pytest_plugin" / "freezer.py").read_text(encoding="utf-8")
+FREEZER = Path(__file__).parents[1].joinpath("pytest_plugin/recording/freezer.py").read_text(encoding="utf-8")
 SETTINGS = """
 [tool.testinfra]
 repeats = 1

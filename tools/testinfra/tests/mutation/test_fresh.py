@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from atom_testinfra.core.mutants import Mutant, MutantVerdict
-from atom_testinfra.mutation.fresh import MORE_TIME, FreshRound
+from atom_testinfra.mutation.asking.fresh import MORE_TIME, FreshRound
 from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost, Orders
 
 NODEID = "test_shop.py::test_price"

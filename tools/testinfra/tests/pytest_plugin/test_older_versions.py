@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from atom_testinfra.pytest_plugin.costs import EngineRun
 from atom_testinfra.pytest_plugin.options import UNSET, read_ini
-from atom_testinfra.pytest_plugin.subject import MachineSubject, find_subject, peek_kind
+from atom_testinfra.pytest_plugin.steering.subject import MachineSubject, find_subject, peek_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,9 +15,10 @@ from atom_testinfra.core.records.measurement import RunPlan
 from atom_testinfra.core.records.session import MOST_SEED_SET
 from atom_testinfra.core.vocabulary import RUN_SCHEMA_VERSION
 from atom_testinfra.measuring import session
-from atom_testinfra.pytest_plugin import journal, options
+from atom_testinfra.pytest_plugin import options
 from atom_testinfra.pytest_plugin.internals import TRACED_SINCE, Internals
 from atom_testinfra.pytest_plugin.plan import SCHEMA_VERSION, Plan, load_plan
+from atom_testinfra.pytest_plugin.recording import journal
 from atom_testinfra.storage.session_specs import save_plan
 
 

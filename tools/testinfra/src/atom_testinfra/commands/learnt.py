@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from atom_testinfra.core.mutants import Reach
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.project import Project
 

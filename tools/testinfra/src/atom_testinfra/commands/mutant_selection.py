@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from atom_testinfra.core.mutants import Mutant
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.project import Project
 

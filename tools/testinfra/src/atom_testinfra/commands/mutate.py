@@ -23,10 +23,10 @@ from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, wor
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.environment import CI_VARIABLES
 from atom_testinfra.mutation.listening import Listener, Outcome
+from atom_testinfra.mutation.operators.written import apply_written, load_written
 from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import Product, find_product
 from atom_testinfra.mutation.session import MutationSession
-from atom_testinfra.mutation.written import apply_written, load_written
 from atom_testinfra.reports import mutants as report
 from atom_testinfra.storage.mutants import MutantStore, combine
 from atom_testinfra.storage.project import Project, load_project
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from atom_testinfra.commands.mutant_selection import Ranges
     from atom_testinfra.core.detection.trials import Trial
     from atom_testinfra.core.mutants import Finding, Mutant, PropertyWorth
-    from atom_testinfra.mutation.mutants import Module
-    from atom_testinfra.mutation.written import WrittenFault
+    from atom_testinfra.mutation.operators.mutants import Module
+    from atom_testinfra.mutation.operators.written import WrittenFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ NO_TESTS = 5
 """pytest's exit status when it collected nothing."""
 DESELECTED = re.compile(r"\b(\d+) deselected\b")
 CANNOT_WRITE = 74
-"""`pytest_plugin.journal.CANNOT_WRITE`, without pytest's import; a test holds them together."""
+"""`pytest_plugin.recording.journal.CANNOT_WRITE`, without pytest's import; a test holds them together."""
 WRITE_ERROR = re.compile(r"testinfra: (cannot write .+?)[ !]*$", re.MULTILINE)
 """pytest puts the reason between exclamation marks."""
 

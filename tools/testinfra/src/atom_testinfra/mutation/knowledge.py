@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atom_testinfra.core.mutants import Finding, Mutant, Reach
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.mutants import MutantStore
 

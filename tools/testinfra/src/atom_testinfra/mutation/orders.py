@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from atom_testinfra.core.mutants import Mutant, Reach
-from atom_testinfra.mutation.written import WrittenFault
+from atom_testinfra.mutation.operators.written import WrittenFault
 
 
 class KnownCost(NamedTuple):

@@ -20,8 +20,8 @@ from atom_testinfra.mutation.orders import Fact
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from atom_testinfra.mutation.operators.written import WrittenFault
     from atom_testinfra.mutation.orders import Orders
-    from atom_testinfra.mutation.written import WrittenFault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class WorkerProcess:
         path.write_bytes(msgspec.json.encode(msgspec.structs.replace(orders, events=writer)))
         self._log = (Path(self._folder.name) / "log").open("wb")
         self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
-            [sys.executable, "-m", "atom_testinfra.mutation.worker", os.fspath(path)],
+            [sys.executable, "-m", "atom_testinfra.mutation.asking.worker", os.fspath(path)],
             cwd=settings.rootdir,
             env=dict(settings.environment),
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.errors import ConfigError
-from atom_testinfra.mutation.mutants import Module
+from atom_testinfra.mutation.operators.mutants import Module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

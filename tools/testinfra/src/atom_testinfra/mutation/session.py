@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from atom_testinfra.core.mutants import Mutant
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.mutants import MutantStore
     from atom_testinfra.storage.trials import TrialStore

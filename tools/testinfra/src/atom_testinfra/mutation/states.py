@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atom_testinfra.core.mutants import Reach
-    from atom_testinfra.mutation.mutants import Module
+    from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
 
 SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})

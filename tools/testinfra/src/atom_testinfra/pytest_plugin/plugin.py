@@ -46,11 +46,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if is_asked_to_record(option):
         import atom_testinfra.machine.clocks  # noqa: F401 (before a conftest can patch them)
     if has_plan(option):
-        from atom_testinfra.pytest_plugin.conditions import Conditions
+        from atom_testinfra.pytest_plugin.recording.conditions import Conditions
 
         early_config.pluginmanager.register(Conditions(early_config), "atom_testinfra_conditions")
     if has_shard(option):
-        from atom_testinfra.pytest_plugin.shards import refuse_random_order
+        from atom_testinfra.pytest_plugin.scheduling.shards import refuse_random_order
 
         refuse_random_order(early_config)
     return (yield)
@@ -60,29 +60,29 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_configure(config: pytest.Config) -> None:
     """Start what the run was asked to do."""
     if has_shard(config.option):
-        from atom_testinfra.pytest_plugin.shards import start_shard
+        from atom_testinfra.pytest_plugin.scheduling.shards import start_shard
 
         start_shard(config)
     if config.option.testinfra_split:
-        from atom_testinfra.pytest_plugin.split import start_split
+        from atom_testinfra.pytest_plugin.scheduling.split import start_split
 
         start_split(config)
     if is_recording(config):
-        from atom_testinfra.pytest_plugin.recording import start_recording
+        from atom_testinfra.pytest_plugin.recording.register import start_recording
 
         start_recording(config)
     if config.option.testinfra_rounds and not time_asked(config)[0]:
         raise pytest.UsageError("--testinfra-rounds: name a time as well, such as --testinfra-time 2h")
     if time_asked(config)[0]:
-        from atom_testinfra.pytest_plugin.timebox import start_timebox
+        from atom_testinfra.pytest_plugin.timebox.register import start_timebox
 
         start_timebox(config)
     text, source = budget_asked(config)
     if text:
-        from atom_testinfra.pytest_plugin.example_budget import start_budget
+        from atom_testinfra.pytest_plugin.steering.example_budget import start_budget
 
         start_budget(config, text, source)
     if is_to_schedule(config):
-        from atom_testinfra.pytest_plugin.scheduling import start_scheduling
+        from atom_testinfra.pytest_plugin.scheduling.register import start_scheduling
 
         start_scheduling(config)

@@ -1,0 +1,171 @@
+"""
+Ask about mutants that need an interpreter of their own: at module level, and where a result was kept.
+
+The process that is copied for each has imported pytest and Hypothesis and neither the product nor a test,
+so that a copy is as fresh as a new interpreter, without importing these again.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atom_testinfra.core.mutants import MutantVerdict
+from atom_testinfra.mutation.asking.copies import Copies
+from atom_testinfra.mutation.asking.ends import describe_end
+from atom_testinfra.mutation.asking.in_process import CPU_FACTOR, LEAST_CPU_S, Asker
+from atom_testinfra.mutation.asking.loading import Importer
+from atom_testinfra.mutation.asking.replay import Replay
+from atom_testinfra.mutation.asking.rounds import FOREIGN
+from atom_testinfra.mutation.asking.sources import Sources
+from atom_testinfra.mutation.asking.taking import TakenSession
+from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+    from atom_testinfra.core.mutants import Mutant
+    from atom_testinfra.mutation.asking.copies import Say
+    from atom_testinfra.mutation.orders import Orders
+
+IMPORTING_CPU_S = 120
+"""CPU seconds that importing the product and collecting the tests may take."""
+MORE_TIME = (5, 25)
+"""How much more CPU time a test gets, in turn, that runs out of time unchanged."""
+FRESH_WALL_S = 600.0
+"""How long a mutant may take on the clock."""
+
+
+class FreshRound:
+    """Asks about one mutant after the other, each in a copy that imports the product with it."""
+
+    def __init__(self, orders: Orders, say: Callable[..., None]) -> None:
+        self._orders = orders
+        self._say = say
+        self._sources = Sources(orders)
+        self._sound: set[str] = set()
+        self._unfit: set[str] = set()
+        self._costs: dict[str, KnownCost] = {}
+        """Of tests that take longer in a fresh interpreter than what they were found to cost."""
+
+    def ask(self) -> None:
+        """Ask until nothing is left, or the time is over."""
+        copies = Copies(self._orders.n_jobs)
+        waiting = list(reversed(self._orders.fresh))
+        running: dict[int, FreshQuestion] = {}
+        while waiting or running:
+            if self._orders.ends_at is not None and time.time() > self._orders.ends_at:
+                waiting.clear()
+            while waiting and not copies.is_full:
+                question = waiting.pop()
+                running[self._start(copies, question, question.mutant)] = question
+            for copy, status in copies.wait() if running else ():
+                question = running.pop(copy.pid)
+                answer = describe_end(copy, status)
+                if self.is_sound(question, answer.get("noticed_by")):
+                    self._say(Fact.VERDICT, id=question.mutant.id, **answer)
+                else:
+                    waiting.append(question)
+        self._say(Fact.DONE)
+
+    def _start(self, copies: Copies, question: FreshQuestion, mutant: Mutant | None) -> int:
+        tests = self.tests_of(question)
+
+        def ask(say: Say) -> None:
+            _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+            resource.setrlimit(resource.RLIMIT_CPU, (IMPORTING_CPU_S, hard))
+            FreshSession(self._sources, mutant, question.files, tests, say).run(self._orders.arguments)
+
+        return copies.start(ask, wall_s=FRESH_WALL_S).pid
+
+    def tests_of(self, question: FreshQuestion) -> list[KnownCost]:
+        """Return the tests to ask, each with what it takes."""
+        return [
+            self._costs.get(test.nodeid, test) for test in question.tests if test.nodeid not in self._unfit
+        ]
+
+    def is_sound(self, question: FreshQuestion, nodeid: str | None) -> bool:
+        """
+        Return whether a test that noticed passes without a mutant; it runs once for that.
+
+        One that runs out of time then gets more: elsewhere other tests have set up what it sets up here.
+        """
+        test = next((one for one in question.tests if one.nodeid == nodeid), None)
+        if test is None or test.nodeid in self._sound:
+            return True
+        file = test.nodeid.split("::")[0]
+        alone = FreshQuestion(mutant=question.mutant, tests=[test], files=[file], n_reaching=1)
+        answer = self._ask_unchanged(alone)
+        for factor in MORE_TIME:
+            if answer["verdict"] is not MutantVerdict.TIME:
+                break
+            cpu_s = factor * max(test.cpu_s, LEAST_CPU_S / CPU_FACTOR)
+            self._costs[test.nodeid] = KnownCost(test.nodeid, cpu_s, test.wall_s)
+            answer = self._ask_unchanged(alone)
+        if answer["verdict"] is MutantVerdict.SURVIVED:
+            self._sound.add(test.nodeid)
+            return test.nodeid not in self._costs  # else the mutant may have had too little time
+        self._unfit.add(test.nodeid)
+        self._say(Fact.UNFIT, nodeid=test.nodeid, error=answer.get("error") or str(answer["verdict"]))
+        return False
+
+    def _ask_unchanged(self, question: FreshQuestion) -> dict[str, Any]:
+        copies = Copies(1)
+        self._start(copies, question, None)
+        return describe_end(*copies.wait_for_one())
+
+
+class FreshSession(TakenSession):
+    """One run of pytest that imports the product with a mutant in it, and asks tests."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        mutant: Mutant | None,
+        files: list[str],
+        tests: list[KnownCost],
+        say: Say,
+    ) -> None:
+        super().__init__(files)
+        self._sources = sources
+        self._mutant = mutant
+        self._tests = tests
+        self._say = say
+        self._asker = Asker(Replay())
+
+    def run(self, arguments: list[str]) -> None:
+        """Run pytest to its end."""
+        sys.meta_path.insert(0, Importer(self._compile))
+        pytest.main(arguments, plugins=[self, self._asker])
+        if not self.is_taken:
+            self._say_broken("pytest's own start")
+
+    def take(self, session: pytest.Session) -> None:
+        """Ask the tests in one more copy, which they may end."""
+        if self.broken_files:
+            self._say_broken(self.broken_files[0])
+            return
+        if self._mutant is not None and self._sources.of(self._mutant)[1] in self._sources.foreign_files:
+            self._say({"verdict": MutantVerdict.NOT_ASKED, "reason": FOREIGN, "n_run": 0})
+            return
+        self._asker.take(session)
+        tests = [test for test in self._tests if test.nodeid in self._asker.items]
+        copies = Copies(1)
+        copies.start(lambda say: self._asker.ask(tests, say), wall_s=FRESH_WALL_S)
+        self._say(describe_end(*copies.wait_for_one()))
+
+    def _compile(self, filename: str) -> CodeType | None:
+        """Return the code of the file that the mutant changes; all others are imported as they are."""
+        module = self._sources.find(filename)
+        if module is None or self._mutant is None or module.path != self._mutant.path:
+            return None
+        return module.compile(self._mutant, filename)
+
+    def _say_broken(self, what: str) -> None:
+        answer: dict[str, Any] = {"verdict": MutantVerdict.EXCEPTION, "n_run": 0}
+        self._say(answer | {"error": f"{what} failed while importing"})

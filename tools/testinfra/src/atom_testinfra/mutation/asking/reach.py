@@ -1,0 +1,63 @@
+"""Which blocks of the product a test enters, and how often: counted by a first statement in each block."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from typing import TYPE_CHECKING
+
+from atom_testinfra.mutation.operators.sites import walk_blocks
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from atom_testinfra.mutation.operators.mutants import Module
+
+NOTE = "__testinfra_entered__"
+"""The name of the builtin that counts: a function finds it whatever its globals are."""
+
+
+class EntryCounts:
+    """Counts how often each block is entered, in any thread."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._counts: list[int] = []
+
+    def note(self, number: int) -> None:
+        """Count one entry of a block."""
+        self._counts[number] += 1
+
+    def compile(self, module: Module, filename: str) -> CodeType:
+        """Return the code of a module whose functions count their blocks; its lines stay as they are."""
+        tree = copy.deepcopy(module.tree)
+        for body, block in list(walk_blocks(tree)):
+            if block.function is not None:
+                number = len(self._names)
+                self._names.append(f"{module.path}:{block.key}")
+                self._counts.append(0)
+                body.insert(int(_is_docstring(body[0])), _entry(number, body[0]))
+        return compile(tree, filename, "exec", dont_inherit=True)
+
+    def take(self) -> dict[str, int]:
+        """Return the entries since the last call, by block, and begin again."""
+        found: dict[str, int] = {}
+        for number, count in enumerate(self._counts):
+            if count:
+                name = self._names[number]
+                found[name] = found.get(name, 0) + count
+                self._counts[number] = 0
+        return found
+
+
+def _entry(number: int, at: ast.stmt) -> ast.stmt:
+    call = ast.Call(func=ast.Name(id=NOTE, ctx=ast.Load()), args=[ast.Constant(value=number)], keywords=[])
+    return ast.fix_missing_locations(ast.copy_location(ast.Expr(value=call), at))
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

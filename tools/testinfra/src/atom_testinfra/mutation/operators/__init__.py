@@ -1,0 +1,1 @@
+"""The mutants of a module: what can go wrong at each place, and the code with it."""

@@ -1,0 +1,118 @@
+"""Faults that a person wrote down: what the source says, and what it would say with the fault."""
+
+from __future__ import annotations
+
+import ast
+import os
+import tomllib
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.mutation.operators.sites import OUTSIDE, Block, Site, replace_field, walk_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from atom_testinfra.core.mutants import Mutant
+    from atom_testinfra.mutation.operators.mutants import Module
+
+OPERATOR = "written down"
+
+
+class WrittenFault(Struct, frozen=True, kw_only=True):
+    """A text of one file that is replaced by another; other keys of an entry are its owner's."""
+
+    path: str
+    before: str
+    """Occurs exactly once in the file."""
+    after: str
+    says: str
+    """What goes wrong, in a sentence."""
+
+
+def load_written(path: Path) -> list[WrittenFault]:
+    """
+    Return the faults of a TOML file: tables `[[fault]]` with path, before, after and says.
+
+    Raises:
+        ConfigError: The file cannot be read, or an entry lacks a key.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("fault", [])
+        return msgspec.convert(entries, list[WrittenFault])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise ConfigError(
+            f"cannot read {os.fspath(path)!r}: {exc}",
+            hint="each [[fault]] has a path, a before, an after, and says what goes wrong",
+        ) from exc
+
+
+def apply_written(faults: Sequence[WrittenFault], modules: Mapping[str, Module]) -> list[Mutant]:
+    """
+    Return a mutant for each fault.
+
+    Raises:
+        ConfigError: Faults name no file of the product, or a text that is not there exactly once, or would
+            make their file invalid; all of them are named.
+    """
+    problems = [problem for fault in faults if (problem := find_problem(fault, modules)) is not None]
+    if problems:
+        raise ConfigError(
+            "\n".join([f"{len(problems)} of {len(faults)} written faults do not apply:", *problems]),
+            hint="write down a text that stands exactly once in the file as it is now",
+        )
+    mutants = []
+    for fault in faults:
+        module = modules[fault.path]
+        text = module.text.replace(fault.before, fault.after)
+        mutants.append(module.add(_site(module, text, fault), text))
+    return mutants
+
+
+def find_problem(fault: WrittenFault, modules: Mapping[str, Module]) -> str | None:
+    """Return why a fault does not apply to the product as it is now, or `None` when it does."""
+    module = modules.get(fault.path)
+    if module is None:
+        return f"{fault.says!r}: {fault.path!r} is not a file of the product"
+    n_times = module.text.count(fault.before)
+    if n_times != 1:
+        return f"{fault.says!r}: {fault.path} has {n_times} times {fault.before!r}"
+    try:
+        ast.parse(module.text.replace(fault.before, fault.after))
+    except SyntaxError as exc:
+        return f"{fault.says!r}: {fault.path} would be invalid ({exc})"
+    return None
+
+
+def _site(module: Module, text: str, fault: WrittenFault) -> Site:
+    after = ast.parse(text)
+    first = module.text[: module.text.index(fault.before)].count("\n") + 1
+    last = first + fault.before.count("\n")
+    block, statement = _block_at(module.tree, first, last)
+    if not _has_function(after, block):
+        block = OUTSIDE
+    return Site(OPERATOR, block, statement, replace_field(module.tree, "body", after.body))
+
+
+def _block_at(tree: ast.Module, first: int, last: int) -> tuple[Block, ast.stmt]:
+    """Return the innermost block and statement that hold the first line, if one function holds all lines."""
+    found, statement = OUTSIDE, tree.body[0]
+    ends = 0
+    for body, block in walk_blocks(tree):
+        for node in body:
+            if node.lineno <= first <= (node.end_lineno or node.lineno):
+                statement = node
+                if block.function is not None:
+                    if block.function != found.function or block.line != found.line:
+                        ends = body[-1].end_lineno or 0
+                    found = block
+    return (found, statement) if last <= ends else (OUTSIDE, statement)
+
+
+def _has_function(tree: ast.Module, block: Block) -> bool:
+    places = {(found.function, found.line) for _, found in walk_blocks(tree)}
+    return (block.function, block.line) in places

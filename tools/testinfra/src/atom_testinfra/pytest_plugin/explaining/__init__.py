@@ -1,0 +1,1 @@
+"""Where the time of one test goes, line by line; for a run that explains."""

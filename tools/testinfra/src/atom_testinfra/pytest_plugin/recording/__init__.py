@@ -1,0 +1,1 @@
+"""What each test costs: its record, from the hooks to the run file."""

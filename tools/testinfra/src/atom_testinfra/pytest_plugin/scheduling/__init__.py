@@ -1,0 +1,1 @@
+"""Which worker and which machine runs what."""

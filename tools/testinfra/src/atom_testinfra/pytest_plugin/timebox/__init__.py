@@ -1,0 +1,1 @@
+"""A run that takes the time it was given."""
