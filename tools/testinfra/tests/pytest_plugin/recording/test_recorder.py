@@ -184,7 +184,7 @@ def test_a_tests_own_code_is_told_from_what_hypothesis_does_around_it(
     run = subject.record("--testinfra-max-examples", "30", test_x=text)
     empty, waits = (combine_runs([record]) for record in run.measurements)
     assert waits.body_cpu_us is not None
-    assert 0 < empty.body_us < waits.body_us / 10
+    assert 0 < empty.body_us < waits.body_us / 2
     assert waits.body_us > 50_000
     assert waits.first_us > 25_000
     assert waits.body_us > 5 * waits.body_cpu_us

@@ -13,7 +13,7 @@ from atom_testinfra.core.budgets.planner import Share
 from atom_testinfra.core.budgets.rounds import Discoveries, next_round_s, weights_of
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
-from atom_testinfra.pytest_plugin.line_watch import LineWatch
+from atom_testinfra.pytest_plugin.timebox.line_watch import LineWatch
 from atom_testinfra.pytest_plugin.timebox.runner import timeout_cap
 from atom_testinfra.pytest_plugin.timebox.terms import own_cpu_s
 
