@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 
-from atom_testinfra.pytest_plugin.steering import seed_of
+from atom_testinfra.pytest_plugin.steering.requests import seed_of
 from atom_testinfra.pytest_plugin.steering.subject import find_subject
 
 if TYPE_CHECKING:
