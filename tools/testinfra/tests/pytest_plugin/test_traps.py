@@ -646,3 +646,17 @@ class TestDeadlines:
         found = {name: said in (record.reason or "") for name, record in records.items()}
         assert found == {"test_raises": True, "test_marked": True, "test_other": False}
         assert (records["test_raises"].reason or "").startswith("Failed: DID NOT RAISE")
+
+
+def test_the_reason_names_the_fixture_that_is_missing(subject: Subject, by_name: ByName) -> None:
+    """And not the line of the test that asks for it, which pytest prints above."""
+    module = """
+        from hypothesis import given, strategies as st
+
+        @given(st.integers())
+        def test_asks(databse, x):
+            pass
+    """
+    record = by_name(subject.record(*MAX, test_x=module))["test_asks"]
+    assert record.outcome is Outcome.ERROR
+    assert record.reason == "fixture 'databse' not found"

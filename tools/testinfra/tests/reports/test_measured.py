@@ -11,7 +11,7 @@ from tests.made_runs import make_record, make_run
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.summary import summarise_session
-from atom_testinfra.core.records.measurement import Measurement, Pin
+from atom_testinfra.core.records.measurement import Cost, Measurement, Pin
 from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.reports.columns import output_width, tell_apart
 from atom_testinfra.reports.measured import render_session
@@ -116,6 +116,15 @@ def test_the_table_adds_up() -> None:
     assert others == pytest.approx(3 * one, rel=0.01)
     assert all_of_them == pytest.approx(4 * one, rel=0.01)
     assert "3 quicker ones (--top 4 shows all)" in lines[3]
+
+
+def test_one_of_many_alike_is_not_worth_a_look() -> None:
+    """Of 30 properties that cost the same none stands out; twice the average does, and so does a tenth."""
+    alike = [make_record(f"t.py::test_{i}") for i in range(30)]
+    assert render(("p", alike))[-1].endswith("testinfra measure --baseline")
+    slow = replace(make_record("t.py::test_slow"), call=Cost(wall_s=4.0, cpu_s=2.0))
+    assert render(("p", [*alike, slow]))[-1].endswith("--explain t.py::test_slow")
+    assert "--explain" in render(("p", alike[:10]))[-1]
 
 
 def test_the_next_step_is_one_command() -> None:

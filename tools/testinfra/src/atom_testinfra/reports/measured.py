@@ -39,6 +39,10 @@ PARTS = {
 TITLES = ("time", "N", "per example", *PARTS.values(), "test")
 LEAST_SHARE = 0.01
 """Part of the whole time below which a saving is not worth a line."""
+WORTH_EXPLAINING = 0.1
+"""Part of the whole time from which on a single property is worth a look, however many there are."""
+UNLIKE = 2.0
+"""How many times the average the slowest property takes, at least, if it stands out below that part."""
 
 
 def describe_session(
@@ -287,8 +291,10 @@ def _next_step(found: Overview, summary: Summary) -> str:
         return f"Next: see why it fails: pytest {shlex.quote(visible(summary.failed[0].nodeid))}"
     slowest = found.tests[0]
     helpers = {test.nodeid for test in summary.measured if test.kind is Kind.HELPER}
-    share = numbers.share(slowest.total_s / found.tests_s)
-    if slowest.nodeid in helpers or slowest.total_s < found.tests_s / len(found.tests) / 2:
+    part = slowest.total_s / found.tests_s
+    share = numbers.share(part)
+    is_alike = part < WORTH_EXPLAINING and part < UNLIKE / len(found.tests)
+    if slowest.nodeid in helpers or is_alike or slowest.total_s < found.tests_s / len(found.tests) / 2:
         return "Next: keep these figures and compare later ones with them: testinfra measure --baseline"
     name = shlex.quote(visible(slowest.nodeid))
     return f"Next: {share} of the time is one property; see where it goes: testinfra measure --explain {name}"

@@ -131,3 +131,11 @@ def test_set_up_outside_of_fixtures_is_not_blamed_on_a_fixture() -> None:
 def test_a_busy_machine_does_not_make_small_test_cases_large() -> None:
     """Hypothesis's work is compared with CPU time: waiting for the processor is not work."""
     assert about(0.4, engine_us=3_000.0, cpu_s=0.08).remedy is Remedy.FEWER_EXAMPLES
+
+
+@pytest.mark.parametrize("n_explicit", [0, 3])
+def test_what_is_around_the_examples_is_not_all_pytests(n_explicit: int) -> None:
+    """A decorator above `@given` and a TestCase's `setUp` run in the call, too."""
+    text = about(n_explicit=n_explicit).text
+    assert "`setUp` and `tearDown`" in text
+    assert "decorators above `@given`" in text

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from tests.made_runs import make_run
 from tests.strategies import a_measurement
 
 from atom_testinfra.core.records.contention import judge_contention
-from atom_testinfra.core.records.measurement import Cost, Measurement
-from atom_testinfra.core.vocabulary import Outcome
+from atom_testinfra.core.records.measurement import Cost, Measurement, PhaseCost
+from atom_testinfra.core.vocabulary import Kind, Outcome
 
 
 def a_record(
@@ -19,11 +21,27 @@ def a_record(
     wall_s: float,
     cpu_s: float,
     outcome: Outcome = Outcome.PASSED,
+    draw_s: float = 0.0,
+    around_s: float = 0.0,
+    kind: Kind = Kind.FUNCTION,
 ) -> Measurement:
-    """Return the record of a property whose call and body took so long."""
-    record = a_measurement(body_us=body_cpu_s / 200 * 1e6, outcome=outcome)
+    """
+    Return the record of a property whose call and body took so long.
+
+    Args:
+        body_wall_s: of the test's own function.
+        body_cpu_s: the same in CPU time.
+        wall_s: of the call.
+        cpu_s: of the call.
+        outcome: of the test.
+        draw_s: wall time of drawing.
+        around_s: wall time in the call before and after Hypothesis.
+        kind: of test.
+    """
+    record = a_measurement(body_us=body_cpu_s / 200 * 1e6, outcome=outcome, kind=kind)
     assert record.hypothesis is not None
-    subject = replace(record.hypothesis, body_s=body_wall_s)
+    generate = PhaseCost(duration_s=wall_s - around_s, n_valid=200, run_s=wall_s - around_s, draw_s=draw_s)
+    subject = replace(record.hypothesis, body_s=body_wall_s, phases={"generate": generate})
     return replace(record, hypothesis=subject, call=Cost(wall_s=wall_s, cpu_s=cpu_s))
 
 
@@ -37,6 +55,23 @@ def test_tests_that_wait_by_themselves_are_no_contention() -> None:
     """A test that sleeps 9 s in its function has 5.5 s of wall time for each second of CPU."""
     found = judge_contention([make_run([a_record(body_wall_s=10, body_cpu_s=1, wall_s=11, cpu_s=2)])])
     assert (found.tests, found.engine, found.is_high, found.describe()) == (5.5, 1.0, False, None)
+
+
+@pytest.mark.parametrize(
+    "waiting", [{"draw_s": 9.0}, {"around_s": 9.0}, {"kind": Kind.UNITTEST}, {"kind": Kind.STATEFUL}]
+)
+def test_strategies_and_set_up_that_wait_are_no_contention(waiting: dict[str, Any]) -> None:
+    """A strategy, a decorator above `@given`, `setUp`, `setup_example` or a machine may wait for 9 s."""
+    record = a_record(body_wall_s=0, body_cpu_s=0, wall_s=10, cpu_s=1, **waiting)
+    assert judge_contention([make_run([record])]).describe() is None
+
+
+def test_drawing_hides_other_work_in_part_only() -> None:
+    """With a third of the time in drawing, which might wait, half of a core is seen as 0.7 of one."""
+    record = a_record(body_wall_s=0, body_cpu_s=0, wall_s=6, cpu_s=3, draw_s=2)
+    found = judge_contention([make_run([record])])
+    assert found.engine == pytest.approx(4.4 / 3)
+    assert found.is_high
 
 
 def test_other_work_shows_where_nothing_waits_by_itself() -> None:

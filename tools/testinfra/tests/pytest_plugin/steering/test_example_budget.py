@@ -8,8 +8,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from hypothesis.database import choices_to_bytes
 from tests.pytest_plugin.steering.known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
+from tests.versions import since_hypothesis
 
 from atom_testinfra.storage.example_budget import (
     CorpusEntry,
@@ -141,6 +141,7 @@ def test_a_stale_budget_is_named_and_the_property_keeps_its_number(suite: Suite)
     assert "max_examples=1000" in text
 
 
+@since_hypothesis("6.131.4")
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -207,6 +208,8 @@ REPLAYED = """
 
 def write_corpus(pytester: pytest.Pytester, values: list[int]) -> None:
     """Write a corpus of these arguments."""
+    from hypothesis.database import choices_to_bytes
+
     choices = [base64.b64encode(choices_to_bytes((value,))).decode() for value in values]
     entries = [CorpusEntry(choices=one, text="", notices=1) for one in choices]
     path = pytester.path / "corpus.json"
@@ -226,6 +229,7 @@ def seen(pytester: pytest.Pytester) -> tuple[int, list[int]]:
     return kept, values
 
 
+@since_hypothesis("6.131.4")
 def test_recorded_test_cases_come_first_and_stay(suite: Suite, pytester: pytest.Pytester) -> None:
     """Fresh examples follow, as many as ever; what is replayed and passes is still there for the next run."""
     suite.write(REPLAYED.format(settings="database=database, max_examples=20"), {})
@@ -238,6 +242,7 @@ def test_recorded_test_cases_come_first_and_stay(suite: Suite, pytester: pytest.
         assert (kept, values[:2], len(values)) == (0, [7, 900_001], 22)
 
 
+@since_hypothesis("6.131.4")
 def test_a_derandomized_run_replays_them_and_stays_the_same(suite: Suite, pytester: pytest.Pytester) -> None:
     """Its fresh examples are those that it has without the corpus, apart from what was replayed already."""
     suite.write(REPLAYED.format(settings="derandomize=True, max_examples=20"), {})
@@ -253,6 +258,7 @@ def test_a_derandomized_run_replays_them_and_stays_the_same(suite: Suite, pytest
     assert runs[0][2:5] == alone[:3]
 
 
+@since_hypothesis("6.131.4")
 def test_a_corpus_says_why_it_is_not_in_force(suite: Suite, pytester: pytest.Pytester) -> None:
     """A seed for all tests, and an edited test: each is named, and nothing is replayed."""
     suite.write(REPLAYED.format(settings="max_examples=20"), {})
@@ -266,6 +272,7 @@ def test_a_corpus_says_why_it_is_not_in_force(suite: Suite, pytester: pytest.Pyt
     assert "max_examples=21" in text
 
 
+@since_hypothesis("6.131.4")
 def test_entries_that_do_not_fit_are_counted(suite: Suite, pytester: pytest.Pytester) -> None:
     """A test case that the test now refuses is dropped with a word."""
     text = REPLAYED.replace("SEEN.append(x)", "(__import__('hypothesis').assume(x != 7), SEEN.append(x))")

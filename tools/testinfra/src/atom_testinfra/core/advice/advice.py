@@ -31,6 +31,13 @@ MUCH_DRAWN = 1 / 3
 """Drawing over Hypothesis's own work from which on the amount of data explains both; one integer has 1/20."""
 
 
+AROUND_EXAMPLES = (
+    "`setUp` and `tearDown` of a TestCase, decorators above `@given`, and what Hypothesis, pytest and its"
+    " plugins do once for all examples"
+)
+"""What a call has besides its examples; nothing tells its parts apart."""
+
+
 class Remedy(StrEnum):
     """What helps; each was tried, and a test follows it and measures what it wins."""
 
@@ -59,7 +66,7 @@ class Remedy(StrEnum):
     FEWER_EXPLICIT = "fewer-explicit"
     """Look at the `@example` cases where most of the time is outside of the generated ones."""
     LOOK_OUTSIDE = "look-outside"
-    """Look at what pytest and plugins do around the call, where that takes most."""
+    """Look at `setUp`, decorators above `@given` and plugins where most is outside of the examples."""
 
 
 class Advice(Struct, frozen=True, kw_only=True):
@@ -241,11 +248,11 @@ def _cheaper_body(case: _Case) -> str:
 def _fewer_explicit(case: _Case) -> str:
     n = case.cost.n_explicit
     cases = "the `@example` case and" if n == 1 else f"the {n:,} `@example` cases and"
-    return f"{case.takes} is outside of the generated examples: {cases} what pytest does around them"
+    return f"{case.takes} is outside of the generated examples: {cases} {AROUND_EXAMPLES}"
 
 
 def _look_outside(case: _Case) -> str:
-    return f"{case.takes} is outside of the examples: what pytest and its plugins do around them"
+    return f"{case.takes} is outside of the examples: {AROUND_EXAMPLES}"
 
 
 WORDING: Mapping[Remedy, Callable[[_Case], str]] = {

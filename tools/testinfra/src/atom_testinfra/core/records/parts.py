@@ -19,7 +19,10 @@ class Part(StrEnum):
     BODY = "body"
     """The test's own function, in its own thread: the mean over the valid examples."""
     REST = "drawing and Hypothesis"
-    """What else the call takes in the test's own thread: strategies, filtering, contexts, the engine."""
+    """What else the call takes in the test's own thread: strategies, filtering, contexts, the engine.
+
+    A TestCase's `setUp` and `tearDown` and decorators above `@given` run in the call, and are part of it.
+    """
     AROUND = "set-up and teardown"
     """Fixtures of the function, and what pytest does around the call; no wider fixture."""
     ELSEWHERE = "other threads and child processes"

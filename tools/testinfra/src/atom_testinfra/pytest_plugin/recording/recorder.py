@@ -215,4 +215,7 @@ class Recorder(HooksOnly):
 
 def _message(longrepr: object) -> str:
     crash = getattr(longrepr, "reprcrash", None)
-    return str(longrepr) if crash is None else str(crash.message)
+    if crash is not None:
+        return str(crash.message)
+    # What a fixture that is missing is called stands below the lines that ask for it.
+    return str(getattr(longrepr, "errorstring", longrepr))

@@ -206,7 +206,7 @@ def _describe_waiting(source: SessionProvenance) -> str:
     tests, engine = numbers.ratio(source.tests_wall_per_cpu), source.engine_wall_per_cpu
     if engine is None:
         return f"{tests} in the tests' calls"
-    return f"{tests} in the tests' calls, {numbers.ratio(engine)} where only a CPU is waited for"
+    return f"{tests} in the tests' calls, {numbers.ratio(engine)} in Hypothesis's own work"
 
 
 def _describe_modes(rows: list[PropertyRow]) -> Iterator[str]:
