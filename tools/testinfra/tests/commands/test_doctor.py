@@ -15,12 +15,18 @@ from atom_testinfra.machine.instruments import MODE_VARIABLES, TRACER_VARIABLES
 from atom_testinfra.measuring.environment import CI_VARIABLES
 
 
+MEASURE_NOISE = conditions.measure_noise
+QUIET = Noise(calibrations_s=[0.001, 0.001, 0.001], cpu_share=1.0, steal=0.0)
+"""What a machine without other work shows; looking at the one below takes a second of CPU."""
+
+
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own, and an environment without anything to find."""
     (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(conditions, "measure_noise", lambda: QUIET)
     for name in (*CI_VARIABLES, *TRACER_VARIABLES, *MODE_VARIABLES, "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -32,11 +38,15 @@ def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
     return {finding["check"]: finding for finding in document["findings"]}
 
 
-def test_json_is_one_document_with_the_observation(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was found, and what was seen, under the observation's own names."""
+def test_json_is_one_document_with_the_observation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was found, and what was seen on this machine, under the observation's own names."""
+    monkeypatch.setattr(conditions, "measure_noise", MEASURE_NOISE)
     status = main(["doctor", "--json"])
     document = json.loads(capsys.readouterr().out)
     assert set(document["observation"]) == set(Observation.__struct_fields__)
+    assert document["observation"]["calibrations_s"] != QUIET.calibrations_s
     assert status == int(document["is_spoilt"])
 
 
