@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.warm import IS_POSSIBLE, SERVER, WarmPopen
 
 from atom_testinfra.pytest_plugin.ini import is_ci
 
@@ -57,6 +59,20 @@ def few_plugins(pytester: pytest.Pytester) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_ADDOPTS", PLUGINS_ONLY["PYTEST_ADDOPTS"])
         yield
+
+
+@pytest.fixture(scope="session")
+def _warm_server() -> Iterator[None]:
+    """The process that `warm` forks from ends with the session."""
+    yield
+    SERVER.close()
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch, _warm_server: None) -> None:
+    """Runs that this test starts are forks of a process that has imported pytest and Hypothesis."""
+    if IS_POSSIBLE:
+        monkeypatch.setattr(subprocess, "Popen", WarmPopen)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from atom_testinfra.machine.conditions import Noise
 from atom_testinfra.machine.instruments import MODE_VARIABLES, TRACER_VARIABLES
 from atom_testinfra.measuring.environment import CI_VARIABLES
 
-
 MEASURE_NOISE = conditions.measure_noise
 QUIET = Noise(calibrations_s=[0.001, 0.001, 0.001], cpu_share=1.0, steal=0.0)
 """What a machine without other work shows; looking at the one below takes a second of CPU."""

@@ -100,7 +100,7 @@ class Suite:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Suite:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None, warm: None) -> Suite:
     for name in ("CI", "TESTINFRA_TIME", "TESTINFRA_BUDGET"):
         monkeypatch.delenv(name, raising=False)
     return Suite(pytester)

@@ -100,7 +100,7 @@ def rows(result: pytest.RunResult) -> dict[str, tuple[int, int, str]]:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Suite:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None, warm: None) -> Suite:
     """A suite whose runs do not depend on where they are run."""
     for name in ("CI", "TESTINFRA_TIME"):
         monkeypatch.delenv(name, raising=False)
@@ -164,9 +164,9 @@ TWO = """
 
 
 def make_dear(suite: Suite) -> None:
-    """Leave costs of ten seconds an example."""
+    """Leave costs of a second an example."""
     suite.costs.parent.mkdir()
-    dear = {"example": {"cpu_s": 10.0}, "fixed": {}, "n_examples": 100}
+    dear = {"example": {"cpu_s": 1.0}, "fixed": {}, "n_examples": 100}
     names = ("test_x.py::test_one", "test_x.py::test_two")
     suite.costs.write_text(json.dumps({"schema_version": 1, "properties": dict.fromkeys(names, dear)}))
 
@@ -180,7 +180,7 @@ def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
     words = (
         r"testinfra: asked 3 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
     )
-    said = re.search(words + r" of 2 properties needs at least 100\.\d s: each property gets its floor", text)
+    said = re.search(words + r" of 2 properties needs at least 10\.\d s: each property gets its floor", text)
     assert said is not None
     assert said.start() < text.index("test_x.py::test_one")
 
@@ -189,10 +189,10 @@ def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
 def test_strict_refuses_before_any_test(suite: Suite, workers: list[str]) -> None:
     """It is a usage error, and not one test runs."""
     make_dear(suite)
-    result = suite.timed("20cpu-s", "--testinfra-time-strict", *workers, text=TWO)
+    result = suite.timed("2cpu-s", "--testinfra-time-strict", *workers, text=TWO)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.assert_outcomes()
-    assert "needs at least 100.0 s; ask for more time, or for fewer tests" in result.stderr.str()
+    assert "needs at least 10.0 s; ask for more time, or for fewer tests" in result.stderr.str()
 
 
 @pytest.mark.parametrize("time", ["0s", "-5s", "soon", "9999999h"])
@@ -208,11 +208,11 @@ def test_a_time_that_makes_no_sense_is_refused_in_one_line(suite: Suite, time: s
 
 def test_flag_over_environment_over_file(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     """The nearest says it, and `none` takes the limit away; a bad value names its source."""
-    suite.ini("testinfra_time = 2cpu-s")
-    assert "testinfra: 2 CPU s for the whole run" in suite.run(text=TWO).stdout.str()
-    monkeypatch.setenv("TESTINFRA_TIME", "3cpu-s")
-    assert "testinfra: 3 CPU s for the whole run" in suite.run().stdout.str()
-    assert "testinfra: 4 CPU s for the whole run" in suite.run("--testinfra-time=4cpu-s").stdout.str()
+    suite.ini("testinfra_time = 0.2cpu-s")
+    assert "testinfra: 0.2 CPU s for the whole run" in suite.run(text=TWO).stdout.str()
+    monkeypatch.setenv("TESTINFRA_TIME", "0.3cpu-s")
+    assert "testinfra: 0.3 CPU s for the whole run" in suite.run().stdout.str()
+    assert "testinfra: 0.4 CPU s for the whole run" in suite.run("--testinfra-time=0.4cpu-s").stdout.str()
     assert "for the whole run" not in suite.run("--testinfra-time=none").stdout.str()
     monkeypatch.setenv("TESTINFRA_TIME", "never")
     assert "$TESTINFRA_TIME: 'never' is not a time" in suite.run().stderr.str()
@@ -260,7 +260,7 @@ def test_costs_that_cannot_be_read_are_named(suite: Suite, text: str) -> None:
     """The run goes on without them, and writes them anew."""
     suite.costs.parent.mkdir()
     suite.costs.write_bytes(text.encode("utf-8", "surrogatepass"))
-    result = suite.timed("2cpu-s", text=TWO)
+    result = suite.timed("0.5cpu-s", text=TWO)
     result.assert_outcomes(passed=2)
     assert "does not hold costs of tests" in result.stdout.str()
     assert len(json.loads(suite.costs.read_text())["properties"]) == 2
@@ -282,7 +282,7 @@ def test_what_could_not_be_steered_is_named(suite: Suite) -> None:
         @given(st.integers())
         def test_never(x): pass
     """
-    result = suite.timed("3cpu-s", "-x", text=text)
+    result = suite.timed("1cpu-s", "-x", text=text)
     result.assert_outcomes(passed=1, failed=1)
     out = result.stdout.str()
     assert "not steered: test_x.py::test_helper (its properties run inside a test without examples)" in out
@@ -307,7 +307,7 @@ def test_a_hypothesis_that_cannot_be_limited_is_left_alone(suite: Suite) -> None
 
         def test_calls(): assert len(calls) == 17
     """
-    result = suite.timed("20cpu-s", text=counted)
+    result = suite.timed("1cpu-s", text=counted)
     result.assert_outcomes(passed=2)
     out = result.stdout.str()
     assert "testinfra: Hypothesis 99 does not let its limit change: properties keep their own numbers" in out
@@ -322,7 +322,7 @@ def test_the_database_of_a_property_is_kept(suite: Suite) -> None:
         @given(st.integers())
         def test_fails(x): assert x < 100
     """
-    suite.timed("3cpu-s", text=text).assert_outcomes(failed=1)
+    suite.timed("1cpu-s", text=text).assert_outcomes(failed=1)
     again = suite.timed("0.001cpu-s")
     again.assert_outcomes(failed=1)
     assert rows(again)["test_fails"][1] == 0

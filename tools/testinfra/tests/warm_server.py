@@ -1,0 +1,107 @@
+"""
+Forks processes of Python in which pytest and Hypothesis are imported already.
+
+    python warm_server.py SOCKET
+
+Starts from messages on a socket: each holds what to run and, beside it, three files for the standard streams.
+The product and its plugin are never imported here: each process does that for itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+SIZE = 1 << 20
+"""Bytes of a message, at most: an environment and a command line."""
+HAS_MOVED = b"."
+"""The second answer: the new process is a child of the one that asked."""
+MODULES = (
+    "_pytest.config",
+    "_pytest.debugging",
+    "_pytest.doctest",
+    "_pytest.junitxml",
+    "_pytest.legacypath",
+    "_pytest.logging",
+    "_pytest.terminal",
+    "_pytest.unittest",
+    "_pytest.unraisableexception",
+    "hypothesis.internal.conjecture.engine",
+    "hypothesis.stateful",
+    "execnet.gateway_base",
+    "execnet.multi",
+    "filelock",
+    "hashlib",
+    "importlib.metadata",
+    "msgspec",
+    "sqlite3",
+    "uuid",
+)
+
+
+def warm_up() -> None:
+    """Import what most runs import; a version that lacks one of them goes without."""
+    for name in MODULES:
+        if find_spec(name.partition(".")[0]) is not None:
+            try:
+                import_module(name)
+            except ModuleNotFoundError:
+                continue
+
+
+def serve(connection: socket.socket) -> dict[str, object] | None:
+    """Answer each message with the process id of a fork, which returns the message; `None` at the end."""
+    while True:
+        text, files, _, _ = socket.recv_fds(connection, SIZE, 3)
+        if not text:
+            return None
+        between = os.fork()
+        if between == 0:
+            # Its parent ends at once, so that it becomes a child of the process that asked.
+            if (pid := os.fork()) != 0:
+                connection.send(str(pid).encode())
+                os._exit(0)
+            connection.close()
+            for number, file in enumerate(files):
+                os.dup2(file, number)
+                os.close(file)
+            message: dict[str, object] = json.loads(text)
+            return message
+        for file in files:
+            os.close(file)
+        os.waitpid(between, 0)
+        connection.send(HAS_MOVED)
+
+
+def become(message: dict[str, object]) -> None:
+    """Run `python -m MODULE ARGUMENT...` as a process of its own would."""
+    arguments, environment = message["arguments"], message["environment"]
+    assert isinstance(arguments, list)
+    assert isinstance(environment, dict)
+    if message["session"]:
+        os.setsid()
+    os.chdir(str(message["folder"]))
+    os.environ.clear()
+    os.environ.update(environment)
+    paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:1] = [os.fspath(Path.cwd()), *paths]
+    sys.argv[:] = ["-m", *arguments[1:]]
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    warm_up()
+    gc.freeze()  # what was imported stays: no fork has to look through it again
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends it by closing its socket
+    asked = serve(socket.socket(fileno=int(sys.argv[1])))
+    if asked is not None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        become(asked)
