@@ -182,6 +182,24 @@ def test_a_run_that_goes_another_way_is_left_to_the_engine(replay: Replay, kind:
     assert replayed[-len(suspect.seen) :] == suspect.seen
 
 
+def test_a_wider_range_is_a_difference(replay: Replay) -> None:
+    """Each recorded choice is still allowed, but the engine would choose others from more values."""
+    suspect = Suspect()
+    function = make_properties(suspect)["data"]
+    with replay.recording("t"):
+        function()
+    suspect.draws = lambda number: number + 5
+    suspect.seen.clear()
+    with replay.counting():
+        function()
+    real = list(suspect.seen)
+    suspect.seen.clear()
+    with replay.replaying("t"):
+        function()
+    assert replay.n_different == 1
+    assert suspect.seen[-len(real) :] == real
+
+
 def test_an_assumption_that_fails_under_a_mutant_is_a_difference(replay: Replay) -> None:
     """A test case that was valid and is given up now would have made the engine try something else."""
     factor = [3]

@@ -3,7 +3,9 @@ Record the choices of each test case of a property, and run the same test cases 
 
 A replay is exact: Hypothesis's engine decides what to try next from the choices, the status and the targets
 of the test cases before. As long as these are equal to the recorded ones it would have gone on as it did, so
-the recorded next test case is the one that it would run. At the first difference the engine runs instead.
+the recorded next test case is the one that it would run. What each choice was chosen from has to be equal,
+too: from a wider range the engine would have chosen another value, though the recorded one is still allowed.
+At the first difference the engine runs instead.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TestCase = tuple[tuple[Any, ...], int, tuple[tuple[str, float], ...]]
-"""Choices, status, and target observations of a test case."""
+TestCase = tuple[tuple[Any, ...], int, tuple[tuple[str, float], ...], tuple[Any, ...]]
+"""Choices, status, and target observations of a test case, and what each choice was chosen from."""
 
 
 class Replay:
@@ -118,6 +120,7 @@ class Replay:
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
         """Count the engine's test cases for as long as the context lasts."""
+        self.raised = None
         self.n_test_cases = self.n_valid = 0
         if self.problem is not None:
             yield
@@ -155,7 +158,8 @@ class Replay:
     def describe(data: Any) -> TestCase:
         """Return what of a test case decides how the engine goes on."""
         targets = tuple(sorted(data.target_observations.items()))
-        return tuple(data.choices), int(data.status), targets
+        ranges = tuple(node.constraints for node in data.nodes)
+        return tuple(data.choices), int(data.status), targets, ranges
 
     @contextlib.contextmanager
     def _replaced(self, execute: Callable[..., None], run: Callable[..., None]) -> Iterator[None]:
