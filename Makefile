@@ -218,8 +218,8 @@ bench-properties: install ## whether each property of the backend notices a faul
 bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files; goes on where it stopped (SUITE, SAMPLE, EACH, RUNS, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),110) --each $(or $(EACH),50) --runs $(or $(RUNS),100000) $(KEEP)
 
-bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine (EACH, KEEP=--keep)
-	$(BIN)/python benchmarks/mutate_replay.py --each $(or $(EACH),26) $(KEEP)
+bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine; goes on where it stopped (EACH, RUNS, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_replay.py --each $(or $(EACH),26) --runs $(or $(RUNS),100000) $(KEEP)
 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)

@@ -4,21 +4,21 @@ Whether a replay notices at the test case at which a real run does: `make bench-
 For each property of the suite `subjects/mutate/engine`, mutants are drawn of what it executes. Each pair runs
 twice, in two copies of the same process: once as `testinfra mutate` runs it, with the recorded test cases
 replayed, and once with Hypothesis's engine from the beginning, with the same seed. Verdict and index of the
-test case that noticed have to be equal.
+test case that noticed have to be equal. Pairs are kept in `.testinfra/truth`, so that a call goes on where
+the last one stopped; an edit of the suite drops them.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import random
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evidence import ROOT, save, table
@@ -35,6 +35,7 @@ from atom_testinfra.mutation.product import Product
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from atom_testinfra.mutation.asking.copies import Say
 
@@ -46,10 +47,11 @@ def main() -> int:
     """Compare, report; 1 if a pair differs."""
     parser = argparse.ArgumentParser(description="Compare replays with real runs.")
     parser.add_argument("--each", type=int, default=25, help="mutants of each property")
+    parser.add_argument("--runs", type=int, default=100_000, help="ask so many now; the next call goes on")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
     arguments = parser.parse_args()
-    pairs = compare(arguments.each, arguments.seed)
+    pairs = compare(arguments.each, arguments.seed, arguments.runs)
     by_property: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_property[pair["property"]].append(pair)
@@ -78,8 +80,8 @@ def main() -> int:
     return int(bool(different))
 
 
-def compare(n_each: int, seed: int) -> list[Pair]:
-    """Return what both runs of each pair said."""
+def compare(n_each: int, seed: int, n_runs: int) -> list[Pair]:
+    """Return what both runs of each pair said that was asked until now."""
     product = Product(SUITE, [SUITE / "src/shop.py"])
     orders = Orders(
         arguments=["-q", "-p", "no:cacheprovider"],
@@ -100,11 +102,18 @@ def compare(n_each: int, seed: int) -> list[Pair]:
         reaches=[],
     )
     os.chdir(SUITE)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pairs.jsonl"
-        with contextlib.redirect_stdout(sys.stderr):
-            PairWorker(orders, path, n_each, seed).run()
-        return [json.loads(line) for line in path.read_text().splitlines()]
+    files = [SUITE / "src/shop.py", SUITE / "tests/test_engine.py"]
+    state = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    path = ROOT / f".testinfra/truth/pairs-{state}-{seed}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.redirect_stdout(sys.stderr):
+        PairWorker(orders, path, n_each, seed, n_runs).run()
+    return read_pairs(path)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Return the pairs that were asked."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 class SwitchedReplay(Replay):
@@ -122,23 +131,26 @@ class SwitchedReplay(Replay):
 class PairWorker(Worker):
     """Asks each property about each of its mutants twice."""
 
-    def __init__(self, orders: Orders, path: Path, n_each: int, seed: int) -> None:
+    def __init__(self, orders: Orders, path: Path, n_each: int, seed: int, n_runs: int) -> None:
         super().__init__(orders, say=lambda *_, **__: None)
         self.asker = Asker(SwitchedReplay())
         self._path = path
         self._n_each = n_each
+        self._n_left = n_runs
         self._chance = random.Random(seed)
 
     def _ask_all(self, reaches: Sequence[Reach], *, reason: str | None) -> None:
         assert reason is None
         assert self.asker.replay.problem is None
         functions = Functions(self.sources.files)
-        with self._path.open("a") as file:
-            for reach in reaches:
-                if reach.is_property:
-                    for mutant in self._draw(reach):
-                        pair = self._ask_pair(reach, mutant, functions)
-                        file.write(json.dumps(pair) + "\n")
+        known = {(pair["property"], pair["mutant"]) for pair in read_pairs(self._path)}
+        pairs = [(reach, mutant) for reach in reaches if reach.is_property for mutant in self._draw(reach)]
+        for reach, mutant in pairs:
+            if self._n_left and (name_of(reach), mutant.id) not in known:
+                self._n_left -= 1
+                pair = self._ask_pair(reach, mutant, functions)
+                with self._path.open("a") as file:
+                    file.write(json.dumps(pair) + "\n")
 
     def _draw(self, reach: Reach) -> list[Mutant]:
         fitting = [
@@ -149,7 +161,7 @@ class PairWorker(Worker):
         return self._chance.sample(fitting, min(self._n_each, len(fitting)))
 
     def _ask_pair(self, reach: Reach, mutant: Mutant, functions: Functions) -> Pair:
-        found: Pair = {"property": reach.nodeid.partition("::")[2], "mutant": mutant.id}
+        found: Pair = {"property": name_of(reach), "mutant": mutant.id}
         for how in ("replay", "engine"):
             found[how] = self._ask_one(reach, mutant, functions, is_on=how == "replay")
         return found
@@ -178,6 +190,11 @@ class PairWorker(Worker):
             "n_different": counted.get("n_different"),
             "cpu_s": counted.get("cpu_s"),
         }
+
+
+def name_of(reach: Reach) -> str:
+    """Return a property's name in its file."""
+    return reach.nodeid.partition("::")[2]
 
 
 def is_equal(pair: Pair) -> bool:
