@@ -21,6 +21,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.exceptions import HTTPException
@@ -29,7 +30,7 @@ from starlette.requests import ClientDisconnect
 from atom.db.session import WritersQueue, unit_of_work
 from atom.identity import idempotency
 from atom.identity.idempotency import HEADER, REPLAYED, fingerprint_of
-from atom.identity.keys import Caller, authenticate
+from atom.identity.keys import Caller, find_caller
 from atom.identity.models import ApiKeyScope
 from atom.identity.trust import require_trust, viewer_id
 from atom.identity.uses import KeyUses
@@ -50,6 +51,8 @@ class Gateway:
 
     sessions: sessionmaker[Session]
     read_only_sessions: sessionmaker[Session]
+    readers: Engine
+    """For the key of a request that writes: a session would cost more than this one look-up."""
     clock: Clock
     uses: KeyUses
     writers: WritersQueue
@@ -112,23 +115,27 @@ class Door:
         self._gateway: Gateway = request.app.state.gateway
         self._entrance = entrance
         self._secret = _secret_of(request)
-        self._reader = self._gateway.read_only_sessions()
         self._stack = ExitStack()
         self._kept_as: str | None = None
 
     def __enter__(self) -> Self:
         """Let in who has a key for this entrance."""
-        session = self._reader
-        try:
-            self.caller = authenticate(session, self._gateway.clock, self._secret)
-            self._gateway.uses.note(self.caller.key_id, self._gateway.clock.now())
-            self.caller.require(self._entrance.scope)
-        except BaseException:
-            session.close()
-            raise
         if not self._entrance.is_read_only:
-            session.close()
+            with self._gateway.readers.connect() as connection:
+                self._let_in(connection)
+            return self
+        self._reader = self._gateway.read_only_sessions()
+        try:
+            self._let_in(self._reader.connection())
+        except BaseException:
+            self._reader.close()
+            raise
         return self
+
+    def _let_in(self, connection: Connection) -> None:
+        self.caller = find_caller(connection, self._gateway.clock, self._secret)
+        self._gateway.uses.note(self.caller.key_id, self._gateway.clock.now())
+        self.caller.require(self._entrance.scope)
 
     def open(self) -> Unit:
         """Give the unit of work; a writing one begins now: on SQLite it locks out the others."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
     from atom.kit.clock import Clock
@@ -167,6 +168,11 @@ def note_uses(session: Session, uses: Mapping[str, datetime]) -> None:
 
 
 def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
+    """Return who a secret belongs to, as `find_caller` does."""
+    return find_caller(session.connection(), clock, secret)
+
+
+def find_caller(connection: Connection, clock: Clock, secret: str) -> Caller:
     """
     Return who a secret belongs to.
 
@@ -174,7 +180,7 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Caller:
     suspended or expired workspace is known, and forbidden.
     """
     sought = {"hash": hash_secret(secret), "now": clock.now()}
-    found = session.connection().execute(FIND_CALLER, sought).one_or_none()
+    found = connection.execute(FIND_CALLER, sought).one_or_none()
     if found is None:
         raise UnauthenticatedError("the API key is unknown, expired or revoked")
     if found.status in CLOSED:
