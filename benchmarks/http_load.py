@@ -114,9 +114,14 @@ async def _exchange(
 
 
 def _cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has taken so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """
+    Return the CPU time that the threads of a process have taken so far.
+
+    In nanoseconds from the scheduler: the ticks of `/proc/PID/stat` are 5 % of what a round of the trivial
+    GET takes.
+    """
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 @contextmanager
