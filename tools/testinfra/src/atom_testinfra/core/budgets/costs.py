@@ -22,6 +22,8 @@ MEMORY = 0.5
 """Weight of an earlier example against one of the latest run."""
 
 Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
+Workers = Annotated[str, Meta(pattern="^[1-9][0-9]{0,4}$")]
+"""A number of workers, as a key of JSON."""
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 
 
@@ -74,6 +76,19 @@ class FileCost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     n_tests: Count
 
 
+class WorkersExit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the exit of a run with workers cost: they end beside each other, so the CPU time may be longer."""
+
+    cpu_s: Seconds
+    """Of all processes."""
+    wall_s: Seconds
+    """On a quiet machine."""
+
+    def by(self, clock: BudgetClock) -> float:
+        """Return what a clock reads of it on a quiet machine."""
+        return self.cpu_s if clock is BudgetClock.CPU else self.wall_s
+
+
 class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is kept for the next run."""
 
@@ -83,7 +98,23 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     plain: dict[str, FileCost] = {}
     """By file."""
     exit: Time | None = None
-    """From the end of the tests to the end of the process."""
+    """From the end of the tests to the end of the process, in a run without workers."""
+    workers_exit: dict[Workers, WorkersExit] = {}
+    """The same by the number of workers."""
+
+    def exit_s(self, clock: BudgetClock, n_workers: int) -> float | None:
+        """
+        Return what the exit of a run with so many workers (0: none) is expected to take on a quiet machine.
+
+        What only runs with another number have shown is scaled: each process ends once, beside the others.
+        """
+        known = [(int(n), cost.by(clock)) for n, cost in self.workers_exit.items()]
+        if self.exit is not None:
+            known.append((0, self.exit.by(clock)))
+        if not known:
+            return None
+        n, seconds = min(known, key=lambda each: abs(each[0] - n_workers))
+        return seconds * (n_workers + 1) / (n + 1) if clock is BudgetClock.CPU else seconds
 
     def updated(self, new: Costs) -> Costs:
         """Return what is known after a further run; tests that did not run keep what they had."""
@@ -95,6 +126,7 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             properties=self.properties | properties,
             plain=self.plain | new.plain,
             exit=self.exit if new.exit is None else new.exit,
+            workers_exit=self.workers_exit | new.workers_exit,
         )
 
 

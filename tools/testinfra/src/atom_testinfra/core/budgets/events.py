@@ -140,4 +140,11 @@ class Stopped(Struct, frozen=True, kw_only=True, tag="stopped", tag_field="event
     cpu_s: float = 0.0
 
 
-Event = Began | Ended | Collected | RoundBegan | RoundEnded | Stopped
+class Spent(Struct, frozen=True, kw_only=True, tag="spent", tag_field="event"):
+    """The process that a person looks at has used CPU time as well, since it started the first worker."""
+
+    worker: str = ""
+    cpu_s: float = 0.0
+
+
+Event = Began | Ended | Collected | RoundBegan | RoundEnded | Stopped | Spent

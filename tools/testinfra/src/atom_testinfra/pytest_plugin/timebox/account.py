@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atom_testinfra.core.budgets.account import Account, describe_forecast
-from atom_testinfra.core.budgets.costs import Costs, split_wall
+from atom_testinfra.core.budgets.costs import Costs, WorkersExit, split_wall
 from atom_testinfra.core.budgets.events import RoundEnded
 from atom_testinfra.core.budgets.planner import FLOOR, Forecast
 from atom_testinfra.core.errors import CostsError
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.steering.planned_tests import file_of
 from atom_testinfra.pytest_plugin.timebox.terms import is_own_process, own_cpu_s, speed_guess
@@ -41,6 +42,7 @@ class TimeBoxAccount(HooksOnly):
         self._names: list[str] = []
         self._ended = self._clocks()
         self._warning: str | None = None
+        self._n_workers = count_workers(config)
         self.refresh: Callable[[], None] = lambda: None
         """Takes in what other processes have told since."""
         self.remarks: list[str] = []
@@ -142,10 +144,17 @@ class TimeBoxAccount(HooksOnly):
         """Keep how long the exit took, as far as a process can see its own."""
         if not self._events:
             return
-        (wall_s, cpu_s), (ended_wall_s, ended_cpu_s) = self._clocks(), self._ended
-        taken = split_wall(wall_s - ended_wall_s, cpu_s - ended_cpu_s, speed_guess())
+        wall_s, cpu_s = self._clocks()
+        # Workers have been waited for by now, so their CPU time is in this process's: what they told is not.
+        exit_cpu_s = max(cpu_s + self._terms.base_cpu_s - self._account().cpu_s, 0.0)
+        exit_wall_s = max(wall_s - self._ended[0], 0.0)
+        if self._n_workers:
+            taken = WorkersExit(cpu_s=exit_cpu_s, wall_s=exit_wall_s / speed_guess())
+            new = Costs(workers_exit={str(self._n_workers): taken})
+        else:
+            new = Costs(exit=split_wall(exit_wall_s, exit_cpu_s, speed_guess()))
         try:
-            update_costs(self._costs_file, lambda kept: kept.updated(Costs(exit=taken)))
+            update_costs(self._costs_file, lambda kept: kept.updated(new))
         except CostsError:
             return  # the run has ended, and has said that nothing could be kept
 

@@ -57,7 +57,7 @@ def start_timebox(config: pytest.Config) -> None:
         span=span,
         origin_s=Clocks.wall() - _age_s(config),
         n_workers=max(n_workers, 1),
-        exit_s=foretell_exit(costs, span.clock),
+        exit_s=foretell_exit(costs, span.clock, n_workers),
         base_cpu_s=0.0 if is_own_process(config) else -own_cpu_s(),
         has_rounds=config.option.testinfra_rounds,
     )
@@ -93,11 +93,12 @@ def find_costs(config: pytest.Config, root: str) -> tuple[Costs, list[str]]:
     return known.updated(kept or Costs()), notes
 
 
-def foretell_exit(costs: Costs, clock: BudgetClock) -> float:
+def foretell_exit(costs: Costs, clock: BudgetClock, n_workers: int) -> float:
     """Return what the exit will take, as it did last time, at the speed of the machine now."""
-    if costs.exit is None:
-        return EXIT_S
-    return costs.exit.by(clock) * (speed_guess() if clock is BudgetClock.WALL else 1.0)
+    seconds = costs.exit_s(clock, n_workers)
+    if seconds is None:
+        return EXIT_S * (n_workers + 1 if clock is BudgetClock.CPU else 1)
+    return seconds * (speed_guess() if clock is BudgetClock.WALL else 1.0)
 
 
 def _age_s(config: pytest.Config) -> float:

@@ -84,8 +84,8 @@ def is_own_process(config: pytest.Config) -> bool:
     return [*map(str, config.invocation_params.args)] == sys.argv[1:]
 
 
-def to_workerinput(terms: Terms, root: str) -> dict[str, Any]:
-    """Return the terms as plain data."""
+def to_workerinput(terms: Terms, root: str, cpu_s: float) -> dict[str, Any]:
+    """Return the terms as plain data; this process had used `cpu_s` CPU seconds when it began to tell."""
     return {
         "seconds": terms.span.seconds,
         "clock": terms.span.clock.value,
@@ -95,5 +95,5 @@ def to_workerinput(terms: Terms, root: str) -> dict[str, Any]:
         "ledger": terms.ledger,
         "exit_s": terms.exit_s,
         "has_rounds": terms.has_rounds,
-        "base_cpu_s": terms.base_cpu_s + own_cpu_s(),
+        "base_cpu_s": terms.base_cpu_s + cpu_s,
     }

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atom_testinfra.core.budgets.events import Collected, Ended, Ending, RoundBegan, RoundEnded, Stopped
+from atom_testinfra.core.budgets.events import (
+    Collected,
+    Ended,
+    Ending,
+    RoundBegan,
+    RoundEnded,
+    Spent,
+    Stopped,
+)
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.naming import find_root
-from atom_testinfra.pytest_plugin.timebox.terms import WORKERINPUT, to_workerinput
+from atom_testinfra.pytest_plugin.timebox.terms import WORKERINPUT, own_cpu_s, to_workerinput
 from atom_testinfra.storage.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
     from atom_testinfra.pytest_plugin.timebox.account import TimeBoxAccount
     from atom_testinfra.pytest_plugin.timebox.terms import Terms
 
+TELL_EACH_S = 0.02
+"""CPU seconds of this process after which it tells the workers: more often is not worth a line."""
 ELSEWHERE = "the workers on other machines, which share no file with the others"
 
 
@@ -33,6 +43,8 @@ class TimeBoxWorkers(HooksOnly):
         self._account = account
         self._session: pytest.Session | None = None
         self._has_stopped = False
+        self._started_cpu_s: float | None = None
+        self._told_cpu_s = 0.0
         self._at: dict[str, RoundBegan] = {}
         """What each worker runs in a round after the first."""
         self._found: set[int] = set()
@@ -47,7 +59,10 @@ class TimeBoxWorkers(HooksOnly):
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what the run was given, before it starts."""
         if node.gateway.spec.popen:
-            node.workerinput[WORKERINPUT] = to_workerinput(self._terms, self._root)
+            if self._started_cpu_s is None:
+                self._started_cpu_s = own_cpu_s()
+            terms = to_workerinput(self._terms, self._root, self._started_cpu_s)
+            node.workerinput[WORKERINPUT] = terms
         elif ELSEWHERE not in self._account.remarks:
             self._account.remarks.append(ELSEWHERE)
 
@@ -75,10 +90,18 @@ class TimeBoxWorkers(HooksOnly):
     def pytest_runtest_logreport(self) -> None:
         """Take in what the workers wrote, and end their rounds where enough tests have failed."""
         self._read()
+        self._tell_cpu()
         session = self._session
         if session is not None and (session.shouldfail or session.shouldstop) and not self._has_stopped:
             self._has_stopped = True
             self._ledger.append(Stopped())
+
+    def _tell_cpu(self) -> None:
+        """Let the workers count what this process uses beside them."""
+        used_s = own_cpu_s() - (self._started_cpu_s or 0.0)
+        if self._started_cpu_s is not None and used_s > self._told_cpu_s + TELL_EACH_S:
+            self._told_cpu_s = used_s
+            self._ledger.append(Spent(cpu_s=used_s))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember who knows whether enough tests have failed."""
@@ -93,7 +116,7 @@ class TimeBoxWorkers(HooksOnly):
             if isinstance(event, Collected) and not self._is_told:
                 self._is_told = True
                 self._account.collected(event)
-            elif not isinstance(event, Collected | Stopped):
+            elif not isinstance(event, Collected | Stopped | Spent):
                 self._account.note(event)
             if isinstance(event, Ended) and event.ending is Ending.FAILED:
                 self._found.add(event.test)
