@@ -13,8 +13,10 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import select
 
 from atom.agents import executions
+from atom.agents.models import AgentExecution
 from atom.agents.runs import NewExecution, Outcome, Result
 from atom.chat.service import has_session
 from atom.kit.clock import ManualClock
@@ -24,6 +26,9 @@ from tests.database import Database
 from tests.factories import NOW
 from tests.property_tests.conftest import scaled
 
+waits = st.sampled_from((-60, 0, 1, 90))
+"""Seconds between two reports: the clock may be set back."""
+RUNS = select(AgentExecution.__table__)
 SUMMARIES = {"output_summary": "84.20", "result_summary": "it is paid", "error_message": "the bank was slow"}
 
 
@@ -76,20 +81,23 @@ class RunMachine(RuleBasedStateMachine):
         self.model[run.id] = Run(self.clock.now())
         return run.id
 
-    @rule(id_=runs)
-    def add_step(self, id_: str) -> None:
+    @rule(id_=runs, seconds=waits)
+    def add_step(self, id_: str, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         self.n_reports += 1
         summary = f"step {self.n_reports}"
         if self.report(id_, partial(executions.add_step, summary=summary)):
             self.model[id_].steps.append(summary)
 
-    @rule(id_=runs)
-    def intervene(self, id_: str) -> None:
+    @rule(id_=runs, seconds=waits)
+    def intervene(self, id_: str, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         if self.report(id_, executions.intervene):
             self.model[id_].is_marked = True
 
-    @rule(id_=runs)
-    def correct(self, id_: str) -> None:
+    @rule(id_=runs, seconds=waits)
+    def correct(self, id_: str, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         self.n_reports += 1
         correction = f"correction {self.n_reports}"
         correct = partial(executions.intervene, user_id=self.own.user_id, correction=correction)
@@ -97,11 +105,13 @@ class RunMachine(RuleBasedStateMachine):
             self.model[id_].corrections.append(correction)
             self.model[id_].is_marked = True
 
-    @rule(id_=runs, outcome=st.sampled_from(Outcome))
-    def finish(self, id_: str, outcome: Outcome) -> None:
+    @rule(id_=runs, outcome=st.sampled_from(Outcome), seconds=waits)
+    def finish(self, id_: str, outcome: Outcome, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         if self.report(id_, partial(executions.finish, result=Result(outcome=outcome, **SUMMARIES))):
             run = self.model[id_]
             run.outcome, run.ended_at = outcome, max(self.clock.now(), run.started_at)
+            assert not self.report(id_, executions.intervene)
 
     def report(self, id_: str, operation: Callable[..., object]) -> bool:
         """Report on a run, and return whether it had not ended."""
@@ -111,19 +121,14 @@ class RunMachine(RuleBasedStateMachine):
             operation(self.session, self.clock, workspace_id=self.own.workspace_id, execution_id=id_)
         return self.model[id_].outcome is None
 
-    @rule(seconds=st.sampled_from((-60, 1, 90)))
-    def wait(self, seconds: int) -> None:
-        self.clock.advance(timedelta(seconds=seconds))
-
     @invariant()
     def runs_agree(self) -> None:
         self.session.flush()
-        self.session.expire_all()
+        rows = {row.id: row for row in self.session.connection().execute(RUNS)}
+        assert rows.keys() == self.model.keys()
         for id_, run in self.model.items():
-            found = executions.get_execution(
-                self.session, workspace_id=self.own.workspace_id, execution_id=id_
-            )
-            details = found.details
+            found = rows[id_]
+            details = found.metadata
             assert details["model"] == "small"
             assert [step["summary"] for step in details.get("steps", [])] == run.steps
             corrections = details.get("human_corrections", [])
@@ -148,4 +153,4 @@ def _machine_database(database: Database) -> None:
 class TestRuns(RunMachine.TestCase):  # type: ignore[valid-type,misc]  # a class that Hypothesis makes
     """Runs the machine."""
 
-    settings = settings(scaled(0.25), stateful_step_count=10)
+    settings = settings(scaled(0.5), stateful_step_count=8)

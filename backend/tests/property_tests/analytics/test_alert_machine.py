@@ -95,6 +95,8 @@ class AlertMachine(RuleBasedStateMachine):
         change = AlertChange.FIRED if exceeds else AlertChange.RESOLVED
         assert told == (service.Notification(rule=place.rule, change=change, value=place.latest),)
         place.rule = replace(place.rule, firing_since=self.clock.now() if exceeds else None)
+        again = service.evaluate_alerts(self.session, self.clock, workspace_id=place.workspace_id)
+        assert again == ()
 
     @invariant()
     def rules_agree(self) -> None:

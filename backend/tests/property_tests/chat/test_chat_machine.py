@@ -32,6 +32,8 @@ from tests.property_tests.conftest import scaled
 
 CHATS, MESSAGES = METADATA.tables["chat_sessions"], METADATA.tables["chat_messages"]
 SAYINGS = select(MESSAGES).order_by(MESSAGES.c.session_id, MESSAGES.c.position)
+waits = st.sampled_from((0, 1, 60, -1, -3600))
+"""Seconds between two changes: the clock may be set back."""
 CONTENTS = ("a", "b", "é漢😀", "'\"\\%", "two\nlines", "  x ", "ab" * 10)
 
 
@@ -106,8 +108,9 @@ class ChatMachine(RuleBasedStateMachine):
     def open(self, is_mine: bool) -> str:
         return self.create(self.office.workspace_id, self.office.user_id if is_mine else self.colleague_id)
 
-    @rule(id_=talks, role=st.sampled_from(MessageRole), content=st.sampled_from(CONTENTS))
-    def append(self, id_: str, role: MessageRole, content: str) -> None:
+    @rule(id_=talks, role=st.sampled_from(MessageRole), content=st.sampled_from(CONTENTS), seconds=waits)
+    def append(self, id_: str, role: MessageRole, content: str, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         with found(self.model.get(id_)) as talk:
             message = service.append_message(
                 self.session, self.clock, role=role, content=content, **self.chat(id_)
@@ -116,8 +119,9 @@ class ChatMachine(RuleBasedStateMachine):
             assert (message.position, message.created_at) == (len(talk.said), at)
             talk.said.append((role, content, at))
 
-    @rule(id_=talks, title=st.sampled_from((None, "plans", "é漢😀")))
-    def rename(self, id_: str, title: str | None) -> None:
+    @rule(id_=talks, title=st.sampled_from((None, "plans", "é漢😀")), seconds=waits)
+    def rename(self, id_: str, title: str | None, seconds: int) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
         with found(self.model.get(id_)) as talk:
             renamed = service.rename_session(self.session, self.clock, title=title, **self.chat(id_))
             talk.title = title
@@ -137,10 +141,6 @@ class ChatMachine(RuleBasedStateMachine):
 
     def chat(self, id_: str) -> OfChat:
         return OfChat(chat_id=id_, **self.scope)
-
-    @rule(seconds=st.sampled_from((1, 60, -1, -3600)))
-    def wait(self, seconds: int) -> None:
-        self.clock.advance(timedelta(seconds=seconds))
 
     @rule(limit=st.integers(1, 5), is_mine=st.booleans())
     def list_talks(self, limit: int, is_mine: bool) -> None:

@@ -23,7 +23,7 @@ from atom.kit.errors import ConflictError
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW
-from tests.property_tests.conftest import scaled
+from tests.property_tests.conftest import DEFAULT_PROFILE, scaled
 from tests.property_tests.governance import strategies as gov
 
 QUESTION = {"workspace_id": "w", "agent_id": "a", "action": "delete"}
@@ -186,4 +186,4 @@ class TestAnswers(AnswersMachine.TestCase):  # type: ignore[valid-type,misc]  # 
 class TestSnapshots(SnapshotsMachine.TestCase):  # type: ignore[valid-type,misc]  # made by Hypothesis
     """Runs the machine with several sessions and no database."""
 
-    settings = settings(scaled(0.5), stateful_step_count=15)
+    settings = settings(DEFAULT_PROFILE, stateful_step_count=15)

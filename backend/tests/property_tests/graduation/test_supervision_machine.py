@@ -135,7 +135,7 @@ class SupervisionMachine(RuleBasedStateMachine):
             watched = self.model[id_]
             watched.noted.append({"type": str(kind), "note": f"a {kind}", "at": self.clock.now().isoformat()})
             if kind is Intervention.TERMINATE:
-                self.end(watched, SupervisionStatus.INTERRUPTED)
+                self.end(id_, SupervisionStatus.INTERRUPTED)
 
     @rule(id_=watched, rating=grad.ratings)
     def rate(self, id_: str, rating: int) -> None:
@@ -143,14 +143,14 @@ class SupervisionMachine(RuleBasedStateMachine):
         if self.report(id_, complete):
             watched = self.model[id_]
             watched.rating = rating
-            self.end(watched, SupervisionStatus.COMPLETED)
+            self.end(id_, SupervisionStatus.COMPLETED)
             assert watched.gain is not None
             self.standings[watched.agent_id].gain(watched.gain)
 
     @rule(id_=watched)
     def fail(self, id_: str) -> None:
         if self.report(id_, supervision_sessions.fail_supervision):
-            self.end(self.model[id_], SupervisionStatus.FAILED)
+            self.end(id_, SupervisionStatus.FAILED)
 
     def report(self, id_: str, operation: Callable[..., object]) -> bool:
         """Report on a session a second later, and return whether it was still running."""
@@ -165,8 +165,10 @@ class SupervisionMachine(RuleBasedStateMachine):
             operation(self.session, self.clock, supervision_id=id_, **self.scope)
         return False
 
-    def end(self, watched: Watched, status: SupervisionStatus) -> None:
+    def end(self, id_: str, status: SupervisionStatus) -> None:
+        watched = self.model[id_]
         watched.status, watched.ended_at = status, self.clock.now()
+        assert not self.report(id_, supervision_sessions.fail_supervision)
 
     @rule(by=st.sampled_from([timedelta(seconds=90), timedelta(hours=1), timedelta(hours=3)]))
     def wait(self, by: timedelta) -> None:
@@ -233,4 +235,4 @@ def _machine_database(database: Database) -> None:
 class TestSupervision(SupervisionMachine.TestCase):  # type: ignore[valid-type,misc]  # made by Hypothesis
     """Runs the machine."""
 
-    settings = settings(scaled(0.25), stateful_step_count=12)
+    settings = settings(scaled(0.35), stateful_step_count=8)

@@ -145,6 +145,32 @@ class TrainingMachine(RuleBasedStateMachine):
     def fail(self, id_: str) -> None:
         self.take("fail", id_, partial(training_sessions.fail_training, **self.training(id_)))
 
+    @rule(id_=cases, number=st.integers(0, 3))
+    def go_on(self, id_: str, number: int) -> None:
+        """Take one of the steps that are allowed: of all steps most are refused."""
+        allowed = [*STEPS.get(self.model[id_].place, {})]
+        if allowed:
+            self.steps()[allowed[number % len(allowed)]](id_)
+
+    def steps(self) -> dict[str, Callable[[str], None]]:
+        return {
+            "approve": partial(self.decide, is_approved=True),
+            "reject": partial(self.decide, is_approved=False),
+            "cancel": self.cancel,
+            "schedule": self.schedule,
+            "execute": self.execute,
+            "start": self.start,
+            "complete": self.complete,
+            "call off": self.call_off,
+            "fail": self.fail,
+        }
+
+    @rule(id_=cases)
+    def train(self, id_: str) -> None:
+        for step in ("schedule", "start", "complete"):
+            if step in STEPS.get(self.model[id_].place, {}):
+                self.steps()[step](id_)
+
     def proposal(self, id_: str) -> OfProposal:
         return OfProposal(proposal_id=id_, **self.scope)
 
