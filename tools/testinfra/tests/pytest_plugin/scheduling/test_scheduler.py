@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,6 +131,44 @@ class TestHowRunsEnd:
         result = run(suite, "-n2", "-p", "pytest_randomly")
         result.assert_outcomes(passed=12)
         assert ran(suite.path) == list(range(12))
+
+
+DUPLICATES = """
+    import pytest
+
+    def pytest_pycollect_makeitem(collector, name, obj):
+        if name == "test_it":
+            return [
+                pytest.Function.from_parent(collector, name=f"test_it[{i}]", callobj=lambda i=i: obj(i))
+                for i in (3, 4, "x@g", 3, 4, "x@g")
+            ]
+"""
+ODD = """
+    import os, pathlib
+
+    def test_it(i):
+        with pathlib.Path("ran").open("a") as file:
+            file.write(f"{i}\\n")
+        if str(i) in os.environ.get("CRASH", "").split():
+            os._exit(3)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("crash", ["", "4"])
+def test_ids_that_are_collected_twice_in_odd_folders(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, crash: str
+) -> None:
+    """Each of the tests that share an id runs once, also where a worker dies in one of them."""
+    monkeypatch.setenv("CRASH", crash)
+    pytester.makeconftest(DUPLICATES)
+    for folder in ("a::b", "[odd]"):
+        pytester.mkdir(folder).joinpath("test_same.py").write_text(dedent(ODD), encoding="utf-8")
+    result = run(pytester, "-n2", "--testinfra-schedule=on", "--import-mode=importlib")
+    n_crashed = 4 if crash else 0
+    result.assert_outcomes(failed=n_crashed, passed=12 - n_crashed)
+    ran_twice = (pytester.path / "ran").read_text().split()
+    assert sorted(ran_twice) == sorted(["3", "4", "x@g"] * 4)
 
 
 @pytest.mark.integration
