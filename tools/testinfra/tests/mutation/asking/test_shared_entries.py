@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from atom_testinfra.mutation.asking.reach import EntryCounts
+from atom_testinfra.mutation.asking.reach import NOTE, EntryCounts
 from atom_testinfra.mutation.asking.repeats import find_rests
 from atom_testinfra.mutation.asking.sharing import SharedEntries
 from atom_testinfra.mutation.imports import ImportGraph
@@ -118,3 +119,22 @@ def test_tests_that_read_a_module_without_entering_it_are_found(tmp_path: Path) 
     graph = ImportGraph(modules, others)
     assert graph.files_importing("src/shop/prices.py") == sources.keys() - {"tests/test_other.py"}
     assert graph.files_importing("src/shop/cart.py") == {"tests/api/conftest.py", "tests/api/test_api.py"}
+
+
+def test_counting_calls_nothing() -> None:
+    """A test that traces or profiles calls sees those of the product alone."""
+    counts = EntryCounts()
+    module = Module("shop.py", "def price(n):\n    if n:\n        return 2\n    return 1\n")
+    space: dict[str, Any] = {NOTE: counts.counts}
+    exec(counts.compile(module, "shop.py"), space)
+    events: list[tuple[str, str]] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: events.append((event, frame.f_code.co_name)))
+    try:
+        space["price"](1)
+    finally:
+        sys.setprofile(before)
+    assert [event for event in events if event[0] == "call"] == [("call", "price")]
+    assert ("c_call", "price") not in events
+    assert counts.take() == {"shop.py:price#0": 1, "shop.py:price#1": 1}
+    assert counts.take() == {}

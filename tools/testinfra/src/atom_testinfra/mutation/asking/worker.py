@@ -69,7 +69,7 @@ class Worker(TakenSession):
 
     def run(self) -> None:
         """Run pytest on the orders; say so when it never comes to its tests."""
-        setattr(builtins, NOTE, self.counts.note)
+        setattr(builtins, NOTE, self.counts.counts)
         sys.meta_path.insert(0, Importer(self.compile_file))
         status = int(pytest.main(self._orders.arguments, plugins=[self, self.asker, self.entries]))
         if not self.is_taken:
