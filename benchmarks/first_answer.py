@@ -41,7 +41,7 @@ class Suite(NamedTuple):
     python: Path
     arguments: Sequence[str]
     plain: Sequence[str] = ()
-    """What plain pytest is told besides: as many workers as `measure` has, and to run without the plugin."""
+    """What plain pytest is told as well: as many workers as `measure` has, and to run without the plugin."""
     environment: Mapping[str, str] = {}
 
 

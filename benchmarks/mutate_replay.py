@@ -47,7 +47,7 @@ def main() -> int:
     """Compare, report; 1 if a pair differs."""
     parser = argparse.ArgumentParser(description="Compare replays with real runs.")
     parser.add_argument("--each", type=int, default=25, help="mutants of each property")
-    parser.add_argument("--runs", type=int, default=100_000, help="ask so many now; the next call goes on")
+    parser.add_argument("--runs", type=int, default=100_000, help="ask at most N now; the next call goes on")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
     arguments = parser.parse_args()

@@ -47,7 +47,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=200, help="mutants of each suite to ask about")
     parser.add_argument("--random", type=int, default=200, help="verdicts to repeat, of all")
     parser.add_argument("--each", type=int, default=50, help="verdicts to repeat of each hard class")
-    parser.add_argument("--runs", type=int, default=100_000, help="repeat so many now; the next call goes on")
+    parser.add_argument(
+        "--runs", type=int, default=100_000, help="repeat at most N now; the next call goes on"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
     parser.add_argument("--suite", choices=[*SUITES, "backend"], help="only one suite, or the backend")

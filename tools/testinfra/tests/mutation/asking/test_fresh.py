@@ -57,7 +57,7 @@ class SlowStart(FreshRound):
 def test_a_test_that_starts_slowly_gets_more_time_and_the_mutant_is_asked_again(
     needed_s: float, is_first_right: bool
 ) -> None:
-    """Out of time in a fresh interpreter is no fault of the mutant when the test is as slow without it."""
+    """Running out of time says nothing about the mutant if the test is as slow without it."""
     asking = SlowStart(needed_s)
     assert asking.is_sound(QUESTION, NODEID) == is_first_right
     assert asking.is_sound(QUESTION, NODEID)

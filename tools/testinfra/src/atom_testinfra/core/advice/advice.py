@@ -35,7 +35,7 @@ AROUND_EXAMPLES = (
     "`setUp` and `tearDown` of a TestCase, decorators above `@given`, and what Hypothesis, pytest and its"
     " plugins do once for all examples"
 )
-"""What a call has besides its examples; nothing tells its parts apart."""
+"""What a call has apart from its examples; nothing separates its parts."""
 
 
 class Remedy(StrEnum):
