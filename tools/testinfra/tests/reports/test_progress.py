@@ -52,6 +52,14 @@ class TestForecast:
         assert (forecast.n_done, forecast.n_tests, forecast.current) == (1, 4, NODEIDS[1])
         assert forecast.seconds_left() == 3 * 3.0 + 4 * 3.0
 
+    def test_a_run_that_has_not_collected_has_all_its_tests_to_go(self) -> None:
+        """It runs the tests of the run before, and none of them has ended yet."""
+        forecast = began({}, "local", "ci")
+        for nodeid in NODEIDS:
+            forecast.measured(nodeid, 3.0)
+        forecast.begin("ci")
+        assert (forecast.n_done, forecast.n_tests, forecast.seconds_left()) == (0, 4, 4 * 3.0)
+
     def test_a_session_with_a_profile_that_was_never_measured_is_not_foretold(self) -> None:
         """The time of the other profiles alone would be too little."""
         forecast = Forecast([], {("local", "t.py::test_a"): 2.0})

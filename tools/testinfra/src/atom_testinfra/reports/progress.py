@@ -47,9 +47,9 @@ class Forecast:
         return sum(known_s[profile] * repeats_of(profile) for profile in profiles)
 
     def begin(self, profile: str) -> None:
-        """Say that the next run is of this profile."""
+        """Say that the next run is of this profile; the tests of the last one are expected of it."""
         self._profile = profile
-        self._left = {}
+        self._left = dict.fromkeys(self._nodeids)
         if profile in self._cells:
             self._cells.remove(profile)
 
