@@ -16,6 +16,8 @@ PHASE = ROOT / ".planning" / "phases" / "06-production-hardening"
 PLAN = PHASE / "06-production-hardening-GAPCLOSURE-02-PLAN.md"
 DOCUMENTS = [*ROOT.glob(".planning/**/*.md"), BACKEND / "tests" / "TESTING_GUIDE.md"]
 NODEID = re.compile(r"\btests/[\w/]+\.py::[\w:]+")
+MANAGED = re.compile(r"<!-- testinfra:begin .*?<!-- testinfra:end -->", re.DOTALL)
+"""Written from the baseline: `testinfra docs --check` holds them to it. A renamed test changes it first."""
 
 
 def front_matter(path: Path) -> dict[str, Any]:
@@ -55,8 +57,9 @@ def test_front_matter_is_complete() -> None:
 
 
 def test_every_nodeid_in_a_document_is_a_test() -> None:
-    """A test that a document names exists under that name."""
-    nodeids = {found for path in DOCUMENTS for found in NODEID.findall(path.read_text(encoding="utf-8"))}
+    """A test that a person names in a document exists under that name."""
+    written = [MANAGED.sub("", path.read_text(encoding="utf-8")) for path in DOCUMENTS]
+    nodeids = {found for text in written for found in NODEID.findall(text)}
 
     assert len(nodeids) >= 4
     assert [nodeid for nodeid in sorted(nodeids) if not is_test(nodeid)] == []
