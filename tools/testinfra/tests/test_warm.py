@@ -35,10 +35,10 @@ def test_a_fork_is_a_child_with_a_place_an_environment_and_a_status(tmp_path: Pa
     """Nothing of this process or of the server is in it, and its exit status arrives here."""
     (tmp_path / "project").mkdir()
     (tmp_path / "project/test_a.py").write_text(SUITE.format(parent=os.getpid()))
-    (tmp_path / "beside.py").write_text("VALUE = 2\n")
     environment = STARTED_WITH | PLUGINS_ONLY | {"KEPT": "yes", "PYTHONPATH": os.fspath(tmp_path)}
     for value, status, words in ((2, 0, "1 passed"), (3, 1, "wrong")):
-        (tmp_path / "beside.py").write_text(f"VALUE = {value}\n")
+        # In two sizes, so that Python does not take bytecode of the same second for it.
+        (tmp_path / "beside.py").write_text(f"VALUE = {value}{status * ' '}\n")
         done = subprocess.run(
             COMMAND,
             cwd=tmp_path / "project",

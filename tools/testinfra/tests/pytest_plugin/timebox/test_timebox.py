@@ -282,7 +282,7 @@ def test_what_could_not_be_steered_is_named(suite: Suite) -> None:
         @given(st.integers())
         def test_never(x): pass
     """
-    result = suite.timed("1cpu-s", "-x", text=text)
+    result = suite.timed("5cpu-s", "-x", text=text)
     result.assert_outcomes(passed=1, failed=1)
     out = result.stdout.str()
     assert "not steered: test_x.py::test_helper (its properties run inside a test without examples)" in out
@@ -293,7 +293,7 @@ def test_what_could_not_be_steered_is_named(suite: Suite) -> None:
 def test_a_hypothesis_that_cannot_be_limited_is_left_alone(suite: Suite) -> None:
     """Properties keep their own numbers, and that is said before the first test and after the last."""
     conftest = """
-        from atom_testinfra.pytest_plugin.steering.requests import limits
+        from atom_testinfra.pytest_plugin.steering import limits
         limits.find_flaw = lambda: "Hypothesis 99 does not let its limit change"
     """
     suite.pytester.makeconftest(conftest)
