@@ -109,7 +109,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugin
 
 def test_every_kind_of_property_gets_its_share(suite: Suite) -> None:
     """Without costs all go by the clock, and the next run knows what they cost."""
-    first = suite.timed("3cpu-s", text=KINDS)
+    first = suite.timed("6cpu-s", text=KINDS)
     first.assert_outcomes(passed=N_PROPERTIES + 1)
     table = rows(first)
     assert len(table) == N_PROPERTIES
@@ -126,7 +126,7 @@ def test_every_kind_of_property_gets_its_share(suite: Suite) -> None:
     assert kept["exit"]["cpu_s"] > 0.0
     assert (suite.costs.parent / ".gitignore").read_text() == "*\n"
 
-    second = rows(suite.timed("3cpu-s"))
+    second = rows(suite.timed("6cpu-s"))
     assert second["test_exhausted"][2] == "exhausted"
     assert second["test_function"][2] in {"count", "cut"}
     assert second["test_pinned"][0] > 3 * second["test_parametrised[1]"][0]
@@ -174,11 +174,11 @@ def make_dear(suite: Suite) -> None:
 def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
     """Before the first test, with three numbers; all tests run all the same."""
     make_dear(suite)
-    result = suite.timed("3cpu-s", "-v", text=TWO)
+    result = suite.timed("9cpu-s", "-v", text=TWO)
     result.assert_outcomes(passed=2)
     text = result.stdout.str()
     words = (
-        r"testinfra: asked 3 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
+        r"testinfra: asked 9 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
     )
     said = re.search(words + r" of 2 properties needs at least 10\.\d s: each property gets its floor", text)
     assert said is not None
@@ -322,7 +322,7 @@ def test_the_database_of_a_property_is_kept(suite: Suite) -> None:
         @given(st.integers())
         def test_fails(x): assert x < 100
     """
-    suite.timed("1cpu-s", text=text).assert_outcomes(failed=1)
+    suite.timed("3cpu-s", text=text).assert_outcomes(failed=1)
     again = suite.timed("0.001cpu-s")
     again.assert_outcomes(failed=1)
     assert rows(again)["test_fails"][1] == 0
