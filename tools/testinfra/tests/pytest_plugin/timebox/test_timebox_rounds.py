@@ -119,19 +119,16 @@ def test_the_time_is_used_and_kept(suite: Suite) -> None:
     assert 390.0 <= float(taken[1]) <= 401.0
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize(
-    ("pin", "is_kept"),
-    [("derandomize=True", True), ("max_examples=3", True), ("database=None", False)],
-)
-def test_a_derandomized_property_gets_fresh_seeds(suite: Suite, pin: str, is_kept: bool) -> None:
-    """Later rounds are not the first one again, and what they find is kept unless somebody forbids it."""
-    text = (
+def found_in_round_four(*decorators: str) -> str:
+    """Return a suite whose property fails in round 4 if its rounds 2 and 3 drew different values."""
+    lines = "\n    ".join(decorators)
+    return (
         HEAD
         + f"""
+    from hypothesis import seed
     seen = {{}}
 
-    @settings(deadline=None, {pin})
+    {lines}
     @given(x=st.integers(0, 2**64))
     def test_drawn(x):
         now.s += 1.0
@@ -139,7 +136,16 @@ def test_a_derandomized_property_gets_fresh_seeds(suite: Suite, pin: str, is_kep
         assert calls["test_drawn"] < 4 or seen[2] == seen[3]
     """
     )
-    result = suite.run(text)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("pin", "is_kept"),
+    [("derandomize=True", True), ("max_examples=3", True), ("database=None", False)],
+)
+def test_a_derandomized_property_gets_fresh_seeds(suite: Suite, pin: str, is_kept: bool) -> None:
+    """Later rounds are not the first one again, and what they find is kept unless somebody forbids it."""
+    result = suite.run(found_in_round_four(f"@settings(deadline=None, {pin})"))
     result.assert_outcomes(passed=1, failed=1)
     assert "found in round 4: test_x.py::test_drawn" in result.stdout.str()
     assert ("not kept, because these properties have no database" in result.stdout.str()) is not is_kept
@@ -149,22 +155,7 @@ def test_a_derandomized_property_gets_fresh_seeds(suite: Suite, pin: str, is_kep
 @pytest.mark.integration
 def test_a_seed_of_its_own_is_for_the_first_round_only(suite: Suite) -> None:
     """With `@seed` each round would be the same, and nothing could be kept."""
-    text = (
-        HEAD
-        + """
-    from hypothesis import seed
-    seen = {}
-
-    @seed(7)
-    @settings(deadline=None)
-    @given(x=st.integers(0, 2**64))
-    def test_drawn(x):
-        now.s += 1.0
-        seen.setdefault(calls["test_drawn"], set()).add(x)
-        assert calls["test_drawn"] < 4 or seen[2] == seen[3]
-    """
-    )
-    result = suite.run(text)
+    result = suite.run(found_in_round_four("@seed(7)", "@settings(deadline=None)"))
     result.assert_outcomes(passed=1, failed=1)
     assert "found in round 4: test_x.py::test_drawn" in result.stdout.str()
 
