@@ -77,7 +77,7 @@ class FileCost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 
 
 class WorkersExit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the exit of a run with workers cost: they end beside each other, so the CPU time may be longer."""
+    """What the exit of a run with workers cost; they end at the same time, so its CPU time may be longer."""
 
     cpu_s: Seconds
     """Of all processes."""
@@ -104,9 +104,9 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     def exit_s(self, clock: BudgetClock, n_workers: int) -> float | None:
         """
-        Return what the exit of a run with so many workers (0: none) is expected to take on a quiet machine.
+        Return what the exit of a run with `n_workers` workers (0: none) should take on a quiet machine.
 
-        What only runs with another number have shown is scaled: each process ends once, beside the others.
+        A figure from another number of workers is scaled: each process ends once, and all at the same time.
         """
         known = [(int(n), cost.by(clock)) for n, cost in self.workers_exit.items()]
         if self.exit is not None:

@@ -23,8 +23,8 @@ MOST_DRAWN = 0.1
 """
 How much of drawing counts, as a share of Hypothesis's own work.
 
-A strategy may sleep or ask a database, and the CPU time of drawing is not known apart: so little of it never
-makes a quiet machine look busy.
+A strategy may sleep or ask a database, and the CPU time of drawing is not recorded by itself. This share of
+it never makes a quiet machine look busy.
 """
 WAITING = frozenset({Kind.UNITTEST, Kind.STATEFUL})
 """`setup_example` of a TestCase, and what makes and ends a machine, may wait, and look like the engine's."""
@@ -37,8 +37,8 @@ class Contention(Struct, frozen=True, kw_only=True):
     """Of the calls of all properties, as they are: many tests wait for other things than a CPU."""
     engine: float | None
     """
-    Of Hypothesis's own work, which waits for nothing but a CPU: at least so much. `None` where too little of
-    that was seen.
+    Of Hypothesis's own work, which waits for nothing but a CPU; the true ratio may be higher. `None` where
+    too little of that work was seen.
     """
 
     @property
