@@ -227,8 +227,8 @@ bench-mutate-replay: install ## replays of `testinfra mutate` against real runs 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)
 
-bench-time: install ## how near a timed run ends to its time, and how fair it is: a small run; KEEP="--keep --rounds 3" for all
-	$(BIN)/python benchmarks/timebox.py $(KEEP)
+bench-time: install ## how near a timed run ends to its time, and how fair it is; goes on where it stopped (SUITES="synthetic backend attrs", SECONDS="20 60", ROUNDS, MINUTES, KEEP=--keep; public suites need a package index)
+	$(BIN)/python benchmarks/timebox.py --suites $(or $(SUITES),synthetic) --seconds $(or $(SECONDS),20) --rounds $(or $(ROUNDS),1) --minutes $(or $(MINUTES),1000) $(KEEP)
 
 ##@ the service
 serve: install ## migrate the database and serve the API (ATOM_DATABASE_URL, ATOM_HOST, ATOM_PORT)
