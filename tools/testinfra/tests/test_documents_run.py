@@ -361,6 +361,15 @@ def test_every_link_leads_somewhere() -> None:
     assert not leads_somewhere(ROOT / "README.md", "#no-such-heading")
 
 
+def test_every_decision_is_listed_under_its_title() -> None:
+    """The page on decisions links each decision, with the title that the decision itself has."""
+    folder = ROOT / "docs" / "decisions"
+    titles = {path.name: path.read_text().partition("\n")[0] for path in sorted(folder.glob("0*.md"))}
+    entries = re.findall(r"^- \[(\d+)\]\((.*)\): (.*)$", (folder / "README.md").read_text(), re.MULTILINE)
+
+    assert {name: f"# {number}: {title}" for number, name, title in entries} == titles
+
+
 @pytest.mark.integration
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("sh", "console"))
