@@ -1,5 +1,5 @@
 """
-Who may act for whom: the rules of docs/trust.md, in this one place.
+Who may act for whom: the rules of docs/explanation/trust.md, in this one place.
 
 A route that takes a body or a query declares in its schema for whom the request acts and whether it lifts an
 agent. `DomainRouter` asks here before the handler runs, so that no route can forget to.
