@@ -61,7 +61,6 @@ SEARCHED = (
 TEXTS = {".md", ".py", ".toml", ".yml", ".js", ".html", ".ini", ""}
 NOT_CLEAN: frozenset[str] = frozenset(
     {
-        "tools/testinfra/docs/time.md",
         "tools/testinfra/src/atom_testinfra/core/budgets/__init__.py",
         "tools/testinfra/src/atom_testinfra/core/budgets/account.py",
         "tools/testinfra/src/atom_testinfra/core/budgets/costs.py",
