@@ -307,7 +307,10 @@ class TestUpdate:
         capsys.readouterr()
         self.record(measured, a_session(dict.fromkeys(self.NAMES[:n_left], 300.0)), arguments=["-k", "a"])
         assert main(["verify", "--no-suite"]) == 0
-        assert f"note: {what}\n" in capsys.readouterr().err
+        captured = capsys.readouterr()
+        assert f"note: {what}\n" in captured.err
+        age = f"Figures of {5 - n_left} of 5 properties are from earlier sessions, the oldest of 2026-11-22."
+        assert f"\n\n{age}\n\n" in captured.out
         after = measured.read()
         assert [*after["properties"]] == self.NAMES
         for nodeid in self.NAMES[:n_left]:

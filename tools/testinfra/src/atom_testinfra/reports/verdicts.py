@@ -45,7 +45,8 @@ def print_assessment(assessment: Assessment, console: Console) -> None:
     for problem in conclusion.problems:
         _print_line(f"  {problem}", console)
     if conclusion.age is not None:
-        _print_line(f"\n{conclusion.age}", console)
+        console.print()
+        _print_line(conclusion.age, console)
     console.print()
     key = verdict_key(conclusion.is_met)
     _print_line(f"{VERDICT_SIGNS[key]} {conclusion.headline}.", console, style=STYLES[key])
