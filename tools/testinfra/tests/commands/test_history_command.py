@@ -273,3 +273,58 @@ def test_a_session_of_two_calibrations_is_left_out(project: Path, capsys: pytest
     assert (
         "left out: s20: 's20' mixes runs of different calibrations: calibration another and" in captured.err
     )
+
+
+class TestFromTheFuture:
+    """A clock that was ahead while something was measured does not make it the latest point."""
+
+    NOTE = "says that it was measured in the future, at 2999-01-01 00:00: a clock was wrong"
+
+    def made_ahead(self, session_id: str, sequence: int) -> list[Run]:
+        """Return five runs of a session that says that it is of the year 2999."""
+        return [
+            replace(
+                run,
+                header=replace(
+                    run.header,
+                    session_id=session_id,
+                    run_id=f"{session_id}-r{i}",
+                    started_at="2999-01-01T00:00:00Z",
+                    sequence=sequence,
+                ),
+            )
+            for i, run in enumerate(a_session(1, 0.004))
+        ]
+
+    def test_a_committed_baseline_is_shown_when_it_was_committed(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The next one comes after it, and the change is that of the last two."""
+        evidence = gather_evidence(self.made_ahead("ahead", 1), targets=Targets(), tiers={})
+        save_baseline(project / FILE, complete(evidence, "2999-01-01T01:00:00Z"))
+        monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-13T00:00:00Z")
+        git(project, "commit", "-q", "-a", "-m", "ahead")
+        monkeypatch.delenv("GIT_COMMITTER_DATE")
+        evidence = gather_evidence(a_session(14, 0.002), targets=Targets(), tiers={})
+        save_baseline(project / FILE, complete(evidence, "2026-01-14T01:00:00Z"))
+        points = history(capsys)[NAMES[0]]
+        assert [point["at"] for point in points[11:]] == [f"2026-01-{day}T00:00:00Z" for day in (12, 13, 14)]
+        assert main(["history"]) == 0
+        assert self.NOTE in capsys.readouterr().err
+
+    def test_a_session_and_its_baseline_stand_before_the_next_session(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Sessions are numbered; a baseline that is not committed is as old as its session."""
+        folder = project / ".testinfra" / "runs"
+        prepare_folder(folder)
+        ahead = self.made_ahead("ahead", 1)
+        after = [replace(run, header=replace(run.header, sequence=2)) for run in a_session(14, 0.002)]
+        for run in [*ahead, *after]:
+            save_run(run, folder / f"{run.header.run_id}.jsonl")
+        assert [point["name"] for point in history(capsys)[NAMES[0]][12:]] == ["ahead", "s14"]
+        evidence = gather_evidence(ahead, targets=Targets(), tiers={})
+        save_baseline(project / FILE, complete(evidence, "2999-01-01T01:00:00Z"))
+        assert [point["name"] for point in history(capsys)[NAMES[0]][12:]] == ["now", "s14"]
+        assert main(["report"]) == 0
+        assert self.NOTE in capsys.readouterr().err

@@ -54,6 +54,8 @@ def command(
         raise _no_history(profile, f"choose one with --profile: {', '.join(moments.profiles)}")
     for reason in moments.left_out:
         click.echo(f"left out: {reason}", err=True)
+    for note in moments.notes:
+        click.echo(f"note: {note}", err=True)
     if not moments.found:
         raise _no_history(profile, "measure, then verify: testinfra measure --baseline && testinfra verify")
     histories = _choose(build_histories(moments.found), nodeid)

@@ -140,6 +140,8 @@ def load_histories(project: Project, last: int) -> list[History]:
     moments = load_moments(project, Statistic.BODY_CPU, profile, limit=last)
     for reason in moments.left_out:
         click.echo(f"left out of the history: {reason}", err=True)
+    for note in moments.notes:
+        click.echo(f"note: {note}", err=True)
     return build_histories(moments.found)
 
 
