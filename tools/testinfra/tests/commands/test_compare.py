@@ -451,6 +451,29 @@ class TestRefusals:
         monkeypatch.chdir(inner)
         assert compare(name, "b") == 0
 
+    def test_a_path_with_a_dot_is_one_from_the_current_folder(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As in git; a path from there without the dot is told how it is written."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        write_session(project, "a", 5)
+        write_session(project, "b", 3)
+        inner = project / "sub"
+        inner.mkdir()
+        write_baseline(project, "a").rename(inner / "kept:1.json")
+        git(project, "init", "-q")
+        git(project, "add", "-f", "-A")
+        git(project, "commit", "-q", "-m", "all")
+        monkeypatch.chdir(inner)
+        for name in ("HEAD:./kept:1.json", "HEAD:../sub/kept:1.json", "HEAD:sub/kept:1.json"):
+            assert compare(name, "b") == 0
+        capsys.readouterr()
+        assert compare("HEAD:kept:1.json", "b") == 3
+        assert capsys.readouterr().err.splitlines() == [
+            "error: 'HEAD:kept:1.json' names no baseline: there is no 'kept:1.json' at 'HEAD'",
+            "hint: did you mean HEAD:./kept:1.json?",
+        ]
+
     def test_a_shallow_clone_says_how_to_get_the_history(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from atom_testinfra.storage.project import Project
 
 LATEST = "latest"
+FROM_HERE = ("./", "../")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -314,13 +315,36 @@ def _at_revision(project: Project, name: str) -> Recording:
 
 
 def _read_at(repository: Repository, revision: str, path: str) -> bytes:
-    """Return a file by its path from the project's root or else, as git does, from the repository's."""
+    """
+    Return a file by its path from the project's root or else, as git does, from the repository's.
+
+    As in git, a path that begins with a dot is one from the current folder.
+
+    Raises:
+        GitError: There is no such file, with a hint where it is one from the current folder.
+    """
+    here = Path.cwd() / path
+    if path.startswith(FROM_HERE):
+        return repository.read(revision, here)
     try:
         return repository.read(revision, Path(path))
     except GitError:
         if os.path.isabs(path):  # noqa: PTH117 (an odd name is an error to `Path`)
             raise
+    try:
         return repository.read(revision, repository.root / path)
+    except GitError as exc:
+        if _has_file(repository, revision, here):
+            raise GitError(str(exc), hint=f"did you mean {revision}:./{path}?") from exc
+        raise
+
+
+def _has_file(repository: Repository, revision: str, path: Path) -> bool:
+    try:
+        repository.read(revision, path)
+    except GitError:
+        return False
+    return True
 
 
 def _stands_for_nothing(project: Project, name: str, exc: GitError) -> NothingMeasuredError:
