@@ -118,9 +118,19 @@ def _faked_time(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def is_collector_off() -> bool:
-    """Return whether garbage is not collected by itself."""
-    return not gc.isenabled() or gc.get_threshold()[0] == 0
+def find_collector_modes(usual: tuple[int, ...]) -> list[str]:
+    """
+    Return in which mode garbage is collected: off, at other thresholds than usual, with debugging flags.
+
+    What is usual is the suite's own choice; only what a test or a fixture makes of it is a mode.
+    """
+    thresholds = gc.get_threshold()
+    modes = [GC_OFF] if not gc.isenabled() or thresholds[0] == 0 else []
+    if not modes and thresholds != usual:
+        modes.append(f"garbage collector at thresholds {', '.join(map(str, thresholds))}")
+    if flags := gc.get_debug():
+        modes.append(f"garbage collector with debugging flags {flags}")
+    return modes
 
 
 def _memory_tracer() -> Callable[[], bool]:

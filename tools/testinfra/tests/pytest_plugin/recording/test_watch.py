@@ -180,3 +180,110 @@ def test_modes_are_recorded_and_are_no_problem(subject: Subject, by_name: ByName
     found = {name: (record.modes, record.problems) for name, record in by_name(run).items()}
     off = ["garbage collector off"]
     assert found == {"test_a_before": ([], []), "test_b_off": (off, []), "test_z_after": (off, [])}
+
+
+def test_what_is_on_only_while_the_test_runs_is_noticed(subject: Subject, by_name: ByName) -> None:
+    """A decorator above `@given`, a hook around the call, a machine's own `runTest`: off again after it."""
+    conftest = """
+        import sys
+        import pytest
+
+        def watch(frame, event, argument):
+            return None
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_pyfunc_call(pyfuncitem):
+            is_watched = "by_a_hook" in pyfuncitem.name
+            if is_watched:
+                sys.setprofile(watch)
+            try:
+                return (yield)
+            finally:
+                if is_watched:
+                    sys.setprofile(None)
+    """
+    run = subject.record(
+        *MAX,
+        conftest=conftest,
+        test_x=PROPERTY
+        + """
+    import functools
+    from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+    def traced(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            tracemalloc.start()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                tracemalloc.stop()
+        return wrapper
+
+    @traced
+    @given(st.integers())
+    def test_b_by_a_decorator(n):
+        pass
+
+    @given(st.integers())
+    def test_c_by_a_hook(n):
+        pass
+
+    class Machine(RuleBasedStateMachine):
+        @rule()
+        def step(self):
+            pass
+
+    class TestMachine(Machine.TestCase):
+        def runTest(self):
+            tracemalloc.start()
+            try:
+                super().runTest()
+            finally:
+                tracemalloc.stop()
+
+        runTest.is_hypothesis_test = True
+        runTest._hypothesis_state_machine_class = Machine
+    """
+        + AFTER,
+    )
+    problems = {name: record.problems for name, record in by_name(run).items()}
+    assert problems == {
+        "test_a_before": [],
+        "test_b_by_a_decorator": ["tracemalloc was on while it ran"],
+        "test_c_by_a_hook": ["conftest.watch (sys.setprofile) was on while it ran"],
+        "runTest": ["tracemalloc was on while it ran"],
+        "test_z_after": [],
+    }
+
+
+def test_a_collector_that_a_test_sets_is_a_mode(subject: Subject, by_name: ByName) -> None:
+    """The suite's own thresholds are what is usual; one that a test leaves makes others dearer."""
+    run = subject.record(
+        *MAX,
+        conftest="""
+        import gc
+
+        gc.set_threshold(900, 10, 10)
+    """,
+        test_x=PROPERTY
+        + """
+    @given(st.integers())
+    def test_b_thresholds(n):
+        gc.set_threshold(50, 10, 10)
+        gc.set_debug(gc.DEBUG_UNCOLLECTABLE)
+
+    def test_c_back():
+        gc.set_threshold(900, 10, 10)
+    """
+        + AFTER,
+    )
+    found = {name: (record.modes, record.problems) for name, record in by_name(run).items()}
+    thresholds = "garbage collector at thresholds 50, 10, 10"
+    flags = "garbage collector with debugging flags 4"
+    assert found == {
+        "test_a_before": ([], []),
+        "test_b_thresholds": ([thresholds, flags], []),
+        "test_c_back": ([], []),
+        "test_z_after": ([flags], []),
+    }

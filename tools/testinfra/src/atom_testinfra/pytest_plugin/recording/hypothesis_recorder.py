@@ -238,7 +238,7 @@ class ItemRecorder:
         self.is_started = False
         self._runs: list[EngineRun] = []
         self._problems: list[str] = []
-        self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall)
+        self._times = BodyTimes(Clocks.thread_cpu, Clocks.wall, hypothesis.watch.look_inside)
         self._subject: Subject | None = None
         self._run_settings: RunSettings | None = None
         self._calibration_s: float | None = None

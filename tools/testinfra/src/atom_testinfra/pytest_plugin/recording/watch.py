@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from atom_testinfra.machine.instruments import (
-    GC_OFF,
+    find_collector_modes,
     find_faketime,
     find_instruments,
     find_modes,
-    is_collector_off,
 )
 from atom_testinfra.storage.run_writer import escape
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class Watch:
     """
-    Looks, before and after the call of each test, at what changes how long its code takes.
+    Looks, around the call of each test and when its body begins, at what changes how long its code takes.
 
     What was on before the first test is the run's affair, and stands in the header of its file; but a worker
     has no file.
@@ -35,20 +35,30 @@ class Watch:
         self._left_on_by: dict[str, str] = {}
         """By instrument: the test after which it was on for the first time."""
         self._before: list[str] = []
-        self._is_collector_off = False
+        self._usual_thresholds = gc.get_threshold()
+        self._collector: list[str] = []
 
     def begin(self) -> None:
         """Look before the call."""
-        self._before, self._is_collector_off = find_instruments(), is_collector_off()
+        self._before, self._collector = find_instruments(), find_collector_modes(self._usual_thresholds)
+
+    def look_inside(self) -> None:
+        """
+        Look when the body begins, because a decorator or another plugin's hook may be on for the call only.
+
+        What Hypothesis turns on there for a test case is its own affair.
+        """
+        found = [name for name in find_instruments() if not name.startswith("hypothesis.")]
+        self._before = [*dict.fromkeys([*self._before, *found])]
+        self._collector += find_collector_modes(self._usual_thresholds)
 
     def end(self) -> tuple[Record, list[str]]:
         """Return what was on, as part of a record, and what this means for the test, in sentences."""
         before = self._before
         instruments = [*self._lasting, *dict.fromkeys([*before, *find_instruments()])]
-        is_collector_off_now = self._is_collector_off or is_collector_off()
         record: Record = {"instruments": instruments} if instruments else {}
-        modes = [*self._modes, GC_OFF] if is_collector_off_now else self._modes
-        if modes:
+        collector = dict.fromkeys([*self._collector, *find_collector_modes(self._usual_thresholds)])
+        if modes := [*self._modes, *collector]:
             record["modes"] = modes
         return record, [self._say(name, before) for name in instruments if name not in self._from_the_start]
 

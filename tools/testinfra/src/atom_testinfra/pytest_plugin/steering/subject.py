@@ -28,9 +28,13 @@ MISSING: Any = object()
 class BodyTimes:
     """CPU and wall seconds of each call of the code under test, and whether it returned normally."""
 
-    def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, cpu: Callable[[], float], wall: Callable[[], float], on_first: Callable[[], None]
+    ) -> None:
         self.cpu = cpu
         self.wall = wall
+        self.on_first = on_first
+        """Called before the first of them."""
         self.cpu_s: list[float] = []
         self.wall_s: list[float] = []
         self.returned: list[bool] = []
@@ -210,6 +214,8 @@ def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
         @functools.wraps(inner)
         async def timed_coroutine(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
+            if not times.wall_s:
+                times.on_first()
             began, start = wall(), cpu()
             try:
                 return await inner(*args, **kwargs)
@@ -223,6 +229,8 @@ def _timed(inner: Callable[..., Any], times: BodyTimes) -> Callable[..., Any]:
     @functools.wraps(inner)
     def timed(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
+        if not times.wall_s:
+            times.on_first()
         began, start = wall(), cpu()
         try:
             return inner(*args, **kwargs)
@@ -249,6 +257,8 @@ class _StepTimer:
         def timed(machine: Any, /, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             if self._machine() is not machine:
+                if not times.wall_s:
+                    times.on_first()
                 self._machine = ref(machine)
                 times.cpu_s.append(0.0)
                 times.wall_s.append(0.0)
