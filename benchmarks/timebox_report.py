@@ -108,6 +108,6 @@ def _all(runs: Sequence[Run]) -> str:
     ]
     head = ["suite", "costs", "workers", "asked", "taken", "off", "examples", "CPU s", "others", "quarters"]
     return (
-        "All runs; in brackets those in which the floor did not fit, as was said before the first test. "
+        "All runs; in brackets those whose floors alone would have taken longer, which count nowhere above. "
         f"`others` is the number of CPUs that other processes used meanwhile.\n\n{table(head, rows)}"
     )
