@@ -192,6 +192,15 @@ def test_plain_tests_are_provided_for() -> None:
     assert run.now_s == pytest.approx(10.0, rel=0.02)
 
 
+def test_many_short_tests_do_not_hide_the_longer_ones() -> None:
+    """What 90 unknown tests take is predicted by the mean of those that were seen, without an odd one."""
+    planner = Planner([PlannedTest(is_property=False) for _ in range(101)], asked_s=1000.0, exit_s=0.0)
+    for index, seconds in enumerate([0.1] * 6 + [1.0] * 4 + [50.0]):
+        end = Ended(test=index, worker="", at_s=0.0, ending=Ending.PLAIN, wall_s=seconds, process_s=seconds)
+        planner.note(end)
+    assert planner.forecast(60.0).floor_s == pytest.approx(90 * 0.46)
+
+
 def test_a_forecast_says_when_the_floor_does_not_fit() -> None:
     """Twenty properties of a second an example need at least a hundred seconds."""
     planner = Planner(suite([1.0] * 20, 1.0), asked_s=50.0, exit_s=1.0)

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.samples import make_cost
 
 from atom_testinfra.core.budgets.account import Account
@@ -39,6 +40,16 @@ def test_a_test_that_sleeps_keeps_its_waiting(load: float) -> None:
     tests = [(0.1 * load, 0.1)] * 9 + [(5.0, 0.1)]
     stretch = stretch_of(tests)
     assert split_wall(5.0, 0.1, stretch).wait_s == pytest.approx(5.0 - 0.1 * load)
+
+
+@given(SECONDS, SECONDS, SECONDS, st.floats(1.0, 10.0))
+def test_a_load_that_changes_is_not_taken_for_waiting(
+    cpu_s: float, queued_s: float, wait_s: float, stretch: float
+) -> None:
+    """Where the system tells how long others had the CPU, the other tests' times are not asked."""
+    time = split_wall(cpu_s + queued_s + wait_s, cpu_s, stretch, queued_s)
+    assert time.cpu_s == cpu_s
+    assert time.wait_s == pytest.approx(wait_s, abs=1e-9)
 
 
 @given(st.floats(1e-6, 1.0), st.floats(1e-6, 1.0), st.integers(1, 10**6), st.integers(1, 10**6))
@@ -111,6 +122,27 @@ def test_only_what_tells_the_cost_is_kept(ending: Ending) -> None:
         assert cost.fixed.cpu_s + 100 * cost.example.cpu_s == pytest.approx(1.0)
 
 
+def test_what_others_had_of_the_cpu_is_not_kept() -> None:
+    """An example of 9 ms that stood ready for 8.1 ms costs 0.9 ms, however the other tests fared."""
+    busy = replace(
+        ended(Ending.COUNT), process_s=0.1, running_cpu_s=0.09, queued_s=0.9, running_queued_s=0.81
+    )
+    quiet = replace(ended(Ending.COUNT), test=1)
+    kept = account(busy, quiet).costs(Costs(), ["f.py", "f.py"]).properties["f.py::t0"]
+    assert kept.example.cpu_s == pytest.approx(0.09 / 99)
+    assert kept.example.wait_s == pytest.approx(0.0, abs=1e-9)
+    assert kept.fixed.wait_s == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_floor_that_nobody_foretold_is_named_at_the_end() -> None:
+    """Without costs it is not known before; afterwards the examples took more than the shares."""
+    floors = [replace(ended(Ending.CLOCK, n=5, took_s=4.0), test=i, share_s=0.5) for i in range(3)]
+    lines = account(*floors, taken_s=12.7).lines()
+    assert "late by 3.0 s: 3 of 3 properties took more than their share, because each gets its floor" in lines
+    within = [replace(end, share_s=5.0) for end in floors]
+    assert not any("late" in line for line in account(*within, taken_s=12.7).lines())
+
+
 def test_the_first_line_has_all_figures() -> None:
     """Asked, taken, CPU, exit, examples."""
     line = account(ended(Ending.COUNT)).lines()[0]
@@ -120,9 +152,14 @@ def test_the_first_line_has_all_figures() -> None:
 
 
 def test_time_that_nobody_could_use_is_explained() -> None:
-    """Where properties ran out of examples, that is why."""
+    """Where properties ran out of examples, or failed, that is why."""
     lines = account(ended(Ending.EXHAUSTED), taken_s=3.0).lines()
     assert "6.7 s were left; 1 of 1 property ran out of examples to try" in lines
+    lines = account(ended(Ending.FAILED), ended(Ending.EXHAUSTED, test=1), taken_s=3.0).lines()
+    assert (
+        "6.7 s were left; 1 of 2 properties ran out of examples to try, "
+        "1 of 2 properties failed, and a failure ends a property"
+    ) in lines
     assert (
         "6.7 s were left: the last tests cost less than foretold"
         in account(ended(Ending.COUNT), taken_s=3.0).lines()

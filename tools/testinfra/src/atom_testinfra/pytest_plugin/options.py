@@ -207,7 +207,14 @@ def is_to_schedule(config: pytest.Config) -> bool:
 
 
 def time_asked(config: pytest.Config) -> tuple[str, str]:
-    """Return the time that a run was given, and where it was: flag over environment over file; else empty."""
+    """
+    Return the time that a run was given, and where it was: flag over environment over file; else empty.
+
+    Raises:
+        pytest.UsageError: The flag has no value, as where a script's variable is not set.
+    """
+    if config.option.testinfra_time is not None and not config.option.testinfra_time.strip():
+        raise pytest.UsageError("--testinfra-time: '' is not a time; write one such as 90s, or none")
     places = (
         (config.option.testinfra_time, "--testinfra-time"),
         (os.environ.get(TIME_VARIABLE), f"${TIME_VARIABLE}"),

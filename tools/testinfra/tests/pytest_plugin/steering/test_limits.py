@@ -12,6 +12,7 @@ from hypothesis.errors import InvalidArgument
 from tests.versions import since_hypothesis
 
 from atom_testinfra.core.budgets.planner import Share
+from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.steering import limits
 from atom_testinfra.pytest_plugin.steering.limits import Limit, LimitedSettings, find_flaw
 
@@ -70,6 +71,21 @@ def test_a_planned_number_is_run_exactly() -> None:
     limit = run(share(7), seen.append, Clock())
     result = limit.result()
     assert (len(seen), result.n_valid, result.reason, limit.is_over) == (7, 7, "max_examples", False)
+
+
+def test_the_clock_on_the_wall_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A budget of CPU seconds may pass slowly, and another plugin's timeout does not."""
+    wall = Clock()
+    monkeypatch.setattr(Clocks, "wall", wall)
+    limit = Limit(share(200), OWN.max_examples, Clock(), cap_s=10.0)
+
+    @given(st.integers())
+    def test(value: int) -> None:
+        wall.now_s += 4.0
+
+    test._hypothesis_internal_use_settings = LimitedSettings.of(OWN, limit)  # type: ignore[attr-defined]
+    test()
+    assert (limit.result().n_valid, limit.is_over) == (3, True)
 
 
 def test_a_clock_ends_it_without_a_failure() -> None:

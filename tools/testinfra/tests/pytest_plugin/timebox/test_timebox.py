@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -195,9 +196,9 @@ def test_strict_refuses_before_any_test(suite: Suite, workers: list[str]) -> Non
     assert "needs at least 10.0 s; ask for more time, or for fewer tests" in result.stderr.str()
 
 
-@pytest.mark.parametrize("time", ["0s", "-5s", "soon", "9999999h"])
+@pytest.mark.parametrize("time", ["", "0s", "-5s", "soon", "9999999h"])
 def test_a_time_that_makes_no_sense_is_refused_in_one_line(suite: Suite, time: str) -> None:
-    """Zero, less, words and years end pytest with a usage error that names the option."""
+    """Nothing, zero, less, words and years end pytest with a usage error that names the option."""
     result = suite.run(f"--testinfra-time={time}", text=TWO)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     errors = [line for line in result.stderr.lines if line.strip()]
@@ -329,21 +330,38 @@ def test_the_database_of_a_property_is_kept(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "kwargs", "option", "seconds"),
+    ("args", "kwargs", "option", "variable", "seconds"),
     [
-        ((30,), {}, None, 30.0),
-        ((), {"timeout": 8}, 60, 8.0),
-        (None, {}, 60, 60.0),
-        (None, {}, None, float("inf")),
+        ((30,), {}, None, "9", 30.0),
+        ((), {"timeout": 8}, 60, "9", 8.0),
+        (None, {}, 60, "9", 60.0),
+        (None, {}, None, "9", 9.0),
+        (None, {}, None, "", 7.0),
     ],
 )
 def test_a_timeout_of_another_plugin_caps_the_share(
-    args: Sequence[int] | None, kwargs: dict[str, int], option: int | None, seconds: float
+    args: Sequence[int] | None,
+    kwargs: dict[str, int],
+    option: int | None,
+    variable: str,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """pytest-timeout ends a test from inside an example, which Hypothesis takes for a failure."""
+    """pytest-timeout goes by the marker, then the option, then the environment, then the file."""
+    monkeypatch.setenv("PYTEST_TIMEOUT", variable)
     marker = None if args is None else SimpleNamespace(args=args, kwargs=kwargs)
-    plugins = SimpleNamespace(has_plugin=lambda name: False)
-    config = SimpleNamespace(option=SimpleNamespace(timeout=option), pluginmanager=plugins)
+    plugins = SimpleNamespace(has_plugin=lambda name: True)
+    options = SimpleNamespace(timeout=option)
+    config = SimpleNamespace(option=options, pluginmanager=plugins, getini=lambda name: "7")
     item: Any = SimpleNamespace(get_closest_marker=lambda name: marker, config=config)
     assert _timeout_of(item) == seconds
+
+
+def test_a_timeout_is_not_asked_of_a_plugin_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable alone ends no test."""
+    monkeypatch.setenv("PYTEST_TIMEOUT", "9")
+    plugins = SimpleNamespace(has_plugin=lambda name: False)
+    config = SimpleNamespace(option=SimpleNamespace(), pluginmanager=plugins)
+    item: Any = SimpleNamespace(get_closest_marker=lambda name: None, config=config)
+    assert _timeout_of(item) == inf
     assert OF_TIMEOUT < 1.0

@@ -7,6 +7,8 @@ import re
 import pytest
 from tests.versions import since_hypothesis
 
+from atom_testinfra.storage.costs import costs_path, load_costs
+
 pytestmark = [since_hypothesis("6.131.4"), pytest.mark.integration]
 
 CONFTEST = """
@@ -161,6 +163,29 @@ def test_a_test_that_is_run_again_is_planned_again(suite: Suite) -> None:
     taken = re.search(r"taken ([\d.]+) s", result.stdout.str())
     assert taken is not None
     assert float(taken[1]) <= 130.0
+
+
+def test_an_attempt_that_is_repeated_is_no_part_of_what_a_test_costs(suite: Suite) -> None:
+    """The fixture of a test takes 10 s; what is kept is one attempt, although the test ran twice."""
+    twice = """
+    import pytest
+    from _pytest.runner import runtestprotocol
+
+    @pytest.fixture(autouse=True)
+    def slow():
+        now.s += 10.0
+
+    def pytest_runtest_protocol(item, nextitem):
+        runtestprotocol(item, log=False, nextitem=item)
+        runtestprotocol(item, nextitem=nextitem)
+        return True
+    """
+    suite.run(conftest=twice, time="500s").assert_outcomes(passed=3)
+    costs = load_costs(costs_path(suite.pytester.path))
+    assert costs is not None
+    fixed = [cost.fixed.wait_s for cost in costs.properties.values()]
+    assert len(fixed) == 3
+    assert max(fixed) <= 12.0
 
 
 def test_a_worker_that_dies_does_not_hold_up_the_others(

@@ -9,8 +9,9 @@ import pytest
 
 from atom_testinfra.core.budgets.events import Ended, Ending
 from atom_testinfra.core.time_spans import BudgetClock, TimeSpan
+from atom_testinfra.machine.run_queue import Turns
 from atom_testinfra.pytest_plugin.timebox.account import TimeBoxAccount
-from atom_testinfra.pytest_plugin.timebox.terms import Terms
+from atom_testinfra.pytest_plugin.timebox.terms import Terms, exit_now_s
 from atom_testinfra.storage.costs import costs_path, load_costs
 
 if TYPE_CHECKING:
@@ -69,3 +70,20 @@ def test_the_time_of_the_workers_tests_is_not_that_of_the_exit(
     assert kept is not None
     assert kept.exit_s(BudgetClock.CPU, n_workers) == pytest.approx(0.2 + 0.3 * n_workers)
     assert kept.exit_s(BudgetClock.WALL, n_workers) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("clock", "turns", "expected_s"),
+    [
+        (BudgetClock.WALL, Turns(ran_s=2.0, queued_s=8.0), 1.5),
+        (BudgetClock.WALL, Turns(ran_s=2.0, queued_s=0.0), 0.3),
+        (BudgetClock.CPU, Turns(ran_s=2.0, queued_s=8.0), 0.3),
+    ],
+)
+def test_an_exit_is_as_slow_as_the_machine_is_busy(
+    monkeypatch: pytest.MonkeyPatch, clock: BudgetClock, turns: Turns, expected_s: float
+) -> None:
+    """Of each second that the process could have run, others had four fifths: so it will be at the exit."""
+    monkeypatch.setattr("atom_testinfra.pytest_plugin.timebox.terms.read_turns", lambda: turns)
+    terms = Terms(span=TimeSpan(seconds=10.0, clock=clock), origin_s=0.0, n_workers=1, exit_s=0.3)
+    assert exit_now_s(terms) == pytest.approx(expected_s)

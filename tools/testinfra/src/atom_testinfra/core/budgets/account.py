@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAMED = 3
 """So many tests are named in a line; the table has all of them."""
+LATE = 1.05
+"""Of the time asked: a run that takes more says why."""
 SHORT_SHARE = 0.9
 """Of the time asked: a run that takes less has left some unused, and says why."""
 
@@ -108,6 +110,8 @@ class Account:
             lines.append(self._why_short(properties))
         if has_floor_to_blame and self.used_s > self.asked.seconds:
             lines.append("late, because each property got its floor, which did not fit")
+        elif self.used_s > self.asked.seconds * LATE:
+            lines += self._why_late(properties)
         heaviest = self._heaviest()
         if heaviest is not None:
             lines.append(heaviest)
@@ -185,18 +189,33 @@ class Account:
         plain: dict[str, list[Time]] = {}
         for end in self.ended:
             if end.ending is Ending.PLAIN:
-                plain.setdefault(files[end.test], []).append(split_wall(end.wall_s, end.process_s, stretch))
+                plain.setdefault(files[end.test], []).append(
+                    split_wall(end.wall_s, end.process_s, stretch, end.queued_s)
+                )
         new = Costs(properties=properties, plain={name: _file_cost(times) for name, times in plain.items()})
         return previous.updated(new)
 
     def _why_short(self, properties: Sequence[Ended]) -> str:
         exhausted = [end for end in properties if end.ending is Ending.EXHAUSTED]
-        unused = f"{self.asked.seconds - self.used_s:.1f} s were left"
-        if exhausted:
-            return (
-                f"{unused}; {len(exhausted):,} of {_properties(len(properties))} ran out of examples to try"
-            )
-        return f"{unused}: the last tests cost less than foretold"
+        failed = [end for end in properties if end.ending is Ending.FAILED]
+        unused, of_all = f"{self.asked.seconds - self.used_s:.1f} s were left", _properties(len(properties))
+        why = [f"{len(exhausted):,} of {of_all} ran out of examples to try"] * bool(exhausted)
+        why += [f"{len(failed):,} of {of_all} failed, and a failure ends a property"] * bool(failed)
+        return f"{unused}; {', '.join(why)}" if why else f"{unused}: the last tests cost less than foretold"
+
+    def _why_late(self, properties: Sequence[Ended]) -> list[str]:
+        """Return a word about floors that nobody could foretell, if the run is late because of them."""
+        late_s = self.used_s - self.asked.seconds
+        over = [
+            end.n_examples * end.example_by(self.asked.clock) - end.share_s
+            for end in properties
+            if end.ending.is_telling
+        ]
+        over = [seconds for seconds in over if seconds > 0.0]
+        if sum(over) < late_s / 2.0:
+            return []
+        of_all = f"{len(over):,} of {_properties(len(properties))}"
+        return [f"late by {late_s:.1f} s: {of_all} took more than their share, because each gets its floor"]
 
     def _heaviest(self) -> str | None:
         """Return a word about a single example that took more than a twentieth of the time, if one did."""
@@ -232,10 +251,11 @@ def _properties(n: int) -> str:
 
 
 def _known_cost(end: Ended, stretch: float) -> KnownCost:
-    example = split_wall(end.example_by(BudgetClock.WALL), end.example_by(BudgetClock.CPU), stretch)
+    wall, cpu = BudgetClock.WALL, BudgetClock.CPU
+    example = split_wall(end.example_by(wall), end.example_by(cpu), stretch, end.example_queued_s)
     return KnownCost(
         example=example if example.by(BudgetClock.WALL) else Time(cpu_s=LEAST_S),
-        fixed=split_wall(end.fixed_by(BudgetClock.WALL), end.fixed_by(BudgetClock.CPU), stretch),
+        fixed=split_wall(end.fixed_by(wall), end.fixed_by(cpu), stretch, end.fixed_queued_s),
         n_examples=end.n_examples,
         most=end.n_examples if end.ending is Ending.EXHAUSTED else None,
     )

@@ -142,9 +142,20 @@ def stretch_of(tests: Iterable[tuple[float, float]]) -> float:
     return quantiles(ratios, n=4, method="inclusive")[0]
 
 
-def split_wall(wall_s: float, cpu_s: float, stretch: float) -> Time:
-    """Return the CPU time, and the part of the wall time that a busy machine does not explain."""
+def split_wall(wall_s: float, cpu_s: float, stretch: float, queued_s: float | None = None) -> Time:
+    """
+    Return the CPU time, and the part of the wall time that a busy machine does not explain.
+
+    Args:
+        wall_s: all of it.
+        cpu_s: spent on a CPU.
+        stretch: the wall seconds that a CPU second takes in other tests.
+        queued_s: spent ready, while others had the CPU. Where it is known, `stretch` is not needed: that is
+            the average of a load that changes from one test to the next.
+    """
     wall_s, cpu_s = max(wall_s, 0.0), max(cpu_s, 0.0)
+    if queued_s is not None:
+        return Time(cpu_s=cpu_s, wait_s=max(wall_s - cpu_s - max(queued_s, 0.0), 0.0))
     return Time(cpu_s=cpu_s, wait_s=max(wall_s - cpu_s * stretch, 0.0))
 
 

@@ -68,6 +68,9 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
     running_wall_s: float = 0.0
     """From the end of the first test case to the end of the last one."""
     running_cpu_s: float = 0.0
+    queued_s: float | None = None
+    """Of the wall seconds, those in which it was ready and others had the CPU; `None` where nobody tells."""
+    running_queued_s: float | None = None
     reason: str | None = None
     """Why its number could not be set."""
 
@@ -79,6 +82,20 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
         """Return what an example took by a clock, without what only the first one pays."""
         running_s = self.running_cpu_s if clock is BudgetClock.CPU else self.running_wall_s
         return running_s / self.n_running if self.n_running else 0.0
+
+    @property
+    def example_queued_s(self) -> float | None:
+        """Of the wall seconds of an example, those in which others had the CPU."""
+        if self.running_queued_s is None:
+            return None
+        return self.running_queued_s / self.n_running if self.n_running else 0.0
+
+    @property
+    def fixed_queued_s(self) -> float | None:
+        """The same of what the examples do not explain."""
+        if self.queued_s is None or self.example_queued_s is None:
+            return None
+        return max(self.queued_s - self.example_queued_s * self.n_examples, 0.0)
 
     def fixed_by(self, clock: BudgetClock) -> float:
         """Return what it took that its examples do not explain."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.budgets.allocation import Demand, level_of
@@ -137,6 +137,10 @@ class Planner:
         """How many seconds of tests fit into a second: CPU seconds are those of all workers already."""
         return 1 if self._clock is BudgetClock.CPU else self._n_workers
 
+    def expect_exit(self, seconds: float) -> None:
+        """Take in what the exit should take as the machine is now."""
+        self._end_s = self._asked_s - seconds
+
     @property
     def drift(self) -> float:
         """How much dearer properties are than foretold."""
@@ -222,8 +226,8 @@ class Planner:
 
     def _around_s(self) -> float:
         """Return what is to come and cannot be steered."""
-        plain_s = _median(self._plain_seen, LEAST_PLAIN_S)
-        fixed_s = _median(self._fixed_seen, LEAST_FIXED_S * self.drift)
+        plain_s = _mean(self._plain_seen, LEAST_PLAIN_S)
+        fixed_s = _mean(self._fixed_seen, LEAST_FIXED_S * self.drift)
         total_s = 0.0
         for index in self._pending:
             test = self._tests[index]
@@ -278,5 +282,8 @@ def _is_typical(end: Ended) -> bool:
     return bool(end.n_examples) and end.ending.is_telling and not is_far_off
 
 
-def _median(ordered: Sequence[float], default: float) -> float:
-    return ordered[len(ordered) // 2] if ordered else default
+def _mean(ordered: Sequence[float], default: float) -> float:
+    """Return the mean without the largest: unlike a median it predicts a sum, and one odd test is no rule."""
+    if len(ordered) < 2:
+        return ordered[0] if ordered else default
+    return fsum(ordered[:-1]) / (len(ordered) - 1)

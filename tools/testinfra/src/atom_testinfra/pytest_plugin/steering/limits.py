@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -14,6 +15,7 @@ from hypothesis.internal.conjecture import engine
 
 from atom_testinfra.core.budgets.planner import Share
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.run_queue import queued_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +50,7 @@ class Limit:
     replayed, because those that are left unread would pass for mended.
     """
 
-    def __init__(self, share: Share, own: int, clock: Callable[[], float]) -> None:
+    def __init__(self, share: Share, own: int, clock: Callable[[], float], cap_s: float = inf) -> None:
         self.own = own
         """What the property itself asks for, for code that is not the engine."""
         self.planned = share.n_examples
@@ -59,9 +61,14 @@ class Limit:
         self.n_seen = 0
         self.last = self.first = (0.0, 0.0)
         """The clocks after the last test case, and after the first one; wall and CPU seconds."""
+        self.queued_s: float | None = None
+        """What others had of the CPUs from the first test case to the end of the call, where that is told."""
         self._share = share
         self._clock = clock
+        self._first_queued_s: float | None = None
         self._began_s = clock()
+        self._cap_s = Clocks.wall() + cap_s
+        """When it has to be over by the clock on the wall, whatever the budget's clock says."""
         self._runner: Any = None
         self._n_first = 0
 
@@ -77,10 +84,17 @@ class Limit:
             return UNBOUNDED
         if is_after_case:
             self._see(getattr(runner, VALID))
-            self.is_over = self._clock() - self._began_s >= self._share.stop_s
+            is_spent = self._clock() - self._began_s >= self._share.stop_s
+            self.is_over = is_spent or self.last[0] >= self._cap_s
         if self.is_over:
             return self._share.floor
         return UNBOUNDED if self._share.grows else self._share.n_examples
+
+    def end(self) -> None:
+        """Take the end of the call."""
+        now_s = queued_s()
+        if now_s is not None and self._first_queued_s is not None:
+            self.queued_s = now_s - self._first_queued_s
 
     @property
     def n_valid(self) -> int:
@@ -101,6 +115,7 @@ class Limit:
         self.last = Clocks.wall(), Clocks.process_cpu()
         if not self.n_seen:
             self.first, self._n_first = self.last, n_valid
+            self._first_queued_s = queued_s()
         self.n_seen += 1
         self.n_running = n_valid - self._n_first
 

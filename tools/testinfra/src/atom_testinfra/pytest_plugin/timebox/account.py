@@ -16,7 +16,8 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.steering.planned_tests import file_of
-from atom_testinfra.pytest_plugin.timebox.terms import is_own_process, own_cpu_s, speed_guess
+from atom_testinfra.pytest_plugin.timebox import last_moment
+from atom_testinfra.pytest_plugin.timebox.terms import exit_now_s, is_own_process, own_cpu_s, speed_guess
 from atom_testinfra.storage.costs import update_costs
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class TimeBoxAccount(HooksOnly):
             asked=self._terms.span,
             taken_s=wall_s - self._terms.origin_s,
             own_cpu_s=cpu_s + self._terms.base_cpu_s,
-            exit_s=self._terms.exit_s,
+            exit_s=exit_now_s(self._terms),
             names=self._names,
             unsteered=self.remarks,
             has_rounds=self._terms.has_rounds,
@@ -157,6 +158,7 @@ class TimeBoxAccount(HooksOnly):
             update_costs(self._costs_file, lambda kept: kept.updated(new))
         except CostsError:
             return  # the run has ended, and has said that nothing could be kept
+        last_moment.place(self._costs_file.parent, self._n_workers)
 
     @staticmethod
     def _clocks() -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atom_testinfra.core.budgets.costs import Costs
+from atom_testinfra.core.budgets.costs import Costs, Time
 from atom_testinfra.core.errors import ConfigError, CostsError
 from atom_testinfra.core.time_spans import BudgetClock, TimeSpan, parse_time_span
 from atom_testinfra.machine.age import process_age_s
@@ -15,13 +15,13 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.naming import Naming, find_root
 from atom_testinfra.pytest_plugin.options import is_recording, time_asked
+from atom_testinfra.pytest_plugin.timebox import last_moment
 from atom_testinfra.pytest_plugin.timebox.terms import (
     EXIT_S,
     WORKERINPUT,
     Terms,
     is_own_process,
     own_cpu_s,
-    speed_guess,
 )
 from atom_testinfra.storage.costs import baseline_costs, costs_path, load_costs
 from atom_testinfra.storage.project import load_project
@@ -57,7 +57,9 @@ def start_timebox(config: pytest.Config) -> None:
         span=span,
         origin_s=Clocks.wall() - _age_s(config),
         n_workers=max(n_workers, 1),
-        exit_s=foretell_exit(costs, span.clock, n_workers),
+        exit_s=predict_exit(
+            costs, last_moment.load(costs_path(Path(root)).parent, n_workers), span.clock, n_workers
+        ),
         base_cpu_s=0.0 if is_own_process(config) else -own_cpu_s(),
         has_rounds=config.option.testinfra_rounds,
     )
@@ -93,12 +95,20 @@ def find_costs(config: pytest.Config, root: str) -> tuple[Costs, list[str]]:
     return known.updated(kept or Costs()), notes
 
 
-def foretell_exit(costs: Costs, clock: BudgetClock, n_workers: int) -> float:
-    """Return what the exit will take, as it did last time, at the speed of the machine now."""
+def predict_exit(costs: Costs, last: Time | None, clock: BudgetClock, n_workers: int) -> float:
+    """
+    Return what the exit takes on a quiet machine, as it did last time.
+
+    Args:
+        costs: what is kept; it holds the exit up to the last handler.
+        last: what the process took after that, or `None` where it was not seen.
+        clock: by which.
+        n_workers: of this run; 0 without.
+    """
     seconds = costs.exit_s(clock, n_workers)
     if seconds is None:
         return EXIT_S * (n_workers + 1 if clock is BudgetClock.CPU else 1)
-    return seconds * (speed_guess() if clock is BudgetClock.WALL else 1.0)
+    return seconds + (EXIT_S if last is None else last.by(clock))
 
 
 def _age_s(config: pytest.Config) -> float:

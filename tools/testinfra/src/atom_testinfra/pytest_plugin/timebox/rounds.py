@@ -15,7 +15,7 @@ from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.timebox.line_watch import LineWatch
 from atom_testinfra.pytest_plugin.timebox.runner import timeout_cap
-from atom_testinfra.pytest_plugin.timebox.terms import own_cpu_s
+from atom_testinfra.pytest_plugin.timebox.terms import exit_now_s, own_cpu_s
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -209,7 +209,7 @@ class RoundsRunner(HooksOnly):
         if subject is None or own is None:
             return None
         share = Share.growing(running.planned, running.share_s)
-        running.limit = Limit(share, own.max_examples, self._first.clock)
+        running.limit = Limit(share, own.max_examples, self._first.clock, timeout_cap(item))
         fresh = _without_fixed_seed(own)
         running.is_kept = fresh.database is not None
         subject.install(LimitedSettings.of(fresh, running.limit), None)
@@ -222,7 +222,7 @@ class RoundsRunner(HooksOnly):
         return self._terms.n_workers if self._terms.span.clock == "cpu" else 1
 
     def _left_s(self) -> float:
-        return (self._terms.span.seconds - self._terms.exit_s - self._first.now_s()) / self._n_sharing
+        return (self._terms.span.seconds - exit_now_s(self._terms) - self._first.now_s()) / self._n_sharing
 
     def _is_over(self, session: pytest.Session) -> bool:
         self._take_in(self._first.hear())

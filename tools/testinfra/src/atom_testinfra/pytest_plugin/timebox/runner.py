@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from math import inf
@@ -13,9 +14,10 @@ from atom_testinfra.core.budgets.events import Began, Collected, Ended, Ending
 from atom_testinfra.core.budgets.planner import Planner
 from atom_testinfra.core.budgets.rounds import first_round_s
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.run_queue import queued_s
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.steering.planned_tests import plan_tests
-from atom_testinfra.pytest_plugin.timebox.terms import BudgetTime, own_cpu_s, speed_guess
+from atom_testinfra.pytest_plugin.timebox.terms import BudgetTime, exit_now_s, own_cpu_s, speed_guess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -42,10 +44,22 @@ class Current:
     index: int
     wall_s: float
     cpu_s: float
+    queued_s: float | None
     share: Share | None = None
     limit: Limit | None = None
     has_failed: bool = False
     reason: str | None = None
+    called: tuple[float, float, float | None] = (0.0, 0.0, None)
+    """The three clocks when its call began."""
+
+    def begin_again(self) -> None:
+        """Leave the last attempt out of what the test costs, because a plugin runs it once more."""
+        wall_s, cpu_s, queue_s = self.called
+        self.wall_s += Clocks.wall() - wall_s
+        self.cpu_s += own_cpu_s() - cpu_s
+        now_s = queued_s()
+        if self.queued_s is not None and now_s is not None and queue_s is not None:
+            self.queued_s += now_s - queue_s
 
 
 class TimeBoxRunner(HooksOnly):
@@ -96,7 +110,7 @@ class TimeBoxRunner(HooksOnly):
         forecast = planner.forecast(self.began_s)
         if self._terms.has_rounds:
             first_s = first_round_s(forecast.left_s, forecast.floor_s) / planner.n_sharing
-            planner = self._make_planner(self.began_s + first_s + self._terms.exit_s)
+            planner = self._make_planner(self.began_s + first_s + exit_now_s(self._terms))
         self._planner = planner
         collected = Collected(
             worker=self._worker,
@@ -155,7 +169,7 @@ class TimeBoxRunner(HooksOnly):
         index = self._index.get(id(item))
         if index is None or self._planner is None:
             return (yield)
-        self._current = current = Current(index, Clocks.wall(), own_cpu_s())
+        self._current = current = Current(index, Clocks.wall(), own_cpu_s(), queued_s())
         if not self._tests[index].is_property:
             self._begin(current, self._tests[index].fixed_s or 0.0)
         try:
@@ -177,6 +191,8 @@ class TimeBoxRunner(HooksOnly):
         try:
             return (yield)
         finally:
+            if current.limit is not None:
+                current.limit.end()
             if subject is not None:
                 subject.restore()
 
@@ -190,7 +206,11 @@ class TimeBoxRunner(HooksOnly):
         from atom_testinfra.pytest_plugin.steering.subject import find_subject
 
         assert self._planner is not None
+        if current.limit is not None:
+            current.begin_again()
+        current.called = Clocks.wall(), own_cpu_s(), queued_s()
         self.hear()
+        self._planner.expect_exit(exit_now_s(self._terms))
         share = self._planner.plan(current.index, self._time.now_s(), limit_s=timeout_cap(item))
         subject = find_subject(item)
         own = None if subject is None else subject.settings
@@ -200,7 +220,7 @@ class TimeBoxRunner(HooksOnly):
             return None
         current.share = share
         self._begin(current, share.foretold_s)
-        current.limit = Limit(share, own.max_examples, self._time.clock)
+        current.limit = Limit(share, own.max_examples, self._time.clock, timeout_cap(item))
         subject.install(LimitedSettings.of(own, current.limit), None)
         return subject
 
@@ -232,6 +252,9 @@ class TimeBoxRunner(HooksOnly):
 
     def _end(self, current: Current) -> Ended:
         wall_s, cpu_s = Clocks.wall() - current.wall_s, own_cpu_s() - current.cpu_s
+        queued = None
+        if current.queued_s is not None and (now_queued_s := queued_s()) is not None:
+            queued = now_queued_s - current.queued_s
         ending = Ending.FIXED if self._tests[current.index].is_property else Ending.PLAIN
         end = Ended(
             test=current.index,
@@ -241,6 +264,7 @@ class TimeBoxRunner(HooksOnly):
             wall_s=wall_s,
             process_s=cpu_s,
             cpu_s=own_cpu_s(),
+            queued_s=queued,
             reason=current.reason,
         )
         if current.limit is None or current.share is None:
@@ -258,7 +282,7 @@ class TimeBoxRunner(HooksOnly):
         return Planner(
             self._tests,
             asked_s=asked_s,
-            exit_s=self._terms.exit_s,
+            exit_s=exit_now_s(self._terms),
             clock=self._terms.span.clock,
             n_workers=self._terms.n_workers,
             worker=self._worker,
@@ -292,6 +316,7 @@ def _with_examples(end: Ended, current: Current, limit: Limit, share: Share) -> 
         n_running=max(limit.n_running, 0),
         running_wall_s=last_wall - first_wall,
         running_cpu_s=max(last_cpu - first_cpu, 0.0),
+        running_queued_s=limit.queued_s,
     )
 
 
@@ -309,7 +334,7 @@ def _timeout_of(item: pytest.Item) -> float:
     if asked is None:
         asked = getattr(item.config.option, "timeout", None)
     if asked is None and item.config.pluginmanager.has_plugin("timeout"):
-        asked = item.config.getini("timeout")
+        asked = os.environ.get("PYTEST_TIMEOUT") or item.config.getini("timeout")
     try:
         seconds = float(str(asked))
     except ValueError:

@@ -11,6 +11,7 @@ from atom_testinfra.core.time_spans import BudgetClock, TimeSpan
 from atom_testinfra.machine.age import process_age_s
 from atom_testinfra.machine.children import children_cpu_ns
 from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.run_queue import read_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,7 @@ class Terms:
     n_workers: int
     ledger: str | None = None
     exit_s: float = EXIT_S
+    """What the exit takes on a quiet machine, by the clock of the budget."""
     base_cpu_s: float = 0.0
     """CPU seconds that count and are of no worker, or, below zero, that this process had used before."""
     has_rounds: bool = False
@@ -69,9 +71,17 @@ class BudgetTime:
 
 
 def speed_guess() -> float:
-    """Return how many wall seconds a CPU second takes now, from the start of this process."""
+    """Return how many wall seconds a CPU second takes now, from what this process got so far."""
+    turns = read_turns()
+    if turns is not None and turns.ran_s > 0.0:
+        return 1.0 + turns.queued_s / turns.ran_s
     cpu_s = Clocks.process_cpu()
     return min(max(process_age_s() / cpu_s, 1.0), SLOWEST_GUESS) if cpu_s else 1.0
+
+
+def exit_now_s(terms: Terms) -> float:
+    """Return what the exit will take by the clock of the budget, as busy as the machine is."""
+    return terms.exit_s * (speed_guess() if terms.span.clock is BudgetClock.WALL else 1.0)
 
 
 def own_cpu_s() -> float:
