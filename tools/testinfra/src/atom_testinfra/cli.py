@@ -14,16 +14,16 @@ from atom_testinfra.measuring.stopping import Stopped
 VERBS = {
     "measure": "run the properties and record what each costs",
     "verify": "check the measurements against the targets and write the baseline",
-    "compare": "say which properties got slower, faster, or cannot be told",
-    "mutate": "say which faults in the product the tests notice, and which nobody notices",
+    "compare": "say which properties got slower or faster, and which are undecided",
+    "mutate": "say which faults in the product the tests notice, and which no test notices",
     "budget": "say how many examples each property deserves in a given time",
     "distil": "keep the fewest recorded test cases that notice every mutant",
     "plan": "say how many workers and machines the suite needs to fit its time budget",
     "merge": "put the shards of a suite together, or say what is missing",
-    "history": "show how a property's cost went over time",
+    "history": "show how the cost of each property changed over time",
     "doctor": "say what would spoil a measurement on this machine",
     "report": "render the baseline for the terminal, a job summary or a browser",
-    "docs": "write the figures of the baseline into the documents",
+    "docs": "write measured figures and tables from the code into the documents",
     "sample": "write a small project to try the tool on",
 }
 
@@ -55,7 +55,7 @@ class LazyVerbs(click.Group):
 @click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="atom-testinfra", prog_name="testinfra")
 def testinfra() -> None:
-    """Measure a Hypothesis test suite: what a property costs, is it inside its target, did it get slower."""
+    """Measure a Hypothesis test suite: the cost of each property, its target, and whether it got slower."""
 
 
 def main(arguments: list[str] | None = None) -> int:

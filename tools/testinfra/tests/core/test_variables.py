@@ -11,6 +11,7 @@ from atom_testinfra.core.variables import Variable
 SOURCES = Path(atom_testinfra.__file__).parent
 READ = re.compile(
     r"""environ(?:\.get\(|\[)\s*"(?P<read>[A-Z_]+)"|"(?P<asked>[A-Z_]+)"\s(?:not\s)?in\s(?:os\.)?environ"""
+    r"""|_VARIABLE\s=\s"(?P<constant>[A-Z_]+)\""""
 )
 OWN = {"TESTINFRA_FOREIGN_ROOT", "TESTINFRA_ORIGINS"}
 """What the tool sets for processes of its own."""
@@ -19,11 +20,11 @@ OTHERS = {"FAKETIME", "FAKETIME_TIMESTAMP_FILE", "PYTEST_CURRENT_TEST"}
 
 
 def test_every_variable_that_the_code_reads_is_listed() -> None:
-    """A variable that is read under its name in the code is in the list, or set by the tool itself."""
+    """A variable that the code reads, by its name or by a constant, is listed or set by the tool itself."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
-    read = {found["read"] or found["asked"] for found in READ.finditer(text)}
+    read = {found["read"] or found["asked"] or found["constant"] for found in READ.finditer(text)}
 
-    assert "PYTHONPATH" in read
+    assert {"PYTHONPATH", "TESTINFRA_TIME"} <= read
     assert read - OWN - OTHERS <= {variable.value for variable in Variable}
 
 

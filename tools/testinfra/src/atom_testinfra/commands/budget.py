@@ -82,7 +82,7 @@ def command(
     """
     Say how many examples each property deserves in a given time, and write that to a file.
 
-    It rests on what `testinfra mutate --curves` learnt with the same pytest arguments. Nothing is run. With
+    It uses what `testinfra mutate --curves` learnt with the same pytest arguments, and runs no test. With
     `testinfra_budget = "testinfra-budget.json"` in pytest's configuration, the numbers apply to each run.
     Exit status 1: the floors do not fit into the time; 3: nothing was learnt yet.
     """

@@ -1,4 +1,4 @@
-"""`testinfra compare`: says which properties got slower, faster, or cannot be told."""
+"""`testinfra compare`: says which properties got slower or faster, and which are undecided."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class CompareOptions:
     default=str(Threshold()),
     metavar="EXPR",
     show_default=True,
-    help="What is too much: STATISTIC:PERCENT%+TIME; the statistics are parts, body_cpu, cpu, wall.",
+    help="The accepted increase, STATISTIC:PERCENT%+TIME; the statistics are parts, body_cpu, cpu, wall.",
 )
 @click.option("--gate", is_flag=True, help="Exit with 1 when something is slower.")
 @click.option("--confirm/--no-confirm", default=True, show_default=True, help="Run suspects again.")
@@ -79,22 +79,22 @@ class CompareOptions:
     default=5,
     show_default=True,
     metavar="N",
-    help="Of each side; up to three times as many.",
+    help="Runs of each side in a round of reruns; at most three rounds.",
 )
 @click.option("--exact", is_flag=True, help="Count the instructions of suspects under valgrind; slow.")
-@click.option("--all", "show_all", is_flag=True, help="List the tests that are ok, too.")
+@click.option("--all", "show_all", is_flag=True, help="Also list the tests that are ok.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(base: str | None, new: str | None, **given: Any) -> ExitStatus:
     """
-    Say which properties got slower, faster, or cannot be told.
+    Say which properties got slower or faster, and which are undecided.
 
     BASE and NEW are baseline files, git revisions of the baseline (REV or REV:PATH), session ids, folders of
-    run files, or `latest`. BASE is the project's baseline file unless it is given, NEW the latest session.
+    run files, or `latest`. By default BASE is the project's baseline file, and NEW the latest session.
 
-    A test is slower when the whole interval of one of its parts, new to base, lies above the threshold: its
-    body, drawing and Hypothesis, set-up and teardown, or other threads and child processes. Before it is
-    called so it is run again, in turns with the base commit in a git worktree of its own. Reports only,
-    unless --gate is given. In a GitHub workflow it annotates the tests and adds to the job summary.
+    A test is slower when the whole interval of the ratio of new to base lies above the threshold, for one of
+    its parts: its body, drawing and Hypothesis, set-up and teardown, or other threads and child processes.
+    Before a test is called slower, it is run again, in turns with the base commit in a git worktree. Without
+    --gate the command only reports. In a GitHub workflow it annotates the tests and adds to the job summary.
     """
     options = CompareOptions(**given)
     project = load_project(Path.cwd())

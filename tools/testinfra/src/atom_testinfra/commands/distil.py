@@ -45,9 +45,9 @@ def command(
     """
     Keep the fewest recorded test cases of each property that notice every mutant it can notice.
 
-    It rests on what `testinfra mutate --curves` learnt with the same pytest arguments. Nothing is run. With
-    the file named in `testinfra_budget`, pytest replays them first and then generates as many fresh examples
-    as ever. Exit status 3: nothing was learnt yet, or no property noticed anything.
+    It uses what `testinfra mutate --curves` learnt with the same pytest arguments, and runs no test. With
+    the file named in `testinfra_budget`, pytest replays these test cases first and then generates as many
+    fresh examples as before. Exit status 3: nothing was learnt yet, or no property noticed anything.
     """
     project = load_project(Path.cwd())
     learnt = read_learnt(project, ctx.meta[PYTEST_WORDS], profile)

@@ -58,10 +58,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], *, check: bool, as_json: bool) -> ExitStatus:
     """
-    Write the figures of the baseline and the facts of the code into the documents.
+    Write measured figures and tables from the code into the documents.
 
-    Replaces what stands between the markers in FILES, or in the documents that the settings name; text
-    outside of the markers is never touched.
+    Replaces the text between the markers in FILES, or in the documents that the settings name. Text outside
+    of the markers stays as it is.
     """
     project = load_project(Path.cwd())
     paths = list(files) or find_documents(project.root, project.config.docs)

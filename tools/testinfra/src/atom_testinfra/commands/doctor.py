@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @click.command(name="doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document: what was found, and seen.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document: the findings, and what was examined."
+)
 def command(*, as_json: bool) -> ExitStatus:
     """
     Say what would spoil a measurement on this machine, and what to do.

@@ -1,4 +1,4 @@
-"""`testinfra history`: shows how the cost of a property went over time."""
+"""`testinfra history`: shows how the cost of a property changed over time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @click.command(name="history")
 @click.argument("nodeid", required=False)
-@click.option("--profile", metavar="NAME", help="Of this profile; by default the local one.")
+@click.option("--profile", metavar="NAME", help="Costs under this profile; by default the local one.")
 @click.option(
     "--statistic",
     type=click.Choice([statistic.value for statistic in Statistic if statistic is not Statistic.PARTS]),
     default=Statistic.BODY_CPU.value,
     show_default=True,
-    help="Which cost.",
+    help="The cost to show.",
 )
 @click.option(
     "--last",
@@ -42,10 +42,11 @@ def command(
     nodeid: str | None, *, profile: str | None, statistic: str, last: int, as_json: bool
 ) -> ExitStatus:
     """
-    Show how the cost of each property went over time, with its change points.
+    Show how the cost of each property changed over time, with its change points.
 
-    From the last N committed versions of the baseline, the baseline as it is now, and the last N sessions on
-    this machine. NODEID, or a part of it, chooses properties; of a single one every point is listed.
+    The costs come from the last N committed versions of the baseline, the baseline as it is now, and the
+    last N sessions on this machine. NODEID, or a part of one, chooses properties; for a single property every
+    point is listed.
     """
     project = load_project(Path.cwd())
     profile = profile or project.config.targets.local_profile

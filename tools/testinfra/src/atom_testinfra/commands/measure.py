@@ -58,7 +58,7 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
     help="Measure every profile of the settings, as often as a baseline needs.",
 )
 @click.option(
-    "--profile", "profiles", multiple=True, metavar="NAME[=N]", help="Measure this one; repeatable."
+    "--profile", "profiles", multiple=True, metavar="NAME[=N]", help="Measure this profile; repeatable."
 )
 @click.option(
     "--max-examples",
@@ -67,7 +67,9 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
     help="Examples of each property.",
 )
 @click.option(
-    "--pins", type=click.Choice([p.value for p in PinPolicy]), help="For tests with their own number."
+    "--pins",
+    type=click.Choice([p.value for p in PinPolicy]),
+    help="What to do with tests that set their own number.",
 )
 @click.option("--repeats", type=click.IntRange(min=1), metavar="K", help="Runs of each profile. [default: 1]")
 @click.option(
@@ -75,20 +77,20 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
     type=click.IntRange(min=0, max=MOST_SEED_SET),
     default=0,
     metavar="K",
-    help="Another set of fixed seeds.",
+    help="Use another set of fixed seeds.",
 )
 @click.option("--time-budget", type=SECONDS, metavar="S", help="Stop after S seconds.")
-@click.option("--fit", type=SECONDS, metavar="S", help="Say how many examples fit S seconds.")
+@click.option("--fit", type=SECONDS, metavar="S", help="Say how many examples fit into S seconds.")
 @click.option(
     "-n", "n_workers", type=Workers(), metavar="N", help="xdist workers, or auto: one for each CPU."
 )
-@click.option("--only-properties", is_flag=True, help="Leave out the tests that are not Hypothesis's own.")
+@click.option("--only-properties", is_flag=True, help="Leave out tests without Hypothesis.")
 @click.option("--values", "keep_values", is_flag=True, help="Record the time of every test case.")
 @click.option(
     "--explain", "explained", metavar="NODEID", help="Observe one test and say where its time goes."
 )
 @click.option("--save", "saved_as", metavar="NAME", help="Keep the runs, for compare --baseline NAME.")
-@click.option("--resume", is_flag=True, help="Go on with the latest session.")
+@click.option("--resume", is_flag=True, help="Continue the latest session.")
 @click.option("--top", type=click.IntRange(min=0), default=20, metavar="N", help="Rows of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST ARGUMENTS]")

@@ -48,11 +48,11 @@ Placed = tuple[Path, "Shard"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(places: tuple[Path, ...], *, into: Path, as_json: bool) -> ExitStatus:
     """
-    Put the shards of one suite together, and fail if they are not the whole of it.
+    Put the shards of one suite together, and fail if they are not the whole suite.
 
-    DIR holds what `pytest --testinfra-shard i/N` or `testinfra mutate --shard i/N` has left, at any depth. A
+    DIR holds what `pytest --testinfra-shard i/N` or `testinfra mutate --shard i/N` wrote, at any depth. A
     shard that is missing, repeated, or from another suite, and a test without a result, are named, and the
-    exit status is 2; it is 1 when a test failed. JUnit files (*.xml), records (*.jsonl) and coverage data
+    exit status is 2. It is 1 when a test failed. JUnit files (*.xml), records (*.jsonl) and coverage data
     (.coverage*) beside each shard are merged as well: either every shard has them, or none.
     """
     placed = load_shards(places)
@@ -83,7 +83,7 @@ def _refuse_problems(placed: Sequence[Placed]) -> None:
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise ShardError(
-            f"the {len(placed)} shards are not the whole:{lines}",
+            f"the {len(placed)} shards are not the whole suite:{lines}",
             hint="run what is missing again, with the same durations, workers and commit as the others",
         )
 

@@ -1,4 +1,4 @@
-"""`testinfra mutate`: which faults in the product the tests notice, and which nobody notices."""
+"""`testinfra mutate`: which faults in the product the tests notice, and which no test notices."""
 
 from __future__ import annotations
 
@@ -72,31 +72,43 @@ class MutateOptions:
 
 @click.command(cls=PathsThenPytest)
 @click.option(
-    "--since", metavar="REV", help="Only lines that changed since a revision, uncommitted ones too."
+    "--since", metavar="REV", help="Only lines that changed since a revision, uncommitted ones included."
 )
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="A fair sample of N mutants.")
-@click.option("--shard", metavar="i/N", help="Only the i-th of N shards of them, for `testinfra merge`.")
-@click.option("--time", "time_s", type=Duration(), metavar="DURATION", help="Ask about no mutant after it.")
-@click.option("-n", "n_jobs", type=click.IntRange(min=1), metavar="W", help="Processes; one for each core.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="A random sample of N mutants.")
+@click.option(
+    "--shard", metavar="i/N", help="Only the i-th of N shards of the mutants, for `testinfra merge`."
+)
+@click.option(
+    "--time", "time_s", type=Duration(), metavar="DURATION", help="Begin no mutant after this time."
+)
+@click.option(
+    "-n", "n_jobs", type=click.IntRange(min=1), metavar="W", help="Processes; by default one per core."
+)
 @click.option("--seed", type=int, default=0, metavar="K", help="Another order of the mutants.  [default: 0]")
-@click.option("--profile", metavar="NAME", help="With the environment of a profile, such as ci.")
-@click.option("--product", "places", multiple=True, metavar="PATH", help="What may be changed; repeatable.")
+@click.option("--profile", metavar="NAME", help="Use the environment of a profile, such as ci.")
+@click.option(
+    "--product",
+    "places",
+    multiple=True,
+    metavar="PATH",
+    help="A file or folder that may be changed; repeatable.",
+)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Only the faults written down in a TOML file: [[fault]] with path, before, after, says.",
+    help="Only the faults in a TOML file: [[fault]] with path, before, after, says.",
 )
-@click.option("--list", "is_list", is_flag=True, help="List the mutants and ask nobody.")
-@click.option("--show", metavar="ID", help="Print one mutant as a patch, and ask nobody.")
+@click.option("--list", "is_list", is_flag=True, help="List the mutants and run no test.")
+@click.option("--show", metavar="ID", help="Print one mutant as a patch and run no test.")
 @click.option(
     "--all", "show_all", is_flag=True, help="Show every survivor, and the code that no test executes."
 )
-@click.option("--each-property", is_flag=True, help="Ask each property alone, until it notices a mutant.")
+@click.option("--each-property", is_flag=True, help="Run each property alone, until it notices a mutant.")
 @click.option(
     "--curves",
     is_flag=True,
-    help="Ask every property that reaches a mutant, on several seeds: for `testinfra budget` and `distil`.",
+    help="Run every property that reaches a mutant, on several seeds: for `testinfra budget` and `distil`.",
 )
 @click.option(
     "--up-to",
@@ -114,7 +126,9 @@ class MutateOptions:
     metavar="K",
     help="With --curves: how many seeds.",
 )
-@click.option("--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit with 1 below.")
+@click.option(
+    "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit with 1 if fewer are noticed."
+)
 @click.option("--fail-on-survivors", is_flag=True, help="Exit with 1 when a mutant survives.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary there.")
 @click.option("--sarif", type=click.Path(dir_okay=False, path_type=Path), help="Write the survivors there.")
@@ -125,9 +139,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """
     Put faults into the product, one at a time, and see which tests notice.
 
-    Bare, it asks about every statement of the product. PATH is a file, a folder, or a function of the
-    product (`src/a.py::Account.close`). No file is changed: each fault lives in a process of its own.
-    Verdicts are kept as they come, and the same command goes on where it stopped.
+    Without PATH it tries every statement of the product. PATH is a file, a folder, or a function of the
+    product (`src/a.py::Account.close`). No file is changed: each fault is put into a process of its own.
+    Each verdict is stored at once, and the same command continues where it stopped.
     """
     options = MutateOptions(**given)
     if sys.platform != "linux":

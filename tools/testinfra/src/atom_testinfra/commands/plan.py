@@ -44,7 +44,11 @@ class Workers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
 
 @click.command(name="plan", cls=PathsThenPytest)
 @click.option(
-    "--budget", "budget_s", type=Duration(), metavar="DURATION", help="Default: the target of the suite."
+    "--budget",
+    "budget_s",
+    type=Duration(),
+    metavar="DURATION",
+    help="How long the suite may take.  [default: the target of the suite]",
 )
 @click.option(
     "--workers",
@@ -52,9 +56,9 @@ class Workers(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
     default="auto",
     show_default=True,
     metavar="N|auto",
-    help="How many to look at.",
+    help="Workers to plan with; auto compares several numbers.",
 )
-@click.option("--machines", type=click.IntRange(min=1), metavar="N", help="There are no more than that.")
+@click.option("--machines", type=click.IntRange(min=1), metavar="N", help="How many machines there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(
@@ -64,8 +68,8 @@ def command(
     Say how many workers and machines the suite needs to fit its time budget.
 
     pytest collects the suite twice, without workers and with one, to see what starting a worker takes; no
-    test is run. How long tests take is known from earlier runs with workers and from the baseline. Exit
-    status 1: the budget is not met on this machine, or on as many machines as there are.
+    test is run. The durations of tests come from earlier runs with workers and from the baseline. Exit
+    status 1: the budget is not met on this machine, or on the number of machines given.
     """
     project = load_project(Path.cwd())
     arguments = pytest_arguments(ctx.meta[PYTEST_WORDS] or project.config.suite)

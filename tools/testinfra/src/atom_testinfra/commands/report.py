@@ -40,14 +40,14 @@ SMALLEST_SUMMARY = 1000
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="text, markdown, html or json; without it the suffix of --output decides, else text.",
+    help="By default the suffix of --output decides, or else it is text.",
 )
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="File to write; - is standard output, where text, markdown and json go by themselves. "
-    "html goes to the file that the settings name.",
+    help="File to write; - is standard output, the default of text, markdown and json. The default of "
+    "html is the file that the settings name.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(

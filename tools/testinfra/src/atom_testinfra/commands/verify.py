@@ -82,9 +82,9 @@ def command(**given: Any) -> int:
     """
     Check the latest measurements against the targets, and write the verdicts into the baseline.
 
-    What the session measured is written; what it did not measure is kept, with the session it comes from.
+    What the session did not measure keeps its earlier figures, with the session that they come from.
     With --check nothing is run: every verdict, tier, average and recommendation of the file is computed
-    again from the measurements in it. BASELINE is another file than that of [tool.testinfra].
+    again from the measurements in it. BASELINE replaces the file that [tool.testinfra] names.
     """
     options = VerifyOptions(**given)
     project = load_project(Path.cwd())

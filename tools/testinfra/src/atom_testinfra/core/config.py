@@ -25,13 +25,13 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named way of running the suite: how many examples, and the environment that makes it so."""
 
     max_examples: Positive | None
-    """Examples of a property that names no number of its own; `None`: the suite's own number."""
+    """Examples of a property without a number of its own; if not set, the suite's own number."""
     env: dict[str, str] = {}
     """Environment variables of the run, such as `CI = "true"`."""
     repeats: Positive | None = None
-    """Runs of this profile for a baseline; the general `repeats` unless it says."""
+    """Runs of this profile for a baseline; by default the general `repeats`."""
     steering: Steering = Steering.TOOL
-    """Who sets the number of examples: this tool on each test, or the suite by itself."""
+    """Who sets the number of examples: the tool for each test, or the suite itself."""
     keeps_ci: bool = False
     """Whether the variables by which a machine says that it is CI stay in the environment."""
 
@@ -40,9 +40,9 @@ class TierLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Upper bounds of a tier, in wall seconds of a test: local and in CI."""
 
     local_s: PositiveSeconds
-    """Under the local profile."""
+    """Limit in seconds under the local profile."""
     ci_s: PositiveSeconds
-    """Under the CI profile."""
+    """Limit in seconds under the CI profile."""
 
 
 class Targets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rootdir: str = "."
     """Where pytest is run."""
     paths: list[str] = []
-    """pytest arguments that select the properties; empty: whatever pytest collects by itself."""
+    """pytest arguments that select the properties; if empty, pytest collects as usual."""
     suite: list[str] = []
     """pytest arguments of the whole suite, timed by `verify`."""
     baseline: str = "performance_baseline.json"
@@ -80,15 +80,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     durations: str = ".testinfra/durations.json"
     """The file in which a run with workers keeps how long each test took on this machine."""
     shards: str = ".testinfra/shards"
-    """The folder in which each shard keeps what it ran, in a folder of its own."""
+    """The folder in which each shard writes what it ran, in a subfolder of its own."""
     report: str = ".testinfra/report.html"
     """The page that `report --format html` writes."""
     docs: list[str] = []
     """Markdown files with managed blocks; globs."""
     product: list[str] = []
-    """Packages and modules that `mutate` changes; empty: what lies below `src/`, else beside the tests."""
+    """Packages and modules that `mutate` changes; if empty, those below `src/`, or else beside the tests."""
     mutants: str = ".testinfra/mutants"
-    """The folder in which `mutate` keeps what it knows."""
+    """The folder in which `mutate` keeps its verdicts."""
     budget: str = "testinfra-budget.json"
     """The file in which `budget` writes how many examples each property gets."""
     corpus: str = "testinfra-corpus.json"
@@ -105,15 +105,15 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: Targets = Targets()
     """What the suite promises."""
     tiers: dict[str, Literal["fast", "medium", "slow"]] = {}
-    """Node id globs to the tier they are budgeted for; the last match wins, the rest go by cost."""
+    """Globs of node ids and the tier of these tests; the last match wins, other tests go by their cost."""
     pins: PinPolicy = PinPolicy.RESPECT
     """What happens to a test whose own settings name `max_examples`."""
     repeats: Positive = 5
-    """Runs of each profile for a baseline, over which medians are taken; `compare` needs 5 of its base."""
+    """Runs of each profile for a baseline, whose figures are medians; `compare` needs 5 of its base."""
     workers: Natural = 0
-    """xdist workers of a measured run. None is the steadiest; a comparison needs as many on both sides."""
+    """xdist workers of a measured run; 0 is the steadiest, and both sides of a comparison need the same."""
     time_budget_s: PositiveSeconds | None = None
-    """Stop measuring after this, and begin no repeat that would pass it."""
+    """Stop measuring after this many seconds, and begin no repeat that would exceed them."""
 
     def __post_init__(self) -> None:
         if not self.profiles:

@@ -28,7 +28,7 @@ CI_VARIABLES = (
 """Variables by which Hypothesis (or a suite) takes a machine for CI, and then loads other settings."""
 
 IMPORT_VARIABLES = ("PYTHONDONTWRITEBYTECODE",)
-"""Variables that make start-up and collection dearer: each run compiles every module anew."""
+"""Variables that make start-up and collection slower: each run compiles every module anew."""
 
 DISTURBING = frozenset((*TRACER_VARIABLES, *MODE_VARIABLES, *IMPORT_VARIABLES))
 """Variables that change what is measured; whoever wants to measure under one sets it in a profile's `env`."""

@@ -85,14 +85,14 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="K",
         type=_seed_set,
         default=0,
-        help="each set gives every property another fixed seed (default: 0)",
+        help="number of the set of fixed seeds (default: 0)",
     )
     group.addoption(
         "--testinfra-values",
         dest="testinfra_values",
         action="store_true",
         default=False,
-        help="record the times of every test case, not only their summary",
+        help="record the time of every test case, not only a summary",
     )
     group.addoption(
         "--testinfra-schedule",
@@ -106,7 +106,7 @@ def add_options(parser: pytest.Parser) -> None:
         dest=SPLIT,
         action="store_true",
         default=False,
-        help="run the examples of a long property on several workers; another search than the whole",
+        help="run the examples of a long property on several workers; a different search, see the documents",
     )
     group.addoption(
         "--testinfra-shard",
@@ -118,7 +118,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--testinfra-durations",
         dest="testinfra_durations",
         metavar="FILE",
-        help="expected durations beside the baseline's",
+        help="expected durations, in addition to the baseline's",
     )
     group.addoption(
         "--testinfra-time",
@@ -138,7 +138,7 @@ def add_options(parser: pytest.Parser) -> None:
         dest="testinfra_time_strict",
         action="store_true",
         default=False,
-        help="refuse to run where each property's least examples do not fit into the time",
+        help="refuse to run if the least examples of each property do not fit into the time",
     )
     group.addoption(
         "--testinfra-time-table",

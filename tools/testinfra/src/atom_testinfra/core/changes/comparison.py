@@ -1,4 +1,4 @@
-"""Which properties got slower, faster, or cannot be told."""
+"""Which properties got slower or faster, and which are undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the cost of each property went over time."""
+"""How the cost of each property changed over time."""
 
 from __future__ import annotations
 
