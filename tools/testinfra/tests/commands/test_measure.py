@@ -22,6 +22,7 @@ from tests.strategies import a_baseline
 
 from atom_testinfra.cli import main
 from atom_testinfra.core.records.measurement import Run
+from atom_testinfra.core.records.outside import OTHER_THREADS, outside_of
 from atom_testinfra.core.vocabulary import Outcome
 from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.sessions import load_session
@@ -894,3 +895,44 @@ class TestCut:
         assert "in the time budget of 8 s; go on with: testinfra measure --resume" in err
         (run,) = project.runs()
         assert [record.outcome for record in run.measurements] == [Outcome.PASSED, Outcome.INTERRUPTED]
+
+
+def test_what_threads_do_after_the_last_test_is_recorded(project: Project) -> None:
+    """A pool that outlives its test does its work when the tests have ended: no call is charged for it."""
+    project.write(
+        test_a="""
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Event
+        from hypothesis import given, settings, strategies as st
+
+        POOL = ThreadPoolExecutor(1)
+        TESTS_HAVE_ENDED = Event()
+
+        def spin():
+            TESTS_HAVE_ENDED.wait()
+            for n in range(200_000):
+                n * n
+
+        @settings(max_examples=3)
+        @given(st.integers())
+        def test_fires_and_forgets(n):
+            POOL.submit(spin)
+        """,
+        conftest="""
+        def pytest_unconfigure():
+            import sys
+            sys.modules["test_a"].TESTS_HAVE_ENDED.set()
+        """,
+    )
+    with project.start() as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    (run,) = project.runs()
+    assert run.end is not None
+    assert run.end.exit_status == 0
+    assert run.end.other_threads_cpu_s is not None
+    (record,) = run.measurements
+    in_the_call_s = record.call.cpu_s - (record.call.thread_cpu_s or 0.0)
+    outside_s = run.end.other_threads_cpu_s - in_the_call_s
+    assert outside_of([run]).seconds[OTHER_THREADS] == pytest.approx(outside_s)
+    assert run.end.other_threads_cpu_s > in_the_call_s

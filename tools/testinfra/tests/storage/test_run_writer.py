@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atom_testinfra.storage.run_writer import escape, escape_all
+from atom_testinfra.storage.run_writer import RunWriter, escape, escape_all
+from atom_testinfra.storage.runs import wait_for_writers
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates included
 UNICODE = st.text()
@@ -44,3 +46,15 @@ def test_two_odd_names_stay_two() -> None:
     """As long as nobody names a file by an escape."""
     assert escape("test_\udcff.py") == r"test_\udcff.py"
     assert escape_all({"a\udcfe": ["b", "\ud800", 1, None]}) == {r"a\udcfe": ["b", r"\ud800", 1, None]}
+
+
+def test_a_line_may_follow_when_the_file_is_closed(tmp_path: Path) -> None:
+    """Before that there is nothing to follow; the file may be read meanwhile, and is not locked after it."""
+    path = tmp_path / "run.jsonl"
+    writer = RunWriter(path)
+    writer.write_line("1")
+    writer.write_after("too early")
+    writer.close()
+    writer.write_after("2")
+    assert path.read_text() == "1\n2\n"
+    wait_for_writers([path], patience_s=0)

@@ -108,7 +108,7 @@ def _announce(comparison: Comparison, sides: Sides, n_runs: int, *, is_base_run:
     companions = choose_companions(comparison, n)
     what = figures.plural(len(comparison.suspects), "test")
     if n_suspects > len(comparison.suspects):
-        what += f" and {n_suspects - len(comparison.suspects)} of start-up, collection and shared fixtures"
+        what += f" and {n_suspects - len(comparison.suspects)} of the costs outside of the tests"
     beside = f", with {figures.plural(len(companions), 'test')} beside" if companions else ""
     turns = f"{n_runs} to {n_runs * MOST_TURNS} times" + (" on each side" if is_base_run else "")
     nodeids = {change.nodeid for change in comparison.suspects} | set(companions)

@@ -42,3 +42,9 @@ class Clocks:
     process_cpu = staticmethod(module.process_time)
     process_cpu_ns = staticmethod(module.process_time_ns)
     thread_cpu = staticmethod(module.thread_time)
+
+
+def other_threads_cpu() -> float:
+    """Return the CPU seconds of all threads of this process but the one that asks."""
+    seconds: float = Clocks.process_cpu() - Clocks.thread_cpu()
+    return seconds

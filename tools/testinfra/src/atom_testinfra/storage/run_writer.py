@@ -69,6 +69,16 @@ class RunWriter:
             n_written += self._write(self._file, data[n_written:])
         self.size += n_written
 
+    def write_after(self, line: str) -> None:
+        """Append a line to the file that was closed; a forked child has nothing to say here either."""
+        if self._file is not None or self._getpid() != self._pid:
+            return
+        file = self._open_again()
+        try:
+            self._write(file, line.encode() + b"\n")
+        finally:
+            self._close(file)
+
     def close(self) -> None:
         """Close the file; remove it when nothing was written, so that no empty file passes for a result."""
         if self._file is None or self._getpid() != self._pid:

@@ -14,6 +14,7 @@ from atom_testinfra.core.changes.judgement import ChangeVerdict, Counts, Series,
 from atom_testinfra.core.changes.threshold import Threshold
 from atom_testinfra.core.errors import ComparisonError, NothingMeasuredError
 from atom_testinfra.core.records.measurement import Machine
+from atom_testinfra.core.records.outside import OTHER_THREADS
 from atom_testinfra.core.records.parts import Part
 from atom_testinfra.core.statistics import Interval
 
@@ -440,3 +441,16 @@ class TestParts:
         ]
         assert result.outside[0].suite_s == pytest.approx(0.2, rel=0.05)
         assert result.is_slower
+
+    @pytest.mark.parametrize(("now", "verdict"), [(0.0, "ok"), (0.1, "ok"), (10.0, "slower")])
+    def test_what_took_no_time_outside_of_the_tests_may_get_slower(self, now: float, verdict: str) -> None:
+        """Threads that nothing left running before: 10 units of 100 ms are seen, 10 ms are not."""
+        base, new = (
+            replace(
+                side(label, t=by_parts(**USUAL)),
+                outside={OTHER_THREADS: Series(values=[value] * 5, unit_us=100_000)},
+            )
+            for label, value in (("a", 0.0), ("b", now))
+        )
+        (found,) = compare_sides(base, new, Threshold()).outside
+        assert found.verdict.value == verdict

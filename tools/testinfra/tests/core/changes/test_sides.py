@@ -18,6 +18,7 @@ from atom_testinfra.core.costs.baseline import Baseline
 from atom_testinfra.core.costs.merging import Selection, merge
 from atom_testinfra.core.errors import NothingMeasuredError
 from atom_testinfra.core.records.measurement import Cost, Measurement, Samples, WideFixture
+from atom_testinfra.core.records.outside import OTHER_THREADS, outside_of
 from atom_testinfra.core.records.parts import Part, parts_of
 from atom_testinfra.core.targets.verification import complete
 from atom_testinfra.core.vocabulary import Kind, Outcome
@@ -220,8 +221,9 @@ def test_a_baseline_has_what_its_runs_cost_outside_of_the_tests() -> None:
         payer = replace(make_record("ab"[i % 2]), fixtures=[fixture])
         run = make_run([payer, make_record("c")], repeat=i)
         assert run.collected is not None
+        assert run.end is not None
         collected = replace(run.collected, startup_cpu_s=0.5, collection_cpu_s=1.5)
-        runs.append(replace(run, collected=collected))
+        runs.append(replace(run, collected=collected, end=replace(run.end, other_threads_cpu_s=0.75)))
     baseline = complete(gather_evidence(runs, targets=Targets(), tiers={}), "2026-01-01T00:00:00Z")
     for side in (
         side_from_runs("s", runs, Statistic.PARTS, "local"),
@@ -232,7 +234,18 @@ def test_a_baseline_has_what_its_runs_cost_outside_of_the_tests() -> None:
             "start-up": [pytest.approx(0.5)] * 3,
             "imports and collection": [pytest.approx(1.5)] * 3,
             "module fixture engine of tests/test_db.py": [pytest.approx(0.25)] * 3,
+            "other threads outside of the tests' calls": [pytest.approx(0.75)] * 3,
         }
+
+
+def test_what_threads_take_in_a_call_is_the_test_s_own() -> None:
+    """Only the rest is left for the line of the threads."""
+    record = make_record("a")
+    call = replace(record.call, cpu_s=0.5, thread_cpu_s=0.125)
+    run = make_run([replace(record, call=call), make_record("b")])
+    assert run.end is not None
+    run = replace(run, end=replace(run.end, other_threads_cpu_s=1.0))
+    assert outside_of([run]).seconds[OTHER_THREADS] == pytest.approx(0.625)
 
 
 class TestEarlierFigures:

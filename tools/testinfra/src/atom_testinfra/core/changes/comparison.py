@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MIN_NEW_RUNS = 3
+LEAST_OUTSIDE_US = 1_000.0
+"""Less than that counts as that: what took no time before has no ratio."""
 MIN_OUTSIDE_US = 20_000.0
-"""What start-up, collection or a shared fixture may take more in a run before it can be called slower."""
+"""What something outside of the tests may take more in a run before it can be called slower."""
 
 LARGE_SAMPLE = 1000
 """From this many tests on, we know what a run did to all tests alike, and what is chance."""
@@ -80,7 +82,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     base_s: float = 0.0
     """CPU seconds that the compared tests took in a run of the base, as far as their examples are known."""
     outside: list[Change] = []
-    """Start-up, collection and shared fixtures, which no test is charged for, worst first."""
+    """Start-up, collection, shared fixtures and threads: what no test is charged for, worst first."""
     suite: Interval | None
     """The same from run to run, with an interval; from the further runs alone where the suite ran again."""
     n_compared: int
@@ -209,7 +211,7 @@ def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
 
 def compare_outside(base: Side, new: Side, threshold: Threshold) -> list[Change]:
     """
-    Return how start-up, collection and each shared fixture changed, worst first.
+    Return how start-up, collection, each shared fixture and threads changed, worst first.
 
     They are judged where parts are compared, by their CPU time in a run: no factor is taken out of them.
     """
@@ -220,15 +222,19 @@ def compare_outside(base: Side, new: Side, threshold: Threshold) -> list[Change]
         old = base.outside.get(name)
         if old is None or len(old.values) < MIN_NEW_RUNS or len(late.values) < MIN_NEW_RUNS:
             continue
-        if min(old.values) <= 0 or min(late.values) <= 0:
-            continue
-        one = measure(name, old, late, SideEffects([]))
+        one = measure(name, _at_least(old), _at_least(late), SideEffects([]))
         limits = replace(threshold, floor_us=max(threshold.floor_us, MIN_OUTSIDE_US))
         change = judge(one, limits, factors={})
         assert change.new_us is not None
         added_s = (change.new_us - one.base_us) / 1e6
         changes.append(replace(change, suite_s=added_s, payer=new.payers.get(name)))
     return sorted(changes, key=_severity)
+
+
+def _at_least(series: Series) -> Series:
+    """Return the values with the least that is told, so that there is a ratio to what takes nothing."""
+    least = LEAST_OUTSIDE_US / series.unit_us
+    return replace(series, values=[max(value, least) for value in series.values])
 
 
 def _whole_factor(pairs: Sequence[tuple[Series, Series]]) -> float:

@@ -276,6 +276,11 @@ class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):
     wall_s: Seconds
     cpu_s: Seconds
     outcomes: dict[str, int]
+    other_threads_cpu_s: Seconds | None = None
+    """CPU time of all threads but the main one, from the first test until they have ended with the process.
+
+    For a serial run of `testinfra measure` only. A second such line says it, once it is known.
+    """
 
 
 class RunPlan(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
-"""What a run costs outside of its tests: start-up, collection, and the fixtures that tests share."""
+"""What a run costs outside of its tests: start-up, collection, fixtures that tests share, and threads."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from math import fsum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -10,12 +11,14 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.records.measurement import Run, WideFixture
+    from atom_testinfra.core.records.measurement import Cost, Run, WideFixture
 
 START_UP = "start-up"
 """From the start of the process until pytest is configured: interpreter, plugins, the first conftests."""
 COLLECTION = "imports and collection"
 """From there to the first test."""
+OTHER_THREADS = "other threads outside of the tests' calls"
+"""Threads that go on between two properties, in plain tests, and until the process has ended."""
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -39,12 +42,20 @@ def outside_of(parts: Sequence[Run]) -> Outside:
         seconds[START_UP] = collected.startup_cpu_s
     if collected is not None and collected.collection_cpu_s is not None:
         seconds[COLLECTION] = collected.collection_cpu_s
+    if run.end is not None and run.end.other_threads_cpu_s is not None:
+        seen_s = fsum(_other_threads_of(record.call) for record in run.measurements)
+        seconds[OTHER_THREADS] = max(run.end.other_threads_cpu_s - seen_s, 0.0)
     for record in run.measurements:
         for fixture in record.fixtures:
             name = describe_fixture(fixture)
             seconds[name] += fixture.cpu_s
             payers.setdefault(name, record.nodeid)
     return Outside(seconds=dict(seconds), payers=payers)
+
+
+def _other_threads_of(call: Cost) -> float:
+    """Return what other threads took during a call; it is told of properties only."""
+    return 0.0 if call.thread_cpu_s is None else max(call.cpu_s - call.thread_cpu_s, 0.0)
 
 
 def describe_fixture(fixture: WideFixture) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atom_testinfra.machine.clocks import Clocks
+from atom_testinfra.machine.clocks import Clocks, other_threads_cpu
 from atom_testinfra.machine.instruments import find_instruments
 from atom_testinfra.pytest_plugin.distribution import count_workers
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
@@ -40,6 +42,8 @@ class Journal(HooksOnly):
         self._nodeids: frozenset[str] = frozenset()
         self._n_deselected = 0
         self._began = Clocks.wall(), Clocks.process_cpu()
+        self._other_threads_s: float | None = None
+        """Their CPU time before the first test, of a serial run."""
         try:
             self._writer = RunWriter(plan.path)
         except OSError as exc:
@@ -77,15 +81,23 @@ class Journal(HooksOnly):
             self._writer.close()
             return
         wall, cpu = self._began
-        self._write(
-            {
-                "record": "end",
-                "exit_status": int(exitstatus),
-                "wall_s": round(Clocks.wall() - wall, 6),
-                "cpu_s": round(Clocks.process_cpu() - cpu, 6),
-                "outcomes": dict(sorted(self._outcomes.items())),
-            }
-        )
+        end = {
+            "record": "end",
+            "exit_status": int(exitstatus),
+            "wall_s": round(Clocks.wall() - wall, 6),
+            "cpu_s": round(Clocks.process_cpu() - cpu, 6),
+            "outcomes": dict(sorted(self._outcomes.items())),
+        }
+        self._write(end)
+        if self._other_threads_s is not None and self._plan.is_waited_for:
+            # What pools still have to do is done before the interpreter calls this.
+            atexit.register(self._end_again, end)
+
+    def _end_again(self, end: dict[str, Any]) -> None:
+        """Write the end once more, with what threads took that outlived their tests."""
+        threads_s = other_threads_cpu() - (self._other_threads_s or 0.0)
+        with suppress(OSError):  # the run is whole without it
+            self._writer.write_after(encode(end | {"other_threads_cpu_s": round(max(threads_s, 0.0), 6)}))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say where the record is."""
@@ -125,6 +137,7 @@ class Journal(HooksOnly):
             startup_s = self._began[1]  # the clock has counted since the process began
             collected["startup_cpu_s"] = round(startup_s, 6)
             collected["collection_cpu_s"] = round(Clocks.process_cpu() - startup_s, 6)
+            self._other_threads_s = other_threads_cpu()
         if files is not None:
             collected["files"] = files
         self._write(collected)
