@@ -676,7 +676,7 @@ def test_time_is_kept(tmp_path: Path) -> None:
         (("--time", "0s"), 2, "is not a time above zero, such as 90s"),
         (("--time", "soon"), 2, "is not a time above zero, such as 90s"),
         (("nowhere.py",), 2, "there is no 'nowhere.py' here"),
-        (("tests",), 2, "holds nothing that can be changed"),
+        (("tests",), 2, "has no statement that can be changed"),
         (("--profile", "unknown"), 2, "there is no profile 'unknown'"),
         (("--product", "nowhere"), 2, "product: there is no 'nowhere'"),
         (("--show", "0000000000000000"), 2, "there is no mutant '0000000000000000'"),

@@ -80,8 +80,8 @@ class TestLoad:
             (in_property(**{"is\n\x1b[31mquick": True}), r"unknown field `is\n\x1b[31mquick`"),
             (in_property(runs={"duration_s": [], "cpu_s": []}), ".runs.duration_s"),
             (in_property(runs={"duration_s": [1.0], "cpu_s": [1.0, 2.0]}), "different lengths"),
-            (TEXT.replace(b'"notes": "', b'"notes": "",\n  "notes": "'), "'notes' stands twice"),
-            (TEXT.replace(b'"n_examples":50', b'"n_examples":50,"n_examples":5', 1), "stands twice"),
+            (TEXT.replace(b'"notes": "', b'"notes": "",\n  "notes": "'), "'notes' occurs twice"),
+            (TEXT.replace(b'"n_examples":50', b'"n_examples":50,"n_examples":5', 1), "occurs twice"),
         ],
     )
     def test_refuses_what_is_no_baseline_and_names_the_place(self, text: bytes, place: str) -> None:
@@ -110,7 +110,7 @@ class TestLoad:
 
     def test_does_not_believe_verdicts_without_measurements(self) -> None:
         """A baseline that somebody typed has nothing to check its verdicts against."""
-        with pytest.raises(BaselineError, match="no measurements they follow from"):
+        with pytest.raises(BaselineError, match="no measurements that they follow from"):
             parse_baseline(b'{"targets_verified": {"fast_tier_under_10s": true}}', "b.json")
 
     def test_a_missing_file_is_nothing_to_compare_with(self, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def _refuse_unfinished(project: Project, recording: Recording, name: str) -> Non
 
 def _only_one(first: str | None, second: str | None) -> str | None:
     if second is not None:
-        raise click.UsageError("with --baseline there is only NEW to name")
+        raise click.UsageError("with --baseline, name only NEW")
     return first
 
 

@@ -80,7 +80,7 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
     }
     if not reaches:
         raise NothingMeasuredError(
-            "nothing was learnt of these tests: there are no detection curves",
+            "nothing was learnt about these tests: there are no detection curves",
             hint=f"`{LEARN}` learns them, with the same pytest arguments and --profile",
         )
     fresh: list[str] = []

@@ -126,7 +126,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 
 def _refuse_changes(ctx: click.Context) -> None:
-    """Refuse, beside `--resume`, whatever would make another session of the one to go on with."""
+    """Refuse options that would change the session that `--resume` continues."""
     for parameter in ctx.command.params:
         name = parameter.name or ""
         is_given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
@@ -134,7 +134,7 @@ def _refuse_changes(ctx: click.Context) -> None:
         if is_given and not is_empty and name not in OF_THE_REPORT:
             given = "pytest's arguments" if parameter.param_type_name == "argument" else parameter.opts[0]
             raise click.UsageError(
-                f"--resume goes on as the session was begun: {given} cannot be given again", ctx
+                f"--resume continues a session with its own options: leave out {given}", ctx
             )
 
 
@@ -228,7 +228,8 @@ def _tell_left_out(session: Session, spec: SessionSpec) -> None:
             click.echo(f"{profile}: {tests} in {budget}{more}", err=True)
         else:
             click.echo(
-                f"{profile}: {wanted - n} of {wanted} runs, because more would have passed {budget}", err=True
+                f"{profile}: {wanted - n} of {wanted} runs, because more would have exceeded {budget}",
+                err=True,
             )
 
 

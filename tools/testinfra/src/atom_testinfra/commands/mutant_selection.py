@@ -67,7 +67,7 @@ def select_named(
         ]
         if not found:
             raise ConfigError(
-                f"{word!r} holds nothing that can be changed",
+                f"{word!r} has no statement that can be changed",
                 hint=f"the product is {', '.join(map(product.relative, product.places))}",
             )
         chosen |= {mutant.id: mutant for mutant in found}

@@ -145,7 +145,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """
     options = MutateOptions(**given)
     if sys.platform != "linux":
-        raise ConfigError("mutants are asked about in copies of a process, which needs Linux")
+        raise ConfigError("`testinfra mutate` needs Linux, because it tries mutants in forks of a process")
     project = load_project(Path.cwd())
     product = find_product(project.root, project.rootdir, [*options.places] or project.config.product)
     changed = None if options.since is None else find_changed_lines(options.since, product, project)

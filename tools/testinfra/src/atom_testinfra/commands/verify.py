@@ -196,7 +196,7 @@ def _merge(session: _Session, before: Baseline, path: Path) -> Merged:
             f"{name!r} has {worst.before} runs of {nodeid!r} under {worst.profile!r}, and this session has "
             f"{worst.now}{more}, too few for a comparison: nothing was written",
             hint=f"measure more: testinfra measure --baseline --repeats {min(worst.before, MIN_BASE_RUNS)}; "
-            "or write it all the same: testinfra verify --replace",
+            "or write it anyway: testinfra verify --replace",
         )
     if merged.evidence.earlier:
         name = os.fspath(path)

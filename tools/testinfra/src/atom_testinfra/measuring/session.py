@@ -133,13 +133,13 @@ class Session:
             if found := list_differences(run.header.provenance, self._provenance):
                 raise RunFileError(
                     f"session {self._spec.session_id!r} was begun with {'; '.join(found)}",
-                    hint="no figure can be made of runs of both; measure anew: testinfra measure",
+                    hint="runs of both cannot be combined; measure again: testinfra measure",
                 )
             if run.header.calibration != CALIBRATION:
                 raise RunFileError(
                     f"session {self._spec.session_id!r} was begun with {describe(run.header.calibration)},"
                     f" now {describe(CALIBRATION)}",
-                    hint="their times have no common unit; measure anew: testinfra measure",
+                    hint="their times have no common unit; measure again: testinfra measure",
                 )
 
     def _run_cell(self, repeat: int, profile: str, parts: list[Run]) -> bool:

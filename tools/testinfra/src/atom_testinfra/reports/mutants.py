@@ -28,7 +28,7 @@ def next_step(findings: Sequence[Finding], n_left: int) -> str:
         where = f"{first.path}:{first.line}"
         if test is None:
             return f"Next: no property executes {where}; write one that does."
-        return f"Next: {test} executes {where} and does not notice; say there what has to hold."
+        return f"Next: {test} executes {where} and does not notice; assert there what has to be true."
     if n_left:
         return "Next: the same command goes on where this one stopped."
     if any(one.verdict is MutantVerdict.NOT_REACHED for one in findings):
@@ -110,9 +110,9 @@ def render_properties(worths: Sequence[PropertyWorth]) -> Iterator[str]:
     of_all = numbers.plural(len(worths), "property")
     yield f"{numbers.count(n_noticed)} of {of_all} noticed a mutant of what they execute{left}."
     yield (
-        "Next: break by hand what the first of these is about, and see whether it fails."
+        "Next: break by hand what the first of these properties checks, and see whether it fails."
         if silent
-        else "Next: nothing; every property that was judged can fail."
+        else "Next: nothing to do; every property that was judged can fail."
     )
 
 

@@ -148,7 +148,7 @@ class StoredProperties(EncodedProperties):
             return decode_value(_property_decoder, value, _place(nodeid), self._name)  # says where
 
     def texts(self) -> Iterator[tuple[str, bytes]]:
-        """Yield them as they stand in the file."""
+        """Yield them in the order of the file."""
         return ((nodeid, bytes(value)) for nodeid, value in self._values.items())
 
     def costs(self, profile: str) -> Iterator[tuple[str, ComparedCost | None, str | None]]:
@@ -427,7 +427,9 @@ def _require_ours(values: dict[str, Raw], name: str) -> int:
     """Return the version of the schema, which is one that can be read."""
     if "schema" not in values or not _is_marked(values, name):
         if PLAN_KEYS & values.keys():
-            raise BaselineError(f"{name!r} has verdicts, but no measurements they follow from", hint=MEASURE)
+            raise BaselineError(
+                f"{name!r} has verdicts, but no measurements that they follow from", hint=MEASURE
+            )
         raise BaselineError(f"{name!r} is not a performance baseline", hint=MEASURE)
     version = decode_value(
         msgspec.json.Decoder(int), _require(values, "schema_version", name), "schema_version", name

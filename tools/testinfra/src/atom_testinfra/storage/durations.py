@@ -48,7 +48,7 @@ def load_durations(path: Path) -> dict[str, float]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise ScheduleError(
             f"{os.fspath(path)!r} does not hold durations: {exc}",
-            hint="remove it; the next run with workers writes it anew",
+            hint="remove it; the next run with workers writes it again",
         ) from exc
 
 

@@ -189,12 +189,12 @@ def load_budget(path: Path) -> AnyFile:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise BudgetError(
             f"{os.fspath(path)!r} is neither a budget of examples nor a corpus: {exc}",
-            hint="write it anew: testinfra budget, or testinfra distil",
+            hint="write it again: testinfra budget, or testinfra distil",
         ) from exc
     if budget.schema_version != SCHEMA_VERSION:
         raise BudgetError(
             f"{os.fspath(path)!r} has schema version {budget.schema_version}, and {SCHEMA_VERSION} is known",
-            hint="write it anew with this version: testinfra budget, or testinfra distil",
+            hint="write it again with this version: testinfra budget, or testinfra distil",
         )
     return budget
 

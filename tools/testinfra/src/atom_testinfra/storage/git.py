@@ -96,7 +96,7 @@ class Repository:
             if not entry.startswith(LINK):
                 return content
             inside = self._target(inside, os.fsdecode(content), revision)
-        raise GitError(f"{os.fspath(path)!r} is a link to a link to a link at {revision!r}, and so on")
+        raise GitError(f"{os.fspath(path)!r} is a chain of too many links at {revision!r}")
 
     def _target(self, link: str, content: str, revision: str) -> str:
         """Return what a committed link points to, relative to the root."""

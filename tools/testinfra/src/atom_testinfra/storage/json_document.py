@@ -78,7 +78,7 @@ def refuse_duplicate_keys(data: bytes, name: str) -> None:
         counts = Counter(key for key, _ in pairs)
         if len(counts) != len(pairs):
             key, _ = counts.most_common(1)[0]
-            raise BaselineError(f"{name!r}: the key {key!r} stands twice in one object", hint=RESTORE)
+            raise BaselineError(f"{name!r}: the key {key!r} occurs twice in one object", hint=RESTORE)
 
     try:
         # Numbers are not looked at: `len` spares the work, and Python's limit on their digits.

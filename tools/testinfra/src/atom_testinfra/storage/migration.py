@@ -132,4 +132,4 @@ def _digest(value: object) -> str:
 
 
 def _changed(place: str, name: str) -> BaselineError:
-    return BaselineError(f"{name!r}: {place} is not what its digest was taken of", hint=RESTORE)
+    return BaselineError(f"{name!r}: {place} does not fit its digest", hint=RESTORE)

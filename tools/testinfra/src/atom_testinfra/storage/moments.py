@@ -82,7 +82,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
 
 
 class _Told(NamedTuple):
-    """When a baseline or a session says that it was measured, and what is known besides."""
+    """When a baseline or a session says that it was measured, and what else is known."""
 
     name: str
     source: Source

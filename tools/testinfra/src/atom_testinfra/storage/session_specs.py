@@ -56,7 +56,7 @@ def find_spec(folder: Path, session_id: str) -> SessionSpec | None:
     except OSError as exc:
         raise cannot("read", path, exc) from exc
     except msgspec.MsgspecError as exc:
-        raise RunFileError(f"{os.fspath(path)!r} does not say what its session is to do: {exc}") from exc
+        raise RunFileError(f"{os.fspath(path)!r} does not hold the plan of a session: {exc}") from exc
 
 
 def remove_spec_without_runs(session_id: str, folder: Path) -> None:

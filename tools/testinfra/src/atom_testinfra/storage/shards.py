@@ -69,7 +69,7 @@ def load_shards(places: Iterable[Path]) -> list[tuple[Path, Shard]]:
         if not found:
             raise ShardError(
                 f"there is no {SHARD_FILE} in {os.fspath(place)!r}",
-                hint="name the folders that the jobs with --testinfra-shard or --shard have left",
+                hint="name the folders that the jobs with --testinfra-shard or --shard wrote",
             )
         files |= dict.fromkeys(path.resolve() for path in found)
     return [(path, _load(path)) for path in files]

@@ -258,7 +258,7 @@ def test_what_is_on_only_while_the_test_runs_is_noticed(subject: Subject, by_nam
 
 
 def test_a_collector_that_a_test_sets_is_a_mode(subject: Subject, by_name: ByName) -> None:
-    """The suite's own thresholds are what is usual; one that a test leaves makes others dearer."""
+    """The suite's own thresholds are what is usual; if a test leaves one, others get slower."""
     run = subject.record(
         *MAX,
         conftest="""

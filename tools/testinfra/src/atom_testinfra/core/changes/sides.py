@@ -178,7 +178,7 @@ def _refuse_mixed(label: str, runs: Sequence[Run]) -> None:
         if len(found) > 1:
             raise ComparisonError(
                 f"{label!r} mixes runs of different {kind}: {' and '.join(sorted(found))}",
-                hint="no figure can be made of runs of both; measure again: testinfra measure --baseline",
+                hint="runs of both cannot be combined; measure again: testinfra measure --baseline",
             )
 
 
