@@ -138,7 +138,7 @@ def test_a_floor_that_nobody_foretold_is_named_at_the_end() -> None:
     """Without costs it is not known before; afterwards the examples took more than the shares."""
     floors = [replace(ended(Ending.CLOCK, n=5, took_s=4.0), test=i, share_s=0.5) for i in range(3)]
     lines = account(*floors, taken_s=12.7).lines()
-    assert "late by 3.0 s: 3 of 3 properties took more than their share, because each gets its floor" in lines
+    assert "late by 3.0 s: 3 of 3 properties took longer than planned, because each gets its floor" in lines
     within = [replace(end, share_s=5.0) for end in floors]
     assert not any("late" in line for line in account(*within, taken_s=12.7).lines())
 
@@ -152,9 +152,11 @@ def test_the_first_line_has_all_figures() -> None:
 
 
 def test_time_that_nobody_could_use_is_explained() -> None:
-    """Where properties ran out of examples, or failed, that is why."""
+    """Where properties ran out of examples, failed or have a timeout, that is why."""
     lines = account(ended(Ending.EXHAUSTED), taken_s=3.0).lines()
     assert "6.7 s were left; 1 of 1 property ran out of examples to try" in lines
+    capped = account(replace(ended(Ending.CLOCK), is_capped=True), taken_s=3.0).lines()
+    assert "6.7 s were left; 1 of 1 property got half of the timeout, and no more" in capped
     lines = account(ended(Ending.FAILED), ended(Ending.EXHAUSTED, test=1), taken_s=3.0).lines()
     assert (
         "6.7 s were left; 1 of 2 properties ran out of examples to try, "

@@ -165,6 +165,44 @@ def test_a_test_that_is_run_again_is_planned_again(suite: Suite) -> None:
     assert float(taken[1]) <= 130.0
 
 
+def test_a_timeout_that_leaves_time_unused_is_named(suite: Suite) -> None:
+    """A property may use half of what its timeout allows, and the last lines put the rest down to that."""
+    ini = """
+    import pytest
+
+    def pytest_configure(config):
+        config.addinivalue_line("markers", "timeout(seconds)")
+
+    def pytest_collection_modifyitems(items):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(20))
+    """
+    result = suite.run(conftest=ini)
+    result.assert_outcomes(passed=3)
+    assert "3 of 3 properties got half of the timeout, and no more" in result.stdout.str()
+
+
+def test_a_clock_that_jumps_is_put_down_to_the_test_that_it_jumped_in(suite: Suite) -> None:
+    """As on a machine that slept: the tests that follow get their floors, and nothing fails."""
+    more = """
+    jumps = iter([50_000.0])
+
+    @settings(deadline=None)
+    @given(st.integers())
+    def test_asleep(x):
+        now.s += next(jumps, 0.1)
+
+    test_later = made(0.5)
+    """
+    result = suite.run(more=more)
+    result.assert_outcomes(passed=5)
+    assert endings(result)["test_later"][0] == 5
+    assert re.search(
+        r"late by (49|50)\d+\.\d s: test_x.py::test_asleep alone took 50\d+\.\d s", result.stdout.str()
+    )
+    assert result.stderr.str() == ""
+
+
 def test_an_attempt_that_is_repeated_is_no_part_of_what_a_test_costs(suite: Suite) -> None:
     """The fixture of a test takes 10 s; what is kept is one attempt, although the test ran twice."""
     twice = """

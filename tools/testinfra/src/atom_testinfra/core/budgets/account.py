@@ -111,7 +111,7 @@ class Account:
         if has_floor_to_blame and self.used_s > self.asked.seconds:
             lines.append("late, because each property got its floor, which did not fit")
         elif self.used_s > self.asked.seconds * LATE:
-            lines += self._why_late(properties)
+            lines += self._why_late(properties) or self._latest()
         heaviest = self._heaviest()
         if heaviest is not None:
             lines.append(heaviest)
@@ -201,6 +201,8 @@ class Account:
         unused, of_all = f"{self.asked.seconds - self.used_s:.1f} s were left", _properties(len(properties))
         why = [f"{len(exhausted):,} of {of_all} ran out of examples to try"] * bool(exhausted)
         why += [f"{len(failed):,} of {of_all} failed, and a failure ends a property"] * bool(failed)
+        capped = [end for end in properties if end.is_capped]
+        why += [f"{len(capped):,} of {of_all} got half of the timeout, and no more"] * bool(capped)
         return f"{unused}; {', '.join(why)}" if why else f"{unused}: the last tests cost less than foretold"
 
     def _why_late(self, properties: Sequence[Ended]) -> list[str]:
@@ -215,7 +217,15 @@ class Account:
         if sum(over) < late_s / 2.0:
             return []
         of_all = f"{len(over):,} of {_properties(len(properties))}"
-        return [f"late by {late_s:.1f} s: {of_all} took more than their share, because each gets its floor"]
+        return [f"late by {late_s:.1f} s: {of_all} took longer than planned, because each gets its floor"]
+
+    def _latest(self) -> list[str]:
+        """Return a word about the one test to which the run owes that it is late, if there is one."""
+        clock, late_s = self.asked.clock, self.used_s - self.asked.seconds
+        end = max(self.ended, key=lambda end: end.by(clock) - end.share_s)
+        if end.by(clock) - end.share_s < late_s / 2.0:
+            return []
+        return [f"late by {late_s:.1f} s: {self.names[end.test]} alone took {end.by(clock):.1f} s"]
 
     def _heaviest(self) -> str | None:
         """Return a word about a single example that took more than a twentieth of the time, if one did."""

@@ -71,6 +71,8 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
     queued_s: float | None = None
     """Of the wall seconds, those in which it was ready and others had the CPU; `None` where nobody tells."""
     running_queued_s: float | None = None
+    is_capped: bool = False
+    """Its share is what another plugin's timeout allows."""
     reason: str | None = None
     """Why its number could not be set."""
 

@@ -28,7 +28,7 @@ class LastMoment:
 
     def __init__(self, file: int) -> None:
         self._file = file
-        self._write, self._clock, self._cpu = os.write, Clocks.wall, Clocks.process_cpu
+        self._write, self._clock, self._cpu = os.write, Clocks.module.perf_counter, Clocks.process_cpu
         self._read = getattr(os, "pread", None)
         self._longest = LONGEST
         self._turns = _open_turns()

@@ -49,6 +49,7 @@ class Current:
     limit: Limit | None = None
     has_failed: bool = False
     reason: str | None = None
+    is_capped: bool = False
     called: tuple[float, float, float | None] = (0.0, 0.0, None)
     """The three clocks when its call began."""
 
@@ -211,7 +212,8 @@ class TimeBoxRunner(HooksOnly):
         current.called = Clocks.wall(), own_cpu_s(), queued_s()
         self.hear()
         self._planner.expect_exit(exit_now_s(self._terms))
-        share = self._planner.plan(current.index, self._time.now_s(), limit_s=timeout_cap(item))
+        cap_s = timeout_cap(item)
+        share = self._planner.plan(current.index, self._time.now_s(), limit_s=cap_s)
         subject = find_subject(item)
         own = None if subject is None else subject.settings
         if subject is None or own is None or self._flaw is not None:
@@ -219,8 +221,9 @@ class TimeBoxRunner(HooksOnly):
             self._begin(current, 0.0)
             return None
         current.share = share
+        current.is_capped = share.foretold_s >= cap_s
         self._begin(current, share.foretold_s)
-        current.limit = Limit(share, own.max_examples, self._time.clock, timeout_cap(item))
+        current.limit = Limit(share, own.max_examples, self._time.clock, cap_s)
         subject.install(LimitedSettings.of(own, current.limit), None)
         return subject
 
@@ -313,6 +316,7 @@ def _with_examples(end: Ended, current: Current, limit: Limit, share: Share) -> 
         n_examples=result.n_valid,
         n_planned=share.n_examples,
         share_s=share.foretold_s,
+        is_capped=current.is_capped,
         n_running=max(limit.n_running, 0),
         running_wall_s=last_wall - first_wall,
         running_cpu_s=max(last_cpu - first_cpu, 0.0),
