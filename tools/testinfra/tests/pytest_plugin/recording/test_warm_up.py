@@ -58,3 +58,26 @@ def test_a_suite_without_a_property_pays_for_no_table(subject: Subject) -> None:
     """It only imports Hypothesis."""
     assert passes(subject, "", (False, False))
     assert not (subject.path / "fresh" / "unicode_data").exists()
+
+
+def test_no_property_pays_for_an_import_of_hypothesis(subject: Subject) -> None:
+    """Each of these was imported in the first test that drew from it, the first of them in any test."""
+    run = subject.record(
+        test_x="""
+    import sys
+    from hypothesis import given, strategies as st
+
+    BEFORE = set()
+
+    def test_looks():
+        BEFORE.update(sys.modules)
+
+    @given(st.integers().flatmap(st.just), st.uuids())
+    def test_property(number, uuid):
+        pass
+
+    def test_nothing_was_imported():
+        assert [name for name in set(sys.modules) - BEFORE if name.startswith("hypothesis")] == []
+    """
+    )
+    assert [record.outcome for record in run.measurements] == [Outcome.PASSED] * 3

@@ -12,13 +12,19 @@ from hypothesis.internal import charmap
 from hypothesis.strategies._internal import utils
 
 PROVIDERS = "hypothesis.internal.conjecture.providers"
+LATE = (
+    "hypothesis.internal.conjecture.optimiser",
+    "hypothesis.strategies._internal.flatmapped",
+    "hypothesis.strategies._internal.random",
+)
+"""Modules that Hypothesis imports when a test first needs them: the first of them in the first test."""
 DRAW_TEXT = frozenset({"text", "from_regex", "emails", "urls", "domains"})
 """Strategies that need the tables of characters. Of `characters` Hypothesis makes one itself."""
 
 
 def build_tables() -> None:
     """
-    Collect the constants of the project's modules, and build the tables of characters if they are needed.
+    Make what Hypothesis makes late: imports, the project's constants, and tables of characters if needed.
 
     In a fresh checkout the tables take a second of CPU and more, whoever draws text first. Where they lie in
     `.hypothesis`, they are read in some 13 ms, 1 % of the cost of a small suite: then only if a module of the
@@ -26,8 +32,19 @@ def build_tables() -> None:
     """
     if not _are_tables_on_disk() or _has_text():
         strategies.text().validate()
-    if find_spec(PROVIDERS) is not None:  # neither the module nor its function is in every version
+    for name in LATE:
+        if _is_there(name):
+            import_module(name)
+    if _is_there(PROVIDERS):  # neither the module nor its function is in every version
         getattr(import_module(PROVIDERS), "_get_local_constants", _nothing)()
+
+
+def _is_there(module: str) -> bool:
+    """Return whether this version of Hypothesis has a module."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False
 
 
 def _nothing() -> None:
