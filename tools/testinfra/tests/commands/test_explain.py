@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from msgspec import convert
@@ -12,9 +14,6 @@ from tests.commands.test_measure import Project, project
 from tests.versions import since_hypothesis
 
 from atom_testinfra.core.records.measurement import Measurement
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["project"]
 pytestmark = [pytest.mark.integration, since_hypothesis("6.94")]
@@ -228,6 +227,16 @@ def test_what_cannot_be_explained_is_an_error(
     _, err = project.measure("--max-examples", "5", "--explain", f"test_a.py::{name}", status=status)
     assert message in err
     assert not (tmp_path / ".testinfra").exists()
+
+
+def test_what_pytest_printed_is_still_there_when_it_could_not_run(project: Project) -> None:
+    """The hint names a file, though the runs themselves are kept nowhere."""
+    project.write(test_a="import no_such_module")
+    _, err = project.measure("--explain", "test_a.py::test_x", status=2)
+    (name,) = re.findall(r"hint: all of its output is in '(.+)'", err)
+    log = Path(name)
+    assert log.parent == project.root / ".testinfra" / "runs"
+    assert "No module named 'no_such_module'" in log.read_text(encoding="utf-8")
 
 
 @pytest.fixture

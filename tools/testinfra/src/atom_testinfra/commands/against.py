@@ -54,8 +54,8 @@ def measure_in_turns(
         there = stack.enter_context(base_tree(project, commit, folder))
         here = Tree(project.rootdir, {})
         sides = {
-            "base": (Rerunner(spec, name, folder, at_commit, label="base"), there, base),
-            "new": (Rerunner(spec, name, folder, made, label="new"), here, new),
+            "base": (Rerunner(spec, name, folder, at_commit, logs=project.runs, label="base"), there, base),
+            "new": (Rerunner(spec, name, folder, made, logs=project.runs, label="new"), here, new),
         }
         for side, (rerunner, tree, _) in sides.items():
             say(f"running the properties once, unmeasured: {side}")

@@ -262,7 +262,12 @@ def _explain(nodeid: str, spec: SessionSpec, project: Project, options: MeasureO
     try:
         with signals_raise():
             record, explanation = explain(
-                nodeid, spec, rootdir=project.rootdir, provenance=_provenance(project), observer=progress
+                nodeid,
+                spec,
+                rootdir=project.rootdir,
+                provenance=_provenance(project),
+                observer=progress,
+                logs=project.runs,
             )
     finally:
         progress.close()

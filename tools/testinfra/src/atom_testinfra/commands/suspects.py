@@ -73,7 +73,7 @@ def look_again(
         stack.enter_context(signals_raise())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
         made = read_provenance(project.root, [*map(escape, sys.argv)], outputs=project.outputs)
-        rerunner = Rerunner(spec, profile, folder, made)
+        rerunner = Rerunner(spec, profile, folder, made, logs=project.runs)
         here = Tree(project.rootdir, {})
         there: Tree | None = None
         try:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 
 def explain(
-    nodeid: str, spec: SessionSpec, *, rootdir: Path, provenance: Provenance, observer: Observer
+    nodeid: str, spec: SessionSpec, *, rootdir: Path, provenance: Provenance, observer: Observer, logs: Path
 ) -> tuple[Measurement, Explanation]:
     """
     Run one test under the specification's first profile and return its record, and the explanation.
 
-    It runs twice: once observed by Hypothesis, and once more, with the same examples, under a profiler.
+    It runs twice: once observed by Hypothesis, and once more, with the same examples, under a profiler. What
+    pytest printed is kept in the folder `logs` if it could not run.
 
     Raises:
         NothingMeasuredError: there is no such test, or nothing of Hypothesis in it.
@@ -43,7 +44,9 @@ def explain(
         arguments=[*spec.arguments, *([file] if is_there else [])],
     )
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(spec, folder=rootdir, runs=Path(folder), provenance=provenance, observer=observer)
+        session = Session(
+            spec, folder=rootdir, runs=Path(folder), provenance=provenance, observer=observer, logs=logs
+        )
         try:
             session.run()
         except NothingMeasuredError as exc:

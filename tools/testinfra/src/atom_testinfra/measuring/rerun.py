@@ -54,12 +54,20 @@ class Rerunner:
     """Runs chosen tests once per call, as a session ran them, each time in a process of its own."""
 
     def __init__(
-        self, spec: SessionSpec, profile: str, folder: Path, provenance: Provenance, *, label: str = "again"
+        self,
+        spec: SessionSpec,
+        profile: str,
+        folder: Path,
+        provenance: Provenance,
+        *,
+        logs: Path | None = None,
+        label: str = "again",
     ) -> None:
         self._spec = spec
         self._profile = profile
         self._folder = folder
         self._provenance = provenance
+        self._logs = logs
         self._label = label
         self._n_runs = 0
 
@@ -84,6 +92,7 @@ class Rerunner:
             runs=self._folder,
             provenance=self._provenance,
             observer=_Silent(),
+            logs=self._logs,
         )
         session.run()
         tree.refuse_foreign_modules()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from atom_testinfra.core.arguments import rename_outputs
 from atom_testinfra.core.errors import InfraError, NothingMeasuredError, RunFileError, SubjectError
@@ -35,13 +37,10 @@ from atom_testinfra.machine.calibration import NAME as CALIBRATION
 from atom_testinfra.machine.clocks import Clocks
 from atom_testinfra.measuring.child import Child, Tail
 from atom_testinfra.measuring.environment import child_environment
-from atom_testinfra.storage.folders import cannot
+from atom_testinfra.storage.folders import cannot, prepare_folder
 from atom_testinfra.storage.runs import SUFFIX, append, is_cut_off, load_header, load_run
 from atom_testinfra.storage.session_specs import save_plan
 from atom_testinfra.storage.sessions import next_sequence
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOOK_S = 0.2
 """Between two looks at the run file."""
@@ -77,11 +76,20 @@ class Session:
     """Runs what a specification asks for; can be asked again after it was stopped."""
 
     def __init__(
-        self, spec: SessionSpec, *, folder: Path, runs: Path, provenance: Provenance, observer: Observer
+        self,
+        spec: SessionSpec,
+        *,
+        folder: Path,
+        runs: Path,
+        provenance: Provenance,
+        observer: Observer,
+        logs: Path | None = None,
     ) -> None:
         self._spec = spec
         self._folder = folder
         self._runs = runs
+        self._logs = logs
+        """Where what pytest printed is kept when it could not run, if the folder of the runs is removed."""
         self._provenance = provenance
         self._observer = observer
         self._parts: dict[tuple[int, str], list[Run]] = {}
@@ -158,12 +166,13 @@ class Session:
                 return True
             if not recorded(parts) - done and not is_complete(parts):
                 what = f"pytest stopped without running another test (profile {profile!r}, repeat {repeat})"
-                raise _with_log(what, self._log(part.header.run_id))
+                raise _with_log(what, self._keep(self._log(part.header.run_id)))
             cause = common_ending(parts[-MOST_ENDINGS:]) if len(parts) >= MOST_ENDINGS else None
             if cause is not None and not is_complete(parts):
+                log = self._keep(self._log(part.header.run_id))
                 raise SubjectError(
                     f"{MOST_ENDINGS} tests in a row ended pytest before another one ran: {cause}",
-                    hint=f"put that right; what it prints is in {os.fspath(self._log(part.header.run_id))!r}",
+                    hint=f"put that right; what it prints is in {os.fspath(log)!r}",
                 )
         return False
 
@@ -268,7 +277,7 @@ class Session:
                 f"pytest collected no tests in {os.fspath(self._folder)!r}",
                 hint="name them after --, as for pytest: testinfra measure -- tests/ -m property",
             )
-        return _with_log(f"pytest could not run here (exit status {status})", log)
+        return _with_log(f"pytest could not run here (exit status {status})", self._keep(log))
 
     def _header(self, repeat: int, profile: str, part: int) -> RunHeader:
         spec = self._spec
@@ -294,6 +303,13 @@ class Session:
 
     def _log(self, run_id: str) -> Path:
         return self._runs / f"{run_id}.log"
+
+    def _keep(self, log: Path) -> Path:
+        """Return where a log stays."""
+        if self._logs is None:
+            return log
+        prepare_folder(self._logs)
+        return Path(shutil.copy2(log, self._logs))
 
 
 def _with_log(message: str, log: Path) -> SubjectError:
