@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ set-up
 install: $(STAMP) ## create .venv and install both packages, once
@@ -37,7 +37,7 @@ $(STAMP): requirements.txt backend/pyproject.toml tools/testinfra/pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e backend -e tools/testinfra
 	@touch $(STAMP)
 
-lock: ## write requirements.txt anew from the pyproject files
+lock: ## write requirements.txt again from the pyproject files
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-annotate --custom-compile-command 'make lock' --all-extras --group pyproject.toml:dev \
@@ -59,14 +59,14 @@ test-ci: test ## the same with the CI profile: 50 examples
 test-pythons: ## test-ci on each Python from 3.11 up that is found, each in a .venv-3.x; PYTHONS="3.12 3.13" or PYTHONS=newest
 	@$(require-python)$(PYTHON) .ci/pythons.py $(PYTHONS)
 
-test-nightly: install ## what takes minutes: 40,000 hostile baselines of each of four kinds, 500 killed writers
+test-nightly: install ## the tests that take minutes, such as 40,000 hostile baselines of each of four kinds and 500 killed writers
 	cd tools/testinfra && $(BIN)/python -m pytest tests/property/test_hostile_baselines.py --hypothesis-profile nightly -n auto
 	cd tools/testinfra && $(BIN)/python -m pytest -m nightly -n auto
 
 test-postgres: install ## the backend's tests on a PostgreSQL server, found or started
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m "not integration" -n auto'
 
-test-integration: install ## what needs processes, a server or a browser of its own; the backend's on SQLite and PostgreSQL
+test-integration: install ## the tests that start processes, a server or a browser; the backend's on SQLite and PostgreSQL
 	cd tools/testinfra && $(BIN)/python -m pytest -m "integration and not nightly" -n auto
 	cd backend && $(BIN)/python -m pytest tests/ -m integration -n auto
 	backend/scripts/with-postgres sh -c 'cd backend && $(BIN)/python -m pytest tests/ -m integration -n auto'
@@ -74,12 +74,10 @@ test-integration: install ## what needs processes, a server or a browser of its 
 fresh: ## do what the README says in a new clone, with an empty home and the system's PATH only
 	$(PYTHON) .ci/fresh.py
 
-test-lowest: install ## the tool's wheel with the oldest dependencies it claims; OTHER=/path/to/python for newest ones there
+test-lowest: install ## test the tool's wheel with its oldest dependencies; OTHER=/path/to/python: with the newest ones of that Python
 	$(BIN)/python tools/testinfra/scripts/test_installed.py $(if $(OTHER),--python $(OTHER),--lowest)
 
-report: install ## show the baseline as a page: .testinfra/report.html
-	$(BIN)/testinfra report --format html
-
+##@ measurements
 # Neither ends at a property that failed: `verify` writes what was measured, keeps the rest, says so, and gives the status.
 perf-baseline: install ## measure every property under both profiles, verify the targets, write the baseline
 	$(BIN)/testinfra measure --baseline --only-properties || [ $$? -eq 1 ]
@@ -88,27 +86,46 @@ perf-baseline: install ## measure every property under both profiles, verify the
 		make --no-print-directory --keep-going docs invariants report || [ $$status -ne 0 ] || status=2; \
 	fi; exit $$status
 
+report: install ## show the baseline as a page: .testinfra/report.html
+	$(BIN)/testinfra report --format html
+
+# 3 says that there was nothing to ask about: no changed line can be changed further.
+mutants: install ## put faults into the backend and say which tests notice; SINCE=REV: only on lines changed since REV (DURATION)
+	$(BIN)/testinfra mutate --faults benchmarks/subjects/faults/by_hand.toml --list > /dev/null # they apply to the code as it is
+	$(BIN)/testinfra mutate --profile ci $(if $(SINCE),--since "$$(git merge-base $(SINCE) HEAD)") --time $(or $(DURATION),30m) || test $$? -eq 3
+
 ##@ checks
+format: install ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 lint: install ## ruff and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-check: install ## every verdict, figure and table follows from the measurements and the code
+typecheck: install ## mypy, strict: the product, then the tests
+	$(BIN)/mypy
+	cd backend && $(BIN)/mypy --config-file ../pyproject.toml tests
+	cd tools/testinfra && $(BIN)/mypy --config-file ../../pyproject.toml --explicit-package-bases tests
+
+check: install ## check that every verdict, figure and table follows from the measurements and the code
 	$(BIN)/testinfra verify --check
 	$(BIN)/testinfra docs --check
 	cd backend && $(BIN)/python -m tests.invariants --check
 
-picture: report ## take the picture in the tool's README again (needs Chromium)
-	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
-		--screenshot=tools/testinfra/docs/report.png .testinfra/report.html
-
-screenshots: install ## ten pictures of the page and its print, for a person to look at (needs Chromium)
-	cd tools/testinfra && TESTINFRA_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m nightly tests/reports/test_screenshots.py
-	@echo "look at tools/testinfra/.testinfra/screenshots/"
-
+##@ documents
 docs: install ## write figures, help and tables into the documents
 	$(BIN)/testinfra docs
+
+invariants: install ## write backend/tests/INVARIANTS.md from the tests
+	cd backend && $(BIN)/python -m tests.invariants
+
+schemas: install ## write the JSON Schemas that the tool ships from its types
+	$(BIN)/python tools/testinfra/scripts/write_schemas.py
+
+tutorial: install ## follow the tutorial and write what its commands print into the page
+	$(BIN)/python .ci/tutorial.py --write
 
 # A warning is an error: a page that no list names, or a link that leads nowhere.
 site: $(SITE_STAMP) ## build all documents as a site in .site/, which needs no network to read
@@ -121,33 +138,19 @@ $(SITE_STAMP): docs/requirements.txt
 	$(VENV)-site/bin/python -m pip install --quiet --require-hashes -r docs/requirements.txt
 	@touch $(SITE_STAMP)
 
-# 3 says that there was nothing to ask about: no changed line can be changed further.
-mutants: install ## faults put into the backend, on the lines changed since SINCE if it is given, and who notices (DURATION)
-	$(BIN)/testinfra mutate --faults benchmarks/subjects/faults/by_hand.toml --list > /dev/null # they apply to the code as it is
-	$(BIN)/testinfra mutate --profile ci $(if $(SINCE),--since "$$(git merge-base $(SINCE) HEAD)") --time $(or $(DURATION),30m) || test $$? -eq 3
+picture: report ## take the picture in the tool's README again (needs Chromium)
+	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
+		--screenshot=tools/testinfra/docs/report.png .testinfra/report.html
 
-tutorial: install ## follow the tutorial and write what its commands print into the page
-	$(BIN)/python .ci/tutorial.py --write
+screenshots: install ## take ten pictures of the page and its print, for a person to look at (needs Chromium)
+	cd tools/testinfra && TESTINFRA_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m nightly tests/reports/test_screenshots.py
+	@echo "look at tools/testinfra/.testinfra/screenshots/"
 
-format: install ## rewrite the code in the house format
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
-
-typecheck: install ## mypy, strict: the product, then the tests
-	$(BIN)/mypy
-	cd backend && $(BIN)/mypy --config-file ../pyproject.toml tests
-	cd tools/testinfra && $(BIN)/mypy --config-file ../../pyproject.toml --explicit-package-bases tests
-
-invariants: install ## write backend/tests/INVARIANTS.md from the tests
-	cd backend && $(BIN)/python -m tests.invariants
-
-schemas: install ## write the JSON Schemas that the tool ships from its types
-	$(BIN)/python tools/testinfra/scripts/write_schemas.py
-
+##@ releases
 changelog: install ## show what changes/ holds; with VERSION=1.2.3 move it into CHANGELOG.md
 	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
-release: install $(RELEASE_STAMP) ## build both packages into dist/, check and try them; with VERSION=1.2.3 write the changelog and tag
+release: install $(RELEASE_STAMP) ## build both packages into dist/, check and try them; with VERSION=1.2.3 also write the changelog and tag
 	$(BIN)/python .ci/release.py --tools $(CURDIR)/$(VENV)-release/bin $(if $(VERSION),--version $(VERSION))
 	$(if $(VERSION),,$(BIN)/towncrier build --draft --version unreleased)
 
@@ -182,10 +185,10 @@ bench-first: install ## CPU of bare `testinfra measure` against plain pytest, an
 bench-overhead: install ## what recording costs, in instructions under valgrind, beside its peers
 	$(BIN)/python benchmarks/overhead.py
 
-bench-schedule: install ## how far from the lower bound a run with 2, 4 and 8 workers ends, xdist's schedulers and ours
+bench-schedule: install ## how far above the lower bound a run with 2, 4 and 8 workers ends, with xdist's schedulers and ours
 	$(BIN)/python benchmarks/schedule.py
 
-bench-makespan: install ## how far the backend's suite and two public ones end from the lower bound with -n 2 (ROUNDS=3; needs a package index)
+bench-makespan: install ## how far above the lower bound the backend's suite and two public ones end with -n 2 (ROUNDS=3; needs a package index)
 	$(BIN)/python benchmarks/makespan.py --rounds $(or $(ROUNDS),3)
 
 bench-split: install ## how often a rare bug is found whole and in 2 and 4 shares, at equal numbers of examples
@@ -212,22 +215,22 @@ bench-waits: install ## how long others wait to write while an episode of a long
 bench-api: install ## CPU and latencies of a request, against a trivial FastAPI GET on the same server
 	$(BIN)/python benchmarks/api.py
 
-bench-faults: install ## faults put into the backend, and how many its tests notice (SEED, SAMPLE, MINUTES, KEEP=--keep)
+bench-faults: install ## how many faults in the backend its tests notice (SEED, SAMPLE, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --seed $(or $(SEED),0) --sample $(or $(SAMPLE),120) --minutes $(or $(MINUTES),25) $(KEEP)
 
 bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
 
-bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files; goes on where it stopped (SUITE, SAMPLE, EACH, RUNS, KEEP=--keep)
+bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files; continues where it stopped (SUITE, SAMPLE, EACH, RUNS, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),110) --each $(or $(EACH),50) --runs $(or $(RUNS),100000) $(KEEP)
 
-bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine; goes on where it stopped (EACH, RUNS, KEEP=--keep)
+bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine; continues where it stopped (EACH, RUNS, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_replay.py --each $(or $(EACH),26) --runs $(or $(RUNS),100000) $(KEEP)
 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)
 
-bench-time: install ## how near a timed run ends to its time, and how fair it is; goes on where it stopped (SUITES="synthetic backend attrs", SECONDS="20 60", ROUNDS, MINUTES, KEEP=--keep; public suites need a package index)
+bench-time: install ## how near a timed run ends to its time, and how fair it is; continues where it stopped (SUITES="synthetic backend attrs", SECONDS="20 60", ROUNDS, MINUTES, KEEP=--keep; public suites need a package index)
 	$(BIN)/python benchmarks/timebox.py --suites $(or $(SUITES),synthetic) --seconds $(or $(SECONDS),20) --rounds $(or $(ROUNDS),1) --minutes $(or $(MINUTES),1000) $(KEEP)
 
 ##@ the service

@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def atom() -> None:
-    """Run the atom backend; `atom settings` lists the variables of the environment that it reads."""
+    """Run the atom backend; `atom settings` lists the environment variables that it reads."""
 
 
 @atom.command("migrate")
 @click.argument("revision", default="head")
 def migrate_command(revision: str) -> None:
-    """Bring the database up to REVISION, the newest by default."""
+    """Upgrade the database to REVISION, by default the newest."""
     with connected(_settings().database_url) as engine:
         migrate.upgrade(engine, revision)
         click.echo(f"the database is at {migrate.current(engine)}")
@@ -57,9 +57,13 @@ def migrate_command(revision: str) -> None:
 @click.argument("revision")
 @click.option("--yes", "is_sure", is_flag=True, help="do not ask")
 def downgrade(revision: str, is_sure: bool) -> None:
-    """Bring the database down to REVISION and lose what later ones store; `base` drops every table."""
+    """
+    Downgrade the database to REVISION; drops data of later ones.
+
+    The revision `base` drops every table.
+    """
     with connected(_settings().database_url) as engine:
-        _confirm(f"This drops what is stored since {revision!r}. Go on?", is_sure=is_sure)
+        _confirm(f"This drops the data that later versions than {revision!r} store. Go on?", is_sure=is_sure)
         migrate.downgrade(engine, revision)
         click.echo(f"the database is at {migrate.current(engine)}")
 
@@ -67,7 +71,11 @@ def downgrade(revision: str, is_sure: bool) -> None:
 @atom.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
-    """Write all that is stored to FILE, as it is at one moment; the service may go on."""
+    """
+    Write a backup of the database to FILE.
+
+    The backup has the state of one moment. The service may keep running.
+    """
     with connected(_settings().database_url) as engine:
         n_rows = back_up(engine, METADATA.sorted_tables, file)
     click.echo(f"wrote {n_rows} rows to {str(file)!r}", err=True)
@@ -76,7 +84,7 @@ def backup(file: Path) -> None:
 @atom.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 def restore_command(file: Path) -> None:
-    """Put the backup FILE into the database, which must have no rows."""
+    """Restore the backup FILE into a database without rows."""
     with connected(_settings().database_url) as engine:
         n_rows = restore(engine, METADATA.sorted_tables, file)
         found = migrate.current(engine)
@@ -87,7 +95,7 @@ def restore_command(file: Path) -> None:
 
 @atom.command("settings")
 def settings_command() -> None:
-    """List the settings: variables of the environment, with value, meaning and default."""
+    """List the settings with their values and defaults."""
     for variable, value, default, meaning in _settings().described():
         click.echo(f"{variable}={value}\n    {meaning} (default: {default})")
 
@@ -96,9 +104,9 @@ def settings_command() -> None:
 @click.option("--check", "is_checking", is_flag=True, help="change nothing; exit with 1 if any is found")
 def repair(is_checking: bool) -> None:
     """
-    Make stored JSON answerable that is nested too deep: in either database, in every column.
+    Repair stored JSON that is nested too deep to be returned.
 
-    What stands too deep becomes a string, its own JSON text. The values that were found go to stdout.
+    The part that is too deep is replaced by a string with its JSON text. Prints the values found on stdout.
     """
     with _migrated_database() as session:
         found = list(deep_values(session.connection(), METADATA))
@@ -108,7 +116,7 @@ def repair(is_checking: bool) -> None:
                 value.repair(session.connection())
     click.echo(f"{len(found)} values {'are' if is_checking else 'were'} nested too deep", err=True)
     if found and is_checking:
-        click.echo("hint: `atom repair` makes them answerable", err=True)
+        click.echo("hint: `atom repair` repairs them", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -116,7 +124,11 @@ def repair(is_checking: bool) -> None:
 @click.option("--migrate/--no-migrate", "is_migrating", default=True, help="migrate the database first")
 @click.option("--quiet", "is_quiet", is_flag=True, help="log warnings and errors only, no requests")
 def serve(is_migrating: bool, is_quiet: bool) -> None:
-    """Serve the API; a database at another migration than the code's is refused."""
+    """
+    Serve the API.
+
+    With --no-migrate, a database whose tables do not have the version of the code is refused.
+    """
     settings = _settings()
     with connected(settings.database_url) as engine:
         if is_migrating:
@@ -127,19 +139,30 @@ def serve(is_migrating: bool, is_quiet: bool) -> None:
 
 @atom.command()
 @click.option("--handler", "place", required=True, help="package.module:function that does a step's work")
-@click.option("--workspace", "workspace_id", help="id of the only workspace to work for; without it all")
-@click.option("--name", default=None, help="of this worker; its host and process if not given")
-@click.option("--steps", "n_steps", default=4, show_default=True, type=click.IntRange(1, claims.MAX_CLAIMS))
+@click.option("--workspace", "workspace_id", help="id of a workspace, to work only for it")
+@click.option("--name", default=None, help="name of this worker; by default its host and process")
+@click.option(
+    "--steps",
+    "n_steps",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, claims.MAX_CLAIMS),
+    help="steps that run at once",
+)
 @click.option(
     "--lease",
     "lease_s",
     default=60,
     show_default=True,
     type=click.IntRange(1, 3_600),
-    help="seconds after which the steps of a worker that died go to another one",
+    help="seconds after which another worker takes over the steps of one that died",
 )
 def worker(place: str, workspace_id: str | None, name: str | None, n_steps: int, lease_s: int) -> None:
-    """Run the steps of workflows until SIGTERM or SIGINT; steps that have begun are then reported."""
+    """
+    Run the steps of workflows until SIGTERM or SIGINT.
+
+    Steps that have begun then end and are reported.
+    """
     handler = load_handler(place)
     with connected(_settings().database_url) as engine, ThreadPoolExecutor(n_steps) as pool:
         migrate.require_head(engine)
@@ -166,9 +189,11 @@ def workspaces_group() -> None:
 
 
 @workspaces_group.command("list")
-@click.option("--status", type=click.Choice([s.value for s in WorkspaceStatus]), help="only those of it")
+@click.option(
+    "--status", type=click.Choice([s.value for s in WorkspaceStatus]), help="only workspaces with this status"
+)
 def list_workspaces(status: str | None) -> None:
-    """List workspaces: id, status and name, one a line."""
+    """List workspaces, one per line: id, status and name."""
     wanted = None if status is None else WorkspaceStatus(status)
     after = None
     with _migrated_database() as session:
@@ -184,14 +209,14 @@ def list_workspaces(status: str | None) -> None:
 @workspaces_group.command("suspend")
 @click.argument("workspace_id")
 def suspend_workspace(workspace_id: str) -> None:
-    """Close a workspace to its keys."""
+    """Refuse all keys of a workspace."""
     _set_status(workspace_id, WorkspaceStatus.SUSPENDED)
 
 
 @workspaces_group.command("resume")
 @click.argument("workspace_id")
 def resume_workspace(workspace_id: str) -> None:
-    """Open a workspace to its keys again."""
+    """Accept the keys of a suspended workspace again."""
     _set_status(workspace_id, WorkspaceStatus.ACTIVE)
 
 
@@ -199,9 +224,12 @@ def resume_workspace(workspace_id: str) -> None:
 @click.argument("workspace_id")
 @click.option("--yes", "is_sure", is_flag=True, help="do not ask")
 def delete_workspace(workspace_id: str, is_sure: bool) -> None:
-    """Delete a workspace and all that belongs to it; one with books can be suspended only."""
-    if not is_sure:
-        click.confirm(f"delete workspace {workspace_id} and all that belongs to it?", abort=True)
+    """
+    Delete a workspace and all that belongs to it.
+
+    A workspace with a ledger can only be suspended.
+    """
+    _confirm(f"Delete workspace {workspace_id} and all that belongs to it?", is_sure=is_sure)
     with _migrated_database() as session:
         workspaces.delete_workspace(session, has_books, workspace_id=workspace_id)
     click.echo(f"workspace {workspace_id} is deleted", err=True)
@@ -214,14 +242,22 @@ def _set_status(workspace_id: str, status: WorkspaceStatus) -> None:
 
 
 @atom.command("create-key")
-@click.option("--workspace", "workspace_id", help="id of the workspace; without it a new one is made")
-@click.option("--workspace-name", default="My workspace", show_default=True, help="of a new workspace")
+@click.option("--workspace", "workspace_id", help="id of the workspace; by default a new one is made")
+@click.option("--workspace-name", default="My workspace", show_default=True, help="name of the new workspace")
 @click.option("--name", default="first key", show_default=True, help="what the key is for")
 @click.option(
-    "--scope", type=click.Choice([s.value for s in ApiKeyScope]), default="admin", show_default=True
+    "--scope",
+    type=click.Choice([s.value for s in ApiKeyScope]),
+    default="admin",
+    show_default=True,
+    help="what the key may do",
 )
 def create_key(workspace_id: str | None, workspace_name: str, name: str, scope: str) -> None:
-    """Make an API key; the secret goes to stdout and is shown this once."""
+    """
+    Make an API key and print its secret.
+
+    The secret is shown only this once.
+    """
     with _migrated_database() as session:
         if workspace_id is None:
             workspace_id = workspaces.create_workspace(session, name=workspace_name).id
@@ -235,9 +271,9 @@ def create_key(workspace_id: str | None, workspace_name: str, name: str, scope: 
 @atom.command("demo")
 def demo_command() -> None:
     """
-    Make a workspace with example data; each run makes another one and changes nothing that is there.
+    Make a new workspace with example data.
 
-    What a first request needs goes to stdout as shell variables: KEY, a key's secret, and some ids.
+    Prints what a first request needs as shell variables on stdout: KEY, a key's secret, and some ids.
     """
     with _migrated_database() as session:
         demo = make_demo(session, SystemClock())

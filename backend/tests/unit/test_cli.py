@@ -113,3 +113,20 @@ def test_a_database_that_does_not_answer_is_one_line(
     error, hint = capsys.readouterr().err.splitlines()
     assert error == "error: the database does not answer: unable to open database file"
     assert "ATOM_DATABASE_URL" in hint
+
+
+def test_a_workspace_is_deleted_only_if_a_person_is_sure(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody can be asked, nothing is deleted without --yes."""
+    cli.main(["migrate"])
+    cli.main(["create-key", "--workspace-name", "Mine"])
+    workspace = re.findall(r"workspace (\S+),", capsys.readouterr().err)[0]
+
+    assert cli.main(["workspaces", "delete", workspace]) == 2
+    assert "add --yes if you are sure" in capsys.readouterr().err
+    assert cli.main(["workspaces", "list"]) == 0
+    assert capsys.readouterr().out == f"{workspace} active Mine\n"
+    assert cli.main(["workspaces", "delete", "--yes", workspace]) == 0
+    assert cli.main(["workspaces", "list"]) == 0
+    assert capsys.readouterr().out == ""
