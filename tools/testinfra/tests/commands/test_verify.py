@@ -155,6 +155,18 @@ class TestVerify:
         assert "no effect on 1 of the properties" in capsys.readouterr().out
         assert "pinned to 50 at a.py:7" in project.read()["notes"]
 
+    @pytest.mark.parametrize("settings", ['[tool.testinfra.targets]\nci_profile = "local"\n', ""])
+    def test_the_same_number_in_ci_is_no_failure_where_it_was_asked_for(
+        self, project: Project, settings: str
+    ) -> None:
+        """One profile for both, or two that ask for the same number and differ in something else."""
+        project.settings(settings)
+        runs = [a_run([a_measurement(bound=200)], profile=name) for name in ("local", "ci")]
+        runs = [replace(run, header=replace(run.header, max_examples=200)) for run in runs]
+        project.record(runs[:1] if settings else runs)
+        assert main(["verify", "--no-suite"]) == 0
+        assert main(["verify", "--check"]) == 0
+
     def test_what_fails_is_what_the_last_line_says(self, project: Project, capsys: Any) -> None:
         """Seven targets met and status 1: the headline says why, and the hint what to do."""
         project.record(

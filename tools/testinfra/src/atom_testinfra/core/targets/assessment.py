@@ -109,6 +109,7 @@ class Assessor:
         self._n_earlier = 0
         self._n_properties = self._n_undeclared = self._n_unpredictable = 0
         self._repeats: dict[str, int] = {}
+        self._is_steered = _asks_for_other_numbers(evidence)
 
     def add(self, nodeid: str, subject: PropertyCost) -> None:
         """Take one property into account."""
@@ -128,7 +129,7 @@ class Assessor:
             self._keep_slow(nodeid, subject, local)
         if ci is not None:
             self._tiers[TIER_KEYS[budget, True]].add(nodeid, ci)
-        if local is not None and ci is not None and _is_unsteered(local, ci):
+        if self._is_steered and local is not None and ci is not None and _is_unsteered(local, ci):
             self._unsteered.append(Unsteered(nodeid=nodeid, max_examples=local.max_examples, pin=subject.pin))
 
     def _keep_slow(self, nodeid: str, subject: PropertyCost, local: ProfileCost) -> None:
@@ -253,6 +254,15 @@ def _suite_failure(evidence: Evidence) -> str | None:
     named = f" ({'; '.join(suite.failed)})" if suite.failed else ""
     kept = "it has no time" if suite.last_passed is None else "its time is that of the last run that did"
     return f"The whole suite did not pass{named}: pytest's status {suite.exit_status}, {outcomes}, so {kept}."
+
+
+def _asks_for_other_numbers(evidence: Evidence) -> bool:
+    """Whether the two profiles ask for different numbers, so that a test with the same was not steered."""
+    targets, asked = evidence.targets, evidence.max_examples
+    if targets.local_profile == targets.ci_profile:
+        return False
+    local = asked.get(targets.local_profile)
+    return local is None or local != asked.get(targets.ci_profile)
 
 
 def _is_unsteered(local: ProfileCost, ci: ProfileCost) -> bool:
