@@ -111,10 +111,10 @@ def account(*events: Ended, asked_s: float = 10.0, taken_s: float = 9.5, n_tests
 
 @pytest.mark.parametrize("ending", list(Ending))
 def test_only_what_tells_the_cost_is_kept(ending: Ending) -> None:
-    """A failing test spent its time on shrinking; an exhausted one is kept with its number."""
+    """A failing test spent its time on shrinking; an exhausted or skipped one is kept with its number."""
     kept = account(ended(ending)).costs(Costs(), ["f.py"])
     is_kept = ending in {Ending.COUNT, Ending.CLOCK, Ending.CUT, Ending.EXHAUSTED}
-    assert ("f.py::t0" in kept.properties) is is_kept
+    assert ("f.py::t0" in kept.properties) is (is_kept or ending is Ending.SKIPPED)
     assert ("f.py" in kept.plain) is (ending is Ending.PLAIN)
     if is_kept:
         cost = kept.properties["f.py::t0"]

@@ -66,3 +66,5 @@ def test_both_parts_of_an_exit_are_expected() -> None:
     assert predict_exit(costs, last, BudgetClock.WALL, 0) == pytest.approx(3.3)
     assert predict_exit(costs, None, BudgetClock.CPU, 0) == pytest.approx(0.1 + EXIT_S)
     assert predict_exit(Costs(), last, BudgetClock.CPU, 2) == pytest.approx(3 * EXIT_S)
+    assert predict_exit(Costs(), last, BudgetClock.WALL, 2) == pytest.approx(2 * EXIT_S)
+    assert predict_exit(Costs(), last, BudgetClock.WALL, 0) == pytest.approx(EXIT_S)

@@ -203,6 +203,45 @@ def test_a_clock_that_jumps_is_put_down_to_the_test_that_it_jumped_in(suite: Sui
     assert result.stderr.str() == ""
 
 
+SKIPPED = """
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def locale():
+        {}
+
+    @pytest.mark.parametrize("k", range(6))
+    @settings(deadline=None)
+    @given(x=st.integers())
+    def test_local(locale, k, x):
+        now.s += 0.5
+"""
+
+
+def test_no_time_is_kept_for_what_was_skipped_last_time(suite: Suite) -> None:
+    """A fixture skipped six of nine properties: the next run shares the time among the other three."""
+    skipped = SKIPPED.format('pytest.skip("not installed")')
+    first = suite.run(more=skipped)
+    first.assert_outcomes(passed=3, skipped=6)
+    assert endings(first)["test_local[0]"] == (0, "skipped")
+    second = suite.run(more=skipped)
+    shares = [
+        float(share) for share in re.findall(r"test_(?:cheap|cheaper|steady) +([\d.]+)", second.stdout.str())
+    ]
+    assert len(shares) == 3
+    assert min(shares) > 100.0 / 9 * 1.5
+
+
+def test_what_was_skipped_gets_its_share_once_it_runs(suite: Suite) -> None:
+    """At first it gets what is left, and its floor at least; the run after that knows its cost."""
+    suite.run(more=SKIPPED.format('pytest.skip("not installed")'))
+    first = suite.run(more=SKIPPED.format("pass"), time="200s")
+    first.assert_outcomes(passed=9)
+    assert min(n for n, _ in endings(first).values()) == 5
+    second = suite.run(more=SKIPPED.format("pass"), time="200s")
+    assert min(n for n, _ in endings(second).values()) > 5
+
+
 def test_an_attempt_that_is_repeated_is_no_part_of_what_a_test_costs(suite: Suite) -> None:
     """The fixture of a test takes 10 s; what is kept is one attempt, although the test ran twice."""
     twice = """

@@ -184,7 +184,8 @@ class Account:
         properties = {
             self.names[end.test]: _known_cost(end, stretch)
             for end in self.ended
-            if end.n_running and (end.ending.is_telling or end.ending is Ending.EXHAUSTED)
+            if (end.n_running and (end.ending.is_telling or end.ending is Ending.EXHAUSTED))
+            or end.ending is Ending.SKIPPED
         }
         plain: dict[str, list[Time]] = {}
         for end in self.ended:
@@ -262,6 +263,9 @@ def _properties(n: int) -> str:
 
 def _known_cost(end: Ended, stretch: float) -> KnownCost:
     wall, cpu = BudgetClock.WALL, BudgetClock.CPU
+    if end.ending is Ending.SKIPPED:
+        fixed = split_wall(end.wall_s, end.process_s, stretch, end.queued_s)
+        return KnownCost(example=Time(), fixed=fixed, n_examples=0, most=0)
     example = split_wall(end.example_by(wall), end.example_by(cpu), stretch, end.example_queued_s)
     return KnownCost(
         example=example if example.by(BudgetClock.WALL) else Time(cpu_s=LEAST_S),

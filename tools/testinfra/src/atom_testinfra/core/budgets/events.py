@@ -27,6 +27,8 @@ class Ending(StrEnum):
     """It failed, so that shrinking is in its time."""
     FIXED = "fixed"
     """A property whose number could not be set."""
+    SKIPPED = "skipped"
+    """It was skipped, so that no example ran."""
     PLAIN = "plain"
     """A test without examples."""
 

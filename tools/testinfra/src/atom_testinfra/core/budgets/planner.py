@@ -52,6 +52,8 @@ class PlannedTest:
     """Of a property what its examples do not explain; of another test, all."""
     most: float = inf
     """Examples after which nothing was left to try."""
+    is_idle: bool = False
+    """It was skipped last time, so that no time is kept for it unless it runs."""
 
     @property
     def floor(self) -> int:
@@ -128,6 +130,8 @@ class Planner:
         self._fixed_seen: list[float] = []
         self._level = self._equal_s = 0.0
         """The shares of what is to come: of properties by their costs, and of those without a cost."""
+        self._awake: set[int] = set()
+        """The tests that run although they were skipped last time."""
         self._renew_at = 0
         """The number of tests to come at which the shares are computed anew."""
         self.outcomes: Counter[Ending] = Counter()
@@ -148,7 +152,7 @@ class Planner:
 
     def forecast(self, now_s: float) -> Forecast:
         """Return whether the floor of what is to come fits, as far as costs are known."""
-        properties = [self._tests[i] for i in self._pending if self._tests[i].is_property]
+        properties = [self._tests[i] for i in self._pending if self._is_sharing(i)]
         known = [test for test in properties if test.example_s is not None]
         floor_s = self._around_s() + sum(min(test.floor, test.most) * self._cost(test) for test in known)
         return Forecast(
@@ -162,6 +166,9 @@ class Planner:
         """Return what a property gets; `limit_s` is the time after which something else would end it."""
         self._pending.setdefault(index)  # a plugin may run it once more
         test = self._tests[index]
+        if test.is_idle and index not in self._awake:
+            self._awake.add(index)
+            self._renew_at = 0
         if len(self._pending) <= self._renew_at or not self._renew_at:
             self._renew(now_s)
         if test.example_s is None:
@@ -239,12 +246,17 @@ class Planner:
 
     def _renew(self, now_s: float) -> None:
         """Compute the shares of all that is to come."""
-        properties = [self._tests[i] for i in self._pending if self._tests[i].is_property]
+        properties = [self._tests[i] for i in self._pending if self._is_sharing(i)]
         known = [self._demand(test) for test in properties if test.example_s is not None]
         room_s = max(self._capacity_s(now_s) - self._around_s(), 0.0)
         self._equal_s = room_s / len(properties)
         self._level = level_of(known, self._equal_s * len(known))
         self._renew_at = len(self._pending) - max(1, len(self._pending) // STEPS)
+
+    def _is_sharing(self, index: int) -> bool:
+        """Return whether a test gets a share of the time."""
+        test = self._tests[index]
+        return test.is_property and (not test.is_idle or index in self._awake)
 
     def _demand(self, test: PlannedTest) -> Demand:
         return Demand(cost_s=self._cost(test), factor=test.factor, floor=test.floor, most=test.most)
@@ -256,7 +268,7 @@ class Planner:
         """Return whether the properties to come that can use time are the last ones."""
         n_open = 0
         for index in self._pending:
-            n_open += self._tests[index].is_property and self._tests[index].most == inf
+            n_open += self._is_sharing(index) and self._tests[index].most == inf
             if n_open > LAST * self._n_workers:
                 return False
         return True

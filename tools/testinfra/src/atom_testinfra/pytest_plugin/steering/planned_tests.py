@@ -44,9 +44,10 @@ def _plan_test(item: pytest.Item, name: str, costs: Costs, clock: BudgetClock) -
         is_property=True,
         factor=factor,
         saved=saved,
-        example_s=known.example.by(clock),
+        example_s=known.example.by(clock) if known.n_examples else None,
         fixed_s=known.fixed.by(clock),
-        most=inf if known.most is None else known.most,
+        most=known.most or inf,
+        is_idle=known.most == 0,
     )
 
 

@@ -49,6 +49,7 @@ class Current:
     limit: Limit | None = None
     has_failed: bool = False
     reason: str | None = None
+    is_skipped: bool = False
     is_capped: bool = False
     called: tuple[float, float, float | None] = (0.0, 0.0, None)
     """The three clocks when its call began."""
@@ -198,9 +199,11 @@ class TimeBoxRunner(HooksOnly):
                 subject.restore()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note that the test failed, in whatever step."""
-        if report.failed and self._current is not None:
-            self._current.has_failed = True
+        """Note that the test failed or was skipped, in whatever step."""
+        if self._current is None:
+            return
+        self._current.has_failed |= report.failed
+        self._current.is_skipped |= report.skipped and not hasattr(report, "wasxfail")
 
     def _limit(self, item: pytest.Item, current: Current) -> Subject | None:
         from atom_testinfra.pytest_plugin.steering.limits import Limit, LimitedSettings
@@ -258,7 +261,10 @@ class TimeBoxRunner(HooksOnly):
         queued = None
         if current.queued_s is not None and (now_queued_s := queued_s()) is not None:
             queued = now_queued_s - current.queued_s
-        ending = Ending.FIXED if self._tests[current.index].is_property else Ending.PLAIN
+        ending = Ending.PLAIN
+        if self._tests[current.index].is_property:
+            ending = Ending.FAILED if current.has_failed else Ending.FIXED
+            ending = Ending.SKIPPED if current.is_skipped else ending
         end = Ended(
             test=current.index,
             worker=self._worker,
@@ -270,7 +276,7 @@ class TimeBoxRunner(HooksOnly):
             queued_s=queued,
             reason=current.reason,
         )
-        if current.limit is None or current.share is None:
+        if current.limit is None or current.share is None or ending is Ending.SKIPPED:
             return end
         return _with_examples(end, current, current.limit, current.share)
 
