@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from atom.kit.pagination import Page, PageRequest
 
 MAX_STEPS = 200
-"""A run's steps and corrections stand in one JSON document, which has a limit of its own."""
+"""The most steps, and the most corrections, of a run: all are in one JSON document of limited size."""
 
 STEPS = "steps"
 INTERVENTION = "human_intervention"
@@ -30,7 +30,7 @@ RESERVED = frozenset({STEPS, INTERVENTION, CORRECTIONS})
 
 
 class ChatLookup(Protocol):
-    """Knows the conversations, which stand above agents."""
+    """Looks up conversations, whose domain is above agents."""
 
     def __call__(self, session: Session, *, workspace_id: str, chat_id: str) -> bool:
         """Whether the workspace has the conversation."""
@@ -87,7 +87,7 @@ def intervene(
     user_id: str | None = None,
     correction: str | None = None,
 ) -> AgentExecution:
-    """Note that a person stepped into a running run, and what they corrected; episodes count it."""
+    """Note that a person intervened in a running run, and what they corrected; episodes count it."""
     _check_summary(correction, "correction")
     if user_id is not None:
         require_user(session, workspace_id=workspace_id, user_id=user_id)
@@ -103,7 +103,7 @@ def intervene(
 def finish(
     session: Session, clock: Clock, *, workspace_id: str, execution_id: str, result: Result
 ) -> AgentExecution:
-    """End a running run, once."""
+    """End a running run; a run that has ended is a conflict."""
     for field in ("output_summary", "result_summary", "error_message"):
         _check_summary(getattr(result, field), field)
     execution = _hold_running(session, workspace_id=workspace_id, execution_id=execution_id)

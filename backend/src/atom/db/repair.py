@@ -1,4 +1,4 @@
-"""Finds stored JSON that is too deep to be answered, and makes it answerable without losing any of it."""
+"""Finds stored JSON that is nested too deep to be returned, and repairs it without losing any of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, MetaData
 
 SHORTEST = 2 * (MAX_STORED_DEPTH + 1)
-"""No text with fewer characters opens and closes more levels than are allowed."""
+"""The length of the shortest text with more levels than are allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class DeepValue:
         return f"{self.column.table.name}.{self.column.name} of {key}: {depth_of(self.text)} levels"
 
     def repair(self, connection: Connection) -> None:
-        """Let what stands too deep be a string, its own JSON text, from now on."""
+        """Replace the part that is too deep by a string with its JSON text."""
         table = self.column.table
         value = loads(flatten(self.text, max_depth=MAX_STORED_DEPTH))
         is_row: list[ColumnElement[bool]] = [
@@ -43,7 +43,7 @@ class DeepValue:
 
 
 def deep_values(connection: Connection, metadata: MetaData) -> Iterator[DeepValue]:
-    """Go through the values that are nested too deep, in every JSON column of every table."""
+    """Yield the values that are nested too deep, in every JSON column of every table."""
     for table in metadata.sorted_tables:
         for column in table.columns:
             if not isinstance(column.type, JSON):

@@ -1,4 +1,4 @@
-"""What is read of an episode where nothing is changed."""
+"""An episode as it is read to be shown, without its ORM object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use cases that make episodes: of a conversation, of a proposal's outcome."""
+"""Use cases that make episodes from a conversation or a proposal's outcome, and read them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from atom.kit.pagination import PageRequest
 
 MIN_ITEMS = 2
-"""Fewer messages and runs than this make an episode only when it is forced."""
+"""With fewer messages and runs than this, an episode is made only with `force`."""
 
 MAX_TITLE_LENGTH = 200
 MAX_NAME_LENGTH = 100
 MAX_REFLECTION_LENGTH = 100_000
 MAX_TEXT_LENGTH = 2_000_000
-"""How many characters may be said in a conversation that becomes an episode: each of them is compared."""
+"""The most characters of a conversation that becomes an episode, because all of them are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,9 @@ def create_episode_from_session(
     force: bool = False,
 ) -> Episode | None:
     """
-    Make an episode of a conversation and the agent's runs in it; segments and links are written with it.
+    Make an episode from a conversation and the agent's runs in it, with its segments and links.
 
-    None without such a conversation, or with too little in it. Making a second one leaves the first as it is.
+    None if there is no such conversation or too little in it. A second episode leaves the first as it is.
     """
     draft = draft_episode(
         session,
@@ -91,7 +91,7 @@ def draft_episode(
     """
     Return what `create_episode_from_session` would write, and write nothing.
 
-    A long conversation takes seconds: who writes to a database that lets only one write, drafts first.
+    A long conversation takes seconds. If the database has only one writer, draft before you begin to write.
     """
     _check_title(title)
     require_action(session, gate, workspace_id=workspace_id, agent_id=agent_id, action=EpisodeAction.CREATE)
@@ -153,7 +153,7 @@ def create_episode_from_proposal(
     outcome: ProposalOutcome,
     is_modified: bool = False,
 ) -> Episode:
-    """Make an episode of what people decided on an agent's proposal; any agent learns from that."""
+    """Make an episode from what people decided on an agent's proposal, whatever the agent's maturity."""
     _check_title(title)
     check_text(reflection, field="reflection", max_length=MAX_REFLECTION_LENGTH)
     status = get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
@@ -196,7 +196,7 @@ def record_canvas_action(
     canvas_type: str,
     action: str,
 ) -> CanvasAction:
-    """Note what an agent did on a canvas during a conversation; the next episode made of it will say so."""
+    """Note what an agent did on a canvas during a conversation, for the next episode made from it."""
     for field, text in (("canvas_id", canvas_id), ("canvas_type", canvas_type), ("action", action)):
         check_text(text, field=field, max_length=MAX_NAME_LENGTH)
     get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
@@ -233,7 +233,7 @@ def list_segments(
     limit: int = DEFAULT_LIMIT,
     after: int | None = None,
 ) -> KeyPage[EpisodeSegment]:
-    """Return the segments of an episode of the workspace in order; a page ends early when it is long."""
+    """Return the segments of an episode in order; a page has fewer of them when they are long."""
     get_episode(session, workspace_id=workspace_id, episode_id=episode_id)
     place = -1 if after is None else after
     found = repository.next_segments(session, episode_id, limit=limit + 1, after=place)
@@ -245,7 +245,7 @@ def list_segments(
 def list_episodes(
     session: Session, *, workspace_id: str, agent_id: str, page: PageRequest
 ) -> Page[EpisodeRecord]:
-    """Return the episodes of an agent of the workspace, the latest first, whatever became of them."""
+    """Return the episodes of an agent of the workspace, the latest first, whatever their status is."""
     get_agent_status(session, workspace_id=workspace_id, agent_id=agent_id)
     episodes = repository.newest_episodes(
         session, workspace_id=workspace_id, agent_id=agent_id, limit=page.limit + 1, after=page.after
@@ -282,13 +282,13 @@ def require_sight(
 
 
 def text_of(episode: Episode) -> str:
-    """Return the text that stands for an episode when it is compared with another text."""
+    """Return the text by which an episode is compared with other texts."""
     parts = (episode.title, episode.summary or "", *(episode.topics or ()), *(episode.entities or ()))
     return "\n".join(parts)
 
 
 def _describe(messages: Sequence[Message], runs: Sequence[Run], *, title: str | None) -> Episode:
-    """Return the episode as far as its messages and runs tell."""
+    """Return an episode with the fields that follow from its messages and runs."""
     moments = [*(message.at for message in messages), *_moments(runs)]
     started_at, ended_at = min(moments), max(moments)
     return Episode(
@@ -341,7 +341,7 @@ def _check_length(n_characters: int) -> None:
     if n_characters > MAX_TEXT_LENGTH:
         raise ConflictError(
             f"the conversation has {n_characters} characters, and an episode at most {MAX_TEXT_LENGTH}; "
-            "go on in another one"
+            "continue in another one"
         )
 
 

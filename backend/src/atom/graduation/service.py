@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Sandbox(Protocol):
-    """Replays episodes where nothing can break."""
+    """Replays episodes without effects on anything else."""
 
     def replay(self, episode_id: str) -> CaseResult:
         """Let the agent live through the episode again, and return how it went."""

@@ -1,4 +1,4 @@
-"""Workspaces: the tenants of the service; no key can ask for another one, so the command line makes them."""
+"""Workspaces: the tenants of the service. A key cannot make one, so the command line does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BooksLookup(Protocol):
 
 
 def create_workspace(session: Session, *, name: str) -> Workspace:
-    """Write a workspace."""
+    """Create a workspace."""
     workspace = Workspace(id=new_id(), name=checked_text(name, field="workspace name"))
     session.add(workspace)
     session.flush()
@@ -41,7 +41,7 @@ def get_workspace(session: Session, *, workspace_id: str) -> Workspace:
 
 
 def hold_workspace(session: Session, *, workspace_id: str) -> None:
-    """Wait until nobody else holds the workspace, and hold it until the transaction ends."""
+    """Lock the workspace's row until the transaction ends; waits while another one holds it."""
     query = select(Workspace.id).where(Workspace.id == workspace_id).with_for_update(key_share=True)
     if session.scalar(query) is None:
         raise NotFoundError("workspace", workspace_id)
@@ -50,7 +50,7 @@ def hold_workspace(session: Session, *, workspace_id: str) -> None:
 def list_workspaces(
     session: Session, *, status: WorkspaceStatus | None = None, limit: int, after: str | None = None
 ) -> KeyPage[Workspace]:
-    """Return workspaces in the order of their ids."""
+    """Return a page of workspaces in the order of their ids."""
     query = select(Workspace).order_by(Workspace.id).limit(limit + 1)
     if status is not None:
         query = query.where(Workspace.status == status)
@@ -71,7 +71,7 @@ def delete_workspace(session: Session, has_books: BooksLookup, *, workspace_id: 
     """
     Delete a workspace and all that belongs to it, unless it has books.
 
-    The ledger never deletes a transaction, so that a workspace with one can be suspended and not deleted.
+    The ledger never deletes a transaction, so a workspace that has one can only be suspended.
     """
     workspace = get_workspace(session, workspace_id=workspace_id)
     if has_books(session, workspace_id=workspace_id):
@@ -86,7 +86,7 @@ def delete_workspace(session: Session, has_books: BooksLookup, *, workspace_id: 
 
 
 def set_status(session: Session, *, workspace_id: str, status: WorkspaceStatus) -> Workspace:
-    """Open or close a workspace: the keys of one that is suspended or expired are known and useless."""
+    """Set a workspace's status; keys of a workspace that is suspended or expired are refused."""
     workspace = get_workspace(session, workspace_id=workspace_id)
     workspace.status = status
     session.flush()

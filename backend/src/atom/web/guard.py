@@ -1,8 +1,8 @@
 """
-What a connection may take: time for its head, its body and to read an answer; and how many there may be.
+Limits of connections: their number, and the time to send a head and a body and to read an answer.
 
-uvicorn waits for ever for all three and takes any number of connections. An application is called when the
-head of a request is there, so the protocol has to know.
+uvicorn waits without limit for all three and accepts any number of connections. The application is called
+only when the head of a request is complete, so the protocol has to enforce the limits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 
 PATH_OF_NONE = ""
-"""The `instance` of a problem with a request whose path is not known."""
+"""The `instance` of a problem when the path of the request is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class ConnectionLimits:
 
 
 class Awaited(Enum):
-    """What the client still owes."""
+    """What the client still has to send."""
 
     HEAD = auto()
     BODY = auto()
@@ -56,7 +56,7 @@ class GuardedProtocol(H11Protocol):
         self._read_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, unless there are as many as may be."""
+        """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # so that any unread byte is noticed
         if len(self.connections) > self._limits.max_connections:
@@ -65,12 +65,12 @@ class GuardedProtocol(H11Protocol):
             self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent, and see what it owes now."""
+        """Take what the client sent, and start the next deadline."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
-        """Note that an answer was given, and see what the client owes now."""
+        """Note that an answer was given, and start the next deadline."""
         super().on_response_complete()
         self._watch()
 
@@ -81,23 +81,23 @@ class GuardedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Give the client a while to read what was answered."""
+        """Start the deadline for reading the answer."""
         super().pause_writing()
         self._read_deadline = self.loop.call_later(self._limits.read_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Note that the client read what was answered."""
+        """Note that the client has read the answer."""
         if self._read_deadline is not None:
             self._read_deadline.cancel()
             self._read_deadline = None
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP with a problem, as everything else."""
+        """Answer a request that is not HTTP with a problem, like every other error."""
         self._end(_refusal(HTTPStatus.BAD_REQUEST, msg))
 
     def _watch(self) -> None:
-        """Start the deadline of what the client owes; it stands until that is there."""
+        """Start the deadline for what the client has to send next; further data does not extend it."""
         awaited = None if self.transport.is_closing() else self._owed()
         if awaited is self._awaited:
             return
@@ -144,7 +144,7 @@ class GuardedProtocol(H11Protocol):
 
 
 def _refusal(status: HTTPStatus, detail: str) -> bytes:
-    """Return the bytes of a problem that ends its connection, for a client that no application hears of."""
+    """Return the bytes of a problem that ends its connection, before any application is called."""
     headers = {"Connection": "close"}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_S)

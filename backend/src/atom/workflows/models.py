@@ -1,4 +1,4 @@
-"""Tables of workflow execution: one row per execution, one per step of it."""
+"""Tables of workflows: definitions by version, executions, and their steps."""
 
 from __future__ import annotations
 

@@ -63,6 +63,6 @@ def test_advice_has_three_bands_below_ready(
 
 
 def test_without_episodes_the_rate_is_one() -> None:
-    """And the constitutional score zero."""
+    """An agent without episodes has the intervention rate one and the constitutional score zero."""
     record = Record(n_episodes=0, n_interventions=0, constitutional_mean=None)
     assert (record.intervention_rate, record.constitutional_score) == (1.0, 0.0)

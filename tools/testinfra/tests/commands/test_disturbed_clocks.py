@@ -78,7 +78,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 @pytest.mark.parametrize("how", ["with ticking(15.0):\n        yield", "frozen().start()\n    yield"])
 def test_a_suite_that_changes_the_time_gets_a_baseline_that_can_be_read(project: Project, how: str) -> None:
-    """Its parts add up to its duration, no more; the clock may be left changed, too."""
+    """The parts of a cost add up to no more than its duration, also if a fixture leaves the clock changed."""
     (project.root / "freezer.py").write_text(FREEZER, encoding="utf-8")
     module = f"""
 import time
@@ -110,7 +110,7 @@ def test_expires(n):
 def test_observability_in_the_environment_changes_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is taken out and told; a conftest that switches it on is found in the records, and not compared."""
+    """The variable is removed with a note; if a conftest turns it on, the records say so and are refused."""
     project.write(test_a=COUNTS)
     monkeypatch.setenv("HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY", "1")
     printed = project.run("measure", "--profile", "local")
@@ -133,7 +133,7 @@ def test_observability_in_the_environment_changes_nothing(
 
 
 def test_a_tracer_that_another_test_left_on_keeps_its_successors_out(project: Project) -> None:
-    """They are measured, and said to have been traced; the others are kept."""
+    """Later tests are measured and reported as traced; earlier ones get their figures."""
     project.write(
         test_a=COUNTS,
         test_b="""
@@ -164,7 +164,7 @@ def test_a_tracer_that_another_test_left_on_keeps_its_successors_out(project: Pr
 
 
 def test_a_session_of_a_clock_that_was_ahead_is_not_the_latest_for_ever(project: Project) -> None:
-    """The one that was recorded after it is taken, and the other one is named."""
+    """The session that was recorded later is used, and a note names the one from the future."""
     project.write(test_a=COUNTS)
     project.run("measure", "--profile", "local")
     folder = project.root / ".testinfra" / "runs"

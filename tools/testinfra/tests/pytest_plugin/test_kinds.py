@@ -335,5 +335,5 @@ def _note(record: Measurement) -> str:
     if cost is not None and cost.deadline_ms == 1.0:
         notes.append("its deadline is recorded, and not enforced")
     if record.outcome is not Outcome.PASSED:
-        notes.append("no figures, but its reason")
+        notes.append("no figures; the record has the reason")
     return "; ".join(notes)

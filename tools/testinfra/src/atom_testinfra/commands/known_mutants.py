@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atom_testinfra.storage.mutants import load_accepted, newest_store
+from atom_testinfra.storage.accepted_mutants import load_accepted
+from atom_testinfra.storage.mutants import newest_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

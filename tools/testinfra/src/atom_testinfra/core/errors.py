@@ -24,7 +24,7 @@ class BaselineError(InfraError):
 
 
 class CostsError(InfraError):
-    """What is kept of the costs of tests cannot be read or written; a run goes on without it."""
+    """The stored costs of tests cannot be read or written; a run continues without them."""
 
 
 class BudgetError(InfraError):
@@ -32,7 +32,7 @@ class BudgetError(InfraError):
 
 
 class SubjectError(InfraError):
-    """The project under measurement could not be run: pytest's own message says why."""
+    """The measured project could not be run; pytest's own message says why."""
 
 
 class NothingMeasuredError(InfraError):
@@ -48,7 +48,7 @@ class ReportError(InfraError):
 
 
 class ComparisonError(InfraError):
-    """Two sides cannot be compared: a threshold makes no sense, or the runs were made in different ways."""
+    """Two sides cannot be compared: the threshold is wrong, or the runs were made in different ways."""
 
 
 class ScheduleError(InfraError):
@@ -56,8 +56,8 @@ class ScheduleError(InfraError):
 
 
 class ShardError(InfraError):
-    """A shard cannot be run, read or merged: all shards together have to run what there is to run."""
+    """A shard cannot be run, read or merged, or the shards are not the whole suite."""
 
 
 class GitError(InfraError):
-    """Git is missing, or does not know what it was asked for."""
+    """Git is missing, or a git command failed."""

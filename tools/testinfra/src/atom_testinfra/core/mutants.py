@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from collections import Counter
@@ -216,10 +217,10 @@ def order_tests(
     reaching: Sequence[Reach], block: str, noticed_before: Mapping[str, int], *, floor_s: float = 0.002
 ) -> list[Reach]:
     """
-    Return the tests in the order to ask them about a mutant of a block: likely notice per CPU second first.
+    Return the tests in the order to run them under a mutant of a block: the likeliest per CPU second first.
 
-    A test that noticed a mutant of the same function before is the likeliest; else one that spends a large
-    part of what it does in the block. Both are divided by what the test costs.
+    A test that noticed a mutant of the same function before is the likeliest to notice, then one that spends
+    a large part of its work in the block. Both are divided by the test's cost.
     """
 
     def promise(test: Reach) -> float:
@@ -227,3 +228,11 @@ def order_tests(
         return (noticed_before.get(test.nodeid, 0) + specific + 0.01) / (test.cpu_s + floor_s)
 
     return sorted(reaching, key=lambda test: (-promise(test), test.nodeid))
+
+
+def combine_digests(parts: Iterable[str]) -> str:
+    """Return one digest of many texts, which may be digests themselves."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    return whole.hexdigest()[:16]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from atom_testinfra.core.mutants import combine_digests
 from atom_testinfra.mutation.product import digest_file
-from atom_testinfra.storage.mutants import combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class States:
                 support.append(f"{name} {digest}")
         present = [name for name in SETTINGS if (rootdir / name).is_file()]
         support += [f"{name} {digest_file(rootdir / name)}" for name in present]
-        self.support = combine(support)
+        self.support = combine_digests(support)
         """One digest of what all tests share: conftest files, helpers, pytest's settings."""
 
     def of_file(self, name: str) -> str:
@@ -64,15 +64,15 @@ class States:
             digests = self._modules[path].functions if path in self._modules else {}
             parts += [path, digests.get("", "gone")]
             parts += [f"{name} {digests.get(name, 'gone')}" for name in sorted(entered[path])]
-        return combine(parts)
+        return combine_digests(parts)
 
     def of_curve(self, reach: Reach) -> str:
         """Return the state of a test's detection curve: another Hypothesis generates other examples."""
-        return combine([self.of_test(reach), hypothesis_version()])
+        return combine_digests([self.of_test(reach), hypothesis_version()])
 
     def of_finding(self, id_: str, states: Iterable[str]) -> str:
         """Return the state of a verdict, from the states of the tests that it rests on."""
-        return combine([id_, *sorted(states)])
+        return combine_digests([id_, *sorted(states)])
 
 
 def hypothesis_version() -> str:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     """File and line of tests, by node id."""
 
 N_ANNOTATIONS = 10
-"""GitHub shows no more of one kind for a step."""
+"""GitHub shows at most this many annotations of one kind for a step."""
 N_ROWS = 50
 
 
 def annotate(comparison: Comparison, places: Places, *, is_gate: bool) -> Iterator[str]:
-    """Yield workflow commands that show what got slower where it is: errors if that fails a gate."""
+    """Yield workflow commands that annotate slower tests at their lines: errors if they fail a gate."""
     kind = "error" if is_gate else "warning"
     changes = [*comparison.changes, *comparison.outside]
     slower = [change for change in changes if change.verdict is ChangeVerdict.SLOWER]

@@ -1,4 +1,4 @@
-"""Tables as values: what a section says in rows, before any renderer gives them a form."""
+"""Tables as values: the rows of a section, before a renderer formats them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CellKind(StrEnum):
 
     TEXT = "text"
     TEST = "test"
-    """A node id: may be shortened where room is scarce, from the left."""
+    """A node id: may be shortened from the left if there is not enough room."""
     COUNT = "count"
     SECONDS = "seconds"
     MICROS = "micros"
@@ -38,9 +38,9 @@ class Column(Struct, frozen=True):
     title: str
     kind: CellKind = CellKind.TEXT
     rank: int = 0
-    """Where columns have to go for lack of room, those with the highest rank go first; 0 stays."""
+    """If there is not enough room, columns with the highest rank are left out first; 0 always stays."""
     is_remark: bool = False
-    """Says something about the row in a sentence: stands below it where the columns are narrow."""
+    """Holds a sentence about the row, which is printed below it if the columns are narrow."""
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Table(Struct, frozen=True, kw_only=True):
     columns: list[Column]
     rows: list[list[Cell]]
     n_left_out: int = 0
-    """Rows that exist and are not shown; said below the table."""
+    """How many rows are not shown; a line below the table says so."""
 
     def head(self, n: int) -> Table:
         """Return the table with its first `n` rows; the rest are counted as left out."""
@@ -76,13 +76,13 @@ def verdict_key(value: Cell) -> str:
 
 
 def verdict_text(value: Cell) -> str:
-    """Return a verdict as a sign and a word, so that neither colour nor sign has to be known."""
+    """Return a verdict as a sign and a word, so that it can be read without colour."""
     key = verdict_key(value)
     return f"{VERDICT_SIGNS[key]} {VERDICT_WORDS[key]}"
 
 
 def write_cell(kind: CellKind, value: Cell) -> str:
-    """Return a raw value as it is read, in any format; text is returned as it is, unescaped."""
+    """Return a raw value as text, the same in every format; text is not escaped."""
     if kind is CellKind.VERDICT:
         return verdict_text(value)
     if value is None:
@@ -111,12 +111,12 @@ _VISIBLE = _CONTROL | {code: f"\\u{code:04x}" for code in _INVISIBLE}
 
 
 def visible(text: str) -> str:
-    """Return text with characters that would steer a terminal or turn the reading direction written out."""
+    """Return text with escapes for characters that control a terminal or the reading direction."""
     return text.translate(_VISIBLE)
 
 
 def split_code(text: str) -> list[str]:
-    """Return the pieces of a sentence, by turns text and what stands between backticks."""
+    """Return the pieces of a sentence: alternately text, and what is between backticks."""
     return _CODE.split(text)
 
 

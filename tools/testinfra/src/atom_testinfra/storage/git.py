@@ -29,7 +29,7 @@ MOST_LINKS = 8
 
 REVISION = "%H%x00%cI%x00%s"
 AS_WRITTEN = ("-z", "--no-show-signature", "--no-follow", "--encoding=UTF-8")
-"""A NUL after each entry of a log, and nothing that a person's settings would add to it."""
+"""A NUL after each entry of a log, and nothing that a user's git settings would add."""
 
 FETCH_ALL = (
     "this is a shallow clone, without most of the history: git fetch --unshallow; in GitHub Actions give"
@@ -121,10 +121,10 @@ class Repository:
 
     def changed_lines(self, revision: str) -> dict[Path, list[tuple[int, int]]]:
         """
-        Return the lines of the working tree that are not as they were at a revision, by file.
+        Return the ranges of lines of the working tree that differ from a revision, by file.
 
-        Lines are counted from 1, both ends belong to the range; a file that git does not track is changed
-        as a whole, and one that it ignores is left out.
+        Lines are counted from 1, and both ends belong to the range. A file that git does not track counts as
+        changed as a whole, and one that it ignores is left out.
         """
         commit = self.resolve(revision)
         plain = ("-c", "core.quotePath=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")

@@ -1,16 +1,12 @@
-"""What is known of mutants so far, one line each: a session that broke off goes on where it was."""
+"""What is known about mutants so far, one line each, so that the next session continues from there."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tomllib
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.mutants import Finding, Reach
 from atom_testinfra.storage.atomic import replace_file
 
@@ -34,7 +30,7 @@ class KnownFinding(Struct, frozen=True, kw_only=True):
 
 
 class FoundTests(Struct, frozen=True, kw_only=True):
-    """The tests of a file as they were collected, so that a file without tests that count is known too."""
+    """That all tests of a file were collected and run: also of one whose tests reach nothing."""
 
     file: str
     digest: str
@@ -45,9 +41,9 @@ Line = KnownReach | KnownFinding | FoundTests
 
 class MutantStore:
     """
-    The file `mutants.jsonl`: what tests enter and what became of mutants, appended as it comes.
+    The file `mutants.jsonl`: what tests enter and what became of mutants, appended one by one.
 
-    Lines that no longer hold are left where they are until `compact` writes the file anew.
+    Lines that are no longer valid stay in the file until `compact` writes it again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,12 +77,12 @@ class MutantStore:
             self._append("early", new)
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Note that findings do not count."""
+        """Note that these findings are not valid."""
         for id_ in ids:
             self._append("void", id_)
 
     def compact(self) -> None:
-        """Write the file anew if most of its lines no longer hold."""
+        """Write the file again if most of its lines are no longer valid."""
         n_known = len(self.reaches) + len(self.findings) + len(self.files)
         if self._n_lines <= 2 * n_known + 1000:
             return
@@ -134,7 +130,7 @@ class MutantStore:
         for line in lines:
             kind, _, text = line.partition(b" ")
             if kind.decode("ascii", "replace") in types:
-                # A line that was cut off, or written by another version, says nothing.
+                # A line that was cut off, or written by another version, is skipped.
                 try:
                     yield kind.decode(), msgspec.json.decode(text, type=types[kind.decode()])
                 except msgspec.DecodeError:
@@ -146,48 +142,6 @@ def _encode(kind: str, value: object) -> bytes:
 
 
 def newest_store(folder: Path) -> MutantStore | None:
-    """Return the store of the arguments that were asked with last; `None` where nothing was asked."""
+    """Return the store that was written last; `None` if there is none."""
     stores = sorted(folder.glob("*/mutants.jsonl"), key=lambda path: path.stat().st_mtime)
     return MutantStore(stores[-1].parent) if stores else None
-
-
-class Accepted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mutant that a person accepts as a survivor, because no test could tell it from the original."""
-
-    id: str
-    reason: str
-    path: str = ""
-    """For people: the id alone decides."""
-    change: str = ""
-    """For people, too."""
-
-
-def load_accepted(path: Path) -> dict[str, Accepted]:
-    """
-    Return the accepted survivors of `equivalent.toml` by id; none where there is no such file.
-
-    Raises:
-        ConfigError: The file cannot be read, or an entry has no reason.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        entries = msgspec.convert(
-            tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []), list[Accepted]
-        )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise ConfigError(
-            f"cannot read {os.fspath(path)!r}: {exc}", hint="each [[mutant]] has an id and a reason"
-        ) from exc
-    for entry in entries:
-        if not entry.reason.strip():
-            raise ConfigError(f"{os.fspath(path)!r}: mutant {entry.id!r} has no reason")
-    return {entry.id: entry for entry in entries}
-
-
-def combine(parts: Iterable[str]) -> str:
-    """Return one digest of many."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    return whole.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Which session was recorded last: a clock that was wrong for a day must not say so for ever."""
+"""Which session was recorded last, also after the clock was wrong for a while."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def in_order_of_recording(found: Mapping[str, Sequence[RunFile]]) -> list[str]:
     Return the sessions, the one that was recorded last at the end.
 
     Runs of `testinfra measure` are numbered. A session without numbers, from a bare pytest run or an older
-    version, has its place after those whose files were there before its own; among each other such sessions
-    go by their ids, which begin with the time, those from the future first.
+    version, comes after those whose files are older than its own. Sessions without numbers are sorted by
+    their ids, which begin with the time; those from the future come first.
     """
     numbers = {name: max(file.header.sequence for file in files) for name, files in found.items()}
     numbered = [(_modified_at(files), numbers[name]) for name, files in found.items() if numbers[name]]
@@ -46,7 +46,7 @@ def in_order_of_recording(found: Mapping[str, Sequence[RunFile]]) -> list[str]:
 
 
 def find_from_the_future(found: Mapping[str, Iterable[RunFile]]) -> dict[str, str]:
-    """Return when a session was recorded, as it says, where that is yet to come."""
+    """Return the sessions that are dated in the future, with their dates."""
     limit = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + FUTURE_S))
     started = {name: max(file.header.started_at for file in files) for name, files in found.items()}
     return {name: at for name, at in started.items() if at > limit}

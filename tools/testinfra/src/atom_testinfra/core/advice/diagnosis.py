@@ -22,7 +22,7 @@ STEAL_NOTICED, STEAL_SPOILS = 0.02, 0.10
 SHOWN = 3
 
 CI_IF_TRUE = frozenset({"BUILDKITE", "CIRCLECI", "CIRRUS_CI", "GITHUB_ACTIONS", "TF_BUILD"})
-"""By these Hypothesis knows CI if they are `true`; by the others whatever their value is."""
+"""Hypothesis takes these for CI if they are `true`, and the other variables whatever their value is."""
 BARE_RUN = (
     "a bare pytest run here begins with Hypothesis's `ci` profile: the same examples each time, no deadline,"
     " no database"
@@ -41,13 +41,13 @@ class Level(StrEnum):
 
     OK = "ok"
     NOTICE = "notice"
-    """Some figures say less, or something is taken care of."""
+    """Some figures are less reliable, or `measure` corrects it by itself."""
     SPOILS = "spoils"
     """Figures measured now are not to be used."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     check: str
     level: Level
@@ -72,22 +72,22 @@ class Observation(Struct, frozen=True, kw_only=True):
     cpu_share: float
     """CPU time over wall time while calibrating."""
     steal: float | None
-    """Part of the machine's time that went to other guests of its host meanwhile."""
+    """Share of the machine's time that its host gave to other virtual machines meanwhile."""
     load: float | None
     """Load average over the last minute."""
     n_cpus: int
     governors: list[str]
     """Frequency governors in use; empty when the machine does not tell."""
     ci_variables: list[str]
-    """Set here, and taken by Hypothesis or a suite as a sign of CI."""
+    """Variables that are set here and that Hypothesis or a suite takes as a sign of CI."""
     tracers: list[str]
     """What traces or profiles Python code, each with where it was found."""
     variables: list[str]
-    """Set here, and change what would be measured under them: tracers, slower modes of the interpreter."""
+    """Variables that are set here and change what is measured: tracers, slower modes of the interpreter."""
     option_sources: dict[str, list[str]]
     """Where options are given to every pytest run here, and the options."""
     n_workers: int
-    """xdist workers that the settings give a measured run; none is 0."""
+    """xdist workers of a measured run, by the settings; 0 without workers."""
     pins: list[Pinned]
     profile_loads: list[str]
     """Places outside of a conftest that load a Hypothesis profile: `path:line`."""
@@ -109,14 +109,20 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
 
 
 def diagnose(seen: Observation) -> Diagnosis:
-    """Return what each check makes of an observation."""
+    """Return the findings of all checks of an observation."""
     return Diagnosis(findings=[finding for check in CHECKS for finding in check(seen)])
+
+
+def _level(value: float, *, noticed: float, spoils: float) -> Level:
+    if value > spoils:
+        return Level.SPOILS
+    return Level.NOTICE if value > noticed else Level.OK
 
 
 def _check_noise(seen: Observation) -> Iterator[Finding]:
     middle = quantile(seen.calibrations_s, 0.5)
     noise = deviation(seen.calibrations_s) / middle
-    level = Level.SPOILS if noise > NOISE_SPOILS else Level.NOTICE if noise > NOISE_NOTICED else Level.OK
+    level = _level(noise, noticed=NOISE_NOTICED, spoils=NOISE_SPOILS)
     yield Finding(
         check="noise",
         level=level,
@@ -134,26 +140,18 @@ def _check_contention(seen: Observation) -> Iterator[Finding]:
         check="contention",
         level=Level.NOTICE if busy else Level.OK,
         message=f"this process got {min(seen.cpu_share, 1):.0%} of a core{load}",
-        advice="go by CPU times: wall times and the targets that rest on them are too high now"
-        if busy
-        else None,
+        advice="use CPU times: wall times, which the targets are for, are too high now" if busy else None,
     )
 
 
 def _check_steal(seen: Observation) -> Iterator[Finding]:
     if seen.steal is None:
         return
-    level = (
-        Level.SPOILS
-        if seen.steal > STEAL_SPOILS
-        else Level.NOTICE
-        if seen.steal > STEAL_NOTICED
-        else Level.OK
-    )
+    level = _level(seen.steal, noticed=STEAL_NOTICED, spoils=STEAL_SPOILS)
     yield Finding(
         check="steal",
         level=level,
-        message=f"the host gave {seen.steal:.1%} of this machine's time to other guests",
+        message=f"the host gave {seen.steal:.1%} of this machine's time to other virtual machines",
         advice=None if level is Level.OK else "measure at another time, or on a machine of its own",
     )
 
@@ -180,7 +178,7 @@ def _check_ci(seen: Observation) -> Iterator[Finding]:
         check="ci",
         level=Level.NOTICE,
         message=f"set here, and a sign of CI: {', '.join(seen.ci_variables)}",
-        advice="`testinfra measure` takes them away and sets each profile's own"
+        advice="`testinfra measure` removes them and sets those of each profile"
         + (f"; {BARE_RUN}" if any(map(_is_ci_to_hypothesis, seen.ci_variables)) else ""),
     )
 
@@ -197,7 +195,7 @@ def _check_tracing(seen: Observation) -> Iterator[Finding]:
         message=f"Python code is traced by {', '.join(seen.tracers)}"
         if seen.tracers
         else "no coverage, debugger or profiler",
-        advice="measure without it: it makes some code many times slower and other code not at all, so that "
+        advice="measure without it: it makes some code many times slower and other code not at all, so "
         "no figure can be corrected for it"
         if seen.tracers
         else None,
@@ -226,7 +224,7 @@ def _check_options(seen: Observation) -> Iterator[Finding]:
         message=f"every pytest run here is parallel: {'; '.join(parallel)}"
         if parallel
         else f"pytest runs serially here unless it is told otherwise; `testinfra measure` {measured}",
-        advice=f"`testinfra measure` {measured} all the same; workers disturb each other's times"
+        advice=f"`testinfra measure` {measured} nevertheless; workers disturb each other's times"
         if parallel
         else None,
     )
@@ -249,26 +247,26 @@ def _check_pins(seen: Observation) -> Iterator[Finding]:
         yield Finding(
             check="pins",
             level=Level.NOTICE,
-            message=f"tests or settings that write down their own max_examples: {_shorten(places)}",
-            advice="no profile reaches a number that stands at a test, so a CI profile has no effect there;"
+            message=f"tests or settings with a max_examples of their own: {_shorten(places)}",
+            advice="no profile changes these numbers, so a CI profile has no effect on such tests;"
             " measure with `--pins scale` to see what it would save",
         )
     else:
-        yield Finding(check="pins", level=Level.OK, message="no test writes down its own max_examples")
+        yield Finding(check="pins", level=Level.OK, message="no test has a max_examples of its own")
     if seen.profile_loads:
         yield Finding(
             check="profiles",
             level=Level.NOTICE,
             message=f"a profile is loaded outside of conftest.py: {_shorten(seen.profile_loads)}",
-            advice="where that runs while the file is imported, it holds for every test imported later, so"
-            " numbers of examples follow the order of files",
+            advice="if that happens when the file is imported, it applies to every test imported later, so"
+            " numbers of examples depend on the order of the files",
         )
     if seen.unreadable:
         yield Finding(
             check="sources",
             level=Level.NOTICE,
             message=f"could not be read: {_shorten(seen.unreadable)}",
-            advice="pins in there are found when the tests run",
+            advice="pins in these files are found when the tests run",
         )
 
 

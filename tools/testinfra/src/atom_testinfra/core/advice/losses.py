@@ -35,17 +35,19 @@ LOSSES = (
     Loss(
         package="hypothesis",
         before="6.103.1",
-        what="the time that Python collects garbage is not told apart from drawing and the body",
+        what="the time of garbage collection counts for drawing and the body",
     ),
     Loss(
         package="hypothesis",
         before="6.94.0",
-        what="`measure --explain` says next to nothing: Hypothesis does not say what a test case took",
+        what="`measure --explain` says next to nothing, "
+        "because Hypothesis does not say how long a test case took",
     ),
     Loss(
         package="pytest",
         before="8.4",
-        what="what a test's garbage raises when it is collected between two tests goes unnoticed",
+        what="an exception that a test's garbage raises "
+        "when it is collected between two tests is not noticed",
     ),
 )
 """By package, the newest version first."""

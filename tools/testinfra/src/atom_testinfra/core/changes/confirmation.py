@@ -49,13 +49,13 @@ def confirm_suspects(
     n_runs: int,
 ) -> Comparison:
     """
-    Return the comparison with its suspects, and the suite if it is one, judged by further runs alone.
+    Return the comparison with its suspects, and the suite if it is one, judged by the reruns alone.
 
-    With a way to run the base, both sides take turns, so that whatever disturbs the machine disturbs both;
-    without one the further runs are compared with the base's own. Where the interval still reaches over the
-    limit, the same number of runs is made once more, and a third time: on a noisy machine five runs of each
-    side leave many a suspect undecided. The suite is judged so only where the base runs, too: compared with
-    stored figures, a machine that became slower is slower again.
+    If the base can run, both sides take turns, so that whatever disturbs the machine disturbs both; otherwise
+    the reruns are compared with the base's stored runs. While an interval still contains the limit, there are
+    up to `MOST_TURNS` rounds, because on a noisy machine five runs of each side leave many suspects
+    undecided. The suite is judged only if the base runs: compared with stored figures, a machine that became
+    slower would always make the suite look slower.
     """
     is_suite_open = run_base is not None and comparison.is_suite_suspect
     undecided = [suspect.nodeid for suspect in comparison.suspects]
@@ -94,15 +94,15 @@ def forecast_run(runs: Sequence[Run], nodeids: Set[str]) -> float | None:
     """
     Return how long one run of these tests should take, in wall seconds: start-up, collection, and the tests.
 
-    `None` where no run came to its end, so that its time outside of the tests is unknown.
+    `None` if no run came to its end, so that the time outside of the tests is unknown.
     """
     lasted = []
     for run in runs:
         if run.end is None or run.collected is None:
             continue
         tests_s = {r.nodeid: r.setup.wall_s + r.call.wall_s + r.teardown.wall_s for r in run.measurements}
-        besides_s = max(0.0, run.end.wall_s - sum(tests_s.values())) + (run.collected.startup_cpu_s or 0.0)
-        lasted.append(besides_s + sum(s for nodeid, s in tests_s.items() if nodeid in nodeids))
+        around_s = max(0.0, run.end.wall_s - sum(tests_s.values())) + (run.collected.startup_cpu_s or 0.0)
+        lasted.append(around_s + sum(s for nodeid, s in tests_s.items() if nodeid in nodeids))
     return middle(lasted) if lasted else None
 
 
@@ -120,7 +120,7 @@ class _FurtherRuns:
         self._of_base: list[Run] = []
         self._of_new: list[Run] = []
         self._sides: tuple[Side, Side] = base, base
-        """What everything cost in them, base and new."""
+        """The costs of all tests in these runs: base, new."""
 
     def make(self, nodeids: Sequence[str], n_runs: int) -> None:
         """Run these node ids `n_runs` times on each side."""
@@ -133,7 +133,7 @@ class _FurtherRuns:
         self._sides = base, self._side("new", self._of_new)
 
     def judge(self, nodeids: Sequence[str], factors: Mapping[Key, float]) -> Iterator[Change]:
-        """Yield what all further runs say about suspects, with the suite's factors taken out."""
+        """Yield the verdicts of all reruns on suspects, with the suite's factors removed."""
         base, new = (side.tests for side in self._sides)
         both = [n for n in new if n in base and base[n].problem is None and new[n].problem is None]
         effects = SideEffects([(base[n], new[n]) for n in both])
@@ -144,7 +144,7 @@ class _FurtherRuns:
                 yield confirm(suspect, *costs, threshold, effects=effects, factors=factors)
 
     def judge_outside(self, *, is_base_run: bool) -> list[Change]:
-        """Return what all further runs say about suspects outside of the tests."""
+        """Return the verdicts of all reruns on suspects outside of the tests."""
         changes = self._comparison.outside
         if not is_base_run:
             return changes
@@ -158,7 +158,7 @@ class _FurtherRuns:
 
     def judge_suite(self, nodeids: Sequence[str]) -> tuple[Interval, dict[Key, float]] | None:
         """
-        Return what all further runs say about the suite, by these tests, and how much each cost moved.
+        Return the ratio of the suite by these tests in all reruns, and the factor of each cost.
 
         `None` if too few of them ran.
         """
@@ -178,9 +178,9 @@ class _FurtherRuns:
 
 def choose_companions(comparison: Comparison, n: int) -> list[str]:
     """
-    Return up to `n` tests to run beside the suspects, so that it can be told what a run does to all alike.
+    Return up to `n` tests to run beside the suspects, which show what a run does to all tests alike.
 
-    The quickest of those that did not change, because they cost little; then those that may have changed.
+    First the quickest of those that did not change, because they cost little; then those that may have.
     """
     others = [
         change
@@ -192,6 +192,6 @@ def choose_companions(comparison: Comparison, n: int) -> list[str]:
 
 
 def take_turns(n_runs: int) -> Iterator[str]:
-    """Yield whose turn it is, ABBA: a steady drift of the machine weighs on both sides alike."""
+    """Yield the side whose turn it is, in the order ABBA: a steady drift affects both sides alike."""
     for i in range(n_runs):
         yield from ("base", "new") if i % 2 == 0 else ("new", "base")

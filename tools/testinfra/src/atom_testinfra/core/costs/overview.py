@@ -1,8 +1,8 @@
-"""Where the time of a run went in all: test by test, part by part, file by file, and what that is worth."""
+"""Where the whole time of a run went, by test, part and file, and what could be saved."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from math import fsum
 from statistics import median
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Measurement, Run
 
 ASKED = (25, 50, 100)
-"""The numbers of examples that the suite's time is told for."""
+"""The numbers of examples for which the suite's time is predicted."""
 WORKERS = (2, 4, 8)
 
 
@@ -47,7 +47,7 @@ class FileTime(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     n_tests: int
     collect_s: float | None
-    """Importing it and collecting its tests; `None` where that was not recorded."""
+    """Importing it and collecting its tests; `None` if that was not recorded."""
     setup_s: float
     teardown_s: float
 
@@ -59,11 +59,11 @@ class PinCost(Struct, frozen=True, kw_only=True, gc=False):
     pin: Pin
     total_s: float
     saved_s: float | None
-    """What the number that other properties run would save; `None` where nobody can tell."""
+    """What the number that other properties run would save; `None` if that is not known."""
 
 
 class Bound(Struct, frozen=True, kw_only=True, gc=False):
-    """The least time that workers can need: the sum shared out, or the longest test."""
+    """The least time that workers can need: an equal share each, or the longest test."""
 
     n_workers: int
     least_s: float
@@ -79,7 +79,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     tests: list[PropertyTime]
     """The properties with figures, slowest first."""
     n_others: int
-    """Properties without figures: their time is in the total all the same."""
+    """Properties without figures; their time is nevertheless in the total."""
     others_s: float
     n_plain: int
     plain_s: float
@@ -90,9 +90,9 @@ class Overview(Struct, frozen=True, kw_only=True):
     pins: list[PinCost]
     what_if: list[Estimate]
     what_if_pinned: list[Estimate]
-    """The same where every property keeps the number of its own; empty where none has one."""
+    """The same if every property keeps its own number; empty if none has one."""
     n_fixed: int
-    """Tests that the number of examples does not change, or not in a way that is known."""
+    """Tests whose time does not depend on the number of examples, or not in a known way."""
     files: list[FileTime]
     bounds: list[Bound]
 
@@ -209,27 +209,27 @@ def _pin_costs(
 
 
 def _files(runs: Sequence[Run]) -> list[FileTime]:
-    """Return the files in the first run of the profile, the one with the slowest set-up first."""
+    """Return the files in the first run of the profile, the one that takes longest around its tests first."""
     first = [run for run in runs if run.header.repeat == runs[0].header.repeat]
     collect_s: dict[str, float] = {}
     n_tests: Counter[str] = Counter()
-    setup_s: Counter[str] = Counter()
-    teardown_s: Counter[str] = Counter()
+    setup_s: defaultdict[str, float] = defaultdict(float)
+    teardown_s: defaultdict[str, float] = defaultdict(float)
     for run in first:
         for path, seconds in ((run.collected.files if run.collected else None) or {}).items():
             collect_s.setdefault(path, seconds)
         for record in run.measurements:
             path = record.nodeid.partition("::")[0]
             n_tests[path] += 1
-            setup_s[path] += record.setup.wall_s  # type: ignore[assignment]
-            teardown_s[path] += record.teardown.wall_s  # type: ignore[assignment]
+            setup_s[path] += record.setup.wall_s
+            teardown_s[path] += record.teardown.wall_s
     files = [
         FileTime(
             path=path,
             n_tests=n_tests[path],
             collect_s=collect_s.get(path) if collect_s else None,
-            setup_s=float(setup_s[path]),
-            teardown_s=float(teardown_s[path]),
+            setup_s=setup_s[path],
+            teardown_s=teardown_s[path],
         )
         for path in n_tests | dict.fromkeys(collect_s, 0)
     ]
@@ -244,7 +244,7 @@ def _around_s(runs: Sequence[Run]) -> float | None:
 
 
 def _bounds(runs: Sequence[Run], times_s: Sequence[float]) -> list[Bound]:
-    """Return the bounds: with the workers that were used, or with some that could be."""
+    """Return the bounds: for the workers that were used, or for some numbers of workers."""
     if not times_s:
         return []
     whole_s, longest_s = fsum(times_s), max(times_s)

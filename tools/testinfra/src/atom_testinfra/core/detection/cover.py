@@ -14,8 +14,8 @@ def cover(noticing: Mapping[K, Set[str]], times: int) -> list[K]:
     """
     Return test cases that notice each mutant `times` times, or as often as it can be noticed.
 
-    Greedy: the test case that adds most comes first, of equals the first. That is within 1 + ln(mutants) of
-    the fewest (Chvátal 1979); in the end, test cases that the others made unnecessary are left out.
+    Greedy: the test case that adds most comes first, and of equals the first. That is within 1 + ln(mutants)
+    of the fewest (Chvátal 1979). At the end, test cases that others made unnecessary are removed.
     """
     wanted: dict[str, int] = {}
     for mutants in noticing.values():
