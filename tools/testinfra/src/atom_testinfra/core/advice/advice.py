@@ -83,7 +83,7 @@ class Advice(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """What the wording of an advice may use."""
+    """What the wording of advice may use."""
 
     cost: ProfileCost
     split: Split

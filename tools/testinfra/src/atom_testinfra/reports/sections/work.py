@@ -81,8 +81,8 @@ def build_work(baseline: Baseline, rows: list[PropertyRow], profile: str) -> Wor
     """Return the tests whose part to work on takes longest under a profile."""
     costs = {nodeid: entry.profiles[profile] for nodeid, entry in _measured(baseline, rows, profile)}
     total = sum(cost.duration_s for cost in costs.values())
-    advices = {nodeid: advise(cost) for nodeid, cost in costs.items()}
-    ranked = sorted(advices.items(), key=lambda pair: (-pair[1].part_s, pair[0]))
+    advised = {nodeid: advise(cost) for nodeid, cost in costs.items()}
+    ranked = sorted(advised.items(), key=lambda pair: (-pair[1].part_s, pair[0]))
     return WorkSection(
         profile=profile,
         candidates=[
