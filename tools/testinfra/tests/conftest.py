@@ -41,8 +41,9 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_plugins_below() -> Iterator[None]:
-    """Runs that a test starts load few plugins; one that says otherwise is about the loading."""
+    """Runs that a test starts load few plugins, each module compiled once, unless a test is about that."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         for name, value in PLUGINS_ONLY.items():
             patch.setenv(name, value)
         yield

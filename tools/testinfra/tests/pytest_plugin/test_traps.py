@@ -632,6 +632,18 @@ class TestDeadlines:
         def test_marked(x):
             time.sleep(0.02)
 
+        @pytest.mark.xfail(strict=True)
+        @settings(deadline=5)
+        @given(st.just(1))
+        def test_any_reason(x):
+            time.sleep(0.02)
+
+        @pytest.mark.xfail(strict=True)
+        @settings(deadline=60_000)
+        @given(st.just(1))
+        def test_quick(x):
+            pass
+
         @settings(deadline=5)
         @given(st.just(1))
         def test_other(x):
@@ -644,7 +656,13 @@ class TestDeadlines:
         assert {record.outcome for record in records.values()} == {Outcome.FAILED}
         said = "testinfra took its deadline of 5 ms out, as of every property; it stays in a profile with"
         found = {name: said in (record.reason or "") for name, record in records.items()}
-        assert found == {"test_raises": True, "test_marked": True, "test_other": False}
+        assert found == {
+            "test_raises": True,
+            "test_marked": True,
+            "test_any_reason": True,
+            "test_quick": False,
+            "test_other": False,
+        }
         assert (records["test_raises"].reason or "").startswith("Failed: DID NOT RAISE")
 
 

@@ -219,11 +219,6 @@ def _find_unraisable(config: pytest.Config) -> Callable[[pytest.Config], None]:
     return found
 
 
-def _expects_deadline(item: pytest.Item) -> bool:
-    """Return whether the test is marked to fail by missing its deadline."""
-    return any(DEADLINE in repr(marker.kwargs.get("raises")) for marker in item.iter_markers("xfail"))
-
-
 def _now() -> tuple[int, int, int]:
     return Clocks.wall_ns(), Clocks.process_cpu_ns(), children_cpu_ns()
 
@@ -356,13 +351,19 @@ class ItemRecorder:
             or self._run_settings.settings.deadline
         ):
             return None
-        if not self._missed_deadline and not _expects_deadline(self._item):
+        if not (self._missed_deadline or self._expects_deadline(own.deadline.total_seconds())):
             return None
         deadline_ms = own.deadline.total_seconds() * 1000
         return (
             f"testinfra took its deadline of {deadline_ms:g} ms out, as of every property;"
             ' it stays in a profile with `steering = "suite"`'
         )
+
+    def _expects_deadline(self, deadline_s: float) -> bool:
+        """Return whether the test is marked to fail, for its deadline or after it took longer than that."""
+        is_longer = max(self._times.wall_s, default=0.0) > deadline_s
+        marks = self._item.iter_markers("xfail")
+        return any(is_longer or DEADLINE in repr(mark.kwargs.get("raises")) for mark in marks)
 
     def finding(self, outcome: str) -> tuple[str | None, Record]:
         """Return the kind and what there is to record, which is nothing for a test without Hypothesis."""
