@@ -110,7 +110,7 @@ def test_the_table_adds_up() -> None:
     """Totals are those of all rows, also of those that are not shown."""
     records = [make_record(f"t.py::test_{i}") for i in range(4)]
     lines = render(("p", records), n_shown=1, width=None)
-    assert lines[0] == "p: 4 properties, slowest first; wall time of one run"
+    assert lines[0] == "p: 4 properties, slowest first; wall time of one run, teardown included"
     rows = [line.split() for line in lines[2:5]]
     one, others, all_of_them = (float(row[0]) for row in rows)
     assert others == pytest.approx(3 * one, rel=0.01)

@@ -103,7 +103,7 @@ def render_session(
 def _render_profile(found: Overview, n_shown: int, width: int | None) -> Iterator[str]:
     runs = "one run" if found.n_repeats == 1 else f"medians of {found.n_repeats} runs"
     n = numbers.plural(len(found.tests), "property")
-    yield f"{found.profile}: {n}, slowest first; wall time of {runs}"
+    yield f"{found.profile}: {n}, slowest first; wall time of {runs}, teardown included"
     shown, rest = found.tests[:n_shown], found.tests[n_shown:]
     rows = [
         [
