@@ -1,5 +1,5 @@
 """
-Which property holds which invariant: `python -m tests.invariants [--check]`, from `backend/`.
+Which properties check which invariant: `python -m tests.invariants [--check]`, from `backend/`.
 
 The table is made from what pytest collects: the marker `invariant(number)` of each test, its docstring, and
 the tier that the performance baseline gives it. A number without a property is an error.
@@ -13,7 +13,7 @@ import inspect
 import json
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +29,8 @@ NOT_MEASURED = "not measured"
 HEAD = f"""\
 # Invariants
 
-Each rule of the domain, the properties that hold it, and the tier each is budgeted for. Written by
-`make invariants` from the tests themselves; a number from {NUMBERS[0]} to {NUMBERS[-1]} without a property
-is an error.
+Each rule of the domain, the properties that check it, and the tier of each property. `make invariants` writes
+this page from the tests; a number from {NUMBERS[0]} to {NUMBERS[-1]} without a property is an error.
 
 | number | property | what it states | tier |
 | -----: | -------- | -------------- | ---- |
@@ -39,7 +38,7 @@ is an error.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBy:
+class CheckedBy:
     """A property and what it says about an invariant."""
 
     nodeid: str
@@ -50,7 +49,7 @@ class Collector:
     """A pytest plugin that notes the marked tests and lets none of them run."""
 
     def __init__(self) -> None:
-        self.found: dict[int, list[HeldBy]] = defaultdict(list)
+        self.found: dict[int, list[CheckedBy]] = defaultdict(list)
         self.errors: list[str] = []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -58,9 +57,9 @@ class Collector:
         for item in items:
             for mark in item.iter_markers("invariant"):
                 for number in mark.args:
-                    held_by = HeldBy(nodeid=item.nodeid, statement=_statement(item))
-                    if held_by not in self.found[number]:
-                        self.found[number].append(held_by)
+                    checked_by = CheckedBy(nodeid=item.nodeid, statement=_statement(item))
+                    if checked_by not in self.found[number]:
+                        self.found[number].append(checked_by)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected."""
@@ -107,13 +106,17 @@ def load_tiers() -> dict[str, str]:
     return {nodeid: entry["tier"] for nodeid, entry in properties.items()}
 
 
-def render(found: dict[int, list[HeldBy]], tiers: dict[str, str]) -> str:
-    """Return the document: a row for each number and property."""
+def render(found: dict[int, list[CheckedBy]], tiers: dict[str, str]) -> str:
+    """Return the document: a row for each number and property; a parametrised one says how many cases."""
     rows = []
     for number in NUMBERS:
-        for held_by in sorted(found.get(number, ()), key=lambda held_by: held_by.nodeid):
-            tier = tiers.get(held_by.nodeid, NOT_MEASURED)
-            rows.append(f"| {number} | {_name(held_by.nodeid)} | {held_by.statement} | {tier} |")
+        cases = Counter(
+            (one.nodeid.partition("[")[0], one.statement, tiers.get(one.nodeid, NOT_MEASURED))
+            for one in found.get(number, ())
+        )
+        for (nodeid, statement, tier), n in sorted(cases.items()):
+            times = f" ({n} cases)" if n > 1 else ""
+            rows.append(f"| {number} | {_name(nodeid)}{times} | {statement} | {tier} |")
     return HEAD + "\n".join(rows) + "\n"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.invariants import CheckedBy, render
+
 ROOT = Path(__file__).parents[3]
 BACKEND = ROOT / "backend"
 PHASE = ROOT / ".planning" / "phases" / "06-production-hardening"
@@ -100,3 +102,16 @@ def test_links_between_documents_lead_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_a_parametrised_property_is_one_row() -> None:
+    """The page on invariants counts the cases of a property; one with another tier has its own row."""
+    nodeids = [f"tests/property_tests/api/test_a.py::test_a[{case}]" for case in ("x", "y::[z]", "w")]
+    found = {1: [CheckedBy(nodeid=nodeid, statement="It holds.") for nodeid in nodeids]}
+
+    rows = [line for line in render(found, {nodeids[2]: "fast"}).splitlines() if line.startswith("| 1 ")]
+
+    assert rows == [
+        "| 1 | `api/test_a.py::test_a` | It holds. | fast |",
+        "| 1 | `api/test_a.py::test_a` (2 cases) | It holds. | not measured |",
+    ]
