@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from atom_testinfra.core.detection.trials import Trial
+from atom_testinfra.core.mutants import Reach
 from atom_testinfra.mutation.product import find_product
 from atom_testinfra.storage.example_budget import BudgetFile, load_budget
+from atom_testinfra.storage.mutants import MutantStore
 from atom_testinfra.storage.trials import TrialStore
 
 pytestmark = pytest.mark.integration
@@ -201,6 +204,23 @@ def test_an_equal_time_finds_no_less(learnt: Project) -> None:
         one["nodeid"]: one["proposed"] for one in budget["properties"]
     }
     assert sorted(written.files) == ["conftest.py", "src/shop.py", "tests/test_shop.py"]
+
+
+def test_a_property_without_a_curve_is_named(tmp_path: Path, learnt: Project) -> None:
+    """It reached no mutant that was tried, so there is no number for it; a plain test needs none."""
+    folder = tmp_path / "copy"
+    shutil.copytree(learnt.folder, folder)
+    (trials,) = (folder / ".testinfra" / "mutants").glob("*/trials.jsonl")
+    store = MutantStore(trials.parent)
+    for name, is_property in (("test_apart", True), ("test_plain", False)):
+        nodeid = f"tests/test_shop.py::{name}"
+        store.add_reach(Reach(nodeid=nodeid, cpu_s=0.1, is_property=is_property, blocks={}), "state")
+    done = Project(folder).run("budget")
+    assert done.returncode == 0
+    assert "test_apart" not in done.stdout
+    words = "no curve: tests/test_shop.py::test_apart reached no mutant that was tried"
+    assert words in done.stderr
+    assert Project(folder).budget()["without_curve"] == ["tests/test_shop.py::test_apart"]
 
 
 def test_pytest_runs_the_numbers(learnt: Project) -> None:

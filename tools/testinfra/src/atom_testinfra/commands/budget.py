@@ -209,6 +209,7 @@ def _print(budget: ExampleBudget, known: Question, path: Path, *, as_json: bool)
                 for one in budget.allotments
             ],
             "stale": known.learnt.stale,
+            "without_curve": known.learnt.unlearnt,
             "file": path.name,
         }
         click.echo(msgspec.json.encode(document))

@@ -56,6 +56,8 @@ class Learnt:
     fresh: list[str]
     stale: list[str]
     """Properties whose code, or whose tests, changed since."""
+    unlearnt: list[str]
+    """Properties without a curve: they reach none of the mutants that were tried."""
     product: Product
     modules: dict[str, Module]
 
@@ -73,12 +75,12 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
     modules = {module.path: module for module in map(product.read, product.files)}
     states = States(product, modules, project.rootdir)
     store = TrialStore(folder)
-    known = {nodeid: one.reach for nodeid, one in MutantStore(folder).reaches.items()}
-    reaches = {
-        nodeid: known[nodeid]
-        for nodeid in store.properties
-        if nodeid in known and states.of_file(nodeid.split("::")[0])
+    known = {
+        nodeid: one.reach
+        for nodeid, one in MutantStore(folder).reaches.items()
+        if one.reach.is_property and states.of_file(nodeid.split("::")[0])
     }
+    reaches = {nodeid: known[nodeid] for nodeid in store.properties if nodeid in known}
     if not reaches:
         raise NothingMeasuredError(
             "nothing was learnt about these tests: there are no detection curves",
@@ -89,8 +91,18 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
     for nodeid, reach in reaches.items():
         is_fresh = store.state_of(nodeid) == states.of_curve(reach)
         (fresh if is_fresh else stale).append(nodeid)
+    unlearnt = [nodeid for nodeid in known if nodeid not in reaches]
     _say_stale(stale)
-    return Learnt(store=store, reaches=reaches, fresh=fresh, stale=stale, product=product, modules=modules)
+    _say_unlearnt(unlearnt)
+    return Learnt(
+        store=store,
+        reaches=reaches,
+        fresh=fresh,
+        stale=stale,
+        unlearnt=unlearnt,
+        product=product,
+        modules=modules,
+    )
 
 
 def files_of_tests(nodeid: str, project: Project) -> Iterable[Path]:
@@ -104,12 +116,24 @@ def files_of_tests(nodeid: str, project: Project) -> Iterable[Path]:
         folder = folder.parent
 
 
+def _named(nodeids: Sequence[str]) -> str:
+    more = f" and {len(nodeids) - NAMED:,} more" if len(nodeids) > NAMED else ""
+    return f"{', '.join(nodeids[:NAMED])}{more}"
+
+
+def _say_unlearnt(unlearnt: Sequence[str]) -> None:
+    if unlearnt:
+        click.echo(
+            f"no curve: {_named(unlearnt)} reached no mutant that was tried; its own number is kept",
+            err=True,
+        )
+
+
 def _say_stale(stale: Sequence[str]) -> None:
     if not stale:
         return
-    more = f" and {len(stale) - NAMED:,} more" if len(stale) > NAMED else ""
     click.echo(
-        f"stale: the code or the tests of {', '.join(stale[:NAMED])}{more} changed since the curves were "
+        f"stale: the code or the tests of {_named(stale)} changed since the curves were "
         f"learnt, so these are not used; `{LEARN}` learns them again",
         err=True,
     )
