@@ -33,13 +33,13 @@ class ReadyResponse(BaseModel):
 
 @router.get("/live")
 async def read_live() -> LiveResponse:
-    """Answer, without asking anything else: restart the process if this fails."""
+    """Answer without using the database; restart the process if this fails."""
     return LiveResponse(status="ok")
 
 
 @router.get("/ready")
 async def read_ready(request: Request) -> ReadyResponse:
-    """Read from the database; 503 when it does not answer or stands at another migration: wait then."""
+    """Read from the database; 503 while it does not answer or its tables have another version."""
     engine, gateway = request.app.state.engine, request.app.state.gateway
     assert isinstance(gateway, Gateway)
     await gateway.reading_threads.run(partial(migrate.require_head, engine))
@@ -48,5 +48,5 @@ async def read_ready(request: Request) -> ReadyResponse:
 
 @router.get("/health")
 async def read_health(request: Request) -> ReadyResponse:
-    """Answer what `/ready` answers: the name under which older watchers know it."""
+    """Answer what `/ready` answers, under an older name."""
     return await read_ready(request)

@@ -47,7 +47,7 @@ Watcher = Annotated[AgentWatcher, Depends(_watcher)]
 
 @router.post("/agents", responses=problem_responses(*WITH_BODY))
 def register_agent(request: AgentRequest, unit: Writing) -> AgentResponse:
-    """Register an agent as a student; a known class keeps what it has earned, and is described anew."""
+    """Register an agent as a student; a known class keeps its maturity and gets the new description."""
     registration = Registration(**request.model_dump())
     agent = service.register(
         unit.session,
@@ -76,7 +76,7 @@ def read_agent(agent_id: Id, unit: Reading) -> AgentResponse:
 
 @router.post("/agents/{agent_id}/outcomes", responses=problem_responses(*WITH_BODY, 404))
 def record_outcome(agent_id: Id, request: OutcomeRequest, unit: Writing, watcher: Watcher) -> AgentResponse:
-    """Move the agent's confidence by one outcome, and its status to the band it is then in."""
+    """Change the agent's confidence by one outcome, and its maturity accordingly."""
     agent = service.record_outcome(
         unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id, **request.model_dump()
     )
@@ -85,21 +85,21 @@ def record_outcome(agent_id: Id, request: OutcomeRequest, unit: Writing, watcher
 
 @router.post("/agents/{agent_id}/pause", responses=problem_responses(404, 409))
 def pause_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
-    """Take an agent off the ladder for a while: it may do nothing."""
+    """Pause an agent: it may do nothing until it is resumed."""
     agent = service.pause(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
 
 @router.post("/agents/{agent_id}/resume", responses=problem_responses(404, 409))
 def resume_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
-    """Put a paused agent back on the rung of its confidence."""
+    """Resume a paused agent, at the maturity of its confidence."""
     agent = service.resume(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
 
 @router.post("/agents/{agent_id}/deprecate", responses=problem_responses(404, 409))
 def deprecate_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> AgentResponse:
-    """Take an agent off the ladder for good."""
+    """Deprecate an agent: it may never do anything again."""
     agent = service.deprecate(unit.session, watcher, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
 
@@ -110,7 +110,7 @@ def deprecate_agent(agent_id: Id, unit: Administering, watcher: Watcher) -> Agen
 def start_execution(
     agent_id: Id, request: ExecutionRequest, unit: Writing, has_chat: HasChat
 ) -> ExecutionResponse:
-    """Write a run of the agent that begins now; the episode of its conversation will tell of it."""
+    """Start a run of the agent; the episode of its conversation will include it."""
     execution = executions.start(
         unit.session,
         unit.clock,
@@ -159,7 +159,7 @@ def add_execution_step(execution_id: Id, request: StepRequest, unit: Writing) ->
 def intervene_in_execution(
     execution_id: Id, request: InterventionRequest, unit: Writing
 ) -> ExecutionResponse:
-    """Note that a person stepped into a run that has not ended; graduation counts it."""
+    """Note that a person intervened in a run that has not ended; graduation counts it."""
     execution = executions.intervene(
         unit.session,
         unit.clock,
@@ -172,7 +172,7 @@ def intervene_in_execution(
 
 @router.post("/executions/{execution_id}/completion", responses=problem_responses(*WITH_BODY, 404, 409))
 def finish_execution(execution_id: Id, request: FinishRequest, unit: Writing) -> ExecutionResponse:
-    """End a run, once."""
+    """End a run; 409 if it has ended already."""
     execution = executions.finish(
         unit.session,
         unit.clock,

@@ -80,7 +80,7 @@ class StepRequest(Request):
 class InterventionRequest(Request):
     """A person stepped into a run."""
 
-    user_id: Id | None = Field(None, description="the person, if it is to be known who")
+    user_id: Id | None = Field(None, description="the person who intervened, if known")
     correction: str | None = SUMMARY
 
     def acts_for(self) -> tuple[str, ...]:

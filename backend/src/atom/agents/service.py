@@ -140,12 +140,12 @@ def pause(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_i
 
 
 def deprecate(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_id: str) -> Agent:
-    """Take an agent off the ladder for good."""
+    """Deprecate an agent: it may never do anything again."""
     return _leave_ladder(session, watcher, workspace_id, agent_id, AgentStatus.DEPRECATED)
 
 
 def resume(session: Session, watcher: AgentWatcher, *, workspace_id: str, agent_id: str) -> Agent:
-    """Put a paused agent back on the rung of its confidence."""
+    """Resume a paused agent, at the maturity of its confidence."""
     agent = hold_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     if agent.status is not AgentStatus.PAUSED:
         raise ConflictError(

@@ -47,7 +47,7 @@ Reports = Annotated[CachedReports, Depends(_reports)]
 
 @router.post("/events", responses=problem_responses(*WITH_BODY))
 def ingest_events(request: EventsRequest, unit: Writing) -> IngestedResponse:
-    """Take events in; one whose `event_id` is known says nothing new."""
+    """Add events; an event whose `event_id` is known is ignored."""
     n_new = service.record_events(
         unit.session,
         unit.clock,
@@ -59,7 +59,7 @@ def ingest_events(request: EventsRequest, unit: Writing) -> IngestedResponse:
 
 @router.post("/metrics", status_code=status.HTTP_201_CREATED, responses=problem_responses(*WITH_BODY))
 def collect_metric(request: MetricRequest, unit: Writing) -> PointResponse:
-    """Write one measured value."""
+    """Add a measured value."""
     point = service.collect_metric(
         unit.session, unit.clock, workspace_id=unit.workspace_id, metric=NewMetric(**request.model_dump())
     )
@@ -113,7 +113,7 @@ def read_overview(
 def count_events(
     query: Annotated[CountersQuery, Query()], unit: Reading
 ) -> PageAnswer[GroupCountersResponse]:
-    """List the counters of each workflow, user or step in a window by its name; none comes last."""
+    """List the counters of each workflow, user or step in a window, by name; events without one come last."""
     found = service.counters_by(
         unit.session,
         unit.clock,
@@ -142,14 +142,14 @@ def count_events(
     responses=problem_responses(*WITH_BODY, 409),
 )
 def add_alert_rule(request: AlertRuleRequest, unit: Writing) -> AlertRuleResponse:
-    """Write an alert rule under a name that the workspace has not used."""
+    """Add an alert rule, with a name that the workspace does not have yet."""
     rule = service.add_alert_rule(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
     return AlertRuleResponse.model_validate(rule)
 
 
 @router.get("/alert-rules")
 def list_alert_rules(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[AlertRuleResponse]:
-    """List the alert rules by name, each with the time since which it is firing."""
+    """List the alert rules by name, each with the time since when it has been firing."""
     found = service.list_alert_rules(unit.session, workspace_id=unit.workspace_id)
     page = KeyPage.within(found, limit=query.limit, after=query.after, key=lambda rule: rule.name)
     return PageAnswer.of_names(page, AlertRuleResponse.model_validate)
@@ -159,7 +159,7 @@ def list_alert_rules(query: Annotated[KeyQuery, Query()], unit: Reading) -> Page
     "/alert-rules/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problem_responses(404)
 )
 def delete_alert_rule(rule_id: Id, unit: Administering) -> None:
-    """Delete an alert rule, its alerts too."""
+    """Delete an alert rule and its alerts."""
     service.delete_alert_rule(unit.session, workspace_id=unit.workspace_id, rule_id=rule_id)
 
 

@@ -40,7 +40,7 @@ MAX_POINTS = 1_000
 
 
 class EventBody(Request):
-    """One event in a workflow's execution; a second one with the same `event_id` says nothing new."""
+    """One event in a workflow's execution; a second one with the same `event_id` is ignored."""
 
     event_id: Name = Field(examples=["run-7/end"])
     workflow_id: Name = Field(examples=["month-end"])
@@ -55,7 +55,7 @@ class EventBody(Request):
         0, description="of a completed execution"
     )
     business_value_minor: Annotated[int, Field(ge=0, le=MAX_BUSINESS_VALUE_MINOR), WHOLE] = 0
-    occurred_at: Moment | None = Field(None, description="without it the moment it arrives")
+    occurred_at: Moment | None = Field(None, description="by default the moment of arrival")
 
 
 class EventsRequest(Request):
@@ -78,7 +78,7 @@ class MetricRequest(Request):
     value: Number = Field(ge=-MAX_VALUE, le=MAX_VALUE, description="a counter or a timer is never negative")
     workflow_id: Name | None = None
     tags: dict[Name, Name] = Field(default_factory=dict, max_length=MAX_TAGS)
-    recorded_at: Moment | None = Field(None, description="without it the moment it arrives")
+    recorded_at: Moment | None = Field(None, description="by default the moment of arrival")
 
 
 class PointResponse(Answer):
@@ -248,7 +248,7 @@ class AlertRuleResponse(Answer):
 
 
 class NotificationResponse(Answer):
-    """What somebody has to be told about a rule."""
+    """A notification about a rule."""
 
     rule: AlertRuleResponse
     change: AlertChange

@@ -95,7 +95,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """What somebody has to be told about a rule."""
+    """A notification about a rule."""
 
     rule: Rule
     change: AlertChange
@@ -112,7 +112,7 @@ class Integration:
 
 
 def collect_metric(session: Session, clock: Clock, *, workspace_id: str, metric: NewMetric) -> Point:
-    """Write one measured value."""
+    """Add a measured value."""
     _require_workspace(session, workspace_id)
     point = Point(
         id=new_id(),
@@ -219,7 +219,7 @@ def overview(session: Session, clock: Clock, *, workspace_id: str, window: Windo
 def add_alert_rule(
     session: Session, *, workspace_id: str, name: str, metric: str, threshold: float, severity: Severity
 ) -> Rule:
-    """Write an alert rule under a name that the workspace has not used."""
+    """Add an alert rule, with a name that the workspace does not have yet."""
     require_name(name, field="name")
     require_name(metric, field="metric")
     if not -MAX_VALUE <= threshold <= MAX_VALUE:

@@ -45,7 +45,7 @@ class EventType(StrEnum):
 
 
 class EventStatus(StrEnum):
-    """Where the execution, or the step, stood after the event."""
+    """The status of the execution or the step after the event."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -89,7 +89,7 @@ class NewMetric:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
     """
-    One event in a workflow's execution; a second one with the same `event_id` says nothing new.
+    One event in a workflow's execution; a second one with the same `event_id` is ignored.
 
     The outcome of an execution is its `completed` event; time saved and business value belong to it.
     """

@@ -36,7 +36,7 @@ CREATED = status.HTTP_201_CREATED
 
 @router.post("/projects", status_code=CREATED, responses=problem_responses(*WITH_BODY))
 def create_project(request: ProjectRequest, unit: Administering) -> ProjectResponse:
-    """Write a project with its budget; it has burnt nothing."""
+    """Create a project with its budget; nothing of it is spent yet."""
     project = service.create_project(
         unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
     )
@@ -68,7 +68,7 @@ def compute_burn(project_id: Id, unit: Writing) -> ProjectResponse:
     "/projects/{project_id}/tasks", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404)
 )
 def add_task(project_id: Id, request: TaskRequest, unit: Writing) -> TaskResponse:
-    """Write a task of a project, for a user of the workspace or nobody."""
+    """Add a task to a project, for a user of the workspace or nobody."""
     task = service.add_task(
         unit.session, workspace_id=unit.workspace_id, project_id=project_id, **request.model_dump()
     )
@@ -105,7 +105,7 @@ def log_work(project_id: Id, task_id: Id, request: WorkRequest, unit: Writing) -
 
 @router.post("/spending/limits", responses=problem_responses(*WITH_BODY, 409))
 def set_limit(request: LimitRequest, unit: Administering) -> CategoryResponse:
-    """Set the guardrail of a category and end its pause; what is reserved has to fit."""
+    """Set the limit of a category and end its pause; what is reserved has to fit into the limit."""
     category = service.set_limit(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
     return CategoryResponse.model_validate(category)
 
@@ -132,21 +132,21 @@ def list_categories(query: Annotated[CategoryQuery, Query()], unit: Reading) -> 
 
 @router.post("/spending/checks", responses=problem_responses(*WITH_BODY))
 def check_spending(request: PlannedSpendRequest, unit: Writing) -> SpendDecisionResponse:
-    """Say whether an amount may be spent; nothing is spent, but one beyond the limit pauses the category."""
+    """Say whether an amount may be spent, without spending it; one over the limit pauses the category."""
     decision = service.check(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
     return SpendDecisionResponse.model_validate(decision)
 
 
 @router.post("/spending/records", responses=problem_responses(*WITH_BODY, 409))
 def record_spending(request: SpendRequest, unit: Writing) -> CategoryResponse:
-    """Count money that was spent, within the limit or not: it is gone."""
+    """Record money that was spent, within the limit or not."""
     category = service.record(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
     return CategoryResponse.model_validate(category)
 
 
 @router.post("/spending/reservations", responses=problem_responses(*WITH_BODY, 409))
 def reserve_spending(request: PlannedSpendRequest, unit: Writing) -> ReserveResponse:
-    """Set an amount aside if the guardrail approves; the verdict says whether it did."""
+    """Reserve an amount if the limit allows it; the verdict says whether it did."""
     found = service.reserve(unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump())
     return ReserveResponse.model_validate(found)
 
@@ -179,7 +179,7 @@ def read_reservation(reservation_id: Id, unit: Reading) -> ReservationResponse:
     "/spending/reservations/{reservation_id}/settlement", responses=problem_responses(*WITH_BODY, 404, 409)
 )
 def settle_reservation(reservation_id: Id, request: SettleRequest, unit: Writing) -> ReservationResponse:
-    """Spend what was reserved, or less; the rest is free again."""
+    """Spend the reserved amount or less; the rest is free again."""
     found = service.settle(
         unit.session,
         unit.clock,
@@ -192,7 +192,7 @@ def settle_reservation(reservation_id: Id, request: SettleRequest, unit: Writing
 
 @router.post("/spending/reservations/{reservation_id}/release", responses=problem_responses(404, 409))
 def release_reservation(reservation_id: Id, unit: Writing) -> ReservationResponse:
-    """Give back what was reserved."""
+    """Release the reserved amount."""
     found = service.release(
         unit.session, unit.clock, workspace_id=unit.workspace_id, reservation_id=reservation_id
     )

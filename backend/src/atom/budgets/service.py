@@ -212,7 +212,7 @@ def check(
     deal_stage: str | None = None,
     milestones: Iterable[str] = (),
 ) -> SpendDecision:
-    """Say whether an amount may be spent; nothing is spent, but one beyond the limit pauses the category."""
+    """Say whether an amount may be spent, without spending it; one over the limit pauses the category."""
     _require_amount(amount_minor, field="amount_minor", smallest=1)
     row = repository.get_category(session, workspace_id, checked_text(category, field="category"))
     if row is None:
@@ -289,7 +289,7 @@ def list_reservations(
 def settle(
     session: Session, clock: Clock, *, workspace_id: str, reservation_id: str, spent_minor: int
 ) -> Reservation:
-    """Spend what was reserved, or less; the rest is free again."""
+    """Spend the reserved amount or less; the rest is free again."""
     row = get_reservation(session, workspace_id=workspace_id, reservation_id=reservation_id)
     if not 0 <= spent_minor <= row.amount_minor:
         raise InvalidError(
@@ -300,7 +300,7 @@ def settle(
 
 
 def release(session: Session, clock: Clock, *, workspace_id: str, reservation_id: str) -> Reservation:
-    """Give back what was reserved."""
+    """Release the reserved amount."""
     row = get_reservation(session, workspace_id=workspace_id, reservation_id=reservation_id)
     return _end(session, clock, row, ReservationStatus.RELEASED, spent_minor=None)
 

@@ -64,7 +64,7 @@ def rename_chat(chat_id: Id, request: TitleRequest, unit: Writing) -> ChatRespon
 
 @router.delete("/{chat_id}", status_code=status.HTTP_204_NO_CONTENT, responses=problem_responses(404))
 def delete_chat(chat_id: Id, unit: Writing) -> None:
-    """Delete a conversation and its messages; the episodes made of it stay."""
+    """Delete a conversation and its messages; the episodes made from it stay."""
     _require_own(unit, chat_id)
     service.delete_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
 
@@ -75,7 +75,7 @@ def delete_chat(chat_id: Id, unit: Writing) -> None:
     responses=problem_responses(*WITH_BODY, 404),
 )
 def append_message(chat_id: Id, request: MessageRequest, unit: Writing) -> MessageResponse:
-    """Add what somebody said to the end of a conversation."""
+    """Append a message to a conversation."""
     _require_own(unit, chat_id)
     message = service.append_message(
         unit.session,

@@ -44,7 +44,7 @@ class ChatResponse(Answer):
 
 
 class MessageRequest(Request):
-    """Something said."""
+    """A message to append."""
 
     role: MessageRole
     content: str = Field(
@@ -59,7 +59,7 @@ class MessageQuery(PlaceQuery):
 
 
 class MessageResponse(Answer):
-    """Something said; `position` counts the conversation's messages from 0."""
+    """A message; `position` counts the conversation's messages from 0."""
 
     id: str
     session_id: str

@@ -69,7 +69,7 @@ def append_message(
     session: Session, clock: Clock, *, workspace_id: str, chat_id: str, role: MessageRole, content: str
 ) -> Message:
     """
-    Add what somebody said to the end of a conversation.
+    Append a message to a conversation.
 
     A message is never older than the one before: when the clock steps back, it gets the last time of before.
     """
@@ -162,7 +162,7 @@ def rename_session(
 
 
 def delete_session(session: Session, *, workspace_id: str, chat_id: str) -> None:
-    """Delete a conversation and its messages; the episodes made of it stay."""
+    """Delete a conversation and its messages; the episodes made from it stay."""
     if not repository.remove(session, chat_id, workspace_id=workspace_id):
         raise NotFoundError("chat session", chat_id)
 

@@ -1,4 +1,4 @@
-"""Migrations from code: every database, also a test's, is made by running them."""
+"""Runs migrations from code; every database is made in this way, also those of tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x61746F6D
 """PostgreSQL's lock under which one process migrates while the others wait; SQLite has its write lock."""
-
 
 REVISION = text("SELECT version_num FROM alembic_version")
 

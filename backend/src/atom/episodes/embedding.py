@@ -81,7 +81,7 @@ def cosine(a: Vector, b: Vector) -> float:
 
 
 def cosine_of_norms(a: Vector, b: Vector, norms: float) -> float:
-    """Return the same, given the product of the norms: who compares a vector twice takes its norm once."""
+    """Return the same, given the product of the norms, so that each norm is computed once."""
     if len(a) != len(b):
         msg = f"vectors of {len(a)} and {len(b)} dimensions are not comparable"
         raise ValueError(msg)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class EpisodeStatus(StrEnum):
-    """Where an episode stands."""
+    """The status of an episode."""
 
     ACTIVE = "active"
     COMPLETED = "completed"
@@ -40,7 +40,7 @@ class AccessType(StrEnum):
 
 
 class TimeRange(StrEnum):
-    """How far back a temporal look goes."""
+    """How far back a recall by time goes."""
 
     DAY = "1d"
     WEEK = "7d"

@@ -74,7 +74,7 @@ EmbedderOf = Annotated[Embedder, Depends(_embedder)]
 def create_episode(
     request: EpisodeRequest, unit: ReadingThenWriting, gate: Gate, embedder: EmbedderOf
 ) -> EpisodeResponse:
-    """Make an episode of a conversation and the agent's runs in it; 409 when there is too little in it."""
+    """Make an episode from a conversation and the agent's runs in it; 409 if there is too little in it."""
     with unit.reading() as reading:
         get_session(reading.session, workspace_id=unit.workspace_id, chat_id=request.chat_id)
         draft = service.draft_episode(
@@ -88,7 +88,7 @@ def create_episode(
 
 @router.post("/reflections", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
 def create_reflection(request: ReflectionRequest, unit: Writing, embedder: EmbedderOf) -> EpisodeResponse:
-    """Make an episode of what people decided on an agent's proposal."""
+    """Make an episode from what people decided on an agent's proposal."""
     episode = service.create_episode_from_proposal(
         unit.session, unit.clock, embedder, workspace_id=unit.workspace_id, **request.model_dump()
     )
@@ -119,7 +119,7 @@ def read_episode(episode_id: Id, unit: Reading, gate: Gate) -> EpisodeResponse:
 def list_segments(
     episode_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading, gate: Gate
 ) -> PageAnswer[SegmentResponse]:
-    """Return an episode's segments in order; a page ends early when its texts are long."""
+    """Return an episode's segments in order; a page has fewer of them when they are long."""
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
     _require_sight(unit, gate, episode.agent_id)
     page = service.list_segments(
@@ -134,7 +134,7 @@ def list_segments(
 
 @router.post("/canvas-actions", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
 def record_canvas_action(request: CanvasActionRequest, unit: Writing) -> CanvasActionResponse:
-    """Note what an agent did on a canvas; the next episode made of the conversation will say so."""
+    """Note what an agent did on a canvas, for the next episode made from the conversation."""
     row = service.record_canvas_action(
         unit.session, unit.clock, workspace_id=unit.workspace_id, **request.model_dump()
     )
@@ -209,7 +209,7 @@ def recall_for_task(
 def recall_one(
     agent_id: Id, request: SequentialRequest, unit: ReadingThenRecording, gate: Gate
 ) -> SequentialResponse:
-    """Recall one of the agent's episodes from end to end; another agent's does not exist for it."""
+    """Recall one of the agent's episodes from end to end; another agent's episode is not found."""
     with unit.reading() as reading:
         found = retrieval.retrieve_sequential(
             reading.session,
@@ -244,7 +244,7 @@ def assess_episode(episode_id: Id, request: AssessmentRequest, unit: Administeri
 
 @router.post("/episodes/{episode_id}/archive", responses=problem_responses(404))
 def archive_episode(episode_id: Id, unit: Writing) -> EpisodeResponse:
-    """Take an episode out of every search; a second time changes nothing."""
+    """Archive an episode, so that no search finds it; archiving it again changes nothing."""
     lifecycle.archive(unit.session, unit.clock, workspace_id=unit.workspace_id, episode_id=episode_id)
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
     return EpisodeResponse.model_validate(episode)
@@ -259,7 +259,7 @@ def count_accesses(request: AccessesRequest, unit: Writing) -> CountResponse:
 
 @router.post("/episode-decay")
 def apply_decay(unit: Administering) -> DecayResponse:
-    """Let old episodes fade, and archive what has faded; twice a day is once."""
+    """Lower the weight of old episodes and archive the oldest; repeating it on a day changes nothing."""
     outcome = lifecycle.apply_decay(unit.session, unit.clock, workspace_id=unit.workspace_id)
     return DecayResponse.model_validate(outcome)
 
@@ -268,7 +268,7 @@ def apply_decay(unit: Administering) -> DecayResponse:
 def consolidate_episodes(
     agent_id: Id, request: ConsolidationRequest, unit: Administering, embedder: EmbedderOf
 ) -> CountResponse:
-    """Let one of several alike episodes of the agent stand for the others."""
+    """Consolidate similar episodes of the agent under one of them."""
     n = lifecycle.consolidate(
         unit.session,
         embedder,

@@ -36,12 +36,12 @@ QUERY = Field(min_length=1, max_length=MAX_QUERY, pattern=NOT_BLANK, examples=["
 
 
 class EpisodeRequest(Request):
-    """A conversation to make an episode of, as the agent lived it."""
+    """A conversation from which to make an episode of the agent."""
 
     agent_id: Id
     chat_id: Id
-    title: Name | None = Field(None, description="without it the first thing the user said")
-    force: Flag = Field(False, description="also of a single message or run")
+    title: Name | None = Field(None, description="by default the first message of the user")
+    force: Flag = Field(False, description="make it even from a single message or run")
 
 
 class ReflectionRequest(Request):
@@ -83,7 +83,7 @@ class EpisodeQuery(PageQuery):
 
 
 class EpisodeResponse(Answer):
-    """A stretch of an agent's life, without its segments."""
+    """An episode, without its segments."""
 
     id: str
     title: str
@@ -174,7 +174,7 @@ class SequentialRequest(LookRequest):
 
 
 class AccessDecisionResponse(Answer):
-    """Whether the agent may look, and why."""
+    """Whether the agent may recall, and why."""
 
     is_allowed: bool
     maturity: AgentStatus
@@ -189,7 +189,7 @@ class HitResponse(Answer):
 
 
 class RetrievalResponse(Answer):
-    """What a look was answered; a look that was denied has found nothing."""
+    """The answer to a recall; one that was denied has found nothing."""
 
     decision: AccessDecisionResponse
     hits: list[HitResponse]
@@ -216,7 +216,7 @@ class StoryResponse(Answer):
 
 
 class SequentialResponse(Answer):
-    """What a look at one episode was answered; null when it was denied."""
+    """The answer to the recall of one episode; null if it was denied."""
 
     decision: AccessDecisionResponse
     story: StoryResponse | None

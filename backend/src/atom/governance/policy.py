@@ -88,7 +88,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enforcement:
-    """What becomes of an attempt to act: only one that is not blocked proceeds."""
+    """The outcome of an attempt to act; only one that is not blocked proceeds."""
 
     verdict: Verdict
     proceeds: bool

@@ -76,7 +76,7 @@ def decide_proposal(
 def cancel_proposal(
     session: Session, clock: Clock, has_training: TrainingLookup, *, workspace_id: str, proposal_id: str
 ) -> AgentProposal:
-    """Take a proposal back that was not carried out; a training is called off, and its proposal with it."""
+    """Cancel a proposal that was not carried out; if it has a training, cancel that instead."""
     proposal = hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
     _require_no_training(session, has_training, proposal)
     return move(session, clock, proposal, ProposalStatus.CANCELLED)
@@ -85,7 +85,7 @@ def cancel_proposal(
 def execute_proposal(
     session: Session, clock: Clock, has_training: TrainingLookup, *, workspace_id: str, proposal_id: str
 ) -> AgentProposal:
-    """Note that an approved proposal was carried out; a training is completed, and its proposal with it."""
+    """Note that an approved proposal was carried out; if it has a training, complete that instead."""
     proposal = hold_proposal(session, workspace_id=workspace_id, proposal_id=proposal_id)
     _require_no_training(session, has_training, proposal)
     return carry_out(session, clock, proposal)

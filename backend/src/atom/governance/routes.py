@@ -76,7 +76,7 @@ def decide(
 
 @router.post("/agents/{agent_id}/attempts", responses=problem_responses(*WITH_BODY))
 def enforce(agent_id: Id, request: AttemptRequest, unit: Reading) -> EnforcementResponse:
-    """Say what becomes of the agent's attempt, by its row as it is now; an unknown agent is blocked."""
+    """Decide about the agent's attempt by its current state; an unknown agent is blocked."""
     found = service.enforce(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, **request.model_dump()
     )
@@ -93,7 +93,7 @@ def list_capabilities(agent_id: Id, query: Annotated[KeyQuery, Query()], unit: R
 
 @router.get("/agents/{agent_id}/users/{user_id}/access", responses=problem_responses(404))
 def read_data_access(agent_id: Id, user_id: Id, unit: Reading) -> AccessResponse:
-    """Say whether a user may see the agent's data: administrators, and who works in its field."""
+    """Say whether a user may see the agent's data: administrators, or its category is their specialty."""
     may = service.may_access_data(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, user_id=user_id
     )
@@ -104,7 +104,7 @@ def read_data_access(agent_id: Id, user_id: Id, unit: Reading) -> AccessResponse
 def submit_feedback(
     agent_id: Id, request: FeedbackRequest, unit: Writing, decisions: Decisions
 ) -> FeedbackResponse:
-    """Write what a user said about the agent; a correction costs it confidence."""
+    """Store a user's feedback on the agent; a correction lowers its confidence."""
     written = feedback.submit_feedback(
         unit.session,
         unit.clock,
@@ -164,7 +164,7 @@ def expire_approvals(request: ExpiryRequest, unit: Administering) -> CountRespon
 
 @router.post("/agents/{agent_id}/triggers", responses=problem_responses(*WITH_BODY, 404))
 def route_trigger(agent_id: Id, request: TriggerRequest, unit: Writing) -> RoutedResponse:
-    """Decide whether the agent runs now; if not, one queue entry or one blocked trigger is left."""
+    """Decide whether the agent runs now; if not, a queue entry or a blocked trigger is stored."""
     routed = triggers.route_trigger(
         unit.session,
         unit.clock,
@@ -189,7 +189,7 @@ def list_blocked_triggers(query: AgentPage, unit: Reading) -> PageAnswer[Blocked
     "/agents/{agent_id}/proposals", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404)
 )
 def propose(agent_id: Id, request: ProposalRequest, unit: Writing) -> ProposalResponse:
-    """Put something that the agent may not do yet to a person."""
+    """Propose to a person something that the agent may not do yet."""
     proposal = proposals.propose(
         unit.session, unit.clock, workspace_id=unit.workspace_id, agent_id=agent_id, **request.model_dump()
     )
@@ -220,7 +220,7 @@ def decide_proposal(proposal_id: Id, request: AnswerRequest, unit: Administering
 
 @router.post("/proposals/{proposal_id}/cancellation", responses=problem_responses(404, 409))
 def cancel_proposal(proposal_id: Id, unit: Administering, has_training: HasTraining) -> ProposalResponse:
-    """Take a proposal back that was not carried out; one with a training follows that."""
+    """Cancel a proposal that was not carried out; if it has a training, cancel that instead."""
     proposal = proposals.cancel_proposal(
         unit.session, unit.clock, has_training, workspace_id=unit.workspace_id, proposal_id=proposal_id
     )

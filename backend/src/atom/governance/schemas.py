@@ -45,7 +45,7 @@ class AttemptRequest(Request):
 
 
 class DecisionResponse(Answer):
-    """Whether an agent may take an action, and what the answer rests on."""
+    """Whether an agent may take an action, and why."""
 
     is_allowed: bool
     agent_status: AgentStatus | None = Field(description="null when there is no such agent")
@@ -57,7 +57,7 @@ class DecisionResponse(Answer):
 
 
 class EnforcementResponse(Answer):
-    """What becomes of an attempt to act: only one that is not blocked proceeds."""
+    """The outcome of an attempt to act; only one that is not blocked proceeds."""
 
     verdict: Verdict
     proceeds: bool
@@ -151,7 +151,7 @@ class TriggerRequest(Request):
     """Something that wants an agent to run."""
 
     source: TriggerSource
-    user_id: Id = Field(description="who supervises the run, where it has to be")
+    user_id: Id = Field(description="who supervises the run, if it needs supervision")
     context: JsonObject = Field(default_factory=dict)
     priority: Annotated[int, Field(ge=-1_000, le=1_000), WHOLE] = 0
     is_supervisor_available: Flag = Field(False, description="whether that person says so")

@@ -41,7 +41,7 @@ def can_perform(
 def enforce(
     session: Session, *, workspace_id: str, agent_id: str, action: str, require_approval: bool = False
 ) -> Enforcement:
-    """Return what becomes of the agent's attempt, by its row as it is now: no cache stands between."""
+    """Return the outcome of the agent's attempt, by its current row and not by the cache."""
     check_text(action, field="action", max_length=policy.ACTION_LENGTH)
     decision = _decide(session, workspace_id=workspace_id, agent_id=agent_id, action=action)
     return policy.enforce(policy.with_approval(decision) if require_approval else decision)
@@ -53,7 +53,7 @@ def list_capabilities(session: Session, *, workspace_id: str, agent_id: str) -> 
 
 
 def may_access_data(session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:
-    """Whether a user may see the agent's data: administrators, and who works in its field."""
+    """Whether a user may see the agent's data: an administrator, or one with its category as specialty."""
     agent = get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     user = get_user(session, workspace_id=workspace_id, user_id=user_id)
     return policy.may_judge(role=user.role, specialty=user.specialty, category=agent.category)

@@ -49,7 +49,7 @@ CREATED = status.HTTP_201_CREATED
 def read_readiness(
     agent_id: Id, query: Annotated[ReadinessQuery, Query()], unit: Reading
 ) -> ReadinessResponse:
-    """Say how an agent stands against a rung by its episodes; 409 where there is no next rung."""
+    """Say how far an agent meets the criteria of a rung by its episodes; 409 if there is no next rung."""
     found = service.assess_agent(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, target=query.target
     )
@@ -60,7 +60,7 @@ def read_readiness(
 def read_supervised_readiness(
     agent_id: Id, query: Annotated[ReadinessQuery, Query()], unit: Reading
 ) -> SupervisedReadinessResponse:
-    """Say how an agent stands against a rung by its episodes and its supervised sessions."""
+    """Say how far an agent meets the criteria of a rung by its episodes and its supervised sessions."""
     found = service.assess_agent_with_supervision(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, target=query.target
     )
@@ -110,7 +110,7 @@ def promote_agent(
 def list_promotions(
     agent_id: Id, query: Annotated[PageQuery, Query()], unit: Reading
 ) -> PageAnswer[PromotionResponse]:
-    """List the rungs that an agent climbed, the last one first."""
+    """List an agent's promotions, the latest first."""
     page = service.list_promotions(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, page=query.page
     )
@@ -162,7 +162,7 @@ def start_training(training_id: Id, unit: Administering) -> TrainingResponse:
 def complete_training(
     training_id: Id, request: PerformanceRequest, unit: Administering, watcher: Watcher
 ) -> TrainingResponse:
-    """End a training with a performance, which gives the agent confidence and a student perhaps a rung."""
+    """End a training with a performance, which raises the agent's confidence and may promote a student."""
     found = training_sessions.complete_training(
         unit.session,
         unit.clock,
@@ -176,7 +176,7 @@ def complete_training(
 
 @router.post("/trainings/{training_id}/cancellation", responses=problem_responses(404, 409))
 def cancel_training(training_id: Id, unit: Administering) -> TrainingResponse:
-    """Call a training off, and its proposal with it."""
+    """Cancel a training and its proposal."""
     found = training_sessions.cancel_training(
         unit.session, unit.clock, workspace_id=unit.workspace_id, training_id=training_id
     )
@@ -185,7 +185,7 @@ def cancel_training(training_id: Id, unit: Administering) -> TrainingResponse:
 
 @router.post("/trainings/{training_id}/failure", responses=problem_responses(404, 409))
 def fail_training(training_id: Id, unit: Administering) -> TrainingResponse:
-    """Note that a running training came to nothing, and its proposal with it."""
+    """Note that a running training failed, and its proposal with it."""
     found = training_sessions.fail_training(
         unit.session, unit.clock, workspace_id=unit.workspace_id, training_id=training_id
     )
@@ -226,7 +226,7 @@ def list_supervisions(
     "/supervisions/{supervision_id}/interventions", responses=problem_responses(*WITH_BODY, 404, 409)
 )
 def step_in(supervision_id: Id, request: StepInRequest, unit: Administering) -> SupervisionResponse:
-    """Step into a running session; a termination ends it, a pause or a correction does not."""
+    """Intervene in a running session; a termination ends it, a pause or a correction does not."""
     found = supervision_sessions.intervene(
         unit.session,
         unit.clock,
@@ -241,7 +241,7 @@ def step_in(supervision_id: Id, request: StepInRequest, unit: Administering) -> 
 def complete_supervision(
     supervision_id: Id, request: RatingRequest, unit: Administering, watcher: Watcher
 ) -> SupervisionResponse:
-    """End a running session with a rating, which gives the agent confidence and perhaps a rung."""
+    """End a running session with a rating, which changes the agent's confidence and perhaps its maturity."""
     found = supervision_sessions.complete_supervision(
         unit.session,
         unit.clock,
@@ -255,7 +255,7 @@ def complete_supervision(
 
 @router.post("/supervisions/{supervision_id}/failure", responses=problem_responses(404, 409))
 def fail_supervision(supervision_id: Id, unit: Administering) -> SupervisionResponse:
-    """Note that the watched run broke down; the agent is neither raised nor lowered."""
+    """Note that the watched run failed; the agent's confidence stays."""
     found = supervision_sessions.fail_supervision(
         unit.session, unit.clock, workspace_id=unit.workspace_id, supervision_id=supervision_id
     )

@@ -32,7 +32,7 @@ def _finite(value: float) -> float | None:
 class ReadinessQuery(Request):
     """The rung to be reached."""
 
-    target: AgentStatus | None = Field(None, description="the next rung unless another is named")
+    target: AgentStatus | None = Field(None, description="the rung; by default the next one")
 
 
 class GapResponse(Answer):
@@ -69,7 +69,7 @@ class SupervisionRecordResponse(Answer):
     n_sessions: int
     average_rating: float
     interventions_per_hour: Annotated[float | None, BeforeValidator(_finite)] = Field(
-        description="null for interventions in no time at all"
+        description="null if no time passed"
     )
     high_rated_share: float
     trend: Trend
@@ -123,7 +123,7 @@ class ComplianceResponse(Answer):
 
 
 class PromotionRequest(Request):
-    """The next rung, and who lets the agent climb it."""
+    """The next rung, and who promotes the agent."""
 
     target: AgentStatus
     promoted_by: Id
@@ -134,7 +134,7 @@ class PromotionRequest(Request):
 
 
 class PromotionResponse(Answer):
-    """One rung climbed, and what the agent showed for it."""
+    """A promotion, and the figures that it rests on."""
 
     id: str
     agent_id: str
@@ -235,7 +235,7 @@ class SupervisionQuery(PageQuery):
 
 
 class SupervisionResponse(Answer):
-    """A run under a person's eyes."""
+    """A run that a person supervises."""
 
     id: str
     agent_id: str

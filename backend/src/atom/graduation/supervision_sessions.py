@@ -98,7 +98,7 @@ def complete_supervision(
 def fail_supervision(
     session: Session, clock: Clock, *, workspace_id: str, supervision_id: str
 ) -> SupervisionSession:
-    """Note that the watched run broke down; the agent is neither raised nor lowered."""
+    """Note that the watched run failed; the agent's confidence stays."""
     supervision = _hold_running(session, workspace_id=workspace_id, supervision_id=supervision_id)
     _end(supervision, clock, SupervisionStatus.FAILED)
     session.flush()

@@ -130,12 +130,12 @@ def complete_training(
 def cancel_training(
     session: Session, clock: Clock, *, workspace_id: str, training_id: str
 ) -> TrainingSession:
-    """Call a training off, and its proposal with it."""
+    """Cancel a training and its proposal."""
     return _give_up(session, clock, workspace_id, training_id, TrainingStatus.CANCELLED)
 
 
 def fail_training(session: Session, clock: Clock, *, workspace_id: str, training_id: str) -> TrainingSession:
-    """Note that a running training came to nothing, and its proposal with it."""
+    """Note that a running training failed, and its proposal with it."""
     return _give_up(session, clock, workspace_id, training_id, TrainingStatus.FAILED)
 
 

@@ -258,7 +258,8 @@ async def named(
             min_length=1,
             max_length=200,
             pattern=r"^[!-~]+$",
-            description="a name for this request, a UUID say: sent again, it is done once and answered again",
+            description="a unique name for this request, such as a UUID:"
+            " repeated, it is executed once and answered again",
         ),
     ] = None,
 ) -> None:

@@ -74,7 +74,7 @@ def revoke_key(key_id: Id, unit: Administering) -> KeyResponse:
     responses=problem_responses(*WITH_BODY, 404, 409),
 )
 def rotate_key(key_id: Id, request: RotationRequest, unit: Administering) -> NewKeyResponse:
-    """Make a key in place of another one, which stays good for an overlap."""
+    """Replace a key by a new one; the old one stays valid for an overlap."""
     made = keys.rotate_key(
         unit.session,
         unit.clock,
@@ -92,7 +92,7 @@ def rotate_key(key_id: Id, request: RotationRequest, unit: Administering) -> New
     responses=problem_responses(*WITH_BODY, 409),
 )
 def create_user(request: UserRequest, unit: Administering) -> UserResponse:
-    """Write a user down, under an address that the workspace does not have yet."""
+    """Add a user, with an address that the workspace does not have yet."""
     user = users.create_user(unit.session, workspace_id=unit.workspace_id, **request.model_dump())
     return UserResponse.model_validate(user)
 
@@ -115,7 +115,7 @@ def read_user(user_id: Id, unit: Reading) -> UserResponse:
 
 @router.patch("/users/{user_id}", tags=["users"], responses=problem_responses(*WITH_BODY, 404, 409))
 def update_user(user_id: Id, request: UserChangeRequest, unit: Administering) -> UserResponse:
-    """Change what is known of a user; a field that is not sent stays, and null forgets the specialty."""
+    """Change a user; a field that is not sent stays as it is, and null removes the specialty."""
     given = request.model_dump(exclude_unset=True)
     change = UserChange(**given, forgets_specialty="specialty" in given and given["specialty"] is None)
     user = users.update_user(unit.session, workspace_id=unit.workspace_id, user_id=user_id, change=change)
@@ -124,7 +124,7 @@ def update_user(user_id: Id, request: UserChangeRequest, unit: Administering) ->
 
 @router.post("/users/{user_id}/anonymisation", tags=["users"], responses=problem_responses(404))
 def anonymise_user(user_id: Id, unit: Administering) -> UserResponse:
-    """Forget who a user is, and revoke their keys; what they did stays, under an id of nobody."""
+    """Remove a user's personal data and revoke their keys; what they did stays, under an anonymous id."""
     user = users.anonymise_user(unit.session, unit.clock, workspace_id=unit.workspace_id, user_id=user_id)
     return UserResponse.model_validate(user)
 
@@ -152,7 +152,7 @@ def rename_workspace(request: WorkspaceRequest, unit: Administering) -> Workspac
 
 @router.post("/workspace/suspension", tags=["workspace"])
 def suspend_workspace(unit: Administering) -> WorkspaceResponse:
-    """Close the workspace to all its keys, this one too; `atom workspaces resume` opens it again."""
+    """Suspend the workspace: all its keys are refused, this one too, until `atom workspaces resume`."""
     found = workspaces.set_status(
         unit.session, workspace_id=unit.workspace_id, status=WorkspaceStatus.SUSPENDED
     )

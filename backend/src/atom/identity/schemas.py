@@ -45,17 +45,17 @@ class KeyResponse(Answer):
 
 
 class NewKeyResponse(KeyResponse):
-    """A key that was just made; the secret is shown this once."""
+    """A key that was just made; the secret is shown only once."""
 
     secret: str | None = Field(
         examples=["atom_..."],
-        description="shown this once: null where an answer is repeated",
+        description="shown only once: null in a repeated answer",
         json_schema_extra={"x-shown-once": True},
     )
 
 
 class UserRequest(Request):
-    """A user to write down."""
+    """A user to add."""
 
     email: str = Field(max_length=MAX_NAME, pattern=EMAIL, examples=["ada@example.org"])
     role: UserRole = UserRole.MEMBER
@@ -81,7 +81,7 @@ class UserChangeRequest(Request):
     # Made by a factory, so that the document shows no default: what is not sent is not changed.
     email: str = Field(default_factory=str, max_length=MAX_NAME, pattern=EMAIL)
     role: UserRole = Field(default_factory=lambda: UserRole.MEMBER)
-    specialty: Name | None = Field(None, description="null forgets it")
+    specialty: Name | None = Field(None, description="null removes it")
     hourly_cost_rate_minor: Annotated[int, Field(ge=0, le=MAX_AMOUNT_MINOR), WHOLE] = Field(
         default_factory=int
     )
@@ -100,7 +100,7 @@ class WorkspaceRequest(Request):
 
 
 class WorkspaceResponse(Answer):
-    """The workspace: what all else belongs to."""
+    """The workspace, to which everything else belongs."""
 
     id: str
     name: str

@@ -73,7 +73,7 @@ class NewTransaction:
     """
     A transaction that may be posted: at least two postings, as much debit as credit.
 
-    Without `on` it is dated the day it is posted. An `external_id` makes posting it twice the same as once.
+    Without `on` it is dated the day it is posted. Posting again with the same `external_id` changes nothing.
     """
 
     workspace_id: str

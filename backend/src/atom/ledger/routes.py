@@ -154,7 +154,7 @@ def list_entries(
     responses=problem_responses(*WITH_BODY, 404, 409),
 )
 def reverse_transaction(transaction_id: Id, request: ReversalRequest, unit: Writing) -> ReceiptResponse:
-    """Post the opposite of a posted transaction: the way to correct one."""
+    """Post the opposite of a posted transaction, to correct it."""
     receipt = service.reverse(
         unit.session,
         unit.clock,

@@ -73,9 +73,9 @@ class Details(Request):
     """What a transaction may say in addition to what it moves."""
 
     currency: Currency = DEFAULT_CURRENCY
-    on: Day | None = Field(None, description="its date; without it the day it is posted")
+    on: Day | None = Field(None, description="its date, by default the day of posting")
     external_id: Name | None = Field(
-        None, description="makes posting it twice the same as once", examples=["bank-2026-0001"]
+        None, description="posting again with the same id changes nothing", examples=["bank-2026-0001"]
     )
     description: str | None = Field(None, min_length=1, max_length=MAX_DESCRIPTION, pattern=NOT_BLANK)
     project_id: Id | None = None
@@ -116,7 +116,7 @@ class TransferRequest(Details):
 class ReversalRequest(Request):
     """When to undo a transaction."""
 
-    on: Day | None = Field(None, description="the date of the reversal; without it today")
+    on: Day | None = Field(None, description="the date of the reversal, by default today")
 
 
 class ReceiptResponse(Answer):

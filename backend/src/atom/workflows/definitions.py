@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def define(
     session: Session, clock: Clock, *, workspace_id: str, workflow_id: str, workflow: Workflow
 ) -> WorkflowDefinition:
-    """Write the next version of a workflow; one that says what the newest says is that one."""
+    """Write the next version of a workflow; if it equals the newest version, that version is returned."""
     name = checked_text(workflow_id, field="workflow_id")
     document = render_workflow(workflow)
     hold_workspace(
@@ -48,7 +48,7 @@ def define(
 def get_definition(
     session: Session, *, workspace_id: str, workflow_id: str, version: int | None = None
 ) -> WorkflowDefinition:
-    """Return a version of a workflow, the newest unless one is named."""
+    """Return a version of a workflow, by default the newest."""
     definition = (
         repository.newest_definition(session, workspace_id, workflow_id)
         if version is None

@@ -37,7 +37,7 @@ CREATED = status.HTTP_201_CREATED
 
 @router.post("/workflows", status_code=CREATED, responses=problem_responses(*WITH_BODY))
 def define_workflow(request: WorkflowRequest, unit: Administering) -> WorkflowResponse:
-    """Write the next version of a workflow; one that says what the newest says is that one."""
+    """Write the next version of a workflow; if it equals the newest version, that version is returned."""
     definition = definitions.define(
         unit.session,
         unit.clock,
@@ -68,7 +68,7 @@ def read_workflow(query: Annotated[WorkflowQuery, Query()], unit: Reading) -> Wo
 
 @router.post("/workflow-executions", status_code=CREATED, responses=problem_responses(*WITH_BODY, 404))
 def start_workflow(request: StartRequest, unit: Writing) -> WorkflowExecutionResponse:
-    """Run a workflow: workers may claim its steps from now on."""
+    """Start a workflow; workers may then claim its steps."""
     scope = {"workspace_id": unit.workspace_id}
     workflow = definitions.get_workflow(
         unit.session, workflow_id=request.workflow_id, version=request.version, **scope
@@ -120,14 +120,14 @@ def list_workflow_steps(
 
 @router.post("/workflow-executions/{run_id}/pause", responses=problem_responses(404, 409))
 def pause_workflow(run_id: Id, unit: Writing) -> WorkflowExecutionResponse:
-    """Start no further step of a run; the steps that run may still report."""
+    """Pause a run: no further step starts, and steps that are running may still report."""
     found = service.pause(unit.session, unit.clock, workspace_id=unit.workspace_id, execution_id=run_id)
     return WorkflowExecutionResponse.model_validate(found)
 
 
 @router.post("/workflow-executions/{run_id}/resumption", responses=problem_responses(*WITH_BODY, 404, 409))
 def resume_workflow(run_id: Id, request: ResumeRequest, unit: Writing) -> WorkflowExecutionResponse:
-    """Let a paused run go on, with further inputs."""
+    """Resume a paused run, with further inputs."""
     found = service.resume(
         unit.session,
         unit.clock,
@@ -140,14 +140,14 @@ def resume_workflow(run_id: Id, request: ResumeRequest, unit: Writing) -> Workfl
 
 @router.post("/workflow-executions/{run_id}/cancellation", responses=problem_responses(404, 409))
 def cancel_workflow(run_id: Id, unit: Writing) -> WorkflowExecutionResponse:
-    """End a run; what its steps report from now on is refused."""
+    """Cancel a run; later reports of its steps are refused."""
     found = service.cancel(unit.session, unit.clock, workspace_id=unit.workspace_id, execution_id=run_id)
     return WorkflowExecutionResponse.model_validate(found)
 
 
 @router.post("/workflow-claims", responses=problem_responses(*WITH_BODY))
 def claim_steps(request: ClaimRequest, unit: Writing) -> ItemsAnswer[ClaimResponse]:
-    """Take the next steps to run; one that is not reported or renewed in time goes to another worker."""
+    """Claim the next steps; a step that is not reported or renewed in time goes to another worker."""
     found = claims.claim_steps(
         unit.session,
         unit.clock,
@@ -161,7 +161,7 @@ def claim_steps(request: ClaimRequest, unit: Writing) -> ItemsAnswer[ClaimRespon
 
 @router.post("/workflow-claims/{claim_id}/renewal", responses=problem_responses(*WITH_BODY, 409))
 def renew_claim(claim_id: Id, request: RenewRequest, unit: Writing) -> RenewResponse:
-    """Keep a claimed step for longer; 409 when it is the worker's no more."""
+    """Keep a claimed step for longer; 409 if the claim was lost."""
     until = claims.renew(
         unit.session,
         unit.clock,
@@ -174,7 +174,7 @@ def renew_claim(claim_id: Id, request: RenewRequest, unit: Writing) -> RenewResp
 
 @router.post("/workflow-claims/{claim_id}/completion", responses=problem_responses(*WITH_BODY, 409))
 def complete_claim(claim_id: Id, request: OutputRequest, unit: Writing) -> WorkflowExecutionResponse:
-    """Report what a claimed step returned; 409 when it is the worker's no more."""
+    """Report what a claimed step returned; 409 if the claim was lost."""
     found = claims.complete(
         unit.session, unit.clock, workspace_id=unit.workspace_id, claim_id=claim_id, output=request.output
     )
@@ -183,7 +183,7 @@ def complete_claim(claim_id: Id, request: OutputRequest, unit: Writing) -> Workf
 
 @router.post("/workflow-claims/{claim_id}/failure", responses=problem_responses(*WITH_BODY, 409))
 def fail_claim(claim_id: Id, request: FailureRequest, unit: Writing) -> WorkflowExecutionResponse:
-    """Report that a claimed step failed: it is tried again, three times at most."""
+    """Report that a claimed step failed; it is tried again, at most three times."""
     found = claims.fail(
         unit.session, unit.clock, workspace_id=unit.workspace_id, claim_id=claim_id, error=request.error
     )

@@ -70,7 +70,7 @@ class WorkflowQuery(Request):
     """Which workflow to return."""
 
     workflow_id: Name
-    version: int | None = Field(None, ge=1, le=MAX_INTEGER, description="the newest unless one is named")
+    version: int | None = Field(None, ge=1, le=MAX_INTEGER, description="by default the newest")
 
 
 class WorkflowResponse(Answer):
@@ -86,7 +86,7 @@ class StartRequest(Request):
     """A workflow to run."""
 
     workflow_id: Name = Field(examples=["month-end"])
-    version: Version | None = Field(None, description="the newest unless one is named")
+    version: Version | None = Field(None, description="by default the newest")
     inputs: JsonObject = Field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ import configparser
 import os
 import shlex
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,7 +16,6 @@ from atom_testinfra.core.advice.diagnosis import Pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "build", "dist", "venv", "site-packages", "__pycache__"})
 
@@ -118,7 +118,7 @@ def _test_files(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             is_test = name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
             if name.endswith(".py") and (is_test or "test" in os.path.basename(parent)):  # noqa: PTH119
-                yield folder.__class__(parent, name)
+                yield Path(parent, name)
 
 
 def _called(node: ast.Call) -> str | None:
@@ -129,7 +129,7 @@ def _called(node: ast.Call) -> str | None:
 
 
 def _pinned_numbers(node: ast.Call) -> Iterator[int]:
-    """Yield the number a settings object is given; a computed one may follow the profile, and is left out."""
+    """Yield the literal `max_examples` of a settings object; a computed one may follow the profile."""
     for keyword in node.keywords:
         match keyword:
             case ast.keyword(arg="max_examples", value=ast.Constant(value=int(number))):
