@@ -143,6 +143,16 @@ def test_a_floor_that_nobody_foretold_is_named_at_the_end() -> None:
     assert not any("late" in line for line in account(*within, taken_s=12.7).lines())
 
 
+def test_a_run_that_ended_before_its_first_test_has_an_account() -> None:
+    """As one that a strict time refuses, late by its start alone."""
+    lines = account(taken_s=12.7, n_tests=2).lines()
+    assert lines[1:] == [
+        "no property ran, and only the examples of properties follow a time",
+        "ended early: 2 of 2 tests did not run to their end",
+    ]
+    assert len(account(taken_s=12.7).lines()) == 2
+
+
 def test_the_first_line_has_all_figures() -> None:
     """Asked, taken, CPU, exit, examples."""
     line = account(ended(Ending.COUNT)).lines()[0]

@@ -120,6 +120,19 @@ def test_a_time_that_collection_uses_up_is_said_first(suite: Suite) -> None:
     assert refused.ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.parametrize("strict", [[], ["--testinfra-time-strict"]])
+def test_without_properties_no_floor_is_spoken_of(suite: Suite, strict: list[str]) -> None:
+    """However short the time is: only the examples of properties follow it."""
+    slow = "    def pytest_collection_modifyitems(): now.s += 500.0\n"
+    suite.pytester.makeconftest(CONFTEST + slow)
+    suite.pytester.makepyfile("def test_plain(): pass")
+    result = suite.pytester.runpytest_subprocess("--testinfra-time=100s", *strict)
+    result.assert_outcomes(passed=1)
+    assert "no property ran, and only the examples of properties follow a time" in result.stdout.str()
+    assert "the floor of" not in result.stdout.str()
+    assert "late" not in result.stdout.str()
+
+
 def test_what_is_selected_shares_the_time(suite: Suite) -> None:
     """With `-k`, and with `--lf` after a failure, few tests get all of it."""
     alone = endings(suite.run("-k", "steady"))

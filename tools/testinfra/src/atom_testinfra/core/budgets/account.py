@@ -223,6 +223,8 @@ class Account:
     def _latest(self) -> list[str]:
         """Return a word about the one test to which the run owes that it is late, if there is one."""
         clock, late_s = self.asked.clock, self.used_s - self.asked.seconds
+        if not self.ended:
+            return []
         end = max(self.ended, key=lambda end: end.by(clock) - end.share_s)
         if end.by(clock) - end.share_s < late_s / 2.0:
             return []

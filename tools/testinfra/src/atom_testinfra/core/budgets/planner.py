@@ -94,8 +94,8 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether the floor fits."""
-        return self.floor_s <= self.left_s
+        """Whether the floor fits; where there is no property, there is none that could fail to."""
+        return not self.n_properties or self.floor_s <= self.left_s
 
 
 class Planner:
