@@ -338,6 +338,45 @@ class TestUpdate:
         assert main(["verify", "--check"]) == 0
         assert main(["compare"]) == 0
 
+    def asked_for(self, n: int) -> list[Run]:
+        """Return a session of one property under the local profile, made with that many examples."""
+        runs = [
+            a_run([a_measurement(self.NAMES[0], bound=n)], profile="local", repeat=repeat)
+            for repeat in range(5)
+        ]
+        return [replace(run, header=replace(run.header, max_examples=n)) for run in runs]
+
+    def test_fewer_examples_than_the_settings_ask_for_replace_nothing(
+        self, measured: Project, capsys: Any
+    ) -> None:
+        """A quick look, `measure --profile local=6`, does not make a target easier to meet."""
+        before = measured.baseline.read_bytes()
+        self.record(measured, self.asked_for(6))
+        assert main(["verify", "--no-suite"]) == 2
+        err = capsys.readouterr().err
+        assert (
+            f"has figures of {self.NAMES[0]!r} for 200 examples under 'local', and this session ran 6, fewer"
+            " than the 200 of the settings: nothing was written" in err
+        )
+        assert measured.baseline.read_bytes() == before
+        assert main(["verify", "--no-suite", "--replace"]) == 0
+        said = "the session asked for 6 examples under 'local', and the settings ask for 200"
+        assert f"note: {said}: its figures are for 6" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(("n", "settings", "is_told"), [(400, 200, True), (100, 100, False)])
+    def test_more_examples_and_other_settings_are_written(
+        self, measured: Project, capsys: Any, n: int, settings: int, is_told: bool
+    ) -> None:
+        """More are told; as few as the settings ask for now are what the targets are for."""
+        measured.settings(f"""
+            [tool.testinfra.profiles]
+            local = {{ max_examples = {settings} }}
+            ci = {{ max_examples = 50 }}
+        """)
+        self.record(measured, self.asked_for(n))
+        assert main(["verify", "--no-suite"]) == 0
+        assert (f"asked for {n} examples under 'local'" in capsys.readouterr().err) is is_told
+
     def test_one_profile(self, measured: Project) -> None:
         """`measure --profile ci` leaves the local figures and what was asked of them."""
         before = measured.read()

@@ -37,7 +37,7 @@ from atom_testinfra.storage.session_specs import find_spec
 from atom_testinfra.storage.sessions import list_sessions, load_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from atom_testinfra.core.costs.baseline import Baseline, Evidence, Suite
     from atom_testinfra.core.costs.merging import Merged
@@ -140,8 +140,12 @@ def _verify(path: Path, project: Project, options: VerifyOptions) -> int:
         return conclusion.exit_status
     before = _load_previous(path)
     _refuse_renamed_profiles(project, session.evidence, None if options.replace else before)
+    others = _other_numbers(project, session.evidence)
     if before is not None and not options.replace:
+        _refuse_fewer_examples(others, session.evidence, before, path)
         _merge(session, before, path)  # to refuse before the suite runs
+    for other in others:
+        click.echo(f"note: {other.describe()}", err=True)
     if not options.no_suite:
         suite = None if before is None else before.suite
         try:
@@ -241,6 +245,57 @@ def _refuse_renamed_profiles(project: Project, now: Evidence, before: Baseline |
                 "or drop its figures: testinfra verify --replace",
             )
         click.echo(f"note: {told}: they are not judged", err=True)
+
+
+class _OtherNumber(NamedTuple):
+    """A number of examples that a session was asked for, and not by the settings."""
+
+    profile: str
+    asked: int
+    wanted: int
+    """What the settings ask for."""
+
+    def describe(self) -> str:
+        return (
+            f"the session asked for {plural(self.asked, 'example')} under {self.profile!r}, and the settings "
+            f"ask for {self.wanted}: its figures are for {self.asked}"
+        )
+
+
+def _other_numbers(project: Project, now: Evidence) -> list[_OtherNumber]:
+    """Return the profiles for which the session was asked for another number than the settings have."""
+    asked = now.provenance.max_examples
+    wanted = {name: profile.max_examples for name, profile in project.config.profiles.items()}
+    return [
+        _OtherNumber(profile, n, settings)
+        for profile, n in asked.items()
+        if n is not None and (settings := wanted.get(profile)) is not None and n != settings
+    ]
+
+
+def _refuse_fewer_examples(
+    others: Sequence[_OtherNumber], now: Evidence, before: Evidence, path: Path
+) -> None:
+    """
+    Refuse to replace figures by those of fewer examples than the settings ask for.
+
+    Raises:
+        BaselineError: A property has figures of more examples.
+    """
+    fewer = [other for other in others if other.asked < other.wanted]
+    for nodeid, new in now.properties.items() if fewer else ():
+        old = before.properties.get(nodeid)
+        for other in fewer:
+            was = None if old is None else old.profiles.get(other.profile)
+            cost = new.profiles.get(other.profile)
+            if was is not None and cost is not None and cost.max_examples < was.max_examples:
+                raise BaselineError(
+                    f"{os.fspath(path)!r} has figures of {visible(nodeid)!r} for {was.max_examples} examples "
+                    f"under {other.profile!r}, and this session ran {cost.max_examples}, fewer than the "
+                    f"{other.wanted} of the settings: nothing was written",
+                    hint="measure what the settings ask for: testinfra measure --baseline; "
+                    "or write it anyway: testinfra verify --replace",
+                )
 
 
 class _Session(NamedTuple):
