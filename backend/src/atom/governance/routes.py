@@ -93,7 +93,7 @@ def list_capabilities(agent_id: Id, query: Annotated[KeyQuery, Query()], unit: R
 
 @router.get("/agents/{agent_id}/users/{user_id}/access", responses=problem_responses(404))
 def read_data_access(agent_id: Id, user_id: Id, unit: Reading) -> AccessResponse:
-    """Say whether a user may see the agent's data: administrators, or its category is their specialty."""
+    """Say whether a user may see the agent's data, by their role or their specialty."""
     may = service.may_access_data(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, user_id=user_id
     )

@@ -53,7 +53,7 @@ def list_capabilities(session: Session, *, workspace_id: str, agent_id: str) -> 
 
 
 def may_access_data(session: Session, *, workspace_id: str, agent_id: str, user_id: str) -> bool:
-    """Whether a user may see the agent's data: an administrator, or one with its category as specialty."""
+    """Whether a user may see the agent's data, by their role or their specialty."""
     agent = get_agent(session, workspace_id=workspace_id, agent_id=agent_id)
     user = get_user(session, workspace_id=workspace_id, user_id=user_id)
     return policy.may_judge(role=user.role, specialty=user.specialty, category=agent.category)

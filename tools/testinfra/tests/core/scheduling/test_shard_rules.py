@@ -164,7 +164,7 @@ class TestProblems:
         """The files that hold it are named."""
         shards = whole()
         assert find_problems([*shards, ("again", shards[1][1])]) == [
-            "shard 2/3 stands in 2 files: shard-2, again"
+            "shard 2/3 is in 2 files: shard-2, again"
         ]
 
     def test_a_shard_with_another_digest(self) -> None:

@@ -326,7 +326,7 @@ def _find_problem(base: Series, new: Series) -> tuple[ChangeVerdict, str] | None
         where = "base" if base.problem else "new"
         return ChangeVerdict.INCONCLUSIVE, f"{base.problem or new.problem} in {where}"
     if base.digest != new.digest and None not in (base.digest, new.digest):
-        return ChangeVerdict.WORKLOAD_CHANGED, "its source is another"
+        return ChangeVerdict.WORKLOAD_CHANGED, "its source changed"
     if base.workload != new.workload:
         return ChangeVerdict.WORKLOAD_CHANGED, f"{base.workload} before, {new.workload} now"
     if len(base.values) < MIN_BASE_RUNS or len(new.values) < MIN_NEW_RUNS:

@@ -69,6 +69,6 @@ def parse_threshold(text: str) -> Threshold:
     floor_us = floors[0] if floors else DEFAULT_FLOOR_US
     if not (math.isfinite(share) and math.isfinite(floor_us)) or share + floor_us == 0 or share > 1000:
         raise ComparisonError(
-            f"threshold {text!r} is out of range", hint="above nothing, and at most 100000%"
+            f"threshold {text!r} is out of range", hint="a percentage or a time above 0, and at most 100000%"
         )
     return Threshold(statistic=statistic, share=share, floor_us=floor_us)

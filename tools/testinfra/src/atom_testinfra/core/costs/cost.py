@@ -318,7 +318,7 @@ def _evidence(runs: Sequence[Measurement], properties: Sequence[Property]) -> Pr
 
 
 def _parts(runs: Sequence[Measurement]) -> dict[Part, list[float]]:
-    """Return each part in each run, if all runs have the same parts; one that is nothing is left out."""
+    """Return each part in each run, if all runs have the same parts; a part that is zero is left out."""
     found = [parts_of(run) for run in runs]
     first = found[0]
     if first is None or any(parts is None or parts.keys() != first.keys() for parts in found):

@@ -21,7 +21,7 @@ def circumstances(made: Provenance) -> dict[str, object]:
 
 
 def list_differences(before: Provenance, now: Provenance) -> list[str]:
-    """Return what of the circumstances is another now, each with both values."""
+    """Return which circumstances differ now, each with both values."""
     old, new = circumstances(before), circumstances(now)
     return [
         f"{name} {_show(old.get(name))}, now {_show(new.get(name))}"

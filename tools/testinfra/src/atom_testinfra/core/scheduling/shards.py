@@ -156,7 +156,7 @@ def _describe_foreign(shard: Shard, reference: Shard) -> str:
         parts += [f"{len(fewer)} fewer (first {fewer[0]!r})"] if fewer else []
         return f"{told}: it collected other {shard.kind}: {', '.join(parts) or 'some of them twice'}"
     return (
-        f"{told}: its digest is {shard.digest}, not {reference.digest}; it was dealt with other durations,"
+        f"{told}: its digest is {shard.digest}, not {reference.digest}; it was divided with other durations,"
         " another number of workers, or another version"
     )
 
@@ -167,7 +167,7 @@ def _find_repeated_and_missing(shards: Sequence[tuple[str, Shard]], n_shards: in
         names.setdefault(shard.number.index, []).append(name)
     missing = [f"{index}/{n_shards}" for index in range(1, n_shards + 1) if index not in names]
     problems = [
-        f"shard {index}/{n_shards} stands in {len(files)} files: {', '.join(files)}"
+        f"shard {index}/{n_shards} is in {len(files)} files: {', '.join(files)}"
         for index, files in sorted(names.items())
         if len(files) > 1
     ]

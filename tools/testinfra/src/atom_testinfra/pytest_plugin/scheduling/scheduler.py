@@ -41,7 +41,7 @@ def make_scheduler(config: pytest.Config, log: Producer) -> DurationScheduling |
     if config.option.testinfra_split:
         if asked == "off":
             raise pytest.UsageError(
-                "--testinfra-split needs our scheduler; leave out --testinfra-schedule=off"
+                "--testinfra-split needs the scheduler by duration; leave out --testinfra-schedule=off"
             )
         asked, flag = "on", "--testinfra-split"
     dist: str = config.getvalue("dist")

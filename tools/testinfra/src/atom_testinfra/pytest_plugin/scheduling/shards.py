@@ -233,5 +233,5 @@ def _is_given(config: pytest.Config, *flags: str) -> bool:
 
 def _no_seed(plugin: str, remedy: str) -> pytest.UsageError:
     return pytest.UsageError(
-        f"--testinfra-shard: {plugin} orders the tests by another chance in every shard; add {remedy}"
+        f"--testinfra-shard: {plugin} orders the tests differently in every shard; add {remedy}"
     )
