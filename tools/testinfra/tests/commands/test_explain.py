@@ -171,6 +171,7 @@ def test_time_is_split_by_argument_and_filters_are_named(project: Project) -> No
     assert cost is not None
     assert parts["generate:xs"].strategy == "lists(integers().filter(lambda x: x % 3 == 0))"
     assert parts["generate:n"].strategy == "integers()"
+    assert (record.instruments, record.problems) == ([], [])  # what observes is the tool
     assert {"execute:test"} <= set(parts)
     causes = {waste.cause: waste for waste in explanation.waste}
     assert causes["integers().filter(lambda x: x % 3 == 0)"].n_retried > 0

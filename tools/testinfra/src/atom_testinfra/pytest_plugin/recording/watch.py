@@ -27,8 +27,9 @@ class Watch:
     has no file.
     """
 
-    def __init__(self, name: Callable[[str], str], *, is_worker: bool) -> None:
+    def __init__(self, name: Callable[[str], str], *, is_worker: bool, is_explained: bool) -> None:
         self._name = name
+        self._is_explained = is_explained
         self._lasting = find_faketime()
         self._modes = find_modes()
         self._from_the_start = [] if is_worker else find_instruments()
@@ -46,8 +47,10 @@ class Watch:
         """
         Look when the body begins, because a decorator or another plugin's hook may be on for the call only.
 
-        What Hypothesis turns on there for a test case is its own affair.
+        What Hypothesis turns on there for a test case is its own affair. In a run that explains, we observe.
         """
+        if self._is_explained:
+            return
         found = [name for name in find_instruments() if not name.startswith("hypothesis.")]
         self._before = [*dict.fromkeys([*self._before, *found])]
         self._collector += find_collector_modes(self._usual_thresholds)
