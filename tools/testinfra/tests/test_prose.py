@@ -59,28 +59,6 @@ SEARCHED = (
     "tools/testinfra/tests/**/*.py",
 )
 TEXTS = {".md", ".py", ".toml", ".yml", ".js", ".html", ".ini", ""}
-NOT_CLEAN: frozenset[str] = frozenset(
-    {
-        "tools/testinfra/src/atom_testinfra/core/budgets/__init__.py",
-        "tools/testinfra/src/atom_testinfra/core/budgets/account.py",
-        "tools/testinfra/src/atom_testinfra/core/budgets/costs.py",
-        "tools/testinfra/src/atom_testinfra/core/budgets/drift.py",
-        "tools/testinfra/src/atom_testinfra/core/budgets/events.py",
-        "tools/testinfra/src/atom_testinfra/core/budgets/planner.py",
-        "tools/testinfra/src/atom_testinfra/pytest_plugin/steering/limits.py",
-        "tools/testinfra/src/atom_testinfra/pytest_plugin/timebox/register.py",
-        "tools/testinfra/src/atom_testinfra/pytest_plugin/timebox/runner.py",
-        "tools/testinfra/src/atom_testinfra/pytest_plugin/timebox/workers.py",
-        "tools/testinfra/src/atom_testinfra/storage/costs.py",
-        "tools/testinfra/tests/property/test_budget_laws.py",
-        "tools/testinfra/tests/property/test_kept_cost_laws.py",
-        "tools/testinfra/tests/pytest_plugin/steering/test_limits.py",
-        "tools/testinfra/tests/pytest_plugin/timebox/test_timebox.py",
-        "tools/testinfra/tests/storage/test_kept_costs.py",
-        "tools/testinfra/tests/virtual_run.py",
-    }
-)
-"""Files that still have such phrases. The list only shrinks: a file that is clean must leave it."""
 
 
 def texts() -> Iterator[Path]:
@@ -111,19 +89,10 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", [path for path in texts() if name_of(path) not in NOT_CLEAN], ids=name_of)
+@pytest.mark.parametrize("path", list(texts()), ids=name_of)
 def test_a_text_says_what_a_colleague_would(path: Path) -> None:
     """A file has none of the phrases."""
     assert find_phrases(path.read_text(encoding="utf-8")) == []
-
-
-def test_the_list_of_files_that_are_not_clean_only_shrinks() -> None:
-    """A file on the list exists and still has such a phrase; otherwise its entry has to go."""
-    clean = [
-        name for name in sorted(NOT_CLEAN) if not find_phrases((ROOT / name).read_text(encoding="utf-8"))
-    ]
-
-    assert clean == []
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class VirtualRun:
             ending = Ending.EXHAUSTED
         self.n_run[index], self.endings[index] = n, ending
         took_s = n * cost_s + PYTEST_S
-        began = Began(test=index, worker=worker, at_s=now_s, planned_s=share.foretold_s)
+        began = Began(test=index, worker=worker, at_s=now_s, planned_s=share.predicted_s)
         return began, _ended(
             index, worker, now_s + took_s, ending, took_s, n=n, planned=share.n_examples, cost_s=cost_s
         )

@@ -48,7 +48,7 @@ def runs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_look_at_the_suite_foretells_a_baseline(runs: Path) -> None:
+def test_a_look_at_the_suite_predicts_a_baseline(runs: Path) -> None:
     """200 and 50 examples from one run under the suite's own settings, times the repeats of each profile."""
     project = load_project(runs.parents[1])
     save_run(make_run([a_record("t.py::test_a")], profile=AS_IS), runs / "s.jsonl")
@@ -56,7 +56,7 @@ def test_a_look_at_the_suite_foretells_a_baseline(runs: Path) -> None:
     assert seconds == pytest.approx(2.2 + 5 * (2.2 - 150 * 0.01), rel=0.1)
 
 
-def test_other_sessions_foretell_nothing(runs: Path) -> None:
+def test_other_sessions_predict_nothing(runs: Path) -> None:
     """Neither none at all, nor one of another profile, nor a look where the suite decides the number."""
     project = load_project(runs.parents[1])
     assert estimate_from_look(SPEC, project) is None

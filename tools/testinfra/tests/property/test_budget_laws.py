@@ -65,17 +65,17 @@ def test_a_dearer_property_gets_no_more_examples(demands: list[Demand], room_s: 
     demands = [Demand(cost_s=demand.cost_s) for demand in demands]
     level = level_of(demands, room_s)
     ordered = sorted(demands, key=lambda demand: demand.cost_s)
-    for cheap, dear in pairwise(ordered):
-        assert cheap.n_at(level) >= dear.n_at(level)
+    for cheap, costly in pairwise(ordered):
+        assert cheap.n_at(level) >= costly.n_at(level)
 
 
 @given(st.floats(0.25, 4.0), st.lists(st.floats(0.01, 5.0), min_size=40, max_size=80))
-def test_drift_learns_a_constant_factor(factor: float, foretold: list[float]) -> None:
-    """If everything is dearer by one factor, that factor is found, whatever was guessed first."""
+def test_drift_learns_a_constant_factor(factor: float, predicted: list[float]) -> None:
+    """If everything is slower by one factor, that factor is found, whatever was guessed first."""
     drift = Drift(asked_s=100.0, guess=1.0)
-    for seconds in foretold:
+    for seconds in predicted:
         drift.learn(seconds, seconds * factor)
-    assume(sum(foretold) > 20.0)
+    assume(sum(predicted) > 20.0)
     assert drift.factor == pytest.approx(factor, rel=0.05)
 
 
@@ -221,7 +221,7 @@ def test_a_worker_that_dies_does_not_keep_its_time() -> None:
 
 
 def test_a_test_that_took_longer_than_the_whole_time_teaches_nothing() -> None:
-    """A laptop that slept must not make all other tests look dear."""
+    """A laptop that slept must not make all other tests look slow."""
     tests = suite([0.001] * 10, 1.0)
     planner = Planner(tests, asked_s=10.0, exit_s=0.0)
     before = planner.drift

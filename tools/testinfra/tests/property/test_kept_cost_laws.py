@@ -65,7 +65,7 @@ def test_the_latest_run_weighs_most_for_its_size(old_s: float, new_s: float, n_o
 
 
 @given(st.integers(0, 10**6), st.floats(0.01, 100.0), st.integers(1, 500))
-def test_a_baseline_foretells_what_it_measured(seed: int, duration_s: float, n: int) -> None:
+def test_a_baseline_predicts_what_it_measured(seed: int, duration_s: float, n: int) -> None:
     """With the number of examples that was measured, the cost is the duration that was measured."""
     known = from_baseline(make_cost(Random(seed), duration_s, n))
     assert known is not None
@@ -134,7 +134,7 @@ def test_what_others_had_of_the_cpu_is_not_kept() -> None:
     assert kept.fixed.wait_s == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_floor_that_nobody_foretold_is_named_at_the_end() -> None:
+def test_a_floor_that_nobody_predicted_is_named_at_the_end() -> None:
     """Without costs it is not known before; afterwards the examples took more than the shares."""
     floors = [replace(ended(Ending.CLOCK, n=5, took_s=4.0), test=i, share_s=0.5) for i in range(3)]
     lines = account(*floors, taken_s=12.7).lines()
@@ -173,7 +173,7 @@ def test_time_that_nobody_could_use_is_explained() -> None:
         "1 of 2 properties failed, and a failure ends a property"
     ) in lines
     assert (
-        "6.7 s were left: the last tests cost less than foretold"
+        "6.7 s were left: the last tests cost less than predicted"
         in account(ended(Ending.COUNT), taken_s=3.0).lines()
     )
 
@@ -187,7 +187,7 @@ def test_tests_that_did_not_run_are_counted() -> None:
 
 
 def test_an_example_as_long_as_the_run_is_named() -> None:
-    """No planning helps against a single dear example, so the last lines name its test."""
+    """No planning helps against a single slow example, so the last lines name its test."""
     lines = account(ended(Ending.COUNT, n=2, took_s=8.0)).lines()
     assert "an example takes more than a twentieth of the time asked: f.py::t0" in lines
 

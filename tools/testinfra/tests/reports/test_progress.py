@@ -60,7 +60,7 @@ class TestForecast:
         forecast.begin("ci")
         assert (forecast.n_done, forecast.n_tests, forecast.seconds_left()) == (0, 4, 4 * 3.0)
 
-    def test_a_session_with_a_profile_that_was_never_measured_is_not_foretold(self) -> None:
+    def test_a_session_with_a_profile_that_was_never_measured_is_not_predicted(self) -> None:
         """The time of the other profiles alone would be too little."""
         forecast = Forecast([], {("local", "t.py::test_a"): 2.0})
         assert forecast.seconds_in_all(["local"], lambda _: 5) == 10.0

@@ -1,4 +1,4 @@
-"""`.testinfra/costs.json`, and what a baseline foretells before there is one."""
+"""`.testinfra/costs.json`, and what a baseline predicts before there is one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_broken_file_is_named_and_replaced(tmp_path: Path) -> None:
     assert load_costs(path) == Costs(properties={"a": cost(1.0)})
 
 
-def test_without_a_baseline_nothing_is_foretold(tmp_path: Path) -> None:
+def test_without_a_baseline_nothing_is_predicted(tmp_path: Path) -> None:
     """No file, no costs; a file that is not a baseline is named."""
     path = tmp_path / "baseline.json"
     assert baseline_costs(path, "local") == Costs()

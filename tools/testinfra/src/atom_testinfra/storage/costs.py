@@ -78,7 +78,7 @@ def update_costs(path: Path, update: Callable[[Costs], Costs]) -> None:
 
 def baseline_costs(path: Path, profile: str) -> Costs:
     """
-    Return what a baseline foretells, by the profile named, else by the first of each property.
+    Return what a baseline predicts, by the profile named, else by the first of each property.
 
     Raises:
         CostsError: There is a baseline, and it cannot be read.

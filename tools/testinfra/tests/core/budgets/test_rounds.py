@@ -48,7 +48,7 @@ def test_nothing_new_anywhere_means_equal_parts() -> None:
 
 
 @given(st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=8))
-def test_what_was_seen_in_one_round_only_foretells_what_is_new(rounds: list[set[int]]) -> None:
+def test_what_was_seen_in_one_round_only_predicts_what_is_new(rounds: list[set[int]]) -> None:
     """It agrees with a count over all rounds, and each thing is new once."""
     discoveries = Discoveries()
     n_new = sum(discoveries.note(seen, 2.0) for seen in rounds)

@@ -45,7 +45,7 @@ def run(share: Share, body: Any, clock: Clock, strategy: Any = None) -> Limit:
 
 
 def share(n: int, *, stop_s: float = 1e9, floor: int = 1, grows: bool = False) -> Share:
-    return Share(n_examples=n, floor=floor, stop_s=stop_s, grows=grows, foretold_s=stop_s)
+    return Share(n_examples=n, floor=floor, stop_s=stop_s, grows=grows, predicted_s=stop_s)
 
 
 def test_this_hypothesis_can_be_limited() -> None:

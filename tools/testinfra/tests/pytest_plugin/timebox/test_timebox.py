@@ -167,9 +167,9 @@ TWO = """
 def make_dear(suite: Suite) -> None:
     """Leave costs of a second an example."""
     suite.costs.parent.mkdir()
-    dear = {"example": {"cpu_s": 1.0}, "fixed": {}, "n_examples": 100}
+    costly = {"example": {"cpu_s": 1.0}, "fixed": {}, "n_examples": 100}
     names = ("test_x.py::test_one", "test_x.py::test_two")
-    suite.costs.write_text(json.dumps({"schema_version": 1, "properties": dict.fromkeys(names, dear)}))
+    suite.costs.write_text(json.dumps({"schema_version": 1, "properties": dict.fromkeys(names, costly)}))
 
 
 def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from atom_testinfra.core.budgets.planner import Forecast
 
 NAMED = 3
-"""So many tests are named in a line; the table has all of them."""
+"""At most this many tests are named in a line; the table has all of them."""
 LATE = 1.05
 """Of the time asked: a run that takes more says why."""
 SHORT_SHARE = 0.9
@@ -39,7 +39,7 @@ class Account:
     """Wall seconds from the start of the process."""
     cpu_s: float
     exit_s: float
-    """What the exit is foretold to take, by the clock of the budget."""
+    """What the exit is predicted to take, by the clock of the budget."""
     names: Sequence[str]
     ended: Sequence[Ended]
     unsteered: Sequence[str] = ()
@@ -204,10 +204,10 @@ class Account:
         why += [f"{len(failed):,} of {of_all} failed, and a failure ends a property"] * bool(failed)
         capped = [end for end in properties if end.is_capped]
         why += [f"{len(capped):,} of {of_all} got half of the timeout, and no more"] * bool(capped)
-        return f"{unused}; {', '.join(why)}" if why else f"{unused}: the last tests cost less than foretold"
+        return f"{unused}; {', '.join(why)}" if why else f"{unused}: the last tests cost less than predicted"
 
     def _why_late(self, properties: Sequence[Ended]) -> list[str]:
-        """Return a word about floors that nobody could foretell, if the run is late because of them."""
+        """Return a word about floors that nobody could predict, if the run is late because of them."""
         late_s = self.used_s - self.asked.seconds
         over = [
             end.n_examples * end.example_by(self.asked.clock) - end.share_s

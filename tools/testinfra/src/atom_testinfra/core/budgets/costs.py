@@ -160,7 +160,7 @@ def split_wall(wall_s: float, cpu_s: float, stretch: float, queued_s: float | No
 
 
 def from_baseline(cost: ProfileCost) -> KnownCost | None:
-    """Return what a baseline's figures foretell, or `None` where its cost model does not apply."""
+    """Return what a baseline's figures predict, or `None` where its cost model does not apply."""
     if cost.unpredictable is not None and not cost.is_exhausted:
         return None
     each_s = marginal_s(cost) if cost.unpredictable is None else 0.0

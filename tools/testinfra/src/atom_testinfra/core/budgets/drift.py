@@ -1,4 +1,4 @@
-"""How much dearer a run is than foretold."""
+"""How much slower a run is than predicted."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ HALVING = 0.3
 
 
 class Drift:
-    """The seconds that tests took for each second foretold; a busy machine, or wrong costs, move it."""
+    """The seconds that tests took for each predicted second; a busy machine, or wrong costs, move it."""
 
     def __init__(self, *, asked_s: float, guess: float = 1.0) -> None:
         self._prior_s = PRIOR * asked_s
         self._halving_s = HALVING * asked_s
         self._guess = guess
-        self._foretold_s = 0.0
+        self._predicted_s = 0.0
         self._spent_s = 0.0
 
     @property
     def factor(self) -> float:
-        """By how much to multiply what is foretold."""
-        return (self._spent_s + self._prior_s * self._guess) / (self._foretold_s + self._prior_s)
+        """The factor for predicted times."""
+        return (self._spent_s + self._prior_s * self._guess) / (self._predicted_s + self._prior_s)
 
-    def learn(self, foretold_s: float, spent_s: float) -> None:
-        """Take in what a test was foretold to take, and took."""
-        if foretold_s <= 0.0 or spent_s <= 0.0:
+    def learn(self, predicted_s: float, spent_s: float) -> None:
+        """Learn from the predicted and the actual time of a test."""
+        if predicted_s <= 0.0 or spent_s <= 0.0:
             return
         keep = 0.5 ** (spent_s / self._halving_s)
-        self._foretold_s = self._foretold_s * keep + foretold_s
+        self._predicted_s = self._predicted_s * keep + predicted_s
         self._spent_s = self._spent_s * keep + spent_s

@@ -18,7 +18,7 @@ class Ending(StrEnum):
     CLOCK = "clock"
     """It ran until its share was spent, as planned."""
     CUT = "cut"
-    """It was far dearer than foretold, and was ended before its number was reached."""
+    """It took far longer than predicted, and was ended before its number was reached."""
     EXHAUSTED = "exhausted"
     """Nothing was left to try."""
     GAVE_UP = "gave up"
@@ -107,7 +107,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
 
 
 class Collected(Struct, frozen=True, kw_only=True, tag="collected", tag_field="event"):
-    """A worker has collected the tests, and foretold what their floors need."""
+    """A worker has collected the tests, and predicted what their floors need."""
 
     worker: str
     names: list[str]

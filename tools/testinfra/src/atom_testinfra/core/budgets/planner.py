@@ -73,12 +73,12 @@ class Share:
     """The time in its call after which it is ended."""
     grows: bool
     """It goes on until the time is over, however many examples that gives."""
-    foretold_s: float
+    predicted_s: float
 
     @classmethod
     def growing(cls, n_examples: int, share_s: float) -> Share:
         """Return a share that lasts for its time, of a property that has had its floor already."""
-        return cls(n_examples=n_examples, floor=1, stop_s=share_s, grows=True, foretold_s=share_s)
+        return cls(n_examples=n_examples, floor=1, stop_s=share_s, grows=True, predicted_s=share_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class Planner:
 
     @property
     def drift(self) -> float:
-        """How much dearer properties are than foretold."""
+        """How much slower properties are than predicted."""
         return self._drift.factor
 
     def forecast(self, now_s: float) -> Forecast:
@@ -185,7 +185,7 @@ class Planner:
             floor=test.floor,
             stop_s=max(min(CUT * share_s + self._fixed_s(test), self._end_s - now_s, limit_s), 0.0),
             grows=False,
-            foretold_s=share_s,
+            predicted_s=share_s,
         )
 
     def note(self, event: Event) -> None:
@@ -284,18 +284,18 @@ class Planner:
             floor=test.floor,
             stop_s=stop_s,
             grows=True,
-            foretold_s=share_s,
+            predicted_s=share_s,
         )
 
 
 def _is_typical(end: Ended) -> bool:
-    """Return whether a test's time says how dear the others are: not where it was far off by itself."""
+    """Return whether a test's time says how slow the others are: not where it was far off by itself."""
     is_far_off = end.ending is Ending.CUT and end.n_examples < end.n_planned / 2
     return bool(end.n_examples) and end.ending.is_telling and not is_far_off
 
 
 def _mean(ordered: Sequence[float], default: float) -> float:
-    """Return the mean without the largest: unlike a median it predicts a sum, and one odd test is no rule."""
+    """Return the mean without the largest: it predicts a sum, unlike a median, and ignores one odd test."""
     if len(ordered) < 2:
         return ordered[0] if ordered else default
     return fsum(ordered[:-1]) / (len(ordered) - 1)

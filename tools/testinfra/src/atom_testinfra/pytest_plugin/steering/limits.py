@@ -151,7 +151,7 @@ class LimitedSettings(Settings):
 
 def find_flaw() -> str | None:
     """Return why this version of Hypothesis cannot be limited, found by limiting a property, or `None`."""
-    share = Share(n_examples=3, floor=1, stop_s=1e9, grows=False, foretold_s=1e9)
+    share = Share(n_examples=3, floor=1, stop_s=1e9, grows=False, predicted_s=1e9)
     seen: list[int] = []
     try:
         limit = Limit(share, 50, Clocks.wall)

@@ -1,4 +1,4 @@
-"""`--testinfra-time`: what was asked for, and which parts of the plugin see to it in which process."""
+"""`--testinfra-time`: what was asked for, and which parts of the plugin handle it in which process."""
 
 from __future__ import annotations
 

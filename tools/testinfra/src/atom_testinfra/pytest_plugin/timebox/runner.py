@@ -98,7 +98,7 @@ class TimeBoxRunner(HooksOnly):
     # Before xdist tells the process that started the worker, which then looks into the ledger.
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Foretell what is to come."""
+        """Predict the costs of the tests to come."""
         names = [self._name.name(item) for item in session.items]
         self._index = {id(item): i for i, item in enumerate(session.items)}
         self._tests = plan_tests(session.items, names, self._costs, self._terms.span.clock)
@@ -224,8 +224,8 @@ class TimeBoxRunner(HooksOnly):
             self._begin(current, 0.0)
             return None
         current.share = share
-        current.is_capped = share.foretold_s >= cap_s
-        self._begin(current, share.foretold_s)
+        current.is_capped = share.predicted_s >= cap_s
+        self._begin(current, share.predicted_s)
         current.limit = Limit(share, own.max_examples, self._time.clock, cap_s)
         subject.install(LimitedSettings.of(own, current.limit), None)
         return subject
@@ -321,7 +321,7 @@ def _with_examples(end: Ended, current: Current, limit: Limit, share: Share) -> 
         ending=ending,
         n_examples=result.n_valid,
         n_planned=share.n_examples,
-        share_s=share.foretold_s,
+        share_s=share.predicted_s,
         is_capped=current.is_capped,
         n_running=max(limit.n_running, 0),
         running_wall_s=last_wall - first_wall,

@@ -84,7 +84,7 @@ class TimeBoxWorkers(HooksOnly):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self) -> None:
-        """Say before the first test what does not fit; all workers foretell the same."""
+        """Say before the first test what does not fit; all workers predict the same."""
         self._read()
 
     def pytest_runtest_logreport(self) -> None:
