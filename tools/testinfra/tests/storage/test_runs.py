@@ -411,7 +411,7 @@ class TestSessions:
         """An empty or missing folder is the same."""
         with pytest.raises(NothingMeasuredError, match="no runs") as caught:
             load_session(tmp_path / "missing")
-        assert caught.value.hint == "measure first: testinfra measure"
+        assert caught.value.hint == "measure first: testinfra measure --baseline"
 
 
 class TestFolder:

@@ -95,7 +95,7 @@ def find_product(root: Path, rootdir: Path, configured: Sequence[str]) -> Produc
             return Product(root, places)
     raise ConfigError(
         f"found no Python package or module in {os.fspath(root)!r} that is not a test",
-        hint='say where it is: product = ["src/NAME"] in [tool.testinfra]',
+        hint='name it: product = ["src/NAME"] in [tool.testinfra]',
     )
 
 

@@ -289,7 +289,9 @@ def list_saved(project: Project) -> list[str]:
 
 def _of_session(runs: list[Run], label: str | None = None) -> Recording:
     if not runs:
-        raise NothingMeasuredError(f"{label!r} holds no runs", hint="measure first: testinfra measure")
+        raise NothingMeasuredError(
+            f"{label!r} holds no runs", hint="measure first: testinfra measure --baseline"
+        )
     return Recording(label=label or runs[0].header.session_id, runs=runs)
 
 
@@ -301,7 +303,7 @@ def _at_revision(project: Project, name: str) -> Recording:
     except GitError as exc:
         if Path(name).suffix in {".json", SUFFIX} and not colon:
             raise NothingMeasuredError(
-                f"there is no file {name!r}", hint="measure first: testinfra measure"
+                f"there is no file {name!r}", hint="measure first: testinfra measure --baseline"
             ) from exc
         raise _stands_for_nothing(project, name, exc) from exc
     try:

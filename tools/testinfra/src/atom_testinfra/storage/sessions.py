@@ -58,7 +58,8 @@ class Sessions(Struct, frozen=True, kw_only=True):
         if not self.files:
             unreadable = f", only {self.left_out}" if self.left_out else ""
             raise NothingMeasuredError(
-                f"no runs in {os.fspath(self.folder)!r}{unreadable}", hint="measure first: testinfra measure"
+                f"no runs in {os.fspath(self.folder)!r}{unreadable}",
+                hint="measure first: testinfra measure --baseline",
             )
         return [*self.files][-1]
 
