@@ -23,6 +23,8 @@ class VirtualRun:
     n_workers: int = 1
     dearer_by: float = 1.0
     """From half of the tests on, everything costs this much more."""
+    once_s: float = 0.0
+    """What the first test pays for all, as for a database that is created."""
     n_run: dict[int, int] = field(default_factory=dict)
     endings: dict[int, Ending] = field(default_factory=dict)
     now_s: float = 0.0
@@ -58,7 +60,7 @@ class VirtualRun:
             Demand(cost_s=true_s, factor=test.factor, floor=test.floor, most=test.most)
             for test, true_s in zip(self.tests, self.true_s, strict=True)
         ]
-        room_s = self.asked_s * self.n_workers - PYTEST_S * len(self.tests)
+        room_s = self.asked_s * self.n_workers - PYTEST_S * len(self.tests) - self.once_s
         level = level_of(demands, room_s)
         return [demand.n_at(level) for demand in demands]
 
@@ -78,7 +80,7 @@ class VirtualRun:
         if n == test.most:
             ending = Ending.EXHAUSTED
         self.n_run[index], self.endings[index] = n, ending
-        took_s = n * cost_s + PYTEST_S
+        took_s = n * cost_s + PYTEST_S + (0.0 if index else self.once_s)
         began = Began(test=index, worker=worker, at_s=now_s, planned_s=share.predicted_s)
         return began, _ended(
             index, worker, now_s + took_s, ending, took_s, n=n, planned=share.n_examples, cost_s=cost_s

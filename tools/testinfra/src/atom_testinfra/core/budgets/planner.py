@@ -31,6 +31,8 @@ STEPS = 250
 """The shares are computed anew after each of this many parts of what is to come: before each test, mostly."""
 MOST_PLANNED = 1_000_000
 """Examples that Hypothesis plans for at most; a property may grow beyond."""
+ODD = 3.0
+"""What surrounds a property counts, for the others, as at most this multiple of what was predicted."""
 LEAST_PLAIN_S = 0.002
 """What a test without examples takes, before one was seen."""
 LEAST_FIXED_S = 0.005
@@ -125,6 +127,7 @@ class Planner:
         self._pending = dict.fromkeys(range(len(tests)))
         self._running: dict[str, Began] = {}
         self._drift = Drift(asked_s=asked_s, guess=guess)
+        self._fixed_drift = Drift(asked_s=asked_s, guess=guess)
         self._plain_drift = Drift(asked_s=asked_s, guess=guess)
         self._plain_seen: list[float] = []
         self._fixed_seen: list[float] = []
@@ -215,9 +218,14 @@ class Planner:
             if test.fixed_s is not None:
                 self._plain_drift.learn(test.fixed_s, spent_s)
             return
-        insort(self._fixed_seen, end.fixed_by(self._clock))
-        if test.example_s is not None and _is_typical(end):
-            self._drift.learn((test.fixed_s or 0.0) + end.n_examples * test.example_s, spent_s)
+        fixed_s = end.fixed_by(self._clock)
+        insort(self._fixed_seen, fixed_s)
+        if test.example_s is None or not _is_typical(end):
+            return
+        # Apart, because the first test that needs a database or a server pays for all that follow.
+        self._drift.learn(end.n_examples * test.example_s, end.n_examples * end.example_by(self._clock))
+        known_s = test.fixed_s or 0.0
+        self._fixed_drift.learn(known_s, min(fixed_s, ODD * known_s * self._fixed_drift.factor))
 
     def _cost(self, test: PlannedTest) -> float:
         assert test.example_s is not None
@@ -239,7 +247,7 @@ class Planner:
         for index in self._pending:
             test = self._tests[index]
             if test.is_property:
-                total_s += fixed_s if test.fixed_s is None else test.fixed_s * self.drift
+                total_s += fixed_s if test.fixed_s is None else self._fixed_s(test)
             else:
                 total_s += plain_s if test.fixed_s is None else test.fixed_s * self._plain_drift.factor
         return total_s
@@ -262,7 +270,7 @@ class Planner:
         return Demand(cost_s=self._cost(test), factor=test.factor, floor=test.floor, most=test.most)
 
     def _fixed_s(self, test: PlannedTest) -> float:
-        return (test.fixed_s or 0.0) * self.drift
+        return (test.fixed_s or 0.0) * self._fixed_drift.factor
 
     def _is_late(self) -> bool:
         """Return whether the properties to come that can use time are the last ones."""
