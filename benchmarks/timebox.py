@@ -5,7 +5,7 @@ Whole pytest processes, from start to exit, timed by the clock on the wall: a sy
 cost from 20 us to 20 ms, two domains of the backend, and public suites from their source distributions. Each
 runs without costs, with those that earlier runs kept, and with costs that are wrong by two, in one process
 and on two workers. Each run that ends is kept in `.testinfra/timebox`, so a call goes on where the last one
-stopped; runs of another version of the tool are left alone.
+stopped. Runs of an earlier version of the tool are not counted, and reported with `--earlier` only.
 
 Fairness is compared with hindsight: given what each example turned out to cost, how many would each property
 have got of the same time? The figures are the medians of the four quarters of the order.
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 STATE = ROOT / ".testinfra" / "timebox"
 SOURCES = ROOT / "tools" / "testinfra" / "src" / "atom_testinfra"
-STEERING = ("core/budgets", "pytest_plugin/timebox", "pytest_plugin/steering", "storage")
+STEERING = ("core/budgets", "pytest_plugin/timebox", "pytest_plugin/steering")
 """What decides how a timed run goes."""
 PLUGINS = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "timebox_plugin"]
 DOMAINS = [f"tests/property_tests/{name}" for name in ("ledger", "budgets", "governance", "agents", "chat")]
@@ -154,6 +154,7 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=1e9, help="begin no run after this; the next call does"
     )
+    parser.add_argument("--earlier", action="store_true", help="report runs of earlier versions as well")
     options = parser.parse_args()
     limit_s = time.monotonic() + options.minutes * 60.0
     kept = Kept(STATE / f"runs-{digest()}.jsonl")
@@ -165,8 +166,12 @@ def main() -> int:
         if cell.suite not in suites:
             suites[cell.suite] = make_suite(cell.suite)
         kept.add(cell.key, run(suites[cell.suite], cell))
-    found = [kept.runs[cell.key] for cell in cells if cell.key in kept.runs]
-    report = describe(found, n_missing=len(cells) - len(found))
+    found = [each | {"tool": kept.tool} for each in kept.runs.values()]
+    if options.earlier:
+        for path in sorted(STATE.glob("runs-*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True):
+            old = Kept(path)
+            found += [each | {"tool": old.tool} for each in old.runs.values() if old.tool != kept.tool]
+    report = describe(found, n_missing=sum(cell.key not in kept.runs for cell in cells))
     if options.keep:
         names, seconds = " ".join(options.suites), " ".join(f"{each:g}" for each in options.seconds)
         command = f'make bench-time SUITES="{names}" SECONDS="{seconds}" ROUNDS={options.rounds} KEEP=--keep'
@@ -181,6 +186,7 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.tool = path.stem.partition("-")[2]
         path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text() if path.exists() else ""
         # A call that was killed may have left half a line.

@@ -75,13 +75,16 @@ def _loads(quiet: Sequence[Run], loaded: Sequence[Run]) -> str:
 
 def _fairness(runs: Sequence[Run]) -> str:
     rows = []
-    for way in LIMITS:
-        found = [run["fairness"] for run in runs if run["costs"] == way and run["fairness"]]
+    tools = list(dict.fromkeys(run["tool"] for run in runs))
+    for tool, way in ((tool, way) for tool in tools for way in LIMITS):
+        of_way = [run for run in runs if (run["costs"], run["tool"]) == (way, tool)]
+        found = [run["fairness"] for run in of_way if run["fairness"]]
         if found:
             quarters = [f"{median(run[i] for run in found):.2f}" for i in range(4)]
             n_below = sum(min(run) < FAIR for run in found)
             worst = min(min(run) for run in found)
-            rows.append([way, str(len(found)), *quarters, f"{worst:.2f}", str(n_below)])
+            name = way if tool == tools[0] else f"{way}, earlier version"
+            rows.append([name, str(len(found)), *quarters, f"{worst:.2f}", str(n_below)])
     head = ["costs", "runs", "first", "second", "third", "last quarter", "worst", f"with one below {FAIR}"]
     return (
         "Examples of a property against the number that hindsight would have given, by quarters of the order "
@@ -94,6 +97,7 @@ def _all(runs: Sequence[Run]) -> str:
     rows = [
         [
             run["suite"],
+            run["tool"][:4],
             run["costs"],
             str(run["n_workers"] or "none"),
             f"{run['asked_s']:g} {run['clock']}",
@@ -106,7 +110,19 @@ def _all(runs: Sequence[Run]) -> str:
         ]
         for run in runs
     ]
-    head = ["suite", "costs", "workers", "asked", "taken", "off", "examples", "CPU s", "others", "quarters"]
+    head = [
+        "suite",
+        "version",
+        "costs",
+        "workers",
+        "asked",
+        "taken",
+        "off",
+        "examples",
+        "CPU s",
+        "others",
+        "quarters",
+    ]
     return (
         "All runs; in brackets those whose floors alone would have taken longer, which count nowhere above. "
         f"`others` is the number of CPUs that other processes used meanwhile.\n\n{table(head, rows)}"
