@@ -217,14 +217,14 @@ def test_what_is_advised_makes_the_test_cheaper(tests: dict[str, Measured], reme
 
 @pytest.mark.parametrize("name", ["build_data", "shrink_data"])
 def test_what_it_is_said_to_be_worth_is_what_it_wins(tests: dict[str, Measured], name: str) -> None:
-    """The share of the time that test cases without a result take is the share that is won without them."""
+    """The share of the time that test cases without a result take is the share that is saved without them."""
     before, after = tests[name], tests[f"{name}_followed"]
 
     assert before.cost.calls_per_valid > 1.5
     assert after.cost.calls_per_valid < 1.2
     worth = before.advice.part_s / before.cost.duration_s
-    won = 1 - after.cost.cpu_s / before.cost.cpu_s
-    assert won > worth - 0.2
+    saved = 1 - after.cost.cpu_s / before.cost.cpu_s
+    assert saved > worth - 0.2
 
 
 def test_measure_and_report_split_a_test_alike(records: list[Measurement]) -> None:

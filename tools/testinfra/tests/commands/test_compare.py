@@ -211,7 +211,9 @@ class TestVerdicts:
         assert compare("a", "b", "--no-confirm") == 0
         text = " ".join(capsys.readouterr().out.split())
         assert "The suite as a whole: 2.00 times the base (2.00 to 2.00), run against run" in text
-        assert "The median test moved by these factors, which are taken out of each test: parts 2.00." in text
+        assert (
+            "The median test changed by these factors, which are removed from each test: parts 2.00." in text
+        )
 
     def test_a_hint_goes_by_the_cause(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Where the tests were changed or renamed, more repeats would not help."""

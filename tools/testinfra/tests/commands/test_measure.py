@@ -803,7 +803,7 @@ class TestFirstAnswer:
         found = []
         for limit in ("1", "10"):
             out, _ = project.measure("--fit", limit)
-            match = re.search(r"have room for N=([\d,]+) examples in every property", out)
+            match = re.search(r"N=([\d,]+) examples in every property fit into", out)
             assert match is not None, out
             found.append(int(match[1].replace(",", "")))
         assert 0 < found[0] < found[1]

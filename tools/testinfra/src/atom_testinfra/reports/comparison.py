@@ -197,7 +197,7 @@ def conclude(comparison: Comparison) -> list[str]:
         )
         factors = ", ".join(f"{name} {factor:.2f}" for name, factor in comparison.factors.items())
         lines.append(
-            f"The median test moved by these factors, which are taken out of each test: {factors}."
+            f"The median test changed by these factors, which are removed from each test: {factors}."
             " Ratios therefore say how a test differs from the others."
         )
     return [*lines, *comparison.notes]

@@ -155,8 +155,8 @@ def _where_it_goes(found: Overview) -> str:
 
 
 def _render_worth(found: Overview, fit: tuple[GrowingSuite, float] | None) -> Iterator[str]:
-    """Yield what would be won: by fewer examples, by pins, by what is around the tests, and by workers."""
-    yield "What would be won:"
+    """Yield what could be saved: by fewer examples, by pins, by what is around the tests, and by workers."""
+    yield "What could be saved:"
     least_s = found.tests_s * LEAST_SHARE
     filtered_s = found.part("filtered")
     if filtered_s >= least_s:
@@ -224,14 +224,14 @@ def _describe_fit(suite: GrowingSuite, limit_s: float) -> str:
     if found is None:
         least = suite.estimate(1)
         return f"no number of examples fits {limit}: one example in each takes {_range(least)}"
-    return f"{limit} have room for N={found.n_examples:,} examples in every property: {_range(found)}"
+    return f"N={found.n_examples:,} examples in every property fit into {limit}: {_range(found)}"
 
 
 def _describe_bounds(bounds: Sequence[Bound]) -> str:
     """Return how little time workers can need, and how far a run with workers is from that."""
     if bounds[0].took_s is None:
         least = "; ".join(f"-n {bound.n_workers}: {numbers.seconds(bound.least_s)}" for bound in bounds)
-        return f"all tests shared out among workers take at least: {least}"
+        return f"all tests divided among workers take at least: {least}"
     bound = bounds[0]
     factor = numbers.ratio(bound.took_s / bound.least_s if bound.took_s and bound.least_s else None)
     took = f"{numbers.seconds(bound.took_s)} with start-up and collecting"

@@ -38,7 +38,7 @@ def about(duration_s: float = 4.0, **parts: object) -> Advice:
 
 @given(costs)
 def test_the_advice_is_on_a_part_that_was_measured(cost: ProfileCost) -> None:
-    """Nothing can be won that is not there, and no other part but what was given up takes longer."""
+    """Nothing can be saved that is not there, and no other part but what was given up takes longer."""
     advice, split = advise(cost), split_time(cost)
     others = (split.setup_s, split.body_s, split.generate_s, split.engine_s, split.other_s)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atom_testinfra.core.costs.cost import Split
 
 MUCH_GIVEN_UP = 0.25
-"""Share of the time from which on test cases that are given up come first: all of it can be won."""
+"""Share of the time from which on test cases that are given up come first: all of it can be saved."""
 
 MUCH_ENGINE_S = 0.001
 """
@@ -108,7 +108,7 @@ class _Case:
 
     @property
     def worth(self) -> str:
-        """What is won when nothing of the part is left."""
+        """What is saved when nothing of the part is left."""
         return f"worth about {_about(self.part_s)} of {_about(self.cost.duration_s)}"
 
 
