@@ -11,7 +11,7 @@ class Variable(StrEnum):
     CI = "CI"
     """If it is true, the plugin uses the number of examples for CI; a profile sets it in measured runs."""
     HYPOTHESIS_MAX_EXAMPLES = "HYPOTHESIS_MAX_EXAMPLES"
-    """Examples of a property without a number; takes precedence over the ini option."""
+    """Examples of a property without a number, where the project sets a `hypothesis_*` ini option."""
     HYPOTHESIS_MAX_EXAMPLES_CI = "HYPOTHESIS_MAX_EXAMPLES_CI"
     """The same if `CI` is true."""
     TESTINFRA_TIME = "TESTINFRA_TIME"
