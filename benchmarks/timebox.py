@@ -171,12 +171,10 @@ def main() -> int:
         for path in sorted(STATE.glob("runs-*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True):
             old = Kept(path)
             found += [each | {"tool": old.tool} for each in old.runs.values() if old.tool != kept.tool]
-    n_missing = 0 if options.earlier else sum(cell.key not in kept.runs for cell in cells)
-    report = describe(found, n_missing=n_missing)
+    report = describe(found, n_missing=sum(cell.key not in kept.runs for cell in cells))
     if options.keep:
         names, seconds = " ".join(options.suites), " ".join(f"{each:g}" for each in options.seconds)
-        keep = '"--keep --earlier"' if options.earlier else "--keep"
-        command = f'make bench-time SUITES="{names}" SECONDS="{seconds}" ROUNDS={options.rounds} KEEP={keep}'
+        command = f'make bench-time SUITES="{names}" SECONDS="{seconds}" ROUNDS={options.rounds} KEEP=--keep'
         save("timebox", command, found, report)
     else:
         sys.stdout.write(f"{report}\n")
@@ -315,7 +313,7 @@ def run(suite: Suite, cell: Cell) -> dict[str, Any]:
         "is_said_not_to_fit": any("and the floor of" in line for line in said),
         "others_cpus": max(machine_busy_s() - before_s - cpu_s, 0.0) / wall_s,
         "load": load,
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "n_tests": len(ends),
         "n_properties": len(properties),
         "n_examples": sum(end.n_examples for end in properties),

@@ -34,22 +34,13 @@ def describe(runs: Sequence[Run], *, n_missing: int) -> str:
     loaded = [run for run in fitting if run["others_cpus"] >= BUSY]
     of_all = f" of {len(runs) + n_missing} that were asked for" if n_missing else ""
     parts = [
-        (
-            f"{len(runs)} runs{of_all}{_times(runs)}. The deviation is that of the whole process, without "
-            "its sign. The commit above is that of this page; a run's version is a digest of the tool's "
-            "sources that decide how it goes."
-        ),
+        f"{len(runs)} runs{of_all}. The deviation is that of the whole process, without its sign.",
         table(head, rows),
         _loads(quiet, loaded),
         _fairness(fitting),
         _all(runs),
     ]
     return "\n\n".join(parts)
-
-
-def _times(runs: Sequence[Run]) -> str:
-    ended = sorted(run["ended_at"] for run in runs)
-    return f", that ended between {ended[0]} and {ended[-1]}" if ended else ""
 
 
 def _row(runs: Sequence[Run], limits: tuple[float, float]) -> list[str]:
@@ -79,9 +70,7 @@ def _loads(quiet: Sequence[Run], loaded: Sequence[Run]) -> str:
         for runs, words in ((quiet, "less than"), (loaded, "at least"))
         if runs
     ]
-    loads = [run["load"] for run in [*quiet, *loaded]]
-    between = f" The load average was between {min(loads):.1f} and {max(loads):.1f}." if loads else ""
-    return f"{'; '.join(said)}.{between}"
+    return f"{'; '.join(said)}."
 
 
 def _fairness(runs: Sequence[Run]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
-from tests.warm import IS_POSSIBLE, SERVER, WarmPopen
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.internal import charmap
+from tests.warm import IS_POSSIBLE, SERVERS, WarmPopen
 
 from atom_testinfra.pytest_plugin.ini import is_ci
 
@@ -49,14 +51,25 @@ def _few_plugins_below() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _tables_of_characters() -> Path:
+    """The folder in which Hypothesis keeps them, with the tables in it."""
+    strategies.text().validate()
+    return Path(charmap.charmap_file()).absolute().parents[1]  # it is text in older versions
+
+
 @pytest.fixture
-def few_plugins(pytester: pytest.Pytester) -> Iterator[None]:
+def few_plugins(pytester: pytest.Pytester, _tables_of_characters: Path) -> Iterator[None]:
     """
-    The same below `pytester`, which takes away the options of whoever runs it.
+    The same below `pytester`, which takes away the options of whoever runs it; and the tables of characters.
+
+    To build them in each new folder takes two thirds of the CPU time of a small run.
 
     Undone before `pytester` gives them back: it has patches of its own in old versions of pytest, and
     `monkeypatch`, which ends after it, would take them away for good.
     """
+    (pytester.path / ".hypothesis").mkdir()
+    (pytester.path / ".hypothesis" / "unicode_data").symlink_to(_tables_of_characters)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_ADDOPTS", PLUGINS_ONLY["PYTEST_ADDOPTS"])
         yield
@@ -64,9 +77,9 @@ def few_plugins(pytester: pytest.Pytester) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _warm_server() -> Iterator[None]:
-    """The process that `warm` forks from ends with the session."""
+    """The processes that `warm` forks from end with the session."""
     yield
-    SERVER.close()
+    SERVERS.close()
 
 
 @pytest.fixture

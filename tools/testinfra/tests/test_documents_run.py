@@ -30,6 +30,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from msgspec.structs import replace
+from tests.conftest import PLUGINS_ONLY
 from tests.strategies import a_baseline, a_session
 
 from atom_testinfra.core.config import Config
@@ -257,8 +258,8 @@ def provide(folder: Path, command: list[str]) -> None:
     if command[0] == "merge":
         shards = [f"{number}/2" for number in (1, 2)]
         for shard in shards:
-            pytest_shard = ["-m", "pytest", "-q", "-p", "xdist", "--testinfra-shard", shard, "tests"]
-            run([sys.executable, *pytest_shard], folder, answers=(0, 5))
+            pytest_shard = ["-m", "pytest", "-q", "--testinfra-shard", shard, "tests"]
+            run([sys.executable, *pytest_shard], folder, PLUGINS_ONLY, answers=(0, 5))
     for name in [word for word in command if word.endswith(".json")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if not (folder / name).exists():
@@ -315,7 +316,8 @@ def execute(text: str, folder: Path) -> None:
             provide(folder, arguments)
             # No property of the sample reaches its product, so there is no curve to learn.
             answers = (0, 3) if "--curves" in arguments else ANSWERS.get(arguments[0], (0,))
-            run([sys.executable, "-m", "atom_testinfra", *arguments], folder, variables, answers=answers)
+            environment = PLUGINS_ONLY | variables
+            run([sys.executable, "-m", "atom_testinfra", *arguments], folder, environment, answers=answers)
         case _:
             pytest.fail(f"no document may ask for this, unless this test learns to run it: {text}")
 

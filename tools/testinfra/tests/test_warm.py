@@ -18,8 +18,10 @@ import sys
 from pathlib import Path
 
 import beside
+from hypothesis import settings
 
 def test_process():
+    assert settings._current_profile == os.environ["PROFILE"]
     assert (os.getppid(), os.getsid(0)) == ({parent}, os.getpid())
     assert "warm_server.py" in Path("/proc/self/cmdline").read_text()
     assert Path.cwd() == Path(__file__).parent
@@ -35,8 +37,9 @@ def test_a_fork_is_a_child_with_a_place_an_environment_and_a_status(tmp_path: Pa
     """Nothing of this process or of the server is in it, and its exit status arrives here."""
     (tmp_path / "project").mkdir()
     (tmp_path / "project/test_a.py").write_text(SUITE.format(parent=os.getpid()))
-    environment = STARTED_WITH | PLUGINS_ONLY | {"KEPT": "yes", "PYTHONPATH": os.fspath(tmp_path)}
-    for value, status, words in ((2, 0, "1 passed"), (3, 1, "wrong")):
+    outside = STARTED_WITH | PLUGINS_ONLY | {"KEPT": "yes", "PYTHONPATH": os.fspath(tmp_path)}
+    for value, status, words, profile in ((2, 0, "1 passed", "default"), (3, 1, "wrong", "ci")):
+        environment = outside | ({"CI": "true"} if profile == "ci" else {}) | {"PROFILE": profile}
         # In two sizes, so that Python does not take bytecode of the same second for it.
         (tmp_path / "beside.py").write_text(f"VALUE = {value}{status * ' '}\n")
         done = subprocess.run(
@@ -55,7 +58,7 @@ def test_a_fork_is_a_child_with_a_place_an_environment_and_a_status(tmp_path: Pa
     [
         ({}, True),
         ({"PYTHONPATH": "elsewhere"}, True),
-        ({"CI": "false"}, False),
+        ({"CI": "false"}, True),
         ({"HYPOTHESIS_NO_PLUGINS": "1"}, False),
         ({"PYTHONHASHSEED": "1"}, False),
         ({"PYTHONDEVMODE": "1"}, False),
@@ -63,7 +66,8 @@ def test_a_fork_is_a_child_with_a_place_an_environment_and_a_status(tmp_path: Pa
     ],
 )
 def test_what_is_read_at_the_start_needs_a_real_start(change: dict[str, str], expected: bool) -> None:
-    """Other plugins, CI, hashes and modes of the interpreter are not those of the process that forks."""
+    """Other plugins, hashes and modes of the interpreter are those of no process that forks."""
     environment = STARTED_WITH | PLUGINS_ONLY
     assert can_be_warm(COMMAND, environment | change) is expected
+    assert can_be_warm([sys.executable, "-mpytest", "-q"], environment | change) is expected
     assert not can_be_warm([sys.executable, "-m", "atom_testinfra"], environment | change)

@@ -41,26 +41,39 @@ def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     return {"PYTHONHASHSEED": "0"} | found
 
 
-STARTED_WITH = {
-    name: value for name, value in read_at_start(os.environ).items() if name not in CI_VARIABLES
-} | {"PYTHONHASHSEED": "0"}
-"""What the server is started with: as here, but outside CI."""
+def outside_ci(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return them without those by which Hypothesis knows that it runs in CI."""
+    return {name: value for name, value in variables.items() if name not in CI_VARIABLES}
+
+
+STARTED_WITH = outside_ci(read_at_start(os.environ)) | {"PYTHONHASHSEED": "0"}
+"""What a server is started with, as here, beside the variables of CI: there is one in CI and one outside."""
+
+
+def arguments_of_pytest(command: object) -> list[str] | None:
+    """Return what follows `python -m pytest`, or `-mpytest` as `pytester` writes it; `None` for others."""
+    if isinstance(command, (list, tuple)):
+        words = [*map(os.fspath, command)]
+        for start in (["-m", "pytest"], ["-mpytest"]):
+            if words[: 1 + len(start)] == [sys.executable, *start]:
+                return words[1 + len(start) :]
+    return None
 
 
 def can_be_warm(command: object, environment: Mapping[str, str]) -> bool:
     """Return whether a fork is what this command would start: nothing in its environment says otherwise."""
     return (
-        isinstance(command, (list, tuple))
-        and [*command[:3]] == [sys.executable, "-m", "pytest"]
+        arguments_of_pytest(command) is not None
         and environment.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD") == "1"
-        and read_at_start(environment) == STARTED_WITH
+        and outside_ci(read_at_start(environment)) == STARTED_WITH
     )
 
 
 class WarmServer:
-    """The process that forks, started when it is first asked."""
+    """A process that forks, started when it is first asked, with the variables that are read at the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
 
@@ -90,14 +103,31 @@ class WarmServer:
         with other:
             self._process = subprocess.Popen(
                 [sys.executable, os.fspath(SCRIPT), str(other.fileno())],
-                env=kept | STARTED_WITH,
+                env=kept | dict(self._variables),
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
             )
         return self._connection
 
 
-SERVER = WarmServer()
+class WarmServers:
+    """The processes that fork."""
+
+    def __init__(self) -> None:
+        self._servers: dict[frozenset[tuple[str, str]], WarmServer] = {}
+
+    def for_environment(self, environment: Mapping[str, str]) -> WarmServer:
+        """Return the one that started with what is read at the start in this environment."""
+        variables = read_at_start(environment)
+        return self._servers.setdefault(frozenset(variables.items()), WarmServer(variables))
+
+    def close(self) -> None:
+        """End them."""
+        for server in self._servers.values():
+            server.close()
+
+
+SERVERS = WarmServers()
 
 
 class WarmPopen(subprocess.Popen[Any]):
@@ -112,13 +142,14 @@ class WarmPopen(subprocess.Popen[Any]):
             return
         pipes = streams[:6]
         message = {
-            "arguments": [*map(os.fspath, args[2:])],
+            "arguments": arguments_of_pytest(args),
             "environment": dict(environment),
             "folder": os.fspath(cwd or Path.cwd()),
             "session": bool(streams[-2]),
         }
         assert len(json.dumps(message)) < SIZE
         ends = enumerate((pipes[0], pipes[3], pipes[5]))
-        self.pid = SERVER.fork(message, [own if given == -1 else given for own, given in ends])
+        server = SERVERS.for_environment(environment)
+        self.pid = server.fork(message, [own if given == -1 else given for own, given in ends])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from atom_testinfra.core.records.session import is_complete
 from atom_testinfra.core.vocabulary import Kind, Outcome
 
 __all__ = ["project"]
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("warm")]
 
 ENDS = {
     "raise KeyboardInterrupt": "it raised KeyboardInterrupt",

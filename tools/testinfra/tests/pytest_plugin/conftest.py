@@ -48,11 +48,17 @@ class Subject:
 
 
 @pytest.fixture
-def subject(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Subject:
-    """A project whose runs do not depend on where they are run."""
+def cold_subject(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Subject:
+    """The same, for tests about what a run imports: its runs begin with an interpreter of their own."""
     for name in ("CI", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     return Subject(pytester)
+
+
+@pytest.fixture
+def subject(cold_subject: Subject, warm: None) -> Subject:
+    """A project whose runs do not depend on where they are run."""
+    return cold_subject
 
 
 @pytest.fixture

@@ -219,9 +219,9 @@ def test_every_way_of_running_records_the_same(
     assert run.header.n_workers == (2 if "-n2" in arguments else 0)
 
 
-def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
+def test_without_the_option_nothing_is_registered(cold_subject: Subject) -> None:
     """An installed plugin that does not record adds no hook to a test."""
-    subject.pytester.makepyfile(
+    cold_subject.pytester.makepyfile(
         """
         import sys
 
@@ -231,12 +231,12 @@ def test_without_the_option_nothing_is_registered(subject: Subject) -> None:
             assert "msgspec" not in sys.modules
         """
     )
-    subject.pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    cold_subject.pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_a_suite_without_hypothesis_pays_for_no_import(subject: Subject, by_name: ByName) -> None:
+def test_a_suite_without_hypothesis_pays_for_no_import(cold_subject: Subject, by_name: ByName) -> None:
     """Neither Hypothesis nor what the tool's own commands work with is imported by the recorder."""
-    run = subject.record(
+    run = cold_subject.record(
         test_x="""
         import sys
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytest.importorskip("xdist")
 
-pytestmark = pytest.mark.usefixtures("few_plugins")
+pytestmark = pytest.mark.usefixtures("few_plugins", "warm")
 
 SUITE = """
     import os, pathlib, pytest

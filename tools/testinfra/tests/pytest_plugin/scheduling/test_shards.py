@@ -14,7 +14,7 @@ from atom_testinfra.core.scheduling.shards import Shard
 from atom_testinfra.storage.durations import load_durations, save_durations
 from atom_testinfra.storage.runs import load_run
 
-pytestmark = pytest.mark.usefixtures("few_plugins")
+pytestmark = pytest.mark.usefixtures("few_plugins", "warm")
 
 SUITE = """
     import os, pytest

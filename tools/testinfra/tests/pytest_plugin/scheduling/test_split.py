@@ -22,7 +22,7 @@ pytest.importorskip("xdist")
 from atom_testinfra.pytest_plugin.scheduling.shares import choose_share, saved_settings, share_settings
 from atom_testinfra.pytest_plugin.scheduling.splittable import why_whole
 
-pytestmark = pytest.mark.usefixtures("few_plugins")
+pytestmark = pytest.mark.usefixtures("few_plugins", "warm")
 
 LONG = "test_a.py::TestLong::test_long"
 SUITE = """

@@ -72,36 +72,6 @@ def test_the_time_of_the_workers_tests_is_not_that_of_the_exit(
     assert kept.exit_s(BudgetClock.WALL, n_workers) == pytest.approx(0.5)
 
 
-def test_the_exit_of_workers_is_kept_as_on_a_quiet_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their tests were ready for three seconds for each that they ran; the waiting process cannot tell."""
-    module = "atom_testinfra.pytest_plugin.timebox.account"
-    monkeypatch.setattr(f"{module}.is_own_process", lambda config: False)
-    monkeypatch.setattr(f"{module}.count_workers", lambda config: 2)
-    monkeypatch.setattr(f"{module}.speed_guess", lambda: 1.0)
-    monkeypatch.setattr(Account, "readings", (12.0, 0.5))
-    config: Any = SimpleNamespace()
-    account = Account(config, TERMS, costs_path(tmp_path), [])
-    account.note(
-        Ended(
-            test=0,
-            worker="gw0",
-            at_s=9.0,
-            ending=Ending.PLAIN,
-            wall_s=4.0,
-            process_s=1.0,
-            queued_s=3.0,
-            cpu_s=1.0,
-        )
-    )
-    monkeypatch.setattr(Account, "readings", (16.0, 2.5))
-    account._keep_exit()
-    kept = load_costs(costs_path(tmp_path))
-    assert kept is not None
-    assert kept.exit_s(BudgetClock.WALL, 2) == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize(
     ("clock", "turns", "expected_s"),
     [

@@ -9,7 +9,7 @@ import pytest
 
 from atom_testinfra.core.budgets.account import Account, describe_forecast
 from atom_testinfra.core.budgets.costs import Costs, WorkersExit, split_wall
-from atom_testinfra.core.budgets.events import Ended, RoundEnded
+from atom_testinfra.core.budgets.events import RoundEnded
 from atom_testinfra.core.budgets.planner import FLOOR, Forecast
 from atom_testinfra.core.errors import CostsError
 from atom_testinfra.machine.clocks import Clocks
@@ -150,7 +150,7 @@ class TimeBoxAccount(HooksOnly):
         exit_cpu_s = max(cpu_s + self._terms.base_cpu_s - self._account().cpu_s, 0.0)
         exit_wall_s = max(wall_s - self._ended[0], 0.0)
         if self._n_workers:
-            taken = WorkersExit(cpu_s=exit_cpu_s, wall_s=exit_wall_s / self._speed())
+            taken = WorkersExit(cpu_s=exit_cpu_s, wall_s=exit_wall_s / speed_guess())
             new = Costs(workers_exit={str(self._n_workers): taken})
         else:
             new = Costs(exit=split_wall(exit_wall_s, exit_cpu_s, speed_guess()))
@@ -159,16 +159,6 @@ class TimeBoxAccount(HooksOnly):
         except CostsError:
             return  # the run has ended, and has said that nothing could be kept
         last_moment.place(self._costs_file.parent, self._n_workers)
-
-    def _speed(self) -> float:
-        """Return how many wall seconds a CPU second took in the workers: this process has mostly slept."""
-        told = [
-            (event.queued_s, event.process_s)
-            for event in self._events
-            if isinstance(event, Ended) and event.queued_s is not None
-        ]
-        ran_s = sum(process_s for _, process_s in told)
-        return 1.0 + sum(queued_s for queued_s, _ in told) / ran_s if ran_s else speed_guess()
 
     @staticmethod
     def _clocks() -> tuple[float, float]:
