@@ -22,6 +22,8 @@ class Variable(StrEnum):
     """Options of pytest; `doctor` looks here for workers, coverage and debuggers."""
     PYTEST_DISABLE_PLUGIN_AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
     """If set, pytest loads only plugins that are named, so `mutate` need not turn pytest-cov off."""
+    PYTEST_TIMEOUT = "PYTEST_TIMEOUT"
+    """The limit of pytest-timeout for a test: no property gets a larger share of a timed run."""
     PYTHONPATH = "PYTHONPATH"
     """Kept, behind the base's own packages, when `compare` runs the base."""
     GITHUB_ACTIONS = "GITHUB_ACTIONS"

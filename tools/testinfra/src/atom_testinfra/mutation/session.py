@@ -340,7 +340,7 @@ class MutationSession:
         starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_processes]
         if starting:
             self._remarks.append(
-                f"{len(starting)} tests start processes, in which nothing is changed and nothing is noticed: "
+                f"{len(starting)} tests start other programs; in these nothing is changed or noticed: "
                 + ", ".join(starting[:3])
             )
         self._knowledge.add_collected(self._files_asked, fact["early"])

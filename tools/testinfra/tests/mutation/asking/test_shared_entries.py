@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import os
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from atom_testinfra.mutation.asking.reach import NOTE, EntryCounts
 from atom_testinfra.mutation.asking.repeats import find_rests
@@ -138,3 +142,29 @@ def test_counting_calls_nothing() -> None:
     assert ("c_call", "price") not in events
     assert counts.take() == {"shop.py:price#0": 1, "shop.py:price#1": 1}
     assert counts.take() == {}
+
+
+def test_what_a_fork_of_a_test_enters_is_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it runs on or ends at once; a fork outside of tests counts for nobody."""
+    monkeypatch.setattr(builtins, NOTE, [], raising=False)
+    counts = EntryCounts()
+    counts.install()
+    entries = SharedEntries(counts)
+    space: dict[str, Any] = {}
+    exec(counts.compile(Module("shop.py", "def price(n):\n    return n\n"), "shop.py"), space)
+
+    def fork(times: int) -> None:
+        if (pid := os.fork()) == 0:
+            for number in range(times):
+                space["price"](number)
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    entries.begin()
+    fork(2)
+    space["price"](0)
+    fork(3)
+    assert entries.take(item_with()) == {"shop.py:price#0": 6}
+    fork(1)
+    entries.begin()
+    assert entries.take(item_with()) == {}

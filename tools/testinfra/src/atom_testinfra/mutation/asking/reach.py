@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
+import mmap
+import os
 from typing import TYPE_CHECKING
 
 from atom_testinfra.mutation.operators.sites import walk_blocks
@@ -15,15 +18,34 @@ if TYPE_CHECKING:
 
 NOTE = "__testinfra_entered__"
 """The name of the builtin list of counts: a function finds it whatever its globals are."""
+MOST_BLOCKS = 1 << 20
+"""Places of the memory for forks: 8 MB, and the kernel provides only the pages that are written to."""
 
 
 class EntryCounts:
-    """Counts how often each block is entered, in any thread."""
+    """Counts how often each block is entered, in any thread, and in forks if it is told to."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self.counts: list[int] = []
         """By number of the block. Code adds to it without a call, which a test that traces would see."""
+        self._in_forks: memoryview | None = None
+        """The same for forks: memory that they share with this process, made for the first of them."""
+        self.follows_forks = False
+        """Whether a fork that happens now counts for this process."""
+
+    def install(self) -> None:
+        """Let the product's code find the counts; forks cannot forget that they are followed."""
+        setattr(builtins, NOTE, self.counts)
+        os.register_at_fork(before=self._before_fork, after_in_child=self._begin_in_fork)
+
+    def _before_fork(self) -> None:
+        if self.follows_forks and self._in_forks is None:
+            self._in_forks = memoryview(mmap.mmap(-1, 8 * MOST_BLOCKS)).cast("q")
+
+    def _begin_in_fork(self) -> None:
+        if self.follows_forks:
+            setattr(builtins, NOTE, self._in_forks)
 
     def compile(self, module: Module, filename: str) -> CodeType:
         """Return the code of a module whose functions count their blocks; its lines stay as they are."""
@@ -39,11 +61,11 @@ class EntryCounts:
     def take(self) -> dict[str, int]:
         """Return the entries since the last call, by block, and begin again."""
         found: dict[str, int] = {}
-        for number, count in enumerate(self.counts):
-            if count:
-                name = self._names[number]
-                found[name] = found.get(name, 0) + count
-                self.counts[number] = 0
+        for counts in (self.counts,) if self._in_forks is None else (self.counts, self._in_forks):
+            for number, name in enumerate(self._names):
+                if count := counts[number]:
+                    found[name] = found.get(name, 0) + count
+                    counts[number] = 0
         return found
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from atom_testinfra.mutation.asking.reach import EntryCounts
 
-STARTS = frozenset({"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"})
-"""Events of the interpreter that say that a process is started."""
+STARTS = frozenset({"os.posix_spawn", "os.system", "subprocess.Popen"})
+"""Events of the interpreter that say that another program is started. A fork is none: it has the product."""
 
 
 class SharedEntries:
@@ -30,7 +30,7 @@ class SharedEntries:
         self._is_watching = False
 
     def watch_processes(self) -> None:
-        """Notice from now on when a process is started; an interpreter cannot forget such a hook."""
+        """Notice from now on when a program is started; an interpreter cannot forget such a hook."""
         self._is_watching = True
         sys.addaudithook(self._note_event)
 
@@ -53,14 +53,16 @@ class SharedEntries:
             self._by_fixture.setdefault(place, Counter()).update(self._open.pop())
 
     def begin(self) -> None:
-        """Forget what was entered outside of tests."""
+        """Forget what was entered outside of tests, and count from now on in forks as well."""
         self._counts.take()
+        self._counts.follows_forks = True
         self._open = [Counter()]
         self._started.clear()
 
     def take(self, item: pytest.Item) -> dict[str, int]:
         """Return the blocks that a test entered since `begin`, with those of the fixtures that it shares."""
         self._take()
+        self._counts.follows_forks = False
         entered, names, nodes = self._open[0], _fixture_names(item), item.listchain()
         for (name, node), blocks in self._by_fixture.items():
             if name in names and node in nodes:
@@ -70,7 +72,7 @@ class SharedEntries:
 
     @property
     def has_started_processes(self) -> bool:
-        """Whether a process was started since `begin`."""
+        """Whether another program was started since `begin`."""
         return bool(self._started)
 
     def forget_fixtures(self) -> None:

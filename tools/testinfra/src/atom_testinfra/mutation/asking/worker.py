@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import importlib
 import os
@@ -23,7 +22,7 @@ from atom_testinfra.mutation.asking.curves import CurveReplay, CurveRound
 from atom_testinfra.mutation.asking.fresh import FreshRound
 from atom_testinfra.mutation.asking.in_process import Asker
 from atom_testinfra.mutation.asking.loading import Importer
-from atom_testinfra.mutation.asking.reach import NOTE, EntryCounts
+from atom_testinfra.mutation.asking.reach import EntryCounts
 from atom_testinfra.mutation.asking.replay import Replay
 from atom_testinfra.mutation.asking.rounds import Round
 from atom_testinfra.mutation.asking.sharing import SharedEntries
@@ -69,7 +68,7 @@ class Worker(TakenSession):
 
     def run(self) -> None:
         """Run pytest on the orders; say so when it never comes to its tests."""
-        setattr(builtins, NOTE, self.counts.counts)
+        self.counts.install()
         sys.meta_path.insert(0, Importer(self.compile_file))
         status = int(pytest.main(self._orders.arguments, plugins=[self, self.asker, self.entries]))
         if not self.is_taken:
