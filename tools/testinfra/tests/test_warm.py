@@ -19,12 +19,14 @@ from pathlib import Path
 
 import beside
 from hypothesis import settings
+from hypothesis.internal.charmap import charmap_file
 
 def test_process():
     assert settings._current_profile == os.environ["PROFILE"]
     assert (os.getppid(), os.getsid(0)) == ({parent}, os.getpid())
     assert "warm_server.py" in Path("/proc/self/cmdline").read_text()
     assert Path.cwd() == Path(__file__).parent
+    assert Path(charmap_file()).is_relative_to(Path.cwd() / ".hypothesis")
     assert (os.environ["KEPT"], "HOME" in os.environ) == ("yes", False)
     assert not any(name.partition(".")[0] in ("tests", "warm_server") for name in sys.modules)
     print("wrong", file=sys.stderr)

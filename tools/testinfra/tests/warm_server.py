@@ -105,6 +105,7 @@ def become(message: dict[str, object]) -> None:
     os.chdir(str(message["folder"]))
     os.environ.clear()
     os.environ.update(environment)
+    configuration.set_hypothesis_home_dir(Path.cwd() / ".hypothesis")  # chosen when it is imported
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:1] = [os.fspath(Path.cwd()), *paths]
     sys.argv[:] = ["-m", *arguments]
