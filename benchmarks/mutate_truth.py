@@ -3,7 +3,11 @@ Whether verdicts of `testinfra mutate` are right: `make bench-mutate-truth`.
 
 Verdicts are drawn and repeated the slow way: the patch is applied to a copy, and a fresh pytest runs. A
 noticed mutant has to fail the test that noticed it; a survivor, or one that no test reaches, has to pass all
-tests. Properties have the seeds that the tool gives them, and nothing else of what it does to them.
+tests. Properties have the seeds that the tool gives them, and the constants that Hypothesis takes from the
+unchanged product; nothing else of what the tool does to them.
+
+The product is as it was in programs that a test starts. The tool names those tests; verdicts that differ
+because one of them alone fails are counted apart.
 
 Subjects are the small suites in `subjects/mutate`: what tests share, objects of every make, what Hypothesis
 can do, threads and processes, loops, and code that Python calls by itself. Drawn are verdicts at random, and
@@ -18,6 +22,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -30,6 +35,9 @@ from typing import Any
 from evidence import ROOT, save, table
 
 Finding = dict[str, Any]
+SAME, DIFFERS, IN_A_PROGRAM = "repeated", "DIFFERS", "noticed in a program that a test starts"
+STARTING = " tests start other programs"
+FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 NO_COPY = shutil.ignore_patterns(".venv*", ".testinfra", "__pycache__", ".hypothesis", ".git", "*.sqlite3*")
 WALL_S, SMALL_WALL_S = 900.0, 90.0
 """What a repeated run may take: of the backend, and of a small suite, whose tests take a few seconds."""
@@ -64,15 +72,16 @@ def main() -> int:
         if n_left and suite.answer(finding) is None:
             n_left -= 1
             suite.repeat(finding)
-            how = "repeated" if suite.answer(finding) else "DIFFERS"
-            sys.stderr.write(f"{number} of {len(drawn)}: {suite.name}, {kind}: {finding['verdict']} {how}\n")
+            verdict = f"{finding['verdict']} {suite.answer(finding)}"
+            sys.stderr.write(f"{number} of {len(drawn)}: {suite.name}, {kind}: {verdict}\n")
     known = [(kind, suite, one) for kind, suite, one in drawn if suite.answer(one) is not None]
-    taken = Counter(kind for kind, _, _ in known)
-    agreed = Counter(kind for kind, suite, one in known if suite.answer(one))
-    text = report(known, taken, agreed, n_missing=len(drawn) - len(known))
+    elsewhere = Counter(kind for kind, suite, one in known if suite.answer(one) == IN_A_PROGRAM)
+    taken = Counter(kind for kind, suite, one in known if suite.answer(one) != IN_A_PROGRAM)
+    agreed = Counter(kind for kind, suite, one in known if suite.answer(one) == SAME)
+    text = report(known, taken, agreed, elsewhere, n_missing=len(drawn) - len(known))
     if arguments.keep:
         command = " ".join(["python", "benchmarks/mutate_truth.py", *sys.argv[1:]])
-        figures = {"taken": taken, "agreed": agreed, "seed": arguments.seed}
+        figures = {"taken": taken, "agreed": agreed, "in a program": elsewhere, "seed": arguments.seed}
         save("mutate_truth" + (f"_{arguments.suite}" if arguments.suite else ""), command, figures, text)
     else:
         sys.stdout.write(f"{text}\n")
@@ -90,21 +99,20 @@ class Suite:
         self.findings = self._ask(arguments)
         self._state = self._digest()
         self._path = FOLDER / f"{name}.jsonl"
-        self._answers: dict[str, bool] = {}
+        self._answers: dict[str, str] = {}
         for line in self._path.read_text().splitlines() if self._path.exists() else ():
             known = json.loads(line)
             if known["state"] == self._state:
-                self._answers[known["key"]] = known["is_same"]
+                self._answers[known["key"]] = known["answer"]
 
-    def answer(self, finding: Finding) -> bool | None:
-        """Return whether a fresh pytest gave the same verdict, `None` where it was not asked."""
+    def answer(self, finding: Finding) -> str | None:
+        """Return what a fresh pytest said of a verdict, `None` where it was not asked."""
         return self._answers.get(self._key(finding))
 
     def repeat(self, finding: Finding) -> None:
         """Ask a fresh pytest, and keep its answer."""
-        is_same = self._is_same(finding)
-        self._answers[self._key(finding)] = is_same
-        line = {"state": self._state, "key": self._key(finding), "is_same": is_same}
+        answer = self._answers[self._key(finding)] = self._compare(finding)
+        line = {"state": self._state, "key": self._key(finding), "answer": answer}
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -123,22 +131,33 @@ class Suite:
         done = subprocess.run(command, cwd=self._root, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise SystemExit(done.returncode)
-        findings: list[Finding] = json.loads(done.stdout)["findings"]
+        said = json.loads(done.stdout)
+        self._starting = {
+            nodeid
+            for remark in said["remarks"]
+            if STARTING in remark
+            for nodeid in remark.partition(": ")[2].split(", ")
+        }
+        findings: list[Finding] = said["findings"]
         return findings
 
-    def _is_same(self, finding: Finding) -> bool:
+    def _compare(self, finding: Finding) -> str:
         with tempfile.TemporaryDirectory(prefix="mutate-truth-") as name:
             copy = Path(name) / "copy"
             shutil.copytree(self._root / self._inside, copy / self._inside, ignore=NO_COPY)
             patch = ["git", "apply", "--unidiff-zero", "-"]
             subprocess.run(patch, cwd=copy, input=f"{finding['difference']}\n", text=True, check=True)
-            return self._fails(finding, copy / self._inside) == is_noticed(finding)
+            is_failed, tests = self._fails(finding, copy / self._inside)
+        if is_failed == is_noticed(finding):
+            return SAME
+        return IN_A_PROGRAM if tests and tests <= self._starting else DIFFERS
 
-    def _fails(self, finding: Finding, folder: Path) -> bool:
-        """Return whether a fresh pytest fails in a folder, or does not end."""
+    def _fails(self, finding: Finding, folder: Path) -> tuple[bool, set[str]]:
+        """Return whether a fresh pytest fails in a folder, or does not end, and the tests that failed."""
         environment = dict(os.environ, CI="true", PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
+        environment["UNCHANGED"] = os.pathsep.join([str(folder), str(self._root / self._inside)])
         environment["PYTHONPATH"] = os.pathsep.join([str(folder / "src"), str(Path(__file__).parent)])
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += ["-p", "mutate_truth_plugin"]
         tests = [finding["noticed_by"]] if finding.get("noticed_by") else []
         if self._is_backend:
@@ -157,13 +176,14 @@ class Suite:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
+                text=True,
                 check=False,
                 timeout=LATE_WALL_S if is_late else WALL_S if self._is_backend else SMALL_WALL_S,
                 preexec_fn=limit,
             )
         except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+            return True, set()
+        return done.returncode != 0, set(FAILED.findall(done.stdout))
 
 
 def draw(suites: list[Suite], arguments: argparse.Namespace) -> list[tuple[str, Suite, Finding]]:
@@ -205,14 +225,20 @@ def is_noticed(finding: Finding) -> bool:
 
 
 def report(
-    known: list[tuple[str, Suite, Finding]], taken: Counter[str], agreed: Counter[str], *, n_missing: int
+    known: list[tuple[str, Suite, Finding]],
+    taken: Counter[str],
+    agreed: Counter[str],
+    elsewhere: Counter[str],
+    *,
+    n_missing: int,
 ) -> str:
     """Return the counts, and every verdict that was not repeated."""
-    rows = [[kind, str(taken[kind]), str(agreed[kind])] for kind in (RANDOM, *HARD)]
+    kinds = (RANDOM, *HARD)
+    rows = [[kind, str(taken[kind]), str(agreed[kind]), str(elsewhere[kind])] for kind in kinds]
     verdicts = Counter(kind_of_verdict(one) for _, _, one in known)
     suites = Counter(suite.name for _, suite, _ in known)
     parts = [
-        table(["drawn", "repeated", "the same"], rows),
+        table(["drawn", "repeated", "the same", "in a program, counted apart"], rows),
         (
             f"All: {agreed.total()} of {taken.total()} are the same. Verdicts: {spoken(verdicts)}. "
             f"Suites: {spoken(suites)}."
@@ -221,7 +247,7 @@ def report(
     if n_missing:
         parts.append(f"{n_missing} are still to be repeated.")
     for _, suite, one in known:
-        if not suite.answer(one):
+        if suite.answer(one) == DIFFERS:
             words = f"{one['verdict']}, {one.get('noticed_by')}"
             parts.append(f"{suite.name}: `{one['id']}` {words}\n\n```diff\n{one['difference']}\n```")
     return "\n\n".join(parts)

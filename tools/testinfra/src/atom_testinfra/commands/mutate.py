@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from atom_testinfra import __version__
 from atom_testinfra.commands.github import IN_WORKFLOW, add_to_summary
 from atom_testinfra.commands.known_mutants import accept_survivors
 from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed, select_named
@@ -155,8 +156,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     faults = load_written(options.faults) if options.faults is not None else []
     chosen = _choose(options, faults, changed, modules, product, project)
     settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
-    # Other tests, or another environment, give other verdicts.
-    asked = combine_digests([*settings.arguments, options.profile or ""])
+    # Other tests, another environment or another version of the tool give other verdicts.
+    asked = combine_digests([*settings.arguments, options.profile or "", __version__])
     shard = None
     if options.shard is not None:
         if options.each_property or options.curves:
@@ -315,8 +316,6 @@ def _report(findings: list[Finding], outcome: Outcome, options: MutateOptions) -
     if options.markdown is not None:
         options.markdown.write_text(report.render_markdown(findings, n_left=outcome.n_left), encoding="utf-8")
     if options.sarif is not None:
-        from atom_testinfra import __version__
-
         options.sarif.write_bytes(msgspec.json.encode(report.to_sarif(findings, __version__)))
     if os.environ.get(IN_WORKFLOW) == "true":
         for line in report.render_annotations(findings):
