@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from api_server import TRIVIAL_PATH
-from evidence import save, table
+from evidence import save, table, take_no_options
 from http_load import Load, ask, load, request, served
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Figures:
 
 def main() -> int:
     """Serve, load, print, save; 1 if a route takes more than it may."""
+    take_no_options(__doc__)
     with served() as (port, server_pid, variables):
         figures = asyncio.run(_measure(port, server_pid, variables))
     missed = [miss for each in figures for miss in each.misses]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from evidence import save, table
+from evidence import save, table, take_no_options
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
@@ -50,6 +50,7 @@ class Cost:
 
 def main() -> int:
     """Measure, print, save; 1 if an episode took a second or more."""
+    take_no_options(__doc__)
     costs = [_measure(name, gap) for name, gap in GAPS.items()]
     rows = [
         [cost.conversation, f"{cost.n_segments}", f"{median(cost.cpu_s):.3f}", f"{median(cost.wall_s):.3f}"]

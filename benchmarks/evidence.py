@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from datetime import UTC, datetime
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+
+
+def take_no_options(about: str | None) -> None:
+    """Answer `--help`, and refuse options, before a benchmark begins that has none; `about` describes it."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=about, formatter_class=formatter).parse_args()
 
 
 def save(name: str, command: str, figures: object, report: str) -> None:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from evidence import ROOT, save, table
+from evidence import ROOT, save, table, take_no_options
 
 PROPERTIES = (
     "tests/property_tests/analytics/test_analytics_invariants.py::test_metric_collection_creates_valid_metric",
@@ -31,6 +31,7 @@ LEAST_SAVING = 5.0
 
 def main() -> int:
     """Measure, print, save; 1 if a property is over eight floors or above a fifth of a fresh schema."""
+    take_no_options(__doc__)
     cpu_s: dict[str, dict[str, list[float]]] = {name: {way: [] for way in WAYS} for name in PROPERTIES}
     for repeat in range(REPEATS):
         for way in WAYS:

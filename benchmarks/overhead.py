@@ -25,7 +25,7 @@ import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from evidence import ROOT, save, table
+from evidence import ROOT, save, table, take_no_options
 
 PLUGIN = "-p atom_testinfra.pytest_plugin.plugin"
 UNCALIBRATED = "testinfra, recording, not calibrating"
@@ -98,6 +98,7 @@ LIMITS = {
 
 def main() -> int:
     """Count, print, save; 1 if a limit is missed or a peer is ahead."""
+    take_no_options(__doc__)
     if shutil.which("valgrind") is None:
         raise SystemExit("error: valgrind is not installed\nhint: install the package 'valgrind'")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compiled anew in each run would be counted

@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evidence import save, table
+from evidence import save, table, take_no_options
 
 from atom_testinfra.storage.durations import save_durations
 
@@ -74,6 +74,7 @@ class Outcome:
 
 def main() -> int:
     """Run, print, save; 1 if a limit is missed."""
+    take_no_options(__doc__)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         known = _write_suite(folder)

@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evidence import ROOT, save, table
+from evidence import ROOT, save, table, take_no_options
 
 BACKEND = (sys.executable, "-m", "pytest", "tests/", "-m", "not integration", "-n", "auto")
 TOOL = (sys.executable, "-m", "pytest", "-m", "not integration and not nightly", "-n", "auto")
@@ -38,6 +38,7 @@ class Cost:
 
 def main() -> int:
     """Run, print, save; 1 if a limit is passed."""
+    take_no_options(__doc__)
     costs = {
         "backend": _run(BACKEND, "backend", CI="false"),
         "backend, CI": _run(BACKEND, "backend", CI="true"),

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from evidence import save, table
+from evidence import save, table, take_no_options
 from http_load import answer_of, ask, request, served
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Waits:
 
 def main() -> int:
     """Measure, print, save; 1 if somebody waited for more than a second."""
+    take_no_options(__doc__)
     with served() as (port, _, variables):
         found = [
             asyncio.run(_measure(port, variables, name, n_messages))
