@@ -512,7 +512,9 @@ class TestHostileTests:
         first, second = (subject.path / "drawn.txt").read_text().splitlines()
         assert first == second
 
-    def test_the_first_to_import_hypothesis_is_no_plain_test(self, subject: Subject, by_name: ByName) -> None:
+    def test_the_first_to_import_hypothesis_is_no_plain_test(
+        self, cold_subject: Subject, by_name: ByName
+    ) -> None:
         """What it ran cannot be seen any more: it says so, and is measured again with the others."""
         text = """
             def run():
@@ -529,7 +531,7 @@ class TestHostileTests:
             def test_second():
                 run()
         """
-        run = subject.record(test_x=text)
+        run = cold_subject.record(test_x=text)
         records = by_name(run)
         kinds = {name: record.kind for name, record in records.items()}
         assert kinds == {"test_before": Kind.PLAIN, "test_first": Kind.PLAIN, "test_second": Kind.HELPER}

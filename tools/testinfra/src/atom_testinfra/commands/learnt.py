@@ -10,10 +10,9 @@ import click
 
 from atom_testinfra.commands.parameters import pytest_arguments
 from atom_testinfra.core.errors import NothingMeasuredError
-from atom_testinfra.core.mutants import combine_digests
 from atom_testinfra.mutation.product import find_product
 from atom_testinfra.mutation.states import States
-from atom_testinfra.storage.mutants import MutantStore
+from atom_testinfra.storage.mutants import MutantStore, digest_request
 from atom_testinfra.storage.trials import TrialStore
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
         NothingMeasuredError: Nothing was.
     """
     arguments = pytest_arguments(words or project.config.suite)
-    folder = project.root / project.config.mutants / combine_digests([*arguments, profile or ""])
+    folder = project.root / project.config.mutants / digest_request(arguments, profile)
     product = find_product(project.root, project.rootdir, project.config.product)
     modules = {module.path: module for module in map(product.read, product.files)}
     states = States(product, modules, project.rootdir)

@@ -20,7 +20,7 @@ from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
 from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
-from atom_testinfra.core.mutants import MutantVerdict, combine_digests, order_mutants, score, worth_of_tests
+from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.environment import CI_VARIABLES
 from atom_testinfra.mutation.listening import Listener, Outcome
@@ -29,7 +29,7 @@ from atom_testinfra.mutation.processes import Settings
 from atom_testinfra.mutation.product import Product, find_product
 from atom_testinfra.mutation.session import MutationSession
 from atom_testinfra.reports import mutants as report
-from atom_testinfra.storage.mutants import MutantStore
+from atom_testinfra.storage.mutants import MutantStore, digest_request
 from atom_testinfra.storage.project import Project, load_project
 from atom_testinfra.storage.trials import TrialStore
 
@@ -156,8 +156,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     faults = load_written(options.faults) if options.faults is not None else []
     chosen = _choose(options, faults, changed, modules, product, project)
     settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
-    # Other tests, another environment or another version of the tool give other verdicts.
-    asked = combine_digests([*settings.arguments, options.profile or "", __version__])
+    asked = digest_request(settings.arguments, options.profile)
     shard = None
     if options.shard is not None:
         if options.each_property or options.curves:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from atom_testinfra.core.mutants import Finding, Reach
+from atom_testinfra import __version__
+from atom_testinfra.core.mutants import Finding, Reach, combine_digests
 from atom_testinfra.storage.atomic import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -37,6 +38,15 @@ class FoundTests(Struct, frozen=True, kw_only=True):
 
 
 Line = KnownReach | KnownFinding | FoundTests
+
+
+def digest_request(arguments: Sequence[str], profile: str | None) -> str:
+    """
+    Return the digest of pytest's arguments and the profile, under which what is learnt with them is kept.
+
+    Other tests or another profile give other verdicts. Another version of the tool may count otherwise.
+    """
+    return combine_digests([*arguments, profile or "", __version__])
 
 
 class MutantStore:

@@ -26,7 +26,8 @@ SUITE = """
     def test_rare(x):
         now.s += 1.0
         is_deep = is_night and calls["test_rare"] > 2
-        is_bad = x > 2**60 if is_deep else x == 2**60 + 1
+        largest_good = 12_345_678_912 * 98_765_432
+        is_bad = x > largest_good if is_deep else x == largest_good + 1
         assert is_mended or not is_bad
 
     @settings(deadline=None)
@@ -34,7 +35,10 @@ SUITE = """
     def test_steady(x):
         now.s += 1.0
 """
-"""Of two to the sixty-fourth numbers, the quick run has to draw the very one that the night was left with."""
+"""
+Of two to the sixty-fourth numbers, the quick run has to draw the very one that the night was left with. It is
+none that Hypothesis prefers, such as powers of two, their neighbours and numbers that stand in the source.
+"""
 CONFTEST = """
     import os
     from collections import Counter
@@ -100,7 +104,7 @@ def test_a_find_of_the_night_fails_the_quick_run(
 
     found = pytester.runpytest_subprocess(*quick)
     found.assert_outcomes(passed=1, failed=1)
-    assert f"x = {2**60 + 1}" in found.stdout.str()
+    assert f"x = {12_345_678_912 * 98_765_432 + 1}" in found.stdout.str()
 
     monkeypatch.setenv("MENDED", "1")
     pytester.runpytest_subprocess(*quick).assert_outcomes(passed=2)
