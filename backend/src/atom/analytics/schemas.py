@@ -77,7 +77,12 @@ class MetricRequest(Request):
     type: MetricType
     value: Number = Field(ge=-MAX_VALUE, le=MAX_VALUE, description="a counter or a timer is never negative")
     workflow_id: Name | None = None
-    tags: dict[Name, Name] = Field(default_factory=dict, max_length=MAX_TAGS)
+    tags: dict[Name, Name] = Field(
+        default_factory=dict,
+        max_length=MAX_TAGS,
+        # The schema of the values stands under the pattern of the names: no other name is allowed.
+        json_schema_extra={"additionalProperties": False},
+    )
     recorded_at: Moment | None = Field(None, description="by default the moment of arrival")
 
 
