@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import warnings
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,25 @@ def test_a_patch_is_the_code_that_is_asked_about(path: Path, seed: int) -> None:
     mutant = random.Random(seed).choice(module.mutants)
     patched = module.patched(mutant)
     assert ast.dump(ast.parse(patched)) != ast.dump(ast.parse(module.text)) or module.is_same(mutant)
-    written = describe_code(compile(patched, "m.py", "exec", dont_inherit=True, optimize=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # as when a person runs it: Python warns, no more
+        written = describe_code(compile(patched, "m.py", "exec", dont_inherit=True, optimize=0))
     asked = describe_code(module.compile(mutant))
     # A long statement that is written on one line has fewer places to stop at; nothing else may differ.
     assert written[2:5] == asked[2:5]
     kept = module.text.splitlines()
     assert patched.splitlines()[: mutant.line - 1] == kept[: mutant.line - 1] or "@" in module.text
+
+
+def test_a_mutant_that_python_warns_about_compiles_where_warnings_are_errors() -> None:
+    """`1[0]` is a mutant like any other, and fails when it runs."""
+    module = Module("m.py", "def first(counts):\n    return counts.most_common(1)[0]\n")
+    (mutant,) = [one for one in module.mutants if "1[0]" in module.patched(one)]
+    with pytest.warns(SyntaxWarning, match="not subscriptable"):
+        compile(module.patched(mutant), "m.py", "exec")
+    block = module.sites[mutant.index].block
+    assert module.compile_function(mutant, block, "m.py") is not None
+    module.compile(mutant)
 
 
 @given(path=st.sampled_from(SOURCES))

@@ -6,6 +6,7 @@ import ast
 import copy
 import difflib
 import hashlib
+import warnings
 from collections import Counter
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
@@ -99,7 +100,7 @@ class Module:
     def compile(self, mutant: Mutant | None, filename: str = "") -> CodeType:
         """Return the code of the module, changed or as it is, with the lines of its source."""
         with _Changed(self.sites[mutant.index] if mutant else None):
-            return compile(self.tree, filename or self.path, "exec", dont_inherit=True)
+            return _compile(self.tree, filename or self.path)
 
     def compile_function(self, mutant: Mutant | None, block: Block, filename: str) -> CodeType | None:
         """Return the code of one function, changed or as it is, without compiling the rest of the module."""
@@ -107,7 +108,7 @@ class Module:
             tree = ast.Module(
                 body=[*_future_imports(self.tree), *_only(self.tree.body, block)], type_ignores=[]
             )
-            code = compile(tree, filename, "exec", dont_inherit=True)
+            code = _compile(tree, filename)
         assert block.function is not None
         codes = find_codes(code, block.function)
         return next((found for found in codes if found.co_firstlineno == block.line), None)
@@ -253,3 +254,10 @@ def _dump(body: list[ast.stmt]) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _compile(tree: ast.Module, filename: str) -> CodeType:
+    """Return the code without a warning about it (`1[0]`), which a project may make an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return compile(tree, filename, "exec", dont_inherit=True)
