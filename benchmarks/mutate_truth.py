@@ -36,7 +36,7 @@ from evidence import ROOT, save, table
 
 Finding = dict[str, Any]
 SAME, DIFFERS, IN_A_PROGRAM = "repeated", "DIFFERS", "noticed in a program that a test starts"
-STARTING = " tests start other programs"
+STARTING = " started other programs"
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 NO_COPY = shutil.ignore_patterns(".venv*", ".testinfra", "__pycache__", ".hypothesis", ".git", "*.sqlite3*")
 WALL_S, SMALL_WALL_S = 900.0, 90.0

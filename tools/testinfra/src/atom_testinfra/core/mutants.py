@@ -209,7 +209,7 @@ class Reach(Struct, frozen=True, kw_only=True, gc=False):
     is_property: bool
     blocks: dict[str, int]
     """Times that it enters each block, by `path:block`; what fixtures enter is every user's."""
-    starts_processes: bool = False
+    starts_programs: bool = False
     """It starts processes of its own, in which the product is unchanged."""
 
 

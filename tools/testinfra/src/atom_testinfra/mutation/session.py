@@ -9,6 +9,7 @@ import msgspec
 
 from atom_testinfra.core.detection.trials import NoticingCase, Trial, UnchangedRun
 from atom_testinfra.core.errors import NothingMeasuredError, SubjectError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.mutants import (
     Finding,
     MutantVerdict,
@@ -337,10 +338,10 @@ class MutationSession:
                 f"{len(self._excluded)} tests are not asked, because they do not pass unchanged: "
                 + ", ".join(list(self._excluded)[:3])
             )
-        starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_processes]
+        starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_programs]
         if starting:
             self._remarks.append(
-                f"{len(starting)} tests start other programs; in these nothing is changed or noticed: "
+                f"{plural(len(starting), 'test')} started other programs, where no mutant is tried: "
                 + ", ".join(starting[:3])
             )
         self._knowledge.add_collected(self._files_asked, fact["early"])

@@ -168,3 +168,20 @@ def test_what_a_fork_of_a_test_enters_is_the_tests(monkeypatch: pytest.MonkeyPat
     fork(1)
     entries.begin()
     assert entries.take(item_with()) == {}
+
+
+def test_a_program_that_a_fork_becomes_is_a_program() -> None:
+    """The fork itself has the product; what replaces it does not."""
+    entries = SharedEntries(Counts())
+    entries.watch_programs()
+    found = []
+    for is_program in (False, True):
+        entries.begin()
+        if (pid := os.fork()) == 0:
+            if is_program:
+                os.execv(sys.executable, [sys.executable, "-S", "-c", ""])
+            os._exit(0)
+        os.waitpid(pid, 0)
+        entries.take(item_with())
+        found.append(entries.has_started_programs)
+    assert found == [False, True]

@@ -139,7 +139,7 @@ def _answer(question: Question, reader: int, writer: int, *, is_limited: bool) -
 
         def say(fact: dict[str, Any]) -> None:
             if os.getpid() != own_pid:
-                os._exit(status)  # a fork that a test made and did not end has no answer to give
+                os._exit(status)  # only the copy answers, not a fork that a test forgot to end
             os.write(writer, json.dumps(fact).encode() + b"\n")
 
         try:

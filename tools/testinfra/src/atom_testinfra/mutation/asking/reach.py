@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 NOTE = "__testinfra_entered__"
 """The name of the builtin list of counts: a function finds it whatever its globals are."""
 MOST_BLOCKS = 1 << 20
-"""Places of the memory for forks: 8 MB, and the kernel provides only the pages that are written to."""
+"""Capacity of the memory for forks, 8 MB; the kernel provides only pages that are written to."""
 
 
 class EntryCounts:
-    """Counts how often each block is entered, in any thread, and in forks if it is told to."""
+    """Counts how often each block is entered: in any thread and, while `follows_forks` is set, in forks."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self.counts: list[int] = []
         """By number of the block. Code adds to it without a call, which a test that traces would see."""
         self._in_forks: memoryview | None = None
-        """The same for forks: memory that they share with this process, made for the first of them."""
+        """The counts of forks, in memory that they share with this process; `None` before the first fork."""
         self.follows_forks = False
         """Whether a fork that happens now counts for this process."""
 
     def install(self) -> None:
-        """Let the product's code find the counts; forks cannot forget that they are followed."""
+        """Let the product's code find the counts; call it once, because hooks of forks cannot be removed."""
         setattr(builtins, NOTE, self.counts)
         os.register_at_fork(before=self._before_fork, after_in_child=self._begin_in_fork)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
     from atom_testinfra.mutation.asking.reach import EntryCounts
 
-STARTS = frozenset({"os.posix_spawn", "os.system", "subprocess.Popen"})
-"""Events of the interpreter that say that another program is started. A fork is none: it has the product."""
+STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "subprocess.Popen"})
+"""Audit events of Python when another program starts. A fork runs the product as it is, so it is not one."""
 
 
 class SharedEntries:
@@ -26,17 +27,18 @@ class SharedEntries:
         """Entries of the test, then of each fixture that is being set up."""
         self._by_fixture: dict[tuple[str, Any], Counter[str]] = {}
         """Entries of fixtures that live longer than a test, by name and the node that they live in."""
-        self._started: set[str] = set()
+        self._has_started = mmap.mmap(-1, 1)
+        """One byte that forks share: a fork may start the program."""
         self._is_watching = False
 
-    def watch_processes(self) -> None:
-        """Notice from now on when a program is started; an interpreter cannot forget such a hook."""
+    def watch_programs(self) -> None:
+        """Notice from now on when a program is started; call it once, because the hook cannot be removed."""
         self._is_watching = True
         sys.addaudithook(self._note_event)
 
     def _note_event(self, event: str, _: object) -> None:
         if self._is_watching and event in STARTS:
-            self._started.add(event)
+            self._has_started[0] = True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
@@ -57,7 +59,7 @@ class SharedEntries:
         self._counts.take()
         self._counts.follows_forks = True
         self._open = [Counter()]
-        self._started.clear()
+        self._has_started[0] = False
 
     def take(self, item: pytest.Item) -> dict[str, int]:
         """Return the blocks that a test entered since `begin`, with those of the fixtures that it shares."""
@@ -71,9 +73,9 @@ class SharedEntries:
         return dict(entered)
 
     @property
-    def has_started_processes(self) -> bool:
+    def has_started_programs(self) -> bool:
         """Whether another program was started since `begin`."""
-        return bool(self._started)
+        return bool(self._has_started[0])
 
     def forget_fixtures(self) -> None:
         """Count only what fixtures enter from now on."""

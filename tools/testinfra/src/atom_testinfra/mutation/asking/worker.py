@@ -87,7 +87,7 @@ class Worker(TakenSession):
                 importlib.import_module(name)
         self.asker.replay.check()
         self.early = frozenset(self.counts.take())
-        self.entries.watch_processes()
+        self.entries.watch_programs()
         recorded = self._try(self._record_and_ask)
         if recorded is None:
             return
@@ -187,7 +187,7 @@ class Worker(TakenSession):
                 cpu_s=cpu_s,
                 is_property=nodeid in asker.properties,
                 blocks=blocks,
-                starts_processes=self.entries.has_started_processes,
+                starts_programs=self.entries.has_started_programs,
             )
             reaches.append(reach)
             say({"reach": msgspec.to_builtins(reach)})
