@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -37,31 +37,55 @@ HELPER = "its properties run inside a test without examples"
 NO_SETTINGS = "Hypothesis offers no settings for it"
 
 
+class Reading(NamedTuple):
+    """What the clocks show, or the seconds between two readings."""
+
+    wall_s: float
+    cpu_s: float
+    queued_s: float | None
+    """Ready to run while others had the CPU; `None` if the system does not report it."""
+
+    @classmethod
+    def take(cls) -> Reading:
+        """Read the clocks."""
+        return cls(Clocks.wall(), own_cpu_s(), queued_s())
+
+    def since(self, earlier: Reading) -> Reading:
+        """Return the seconds from an earlier reading to this one."""
+        queued = None
+        if self.queued_s is not None and earlier.queued_s is not None:
+            queued = self.queued_s - earlier.queued_s
+        return Reading(self.wall_s - earlier.wall_s, self.cpu_s - earlier.cpu_s, queued)
+
+    def plus(self, seconds: Reading) -> Reading:
+        """Return the reading that many seconds later."""
+        queued = None
+        if self.queued_s is not None and seconds.queued_s is not None:
+            queued = self.queued_s + seconds.queued_s
+        return Reading(self.wall_s + seconds.wall_s, self.cpu_s + seconds.cpu_s, queued)
+
+
 @dataclass(slots=True)
 class Current:
     """The test that runs."""
 
     index: int
-    wall_s: float
-    cpu_s: float
-    queued_s: float | None
+    began: Reading
     share: Share | None = None
     limit: Limit | None = None
     has_failed: bool = False
     reason: str | None = None
     is_skipped: bool = False
     is_capped: bool = False
-    called: tuple[float, float, float | None] = (0.0, 0.0, None)
-    """The three clocks when its call began."""
+    called: Reading | None = None
+    """The clocks when its call began."""
 
-    def begin_again(self) -> None:
-        """Leave the last attempt out of what the test costs, because a plugin runs it once more."""
-        wall_s, cpu_s, queue_s = self.called
-        self.wall_s += Clocks.wall() - wall_s
-        self.cpu_s += own_cpu_s() - cpu_s
-        now_s = queued_s()
-        if self.queued_s is not None and now_s is not None and queue_s is not None:
-            self.queued_s += now_s - queue_s
+    def begin_call(self) -> None:
+        """Note when the call begins; if a plugin repeats the test, leave out the earlier attempt."""
+        now = Reading.take()
+        if self.limit is not None and self.called is not None:
+            self.began = self.began.plus(now.since(self.called))
+        self.called = now
 
 
 class TimeBoxRunner(HooksOnly):
@@ -171,7 +195,7 @@ class TimeBoxRunner(HooksOnly):
         index = self._index.get(id(item))
         if index is None or self._planner is None:
             return (yield)
-        self._current = current = Current(index, Clocks.wall(), own_cpu_s(), queued_s())
+        self._current = current = Current(index, Reading.take())
         if not self._tests[index].is_property:
             self._begin(current, self._tests[index].fixed_s or 0.0)
         try:
@@ -210,9 +234,7 @@ class TimeBoxRunner(HooksOnly):
         from atom_testinfra.pytest_plugin.steering.subject import find_subject
 
         assert self._planner is not None
-        if current.limit is not None:
-            current.begin_again()
-        current.called = Clocks.wall(), own_cpu_s(), queued_s()
+        current.begin_call()
         self.hear()
         self._planner.expect_exit(exit_now_s(self._terms))
         cap_s = timeout_cap(item)
@@ -257,10 +279,7 @@ class TimeBoxRunner(HooksOnly):
         )
 
     def _end(self, current: Current) -> Ended:
-        wall_s, cpu_s = Clocks.wall() - current.wall_s, own_cpu_s() - current.cpu_s
-        queued = None
-        if current.queued_s is not None and (now_queued_s := queued_s()) is not None:
-            queued = now_queued_s - current.queued_s
+        taken = Reading.take().since(current.began)
         ending = Ending.PLAIN
         if self._tests[current.index].is_property:
             ending = Ending.FAILED if current.has_failed else Ending.FIXED
@@ -270,10 +289,10 @@ class TimeBoxRunner(HooksOnly):
             worker=self._worker,
             at_s=self._time.now_s(),
             ending=ending,
-            wall_s=wall_s,
-            process_s=cpu_s,
+            wall_s=taken.wall_s,
+            process_s=taken.cpu_s,
             cpu_s=own_cpu_s(),
-            queued_s=queued,
+            queued_s=taken.queued_s,
             reason=current.reason,
         )
         if current.limit is None or current.share is None or ending is Ending.SKIPPED:
