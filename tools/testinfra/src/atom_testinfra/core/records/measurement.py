@@ -56,6 +56,11 @@ class Cost(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     own_wall_s: Seconds | None = None
     """Wall time of setting up fixtures of function scope, for set-up only; `None` in an older record."""
 
+    @property
+    def other_threads_cpu_s(self) -> float:
+        """CPU seconds of other threads than the test's own; 0 where only their sum was recorded."""
+        return 0.0 if self.thread_cpu_s is None else max(self.cpu_s - self.thread_cpu_s, 0.0)
+
 
 class WideFixture(Struct, frozen=True, kw_only=True, gc=False):
     """What one fixture of a class, module, package or session took while a test ran."""
@@ -277,9 +282,9 @@ class RunEnd(Struct, frozen=True, kw_only=True, tag_field="record", tag="end"):
     cpu_s: Seconds
     outcomes: dict[str, int]
     other_threads_cpu_s: Seconds | None = None
-    """CPU time of all threads but the main one, from the first test until they have ended with the process.
+    """CPU time of all threads except the main one, from the first test until the process exits.
 
-    For a serial run of `testinfra measure` only. A second such line says it, once it is known.
+    Only in a serial run of `testinfra measure`, which writes a second line of this kind when it exits.
     """
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atom_testinfra.core.records.measurement import Cost, Run, WideFixture
+    from atom_testinfra.core.records.measurement import Run, WideFixture
 
 START_UP = "start-up"
 """From the start of the process until pytest is configured: interpreter, plugins, the first conftests."""
@@ -43,7 +43,7 @@ def outside_of(parts: Sequence[Run]) -> Outside:
     if collected is not None and collected.collection_cpu_s is not None:
         seconds[COLLECTION] = collected.collection_cpu_s
     if run.end is not None and run.end.other_threads_cpu_s is not None:
-        seen_s = fsum(_other_threads_of(record.call) for record in run.measurements)
+        seen_s = fsum(record.call.other_threads_cpu_s for record in run.measurements)
         seconds[OTHER_THREADS] = max(run.end.other_threads_cpu_s - seen_s, 0.0)
     for record in run.measurements:
         for fixture in record.fixtures:
@@ -51,11 +51,6 @@ def outside_of(parts: Sequence[Run]) -> Outside:
             seconds[name] += fixture.cpu_s
             payers.setdefault(name, record.nodeid)
     return Outside(seconds=dict(seconds), payers=payers)
-
-
-def _other_threads_of(call: Cost) -> float:
-    """Return what other threads took during a call; it is told of properties only."""
-    return 0.0 if call.thread_cpu_s is None else max(call.cpu_s - call.thread_cpu_s, 0.0)
 
 
 def describe_fixture(fixture: WideFixture) -> str:

@@ -46,7 +46,7 @@ def parts_of(record: Measurement) -> dict[Part, float] | None:
     if subject.body_cpu is not None and subject.body_cpu.n:
         body_s = subject.body_cpu.total_s
         parts[Part.BODY] = body_s / subject.body_cpu.n
-    elsewhere_s = max(call.cpu_s - call.thread_cpu_s, 0.0) + call.children_cpu_s
+    elsewhere_s = call.other_threads_cpu_s + call.children_cpu_s
     parts[Part.REST] = max(call.thread_cpu_s - body_s, 0.0) / n_examples
     parts[Part.AROUND] = (_own(record.setup) + _own(record.teardown)) / n_examples
     parts[Part.ELSEWHERE] = elsewhere_s / n_examples
