@@ -123,7 +123,7 @@ def _named(nodeids: Sequence[str]) -> str:
 def _say_unlearnt(unlearnt: Sequence[str]) -> None:
     if unlearnt:
         click.echo(
-            f"no curve: {_named(unlearnt)} reached no mutant that was tried; its own number is kept",
+            f"no curve: {_named(unlearnt)} reached no mutant that was tried; no number is proposed",
             err=True,
         )
 

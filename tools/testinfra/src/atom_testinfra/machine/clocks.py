@@ -45,6 +45,6 @@ class Clocks:
 
 
 def other_threads_cpu() -> float:
-    """Return the CPU seconds of all threads of this process but the one that asks."""
+    """Return the CPU seconds of all threads of this process except the calling one."""
     seconds: float = Clocks.process_cpu() - Clocks.thread_cpu()
     return seconds

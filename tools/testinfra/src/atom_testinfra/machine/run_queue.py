@@ -27,7 +27,7 @@ class System:
 
 
 def read_turns() -> Turns | None:
-    """Return what the calling thread got, or `None` where the system does not tell."""
+    """Return what the calling thread got, or `None` if the system does not report it."""
     if System.read is None:
         return None
     try:
@@ -43,7 +43,7 @@ def read_turns() -> Turns | None:
 
 
 def queued_s() -> float | None:
-    """Return the seconds that the calling thread was ready and did not run, where the system tells."""
+    """Return the seconds that the calling thread was ready and did not run, if the system reports it."""
     turns = read_turns()
     return None if turns is None else turns.queued_s
 

@@ -35,7 +35,7 @@ class Moments(Struct, frozen=True, kw_only=True):
     left_out: list[str]
     """A sentence for each version or session without figures, with the reason."""
     notes: list[str]
-    """A sentence for each one that says that it comes from the future."""
+    """A sentence for each version or session that is dated in the future."""
     profiles: list[str]
     """Those that some version or session has runs of."""
 
@@ -93,10 +93,10 @@ class _Told(NamedTuple):
 
 def _bring_back(told: Sequence[_Told], now: datetime) -> dict[str, datetime]:
     """
-    Return the latest time at which those from the future can have been measured, by name.
+    Return, by name, the latest time at which those dated in the future can have been measured.
 
-    That is before the next baseline, or the next session, was; before the baseline was committed; and when
-    the session was that it is made from.
+    It is not after the next baseline or session, not after the commit of the baseline, and the time of the
+    session that the baseline was made from.
 
     Args:
         told: the baselines, and after them the sessions, each in the order in which they were recorded.

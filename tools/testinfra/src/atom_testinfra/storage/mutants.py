@@ -42,7 +42,7 @@ Line = KnownReach | KnownFinding | FoundTests
 
 def digest_request(arguments: Sequence[str], profile: str | None) -> str:
     """
-    Return the digest of pytest's arguments and the profile, under which what is learnt with them is kept.
+    Return the name of the folder for verdicts and curves with these arguments of pytest and this profile.
 
     Other tests or another profile give other verdicts. Another version of the tool may count otherwise.
     """

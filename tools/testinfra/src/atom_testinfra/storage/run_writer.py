@@ -70,7 +70,7 @@ class RunWriter:
         self.size += n_written
 
     def write_after(self, line: str) -> None:
-        """Append a line to the file that was closed; a forked child has nothing to say here either."""
+        """Append a line to the closed file; as elsewhere, a forked child writes nothing."""
         if self._file is not None or self._getpid() != self._pid:
             return
         file = self._open_again()

@@ -207,7 +207,7 @@ class Account:
         return f"{unused}; {', '.join(why)}" if why else f"{unused}: the last tests cost less than predicted"
 
     def _why_late(self, properties: Sequence[Ended]) -> list[str]:
-        """Return a word about floors that nobody could predict, if the run is late because of them."""
+        """Return a sentence about floors that cost more than predicted, if they made the run late."""
         late_s = self.used_s - self.asked.seconds
         over = [
             end.n_examples * end.example_by(self.asked.clock) - end.share_s
@@ -221,7 +221,7 @@ class Account:
         return [f"late by {late_s:.1f} s: {of_all} took longer than planned, because each gets its floor"]
 
     def _latest(self) -> list[str]:
-        """Return a word about the one test to which the run owes that it is late, if there is one."""
+        """Return a sentence about the test that alone made the run late, if there is one."""
         clock, late_s = self.asked.clock, self.used_s - self.asked.seconds
         if not self.ended:
             return []

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MIN_NEW_RUNS = 3
 LEAST_OUTSIDE_US = 1_000.0
-"""Less than that counts as that: what took no time before has no ratio."""
+"""Smaller costs are raised to this one, because there is no ratio to a cost of zero."""
 MIN_OUTSIDE_US = 20_000.0
 """What something outside of the tests may take more in a run before it can be called slower."""
 
@@ -232,7 +232,7 @@ def compare_outside(base: Side, new: Side, threshold: Threshold) -> list[Change]
 
 
 def _at_least(series: Series) -> Series:
-    """Return the values with the least that is told, so that there is a ratio to what takes nothing."""
+    """Return the series with smaller values raised to `LEAST_OUTSIDE_US`, so that there is a ratio."""
     least = LEAST_OUTSIDE_US / series.unit_us
     return replace(series, values=[max(value, least) for value in series.values])
 

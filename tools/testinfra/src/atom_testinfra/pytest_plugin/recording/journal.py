@@ -43,7 +43,7 @@ class Journal(HooksOnly):
         self._n_deselected = 0
         self._began = Clocks.wall(), Clocks.process_cpu()
         self._other_threads_s: float | None = None
-        """Their CPU time before the first test, of a serial run."""
+        """CPU time of other threads before the first test; `None` if the run is not serial."""
         try:
             self._writer = RunWriter(plan.path)
         except OSError as exc:
@@ -90,11 +90,11 @@ class Journal(HooksOnly):
         }
         self._write(end)
         if self._other_threads_s is not None and self._plan.is_waited_for:
-            # What pools still have to do is done before the interpreter calls this.
+            # Python finishes the work of pools before it calls this.
             atexit.register(self._end_again, end)
 
     def _end_again(self, end: dict[str, Any]) -> None:
-        """Write the end once more, with what threads took that outlived their tests."""
+        """Write the end once more, with the CPU time of threads that outlived their tests."""
         threads_s = other_threads_cpu() - (self._other_threads_s or 0.0)
         with suppress(OSError):  # the run is whole without it
             self._writer.write_after(encode(end | {"other_threads_cpu_s": round(max(threads_s, 0.0), 6)}))

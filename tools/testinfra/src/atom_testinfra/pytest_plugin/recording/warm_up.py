@@ -17,14 +17,14 @@ LATE = (
     "hypothesis.strategies._internal.flatmapped",
     "hypothesis.strategies._internal.random",
 )
-"""Modules that Hypothesis imports when a test first needs them: the first of them in the first test."""
+"""Modules that Hypothesis imports only when a test needs them; that test would pay for the import."""
 DRAW_TEXT = frozenset({"text", "from_regex", "emails", "urls", "domains"})
 """Strategies that need the tables of characters. Of `characters` Hypothesis makes one itself."""
 
 
 def build_tables() -> None:
     """
-    Make what Hypothesis makes late: imports, the project's constants, and tables of characters if needed.
+    Do what Hypothesis puts off: imports, the project's constants, and tables of characters if needed.
 
     In a fresh checkout the tables take a second of CPU and more, whoever draws text first. Where they lie in
     `.hypothesis`, they are read in some 13 ms, 1 % of the cost of a small suite: then only if a module of the
@@ -43,7 +43,7 @@ def _is_there(module: str) -> bool:
     """Return whether this version of Hypothesis has a module."""
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it would be in
+    except ModuleNotFoundError:  # nor the package that would hold it
         return False
 
 

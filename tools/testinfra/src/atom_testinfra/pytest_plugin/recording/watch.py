@@ -47,7 +47,7 @@ class Watch:
         """
         Look when the body begins, because a decorator or another plugin's hook may be on for the call only.
 
-        What Hypothesis turns on there for a test case is its own affair. In a run that explains, we observe.
+        What Hypothesis turns on for a test case does not count. A run that explains is observed by the tool.
         """
         if self._is_explained:
             return

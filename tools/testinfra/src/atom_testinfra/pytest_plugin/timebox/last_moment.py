@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NAME = "_testinfra_last_moment"
 UNSEEN = 2.0
-"""After the object is gone the rest of the memory is freed, which takes about as long as what it has seen."""
+"""After the object is freed, Python frees the rest, which takes about as long again."""
 
 
 class LastMoment:
@@ -53,11 +53,11 @@ def _open_turns() -> int | None:
 
 
 def place(folder: Path, n_workers: int) -> None:
-    """Have it written what this process still takes; without a file where that cannot be."""
+    """Arrange that the rest of the exit is timed; if there can be no file, it is not."""
     try:
         file = os.open(_path(folder, n_workers), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     except OSError:
-        return  # the next run expects what an exit takes that was never seen
+        return  # the next run then uses the default
     setattr(sys, NAME, LastMoment(file))
 
 

@@ -107,7 +107,7 @@ def predict_exit(costs: Costs, last: Time | None, clock: BudgetClock, n_workers:
     """
     seconds = costs.exit_s(clock, n_workers)
     if seconds is None:
-        # By the clock on the wall the workers end side by side, and then the process that waited for them.
+        # In wall time the workers end together, and then the process that waited for them.
         return EXIT_S * (n_workers + 1 if clock is BudgetClock.CPU else 1 + min(n_workers, 1))
     return seconds + (EXIT_S if last is None else last.by(clock))
 
