@@ -135,6 +135,40 @@ class TestHowRunsEnd:
         result.stdout.fnmatch_lines(["it calls target(), which splitting *"])
         assert len(values(suite.path)) >= 2 * 201
 
+    @pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
+    def test_a_failing_share_ends_a_run_that_ends_with_the_first_failure(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str
+    ) -> None:
+        """The property is one failure, although each of its shares found it."""
+        monkeypatch.setenv("FAIL", "1")
+        result = run(suite, "-n2", option)
+        assert result.ret in {pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED}
+        assert result.parseoutcomes()["failed"] == 1
+        result.stdout.fnmatch_lines([f"FAILED {LONG}*", "*stopping after 1 failures*"])
+
+    def test_a_property_below_the_most_failures_is_one_of_them(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two shares that fail are not yet two failures, so that the other tests run."""
+        monkeypatch.setenv("FAIL", "1")
+        result = run(suite, "-n2", "--maxfail=2")
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        result.assert_outcomes(failed=1, passed=4)
+
+    def test_the_last_failed_are_the_property_and_not_its_shares(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`--lf` selects it by its one node id, splits it again, and forgets it once it passes."""
+        monkeypatch.setenv("FAIL", "1")
+        with_cache = ("-p", "cacheprovider", "--lf")
+        run(suite, "-n2", *with_cache).assert_outcomes(failed=1, passed=4)
+        again = run(suite, "-n2", *with_cache)
+        again.assert_outcomes(failed=1)
+        again.stdout.fnmatch_lines([f"testinfra: {LONG} in 2 shares"])
+        monkeypatch.delenv("FAIL")
+        run(suite, "-n2", *with_cache).assert_outcomes(passed=1)
+        run(suite, "-n2", *with_cache).assert_outcomes(passed=5)
+
     def test_a_fixed_seed_makes_the_same_shares(self, suite: pytest.Pytester) -> None:
         """Without it, another run searches elsewhere."""
         runs = []
