@@ -1,4 +1,4 @@
-"""Metrics and events as they arrive: some at the very edges of the windows, some of the future."""
+"""Metrics and events to ingest: some exactly at the edge of a window, some dated in the future."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ names = st.text(string.ascii_letters + string.digits + "_.äß€", min_size=1, 
 windows = st.sampled_from(Window)
 subjects = st.tuples(st.sampled_from(WORKFLOWS), windows)
 ages = st.sampled_from((-MICROSECOND, timedelta(0), *EDGES))
-"""How long ago something happened; an age below zero lies in the future."""
+"""How long ago something happened; a negative age lies in the future."""
 recent = st.just(timedelta(0))
 _durations_ms = st.sampled_from((None, *range(0, 51, 5), 10**12))
 
@@ -53,7 +53,7 @@ _kinds = st.sampled_from(
         *[(EventType.STEP_FAILED, EventStatus.FAILED, step, error) for step in STEPS for error in ERRORS[:3]],
     )
 )
-"""What can happen, the oftener the more there is to say of it: one draw where there were four."""
+"""Kinds of events in one draw instead of four; a kind that stands here more often is drawn more often."""
 
 _callers = st.sampled_from(tuple(product(WORKFLOWS, USERS)))
 _worths = st.sampled_from(tuple(product((0, 1, 59, 60, 9_000), (0, 1, 33, 500))))

@@ -37,7 +37,8 @@ class Place:
 
 class AlertMachine(RuleBasedStateMachine):
     """
-    Invariant 10: an alert fires when the latest value exceeds its threshold, once until it is resolved.
+    Invariant 10: an alert fires once when the latest value exceeds its threshold, resolves once when the
+    latest value no longer does, and may then fire again.
 
     Two workspaces measure the same metric, each with a rule of its own.
     """

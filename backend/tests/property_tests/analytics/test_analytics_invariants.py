@@ -1,4 +1,6 @@
-"""Invariants 1 to 11: what analytics counts on a real database, against the events read one by one."""
+"""
+Invariants 1 to 11: what analytics reports from a real database, compared with reading the events one by one.
+"""
 
 from __future__ import annotations
 
@@ -64,12 +66,12 @@ def overview(session: Session, workspace_id: str, window: Window = Window.HOUR) 
 
 
 def reports(session: Session, workspace_id: str, workflow_id: str, window: Window) -> list[object]:
-    """What is said of a workspace and of one of its workflows."""
+    """The reports on a workspace and on one of its workflows."""
     return [performance(session, workspace_id, workflow_id, window), overview(session, workspace_id, window)]
 
 
 def inside(events: Iterable[NewEvent], window: Window) -> list[NewEvent]:
-    """The events that are neither older than the window nor of the future."""
+    """The events inside the window: not older than its start, and not in the future."""
     return [
         event
         for event in events
@@ -78,7 +80,7 @@ def inside(events: Iterable[NewEvent], window: Window) -> list[NewEvent]:
 
 
 def outcomes(events: Iterable[NewEvent], status: EventStatus) -> list[NewEvent]:
-    """The executions that ended so."""
+    """The executions that ended with this status."""
     return [event for event in events if event.type is EventType.COMPLETED and event.status is status]
 
 
@@ -86,7 +88,7 @@ COUNTED = tuple(field.name for field in fields(Counters))
 
 
 def totals(*counters: Counters) -> dict[str, int]:
-    """Each figure, added up here: `Counters` adds in the product."""
+    """Each figure, summed by the test and not by the product's own addition of `Counters`."""
     return {name: sum(getattr(one, name) for one in counters) for name in COUNTED}
 
 
@@ -97,7 +99,9 @@ def error_of(event: NewEvent) -> str:
 
 @given(metric=strategies.metrics)
 def test_metric_collection_creates_valid_metric(database: Database, metric: NewMetric) -> None:
-    """A collected metric is one row, exactly as it was given, for its own workspace only."""
+    """
+    Collecting a metric writes one row with exactly the given values, and only its workspace can read it.
+    """
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
         collected = service.collect_metric(session, CLOCK, workspace_id=own, metric=metric)
@@ -128,7 +132,7 @@ def test_metric_collection_creates_valid_metric(database: Database, metric: NewM
     value=st.sampled_from([float("nan"), float("inf"), -float("inf"), 1.0000001e15, -1.0000001e15, -1e-9]),
 )
 def test_metric_that_is_no_value_of_its_type_is_refused(type_: MetricType, value: float) -> None:
-    """What is not finite, beyond bounds, or a negative count or time, never becomes a metric."""
+    """A metric whose value is not finite or too large is refused, and so is a negative counter or timer."""
     if type_ in (MetricType.GAUGE, MetricType.HISTOGRAM) and value == -1e-9:
         assert NewMetric(name="drift", type=type_, value=value).value == value
     else:
@@ -146,7 +150,10 @@ def test_metric_that_is_no_value_of_its_type_is_refused(type_: MetricType, value
 def test_executions_are_successes_and_failures(
     database: Database, events: list[NewEvent], of_others: list[NewEvent], name: str
 ) -> None:
-    """Invariant 1: executions = successes + failures, each failure counted once, each workspace alone."""
+    """
+    Invariant 1: a workflow's executions are its successes plus its failures;
+    each event counts once, in its own workspace only.
+    """
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
         assert record(session, other, of_others) == len(of_others)
@@ -172,7 +179,10 @@ def test_executions_are_successes_and_failures(
 @example(durations=list(range(1, 101)))
 @example(durations=list(range(1, 102)))
 def test_figures_of_durations_are_in_order(database: Database, durations: list[int]) -> None:
-    """Invariant 2: the figures of whole durations are in order, and those that the definitions name."""
+    """
+    Invariant 2: for whole-number durations, min <= mean <= max and min <= median <= p95 <= p99 <= max, and
+    each figure is exactly what its definition says.
+    """
     events = [
         NewEvent(
             event_id=str(number),
@@ -206,7 +216,10 @@ def test_figures_of_durations_are_in_order(database: Database, durations: list[i
 @example(values=[0.1] * 3)
 @example(values=[1e15, 1.0, -1e15])
 def test_figures_of_measurements_are_in_order(values: list[float]) -> None:
-    """Invariant 2: the figures of measured values are in order, rounding or not."""
+    """
+    Invariant 2: for floating-point values too, rounding never breaks min <= mean <= max
+    or min <= median <= p95 <= p99 <= max.
+    """
     found = Distribution.of(values).summary()
     assert found.min <= found.mean <= found.max
     assert found.min <= found.median <= found.p95 <= found.p99 <= found.max
@@ -228,7 +241,7 @@ def nearest_rank(values: Sequence[float], percent: int) -> float:
 def test_order_and_batches_of_ingestion_change_nothing(
     database: Database, events: list[NewEvent], about: tuple[str, Window], data: st.DataObject
 ) -> None:
-    """Invariant 3: the same events in another order, in other batches, make the same reports."""
+    """Invariant 3: ingesting the same events in another order and in two batches gives the same reports."""
     shuffled = data.draw(st.permutations(events))
     cut = data.draw(st.integers(0, len(events)))
     with database.session() as session:
@@ -244,7 +257,7 @@ def test_order_and_batches_of_ingestion_change_nothing(
 def test_order_of_measurements_changes_nothing(
     database: Database, values: list[float], data: st.DataObject
 ) -> None:
-    """Invariant 3: measured values are summed to the last digit alike, in whatever order they come."""
+    """Invariant 3: the order in which a metric's values are collected changes no digit of its summary."""
     with database.session() as session:
         figures = []
         for ordered in (values, data.draw(st.permutations(values))):
@@ -263,7 +276,10 @@ def test_order_of_measurements_changes_nothing(
 @given(first=strategies.events(max_size=5), second=strategies.events(max_size=5))
 @example(first=[], second=[])
 def test_aggregates_add_up(database: Database, first: list[NewEvent], second: list[NewEvent]) -> None:
-    """Invariant 4: what is counted of two lists of events is counted of both together; of none it is zero."""
+    """
+    Invariant 4: the counters of two lists of events, and the number and sum of their durations, add up to
+    those of the combined list; an empty list gives zeros.
+    """
     with database.session() as session:
         a, b, both = factories.workspace_ids(session, 3)
         renamed = [event_with(event, event_id=f"second-{event.event_id}") for event in second]
@@ -283,7 +299,7 @@ def test_aggregates_add_up(database: Database, first: list[NewEvent], second: li
 @pytest.mark.invariant(4)
 @given(first=st.lists(strategies.values, max_size=6), second=st.lists(strategies.values, max_size=6))
 def test_distributions_add_up(first: list[float], second: list[float]) -> None:
-    """Invariant 4: the distribution of two lists is the sum of their distributions."""
+    """Invariant 4: adding the distributions of two lists gives the distribution of the combined list."""
     added = Distribution.of(first) + Distribution.of(second)
     assert added.summary() == Distribution.of([*second, *first]).summary()
     assert added.n == len(first) + len(second)
@@ -300,7 +316,9 @@ def event_with(event: NewEvent, *, event_id: str) -> NewEvent:
 def test_wider_windows_count_no_less(
     database: Database, events: list[NewEvent], about: tuple[str, Window]
 ) -> None:
-    """Invariant 5: a wider window counts at least as much; both ends of a window belong to it."""
+    """
+    Invariant 5: a wider window never counts fewer events, and an event exactly at either end is counted.
+    """
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         record(session, own, events)
@@ -323,7 +341,10 @@ def test_wider_windows_count_no_less(
     n_other=st.integers(0, 3),
 )
 def test_rates_are_percentages(n_started: int, n_succeeded: int, n_failed: int, n_other: int) -> None:
-    """Invariant 6: rates are within 0 and 100; success and failure share out what came to one of them."""
+    """
+    Invariant 6: the success, failure and error rates are from 0 to 100 percent; the success and failure rates
+    add up to 100, or to 0 if no execution succeeded or failed.
+    """
     counts = [
         EventCount(type=EventType.STARTED, status=EventStatus.RUNNING, n=n_started),
         EventCount(type=EventType.COMPLETED, status=EventStatus.COMPLETED, n=n_succeeded),
@@ -348,7 +369,10 @@ def test_rates_are_percentages(n_started: int, n_succeeded: int, n_failed: int, 
 def test_duplicates_are_ignored(
     database: Database, events: list[NewEvent], again: list[int], about: tuple[str, Window]
 ) -> None:
-    """Invariant 7: an event that comes again, in the same batch or later, altered or not, is ignored."""
+    """
+    Invariant 7: an event whose id its workspace already has is ignored,
+    whether it repeats in the same batch or later, unchanged or altered.
+    """
     repeated = [events[place] for place in again if place < len(events)]
     altered = [
         NewEvent(
@@ -375,7 +399,7 @@ def test_duplicates_are_ignored(
 @pytest.mark.invariant(8)
 @given(events=strategies.events(strategies.ages), window=strategies.windows)
 def test_groups_sum_to_the_total(database: Database, events: list[NewEvent], window: Window) -> None:
-    """Invariant 8: the counters of all workflows, of all users, of all steps sum to those of everything."""
+    """Invariant 8: grouped by workflow, by user or by step, the counters sum to the ungrouped total."""
     counted = inside(events, window)
     members: dict[GroupBy, list[str | None]] = {
         GroupBy.WORKFLOW: [event.workflow_id for event in counted],
@@ -399,7 +423,10 @@ def test_groups_sum_to_the_total(database: Database, events: list[NewEvent], win
 @pytest.mark.invariant(9)
 @given(events=strategies.failures)
 def test_error_shares_sum_to_hundred(database: Database, events: list[NewEvent]) -> None:
-    """Invariant 9: every failure has its error; the five most frequent come first, with their shares."""
+    """
+    Invariant 9: a report lists the five most frequent errors, the most frequent first, each with its
+    percentage of all failures; up to five errors, the percentages sum to 100.
+    """
     expected = Counter(map(error_of, events))
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
@@ -416,7 +443,7 @@ def test_error_shares_sum_to_hundred(database: Database, events: list[NewEvent])
 def collect_heat(
     session: Session, clock: ManualClock, workspace_id: str, level: float, age: timedelta = timedelta(0)
 ) -> None:
-    """Measure the heat."""
+    """Collect a value of the metric `heat` that was measured `age` ago."""
     metric = NewMetric(name="heat", type=MetricType.GAUGE, value=level, recorded_at=clock.now() - age)
     service.collect_metric(session, clock, workspace_id=workspace_id, metric=metric)
 
@@ -431,7 +458,10 @@ def collect_heat(
 def test_alert_judges_the_latest_value(
     database: Database, points: list[tuple[timedelta, float]], of_future: bool
 ) -> None:
-    """Invariant 10: the latest value counts, not the last to arrive; at one moment the greatest."""
+    """
+    Invariant 10: an alert judges the value with the latest time, not the one that arrived last; of several
+    values at that time it takes the greatest, and it ignores values in the future.
+    """
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         for threshold in (2.0, 3.0):
@@ -454,7 +484,9 @@ def test_alert_judges_the_latest_value(
 @pytest.mark.invariant(11)
 @given(calls=st.lists(st.booleans(), min_size=1, max_size=12), of_others=st.lists(st.booleans(), max_size=3))
 def test_integration_counts_its_calls(database: Database, calls: list[bool], of_others: list[bool]) -> None:
-    """Invariant 11: an integration's health is that of its own calls, in its own workspace."""
+    """
+    Invariant 11: an integration's health counts all of its own calls in its own workspace, and no others.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
@@ -479,7 +511,10 @@ def test_integration_counts_its_calls(database: Database, calls: list[bool], of_
 @example(n_calls=10, n_errors=1)
 @example(n_calls=1000, n_errors=101)
 def test_health_gets_no_better_with_errors(n_calls: int, n_errors: int) -> None:
-    """Invariant 11: one more error never improves the status; above a tenth of the calls it is an error."""
+    """
+    Invariant 11: one more error never improves the status, which is ready without errors
+    and error if more than 10 percent of the calls failed.
+    """
     n_errors = min(n_errors, n_calls)
     health = IntegrationHealth(n_calls=n_calls, n_errors=n_errors)
     order = [HealthStatus.READY, HealthStatus.PARTIAL, HealthStatus.ERROR]
@@ -493,7 +528,9 @@ def test_health_gets_no_better_with_errors(n_calls: int, n_errors: int) -> None:
 
 @given(events=strategies.events(strategies.ages, max_size=12), window=strategies.windows)
 def test_overview_tells_of_every_workflow(database: Database, events: list[NewEvent], window: Window) -> None:
-    """The overview lists the busiest workflows and the latest failures of a window, and counts them all."""
+    """
+    An overview counts a window's workflows, ranks them by executions, and lists the ten latest failures.
+    """
     counted = inside(events, window)
     failed = outcomes(counted, EventStatus.FAILED)
     n_executions = Counter(
@@ -527,7 +564,10 @@ def test_overview_tells_of_every_workflow(database: Database, events: list[NewEv
 def test_performance_tells_of_steps_and_resources(
     database: Database, events: list[NewEvent], loads: list[tuple[str, int]]
 ) -> None:
-    """A report has the times of runs and of completed steps, and the machine's use, of its own workflow."""
+    """
+    A report has the durations of its workflow's executions and completed steps,
+    and its mean and peak use of CPU and memory.
+    """
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         record(session, own, events)
@@ -575,7 +615,9 @@ def test_performance_tells_of_steps_and_resources(
 def test_a_report_from_the_cache_is_the_one_that_was_asked_for(
     database: Database, counts: list[int], asked: list[tuple[int, str | None, Window]]
 ) -> None:
-    """Invariant 8: a cached report is of the workspace, the workflow and the window of the question."""
+    """
+    Invariant 8: a cached report is about the workspace, the workflow and the window that were asked for.
+    """
     with database.session() as session:
         workspaces = factories.workspace_ids(session, 2)
         for workspace_id, n_events in zip(workspaces, counts, strict=True):
@@ -606,7 +648,10 @@ def test_a_report_from_the_cache_is_the_one_that_was_asked_for(
 @example(steps=[("a", 0), ("a", 300), ("a", 1)])
 @example(steps=[("a", 0), ("a", -1)])
 def test_report_is_kept_for_five_minutes(steps: list[tuple[str, int]]) -> None:
-    """A report up to 300 seconds old is given again; an older one, or one of the future, is made anew."""
+    """
+    A cached report is returned while it is up to 300 seconds old; an older one,
+    or one dated in the future, is computed again.
+    """
     clock = ManualClock(NOW)
     cache: ReportCache[int] = ReportCache(clock)
     made: dict[str, tuple[int, int]] = {}
@@ -622,13 +667,16 @@ def test_report_is_kept_for_five_minutes(steps: list[tuple[str, int]]) -> None:
 
 
 def giving(number: int) -> Callable[[], int]:
-    """A computation with that result."""
+    """A function that returns the number."""
     return lambda: number
 
 
 @given(events=strategies.events(max_size=3))
 def test_refused_batch_writes_nothing(database: Database, events: list[NewEvent]) -> None:
-    """Events of a workspace that does not exist are refused, and so is an event that contradicts itself."""
+    """
+    Events of an unknown workspace are refused, and a completion with the status running
+    or paused is too; nothing is written.
+    """
     with database.session() as session:
         with pytest.raises(NotFoundError):
             record(session, "nobody", events)

@@ -12,7 +12,7 @@ LIMIT_MINOR = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Minutes on a task of somebody with a rate; without one of nobody."""
+    """Minutes of work on a task, and the worker's hourly rate; None if nobody is assigned."""
 
     minutes: int
     rate_minor: int | None

@@ -45,7 +45,10 @@ WORST_LAST = [BudgetStatus.ON_TRACK, BudgetStatus.AT_RISK, BudgetStatus.OVER_BUD
 @example(budget=100, share=100, more=0)
 @example(budget=7, share=80, more=0)
 def test_budget_status_is_monotone_in_burn(budget: int, share: int, more: int) -> None:
-    """Invariant 22: the status never improves with burn, and turns at exactly 0.8 and 1.0 of the budget."""
+    """
+    Invariant 22: the budget status never improves as the burn grows; it turns to at risk at exactly 80
+    percent of the budget and to over budget at exactly 100 percent.
+    """
     burn = budget * share // 100 + more
     status = budget_status(burn_minor=burn, budget_minor=budget)
     worse = budget_status(burn_minor=burn + 1, budget_minor=budget)
@@ -61,7 +64,10 @@ def test_budget_status_is_monotone_in_burn(budget: int, share: int, more: int) -
 @pytest.mark.invariant(22)
 @given(work=strategies.work, data=st.data())
 def test_labour_is_priced_exactly(work: list[Work], data: st.DataObject) -> None:
-    """Invariant 22: work costs its hours at its rate or 50.00, rounded once to the cent, half a cent up."""
+    """
+    Invariant 22: work costs its hours times the hourly rate (50.00 if that is missing or 0), summed exactly
+    and rounded once to the nearest cent, half a cent up.
+    """
     pairs = [(item.rate_minor or 0, item.minutes) for item in work]
     exact = sum((Fraction((item.rate_minor or 5_000) * item.minutes, 60) for item in work), Fraction(0))
     assert labour_cost_minor(pairs) == math.floor(exact + Fraction(1, 2))
@@ -85,7 +91,10 @@ def test_guardrail_asks_in_order(
     committed_minor: int,
     amount_minor: int,
 ) -> None:
-    """Invariant 22: limit, pause, stage, milestone, amount: the first of them to object decides."""
+    """
+    Invariant 22: the first check that applies decides on a spend, in this order: no limit, category paused,
+    wrong deal stage, missing milestone, amount above the limit.
+    """
     guardrail = Guardrail(
         limit_minor=LIMIT_MINOR if has_limit else None,
         committed_minor=committed_minor,
@@ -112,7 +121,10 @@ def test_guardrail_asks_in_order(
 def test_approved_reservations_never_exceed_the_limit(
     database: Database, amounts: list[int], is_limited: bool
 ) -> None:
-    """Invariant 22: what is reserved never exceeds the limit; one that does not fit pauses the category."""
+    """
+    Invariant 22: the sum of the reservations never exceeds the limit;
+    a reservation that does not fit pauses its category.
+    """
     limit_minor = LIMIT_MINOR if is_limited else None
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
@@ -147,7 +159,10 @@ def test_approved_reservations_never_exceed_the_limit(
 def test_taking_and_fitting_are_one_statement(
     database: Database, spent: int, reserved: int, amount_minor: int, is_paused: bool, is_limited: bool
 ) -> None:
-    """Invariant 22: whatever was read before, an amount is taken only if it fits at that moment."""
+    """
+    Invariant 22: `take` reserves an amount only if the category has no limit,
+    or is not paused and the amount fits its limit.
+    """
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         repository.ensure_category(session, own, "travel")
@@ -174,7 +189,10 @@ def test_taking_and_fitting_are_one_statement(
 def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
     database: Database, before: int, more: int
 ) -> None:
-    """Invariant 22: what exceeds the largest total is a conflict; what does not is added exactly."""
+    """
+    Invariant 22: an amount that would raise a total above its largest value is a conflict
+    and changes nothing; any other amount is recorded.
+    """
     fits = more <= before
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
@@ -203,7 +221,7 @@ def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
 
 
 def totals(session: Session) -> tuple[Any, ...]:
-    """Return what is spent, reserved and worked in all."""
+    """Return the sums of what is spent, reserved and worked."""
     session.flush()
     return tuple(
         session.scalar(select(func.sum(column)))
@@ -217,14 +235,16 @@ def totals(session: Session) -> tuple[Any, ...]:
 
 @contextmanager
 def refusing(session: Session) -> Iterator[None]:
-    """Require that the block is refused as a conflict, and undo it as the request would be."""
+    """Require that the block raises a conflict, and roll it back as a request would be."""
     with pytest.raises(ConflictError), session.begin_nested():
         yield
 
 
 @pytest.mark.parametrize("n_tasks", [5, 6])
 def test_a_burn_beyond_all_bounds_is_a_conflict(database: Database, n_tasks: int) -> None:
-    """A project whose burn exceeds what a column holds keeps the burn that it had."""
+    """
+    If a burn exceeds the largest total, refreshing it is a conflict, and the project keeps its old burn.
+    """
     rate_minor = 60 * MAX_TOTAL_MINOR // MAX_MINUTES // 5
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
@@ -260,7 +280,7 @@ def test_reservations_are_listed_by_category_and_status(
     category: str | None,
     status: ReservationStatus | None,
 ) -> None:
-    """A list holds the reservations that every given field matches."""
+    """A list holds the reservations that match every given filter."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         wanted = set()
@@ -281,7 +301,7 @@ def test_reservations_are_listed_by_category_and_status(
 
 
 def calls(session: Session, workspace_id: str, ids: dict[str, str]) -> list[Callable[[], object]]:
-    """Everything that can be asked for by an id."""
+    """Every call that names a project, task, reservation or category."""
     project: dict[str, Any] = {"workspace_id": workspace_id, "project_id": ids["project"]}
     reservation: dict[str, Any] = {"workspace_id": workspace_id, "reservation_id": ids["reservation"]}
     return [
@@ -299,7 +319,7 @@ def calls(session: Session, workspace_id: str, ids: dict[str, str]) -> list[Call
 @pytest.mark.invariant(22)
 @given(number=st.integers(0, 7), changed=st.sampled_from(("workspace", "id")))
 def test_budgets_of_another_workspace_are_not_found(database: Database, number: int, changed: str) -> None:
-    """Invariant 22: no project, task, category or reservation is found from another workspace."""
+    """Invariant 22: another workspace's project, task, category or reservation is not found or changed."""
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
         project = service.create_project(session, CLOCK, workspace_id=own, name="Bridge", budget_minor=1)
@@ -339,7 +359,10 @@ def test_budgets_of_another_workspace_are_not_found(database: Database, number: 
 @pytest.mark.invariant(22)
 @given(amount_minor=st.sampled_from((0, -1, 10**15 + 1)), name=st.sampled_from(("travel", " ", "x" * 201)))
 def test_refused_amount_or_name_writes_nothing(database: Database, amount_minor: int, name: str) -> None:
-    """Invariant 22: an amount out of range or a name that is none is refused, and nothing is written."""
+    """
+    Invariant 22: an amount out of range, or a name that is blank or too long, is refused with an error that
+    names the field, and nothing is written.
+    """
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         travel: dict[str, Any] = {"workspace_id": own, "category": "travel", "amount_minor": amount_minor}
@@ -409,7 +432,7 @@ def test_refused_amount_or_name_writes_nothing(database: Database, amount_minor:
 def test_schema_holds_reservations_to_the_limit(
     database: Database, reserved: int, limit: int, statement: str
 ) -> None:
-    """Invariant 22: a limit below what is reserved is refused by the service, and by the schema alone."""
+    """Invariant 22: a limit below the reserved amount is refused by the service, and by the schema alone."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         category = service.set_limit(session, workspace_id=own, category="travel", limit_minor=3)

@@ -1,4 +1,4 @@
-"""A spending category under any sequence of requests, against a small model of it."""
+"""A spending category under any sequence of requests, compared with a small model of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ STAGES = st.sampled_from((None, "won", "won", "lost"))
 
 
 class SpendMachine(RuleBasedStateMachine):
-    """Check, reserve, record, settle, release, limit and resume, in any order."""
+    """
+    Invariant 22: after any sequence of checks, reservations, spending, releases and new limits, a category
+    has the verdicts, totals and pause that a small model expects.
+    """
 
     database: ClassVar[Database]
     held = Bundle("held")
@@ -170,7 +173,7 @@ class SpendMachine(RuleBasedStateMachine):
             )
 
     def verdict(self, amount: int, stage: str | None, milestones: tuple[str, ...]) -> Verdict:
-        """What has to be answered; beyond the limit the category is paused from now on."""
+        """The expected verdict; in the model, an amount beyond the limit also pauses the category."""
         if self.limit is None:
             return Verdict.APPROVED
         if self.is_paused:

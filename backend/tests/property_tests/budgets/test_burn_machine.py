@@ -1,4 +1,4 @@
-"""What two projects burn under any sequence of bookings and work, against a model that adds it up."""
+"""What two projects burn under any sequence of bookings and work, compared with a model that adds it up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ amounts = st.sampled_from((1, 2, 99, 1_000, 4_999, 5_000, 5_001, 19_999, 20_000)
 
 @dataclass
 class Burning:
-    """A project as it should be: what it burns now, and its row as it was when that was last counted."""
+    """A project as it should be: its burn now, and its row as it was when the burn was last refreshed."""
 
     row: ProjectBudget
     expenses_minor: int = 0
@@ -63,10 +63,10 @@ class Task:
 
 class BurnMachine(RuleBasedStateMachine):
     """
-    Invariant 22: a project burns its own work and its own posted expenses, each of them once.
+    Invariant 22: a project's burn is its own work plus its own posted expenses, each counted once.
 
-    Work costs its hours at the rate of who does it, rounded once. Drafts, invoices, payments of a bill and
-    other currencies cost nothing, and a bill that is reversed costs nothing any more.
+    Work costs its hours times the worker's rate, and the sum is rounded once. Drafts, invoices, payments of
+    bills and transactions in other currencies do not count, and a reversed bill no longer counts.
     """
 
     database: ClassVar[Database]
@@ -229,7 +229,7 @@ class BurnMachine(RuleBasedStateMachine):
 
     @invariant()
     def projects_agree(self) -> None:
-        """The first project is counted again after every step, the other one keeps what it had."""
+        """The first project's burn is refreshed after every step; the other project keeps its last one."""
         self.refresh(0)
         for number, project in enumerate(self.projects):
             assert service.get_project(self.session, **self.scope(number)) == project.row

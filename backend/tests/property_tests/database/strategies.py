@@ -19,10 +19,10 @@ from tests.property_tests.ledger.strategies import AMOUNTS
 
 
 class WriteKind(StrEnum):
-    """A write of a unit of work, by what the schema says to it."""
+    """A write of a unit of work, by how the schema reacts to it."""
 
     TRANSFER = "transfer"
-    """Fine, or refused by the CHECK constraint of the floor."""
+    """Accepted, or refused by the CHECK constraint on the floor."""
     DUPLICATE_CODE = "duplicate code"
     """Refused by a UNIQUE constraint at the flush."""
     LOOSE_ENTRY = "loose entry"
@@ -70,7 +70,7 @@ class Parents:
 
 
 PARENT = object()
-"""Stands for the id of a parent, in the column of its name."""
+"""A placeholder for the id of the parent that the column names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,19 +47,19 @@ Sessions = sessionmaker[Session]
 
 
 def two_accounts(sessions: Sessions) -> Books:
-    """Two accounts that hold less than two transfers may want."""
+    """Two accounts that two transfers can overdraw."""
     return factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
 
 
 def two_rich_accounts(sessions: Sessions) -> Books:
-    """Two accounts that hold more than any transfers want."""
+    """Two accounts with enough money for every transfer."""
     return factories.books(sessions, 1000, 1000)
 
 
 @pytest.mark.invariant(14)
 @given(moves=st.lists(ledger_strategies.moves(2), min_size=1, max_size=3), fail_after=st.integers(1, 10))
 def test_transaction_atomicity(database: Database, moves: list[Move], fail_after: int) -> None:
-    """Invariant 14: a unit of work that fails after any of its writes leaves every row as it was."""
+    """Invariant 14: a unit of work that fails after any of its writes leaves every ledger row as it was."""
     with database.prepared(two_rich_accounts) as (sessions, books):
         before = database.snapshot(*LEDGER_TABLES)
         try:
@@ -77,7 +77,10 @@ def test_transaction_atomicity(database: Database, moves: list[Move], fail_after
 @pytest.mark.invariant(14)
 @given(units=strategies.units)
 def test_atomic_rollback_with_constraint_violation(database: Database, units: list[list[Write]]) -> None:
-    """Invariant 14: a unit that meets a constraint, at a flush or at its commit, is undone, others stay."""
+    """
+    Invariant 14: a unit of work that violates a constraint, at a flush
+    or at its commit, is undone as a whole; other units stay.
+    """
     with database.prepared(two_accounts) as (sessions, books):
         balances, before = (FUNDS_MINOR, FUNDS_MINOR), database.snapshot(*LEDGER_TABLES)
         for unit in units:
@@ -109,7 +112,9 @@ def balances_after(balances: tuple[int, int], unit: list[Write]) -> tuple[int, i
 
 
 def attempt(session: Session, books: Books, write: Write) -> None:
-    """Make the write; a taken code is refused at the flush, a loose entry at the commit only."""
+    """
+    Make the write; the database refuses a duplicate code at the flush, a loose entry only at the commit.
+    """
     if write.kind is WriteKind.TRANSFER:
         books.transfer(session, int(write.is_back), int(not write.is_back), write.amount_minor)
         return
@@ -134,7 +139,7 @@ BLOCKS = [
     for n_nested in range(3)
     for nested in product((False, True), repeat=n_nested)
 ]
-"""Savepoints that are kept or not, and likewise up to two in each of them."""
+"""Whether a savepoint is kept, and the same for each of up to two savepoints inside it."""
 
 
 @pytest.mark.invariant(17)
@@ -142,7 +147,7 @@ BLOCKS = [
 def test_savepoint_rollback_removes_exactly_the_inner_writes(
     database: Database, blocks: list[tuple[bool, tuple[bool, ...]]]
 ) -> None:
-    """Invariant 17: what a rolled back savepoint wrote is gone, everything around it is kept."""
+    """Invariant 17: rolling back a savepoint removes exactly the writes inside it; all others are kept."""
     with database.prepared(two_rich_accounts) as (sessions, books):
         n_kept = 0
         with unit_of_work(sessions) as session:
@@ -245,7 +250,10 @@ DELETE = {
 @pytest.mark.invariant(19)
 @given(order=st.lists(st.sampled_from(range(N_FAMILY)), min_size=1, max_size=6))
 def test_deleting_leaves_no_orphan(database: Database, order: list[int]) -> None:
-    """Invariant 19: a delete takes its children along or is refused; no row ever points to a missing one."""
+    """
+    Invariant 19: a delete also deletes the row's children or is refused,
+    so that no row ever refers to a missing one.
+    """
     with database.prepared(family) as (sessions, rows), sessions() as session:
         connection = session.connection()
         for number in order:
@@ -264,7 +272,7 @@ def test_deleting_leaves_no_orphan(database: Database, order: list[int]) -> None
 @pytest.mark.invariant(20)
 @given(draft=strategies.drafts)
 def test_rows_round_trip(database: Database, draft: Draft) -> None:
-    """Invariant 20: a row read in a new session is the one written, to the microsecond and the cent."""
+    """Invariant 20: a row read in a new session equals the written one, to the microsecond and the cent."""
     with database.prepared(parents) as (sessions, known):
         row = draft.row(known)
         with unit_of_work(sessions) as session:
@@ -286,7 +294,10 @@ def values_of(row: Base) -> dict[str, object]:
 @pytest.mark.invariant(21)
 @given(steps=st.lists(st.sampled_from([*product(range(3), (False, True))]), min_size=1, max_size=8))
 def test_a_stale_writer_loses(database: Database, steps: list[tuple[int, bool]]) -> None:
-    """Invariant 21: of those who read one version one writes, and each write counts the version up by one."""
+    """
+    Invariant 21: of the clients that read the same version of an account,
+    only the first to write succeeds, and each write adds one to the version.
+    """
     with database.prepared(two_accounts) as (sessions, books), sessions() as session:
         address = OfAccount(workspace_id=books.workspace_id, account_id=books.asset_ids[0])
         seen = [1, 1, 1]

@@ -1,4 +1,6 @@
-"""Stored JSON that is too deep: read without its depth, and repaired without losing any of it."""
+"""
+Stored JSON that is nested too deep: it is flattened when it is read, and repaired without losing anything.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def cut(value: Any, *, n_levels: int) -> Any:
 @SETTINGS
 @given(value=VALUES, max_depth=st.integers(1, 5))
 def test_flattening_bounds_the_depth_and_loses_nothing(value: Any, max_depth: int) -> None:
-    """A text has at most that many levels afterwards; each string put in is the text of what was cut out."""
+    """
+    Flattened JSON has at most `max_depth` levels,
+    and each part below them is replaced by a string with its JSON text.
+    """
     written = json.dumps(value)
     flat = flatten(written, max_depth=max_depth)
     assert json.loads(flat) == cut(value, n_levels=max_depth)
@@ -43,7 +48,7 @@ def test_flattening_bounds_the_depth_and_loses_nothing(value: Any, max_depth: in
 @SETTINGS
 @given(n_levels=st.integers(1, 5_000), inner=PLAIN)
 def test_what_is_loaded_is_never_too_deep(n_levels: int, inner: Any) -> None:
-    """Whatever is stored is read, with as many levels as can be answered."""
+    """JSON of any depth can be loaded, and has at most `MAX_STORED_DEPTH` levels afterwards."""
     written = "[" * n_levels + json.dumps(inner) + "]" * n_levels
     for stored in (written, written.encode()):
         assert depth_of(json.dumps(load_json(stored))) <= MAX_STORED_DEPTH

@@ -1,4 +1,6 @@
-"""Every list of a service, read page by page: each row of its workspace once, in its order, and no other."""
+"""
+Every list of a service, read page by page: each row of its workspace once and in order, and no other row.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ from tests.property_tests.conftest import scaled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A list in the order of time: its table, the column of its order, what else a row needs, its reader."""
+    """
+    A list ordered by time: its table, the column that orders it, what else a row needs, and how to read it.
+    """
 
     table: str
     at: str
@@ -52,7 +56,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyListing:
-    """A list in the order of ids or names."""
+    """A list ordered by ids or names."""
 
     table: str
     key: str = "id"
@@ -291,14 +295,14 @@ KEY_LISTINGS = (
 )
 
 Place = tuple[int, int, bool]
-"""Of a row: the second of its time, what its id begins with, and whether it is the workspace's own."""
+"""A row: the second of its time, the number that its id begins with, and whether the workspace owns it."""
 PLACES = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 99), st.booleans()),
     max_size=7,
     unique_by=lambda place: place[1],
 )
 TIED = [(0, 5, True), (0, 3, True), (1, 4, True), (0, 4 + 5, True), (1, 1, False), (1, 2, True)]
-"""Rows of the same moment, whose ids run against the order in which they are written."""
+"""Rows with the same time, whose ids are not in the order in which they are written."""
 limits = st.integers(1, 3)
 
 
@@ -311,7 +315,7 @@ def moment(second: int) -> datetime:
 
 
 def write(session: Session, table: str, rows: list[dict[str, Any]]) -> None:
-    """Write rows past the services."""
+    """Write rows without the services."""
     if rows:
         session.connection().execute(insert(METADATA.tables[table]), rows)
 
@@ -329,7 +333,10 @@ def owner_of(people: People, *, is_own: bool) -> Tenant:
 def test_pages_by_time_list_every_row_once(
     database: Database, listing: Listing, places: list[Place], limit: int
 ) -> None:
-    """Following the cursors shows each row of the workspace once, the newest first, the greater id first."""
+    """
+    Following the cursors lists each row of the workspace once, the newest first;
+    of rows with the same time, the greater id comes first.
+    """
     with factories.with_people(database) as (session, people):
         rows = [
             {
@@ -352,7 +359,7 @@ def test_pages_by_time_list_every_row_once(
 def test_pages_by_id_list_every_row_once(
     database: Database, listing: KeyListing, places: list[Place], limit: int
 ) -> None:
-    """Following the cursors shows each row of the workspace once, in the order of the ids."""
+    """Following the cursors lists each row of the workspace once, ordered by id or name."""
     with factories.with_people(database) as (session, people):
         rows = [
             {**listing.row(owner_of(people, is_own=is_own), id_of(number)), "id": id_of(number)}

@@ -17,7 +17,9 @@ LARGEST = 2**63 - 1
 @example(amounts=[-LARGEST, -LARGEST, 1])
 @example(amounts=[])
 def test_a_whole_sum_is_exact(database: Database, amounts: list[int]) -> None:
-    """Whole numbers that each fit a column add up exactly, beyond 64 bits too; no number at all is 0."""
+    """
+    Whole numbers that each fit a column add up exactly, even beyond 64 bits; the sum of no numbers is 0.
+    """
     rows = [select(literal(amount, BigInteger).label("amount")) for amount in (0, *amounts)]
     table = union_all(*rows).subquery()
     amount = column("amount", BigInteger)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from atom.ledger.postings import AccountType, Posting, Side
 
 FUNDS_MINOR = 100
-"""What an account holds at the start: an amount goes beyond it every third time."""
+"""What an account holds at the start; one amount in three exceeds it."""
 
 AMOUNTS = (*range(1, 151), *(FUNDS_MINOR - 1, FUNDS_MINOR, FUNDS_MINOR + 1) * 3)
-"""Amounts, the edges of what an account holds more often. One draw picks a whole row of a product of them."""
+"""Amounts; those around what an account holds stand here more often, so that they are drawn more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,15 @@ class Line:
 
 
 MAX_LINES = 3
-"""Of one side."""
+"""At most this many lines on each side."""
 
 
 def balanced(
     debits: list[tuple[AccountType, int]], credits_: list[tuple[AccountType, int]], order: tuple[int, ...]
 ) -> tuple[Line, ...]:
-    """The debits, and credits that take their sum: each its amount while there is more, the last the rest."""
+    """
+    The debits, and credits of the same sum: each takes its amount while more is left, the last the rest.
+    """
     lines = [Line(type_, Side.DEBIT, amount) for type_, amount in debits]
     left = sum(amount for _, amount in debits)
     for type_, amount in credits_[:-1]:
@@ -105,4 +107,4 @@ dated_deeds = st.sampled_from(
         )
     ]
 )
-"""Deeds on the same few days, so that they meet at either end."""
+"""Deeds on the same few days, so that periods touch and overlap."""

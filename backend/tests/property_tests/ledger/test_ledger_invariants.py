@@ -1,4 +1,4 @@
-"""Invariants 12, 13, 15, 16 and 18: what is posted balances, and what is refused leaves nothing."""
+"""Invariants 12, 13, 15, 16 and 18: what is posted balances, and what is refused changes nothing."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ Sessions = sessionmaker[Session]
 
 
 def two_accounts(sessions: Sessions) -> Books:
-    """Two accounts that hold less than two transfers may want."""
+    """Two accounts that two transfers can overdraw."""
     return factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
 
 
 def two_rich_accounts(sessions: Sessions) -> Books:
-    """Two accounts that hold more than any transfers want."""
+    """Two accounts with enough money for every transfer."""
     return factories.books(sessions, 1000, 1000)
 
 
@@ -77,7 +77,7 @@ def account_of_each_type(sessions: Sessions) -> tuple[str, dict[AccountType, str
 @pytest.mark.invariant(12)
 @given(transactions=st.lists(strategies.balanced_lines, min_size=1, max_size=3))
 def test_posted_transactions_balance(database: Database, transactions: list[tuple[Line, ...]]) -> None:
-    """Invariant 12: debits equal credits in sum, and the balances are what was posted."""
+    """Invariant 12: total debits equal total credits, and each balance is the sum of what was posted."""
     with (
         database.prepared(account_of_each_type) as (sessions, (workspace_id, accounts)),
         sessions() as session,
@@ -113,7 +113,7 @@ TAKEN = "bank-1"
 
 
 def books_with_everything_forbidden(sessions: Sessions) -> tuple[Books, dict[Defect, str]]:
-    """Two accounts in order, accounts that may not be posted to, a closed period and a used external id."""
+    """Two accounts that may be posted to, accounts that may not, a closed period and a used external id."""
     books = factories.books(sessions, FUNDS_MINOR, FUNDS_MINOR)
     foreign = factories.books(sessions, FUNDS_MINOR)
     open_account = partial(
@@ -170,7 +170,9 @@ def test_rejected_post_changes_nothing(
 def defective(
     books: Books, bad_accounts: dict[Defect, str], defect: Defect, amount_minor: int, is_swapped: bool
 ) -> NewTransaction:
-    """A transaction between the books' two accounts with one thing wrong, so far as it can be made at all."""
+    """
+    A transaction between the books' two accounts with this one defect; it raises if none can be constructed.
+    """
     amounts = {
         Defect.ZERO_AMOUNT: (0, 0),
         Defect.NEGATIVE_AMOUNT: (-amount_minor, -amount_minor),
@@ -200,14 +202,17 @@ def two_open_books(sessions: Sessions) -> tuple[Books, Books]:
 
 
 def may_close(days: range, closed: list[range], pending: list[int]) -> bool:
-    """Whether a range shares no day with a closed one, and nothing waits in it."""
+    """Whether a range contains no closed day and no draft."""
     return not any(set(days) & set(others) for others in closed) and not set(days) & set(pending)
 
 
 @pytest.mark.invariant(13)
 @given(deeds=st.lists(strategies.dated_deeds, min_size=2, max_size=8))
 def test_closed_days_are_closed_in_their_workspace(database: Database, deeds: list[DatedDeed]) -> None:
-    """Invariant 13: no day is closed twice or over a draft; on a closed one nothing is posted."""
+    """
+    Invariant 13: a day cannot be closed twice or while it has a draft, and nothing can be posted or drafted
+    on a closed day; another workspace's days do not matter.
+    """
     with database.prepared(two_open_books) as (sessions, both), sessions() as session:
         closed: tuple[list[range], list[range]] = ([], [])
         pending: tuple[list[int], list[int]] = ([], [])
@@ -245,7 +250,10 @@ def refusing(is_refused: bool, *errors: type[AtomError]) -> Iterator[None]:
 @pytest.mark.invariant(15)
 @given(moves=st.lists(strategies.moves(3), min_size=1, max_size=5))
 def test_transfers_conserve_money_above_the_floor(database: Database, moves: list[Move]) -> None:
-    """Invariant 15: transfers keep the sum, no account falls below its floor, only overdrafts are refused."""
+    """
+    Invariant 15: transfers keep the sum of the balances, no account falls below its floor, and only a
+    transfer that would overdraw its source is refused.
+    """
     with database.prepared(three_accounts) as (sessions, books), sessions() as session:
         expected = [FUNDS_MINOR, 2 * FUNDS_MINOR, 0]
         for move in moves:
@@ -274,7 +282,7 @@ def balances_of(session: Session, books: Books) -> tuple[int, ...]:
 @pytest.mark.invariant(15)
 @given(amount_minor=st.integers(1, FUNDS_MINOR), source=st.integers(0, 1))
 def test_transfer_and_back_restores_both_balances(database: Database, amount_minor: int, source: int) -> None:
-    """Invariant 15: a transfer followed by the same one backwards changes no balance."""
+    """Invariant 15: a transfer followed by the same transfer back restores both balances."""
     with database.prepared(two_accounts) as (sessions, books), sessions() as session:
         books.transfer(session, source, 1 - source, amount_minor)
         assert balances_of(session, books) != (FUNDS_MINOR, FUNDS_MINOR)
@@ -289,7 +297,10 @@ def test_transfer_and_back_restores_both_balances(database: Database, amount_min
 def test_reversal_restores_every_balance(
     database: Database, transactions: list[tuple[Line, ...]], place: int
 ) -> None:
-    """Invariant 16: the balances with a reversed transaction are those without it; it is reversed once."""
+    """
+    Invariant 16: after a reversal, the balances are as if the transaction had never been posted;
+    it can be reversed only once.
+    """
     with (
         database.prepared(account_of_each_type) as (sessions, (workspace_id, accounts)),
         sessions() as session,
@@ -321,7 +332,10 @@ def test_reversal_restores_every_balance(
 def test_a_reversal_is_dated_today_unless_it_says_otherwise(
     database: Database, days_before: int, days_later: int, on: int | None, is_closed: bool
 ) -> None:
-    """Invariant 16: a reversal has the day it is made or the day it names, never that of the original."""
+    """
+    Invariant 16: a reversal is dated today unless it names a day,
+    whatever the date of the original, which does not change.
+    """
     clock = ManualClock(NOW)
     posted_on = (NOW - timedelta(days=days_before)).date()
     with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
@@ -353,7 +367,10 @@ def test_a_reversal_is_dated_today_unless_it_says_otherwise(
 def test_an_account_is_changed_by_its_workspace_at_its_version(
     database: Database, whose: str, is_active: bool | None, name: str | None, version: int
 ) -> None:
-    """Invariant 13: a change for a wrong account or version writes nothing, also when its caller commits."""
+    """
+    Invariant 13: a change to an account of another workspace, to an unknown one, or with a wrong version is
+    refused and writes nothing, even if its caller commits.
+    """
     with database.prepared(two_open_books) as (sessions, (own, other)):
         before = database.snapshot()
         change = partial(service.update_account, expected_version=version, name=name, is_active=is_active)
@@ -392,7 +409,10 @@ DEEDS = ("post", "draft", "post a draft", "cancel a draft", "reverse")
 def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
     database: Database, story: list[tuple[str, int, bool]], limit: int
 ) -> None:
-    """Invariant 16: a transaction says when it was written and posted; an account lists those it is in."""
+    """
+    Invariant 16: a transaction records when it was written and when it was posted, and an account lists
+    exactly the transactions that it is part of.
+    """
     clock = ManualClock(NOW)
     with database.prepared(two_currencies) as (sessions, (books, euros)), sessions() as session:
         scope = OfWorkspace(workspace_id=books.workspace_id)
@@ -498,7 +518,10 @@ DETAILS: tuple[dict[str, Any], ...] = (
 def test_an_external_id_is_posted_once(
     database: Database, requests: list[tuple[str, int, dict[str, Any]]]
 ) -> None:
-    """Invariant 16: asking again with an external id writes nothing; asking for something else is refused."""
+    """
+    Invariant 16: repeating a request with the same external id writes nothing;
+    a different request with that id is refused.
+    """
     with database.prepared(two_rich_accounts) as (sessions, books), sessions() as session:
         posted: dict[str, tuple[str, int, dict[str, Any]]] = {}
         for external_id, amount_minor, details in requests:
@@ -527,7 +550,7 @@ def two_workspaces(sessions: Sessions) -> tuple[str, str]:
 
 
 def form_of(code: str) -> str:
-    """The form in which a code is stored: what looks the same is the same."""
+    """The form in which a code is stored: codes that look the same are equal."""
     return unicodedata.normalize("NFC", code).strip()
 
 
@@ -541,7 +564,10 @@ def form_of(code: str) -> str:
     )
 )
 def test_account_codes_are_unique_in_a_workspace(database: Database, opened: list[tuple[int, str]]) -> None:
-    """Invariant 18: in any order, a code is taken once per workspace, and the loser's session goes on."""
+    """
+    Invariant 18: a workspace has each account code at most once, whatever the order;
+    after a refusal the session stays usable.
+    """
     with database.prepared(two_workspaces) as (sessions, workspaces), sessions() as session:
         expected: list[set[str]] = [set(), set()]
         for number, code in opened:

@@ -1,4 +1,4 @@
-"""The ledger against a small model: any sequence of operations, each in a transaction of its own."""
+"""The ledger under any sequence of operations, each in its own transaction, compared with a small model."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ class Known:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Invariant 12: whatever is posted, drafted, reversed, closed or refused, the books stay balanced."""
+    """
+    Invariant 12: after any sequence of posts, drafts, reversals, closed periods and refusals, debits equal
+    credits and every balance is that of a small model.
+    """
 
     transactions = Bundle("transactions")
 
@@ -93,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=transactions, lines=balanced_lines, on=days, is_draft=st.booleans(), has_id=st.booleans())
     def write(self, lines: tuple[Line, ...], on: date, is_draft: bool, has_id: bool) -> object:
-        """Post a transaction, or draft one: a draft may overdraw, it does not count yet."""
+        """Post or draft a transaction; a draft may overdraw because it does not count yet."""
         effect = effect_of(lines)
         error: type[AtomError] | None = PeriodClosedError if on in self.closed else None
         if error is None and not is_draft and self.overdraws(effect):
@@ -119,7 +122,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(known=transactions, is_draft=st.booleans())
     def write_again(self, known: Known, is_draft: bool) -> None:
-        """The same external id writes nothing; what was not posted is not said to be."""
+        """
+        Repeating an external id writes nothing; posting with the id of a draft that is not posted is refused.
+        """
         new = known.new
         if new is None:
             return
@@ -132,7 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(known=transactions)
     def post_draft(self, known: Known) -> None:
-        """Post what is pending; its day cannot be closed, because it is in the way."""
+        """Post a pending draft; its day cannot be closed while it is pending."""
         error: type[AtomError] | None = None if known.status is TransactionStatus.PENDING else NotPendingError
         if known.on in self.closed:
             error = PeriodClosedError
@@ -145,7 +150,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(known=transactions)
     def cancel_draft(self, known: Known) -> None:
-        """Cancel what is pending."""
+        """Cancel a pending draft."""
         error: type[AtomError] | None = None if known.status is TransactionStatus.PENDING else NotPendingError
         address = OfTransaction(workspace_id=self.workspace_id, transaction_id=known.id)
         if self.expect(error, lambda session: service.cancel_draft(session, **address)):
@@ -153,7 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=transactions, known=transactions, on=days)
     def reverse(self, known: Known, on: date) -> object:
-        """Reverse what is posted, once; a reversal is a transaction like any other."""
+        """Reverse a posted transaction, once; a reversal can itself be reversed."""
         effect = {type_: -minor for type_, minor in known.effect.items()}
         error: type[AtomError] | None = None
         if known.status is not TransactionStatus.POSTED:
@@ -173,7 +178,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(first=days, last=days)
     def close_period(self, first: date, last: date) -> None:
-        """Close days, unless one is closed already or has something pending."""
+        """Close days, unless one of them is closed already or has a pending draft."""
         starts_on, ends_on = min(first, last), max(first, last)
         period = {starts_on + timedelta(days=n) for n in range((ends_on - starts_on).days + 1)}
         pending = {known.on for known in self.known if known.status is TransactionStatus.PENDING}
