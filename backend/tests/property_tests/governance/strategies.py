@@ -1,4 +1,4 @@
-"""What governance is asked about: agents of every standing, actions by every name, outcomes, triggers."""
+"""What governance is asked about: agents of every status, actions of every kind, outcomes and triggers."""
 
 from __future__ import annotations
 

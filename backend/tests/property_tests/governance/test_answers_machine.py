@@ -1,4 +1,4 @@
-"""What governance answers while the agent changes, with commits and rollbacks, against the agent's row."""
+"""Governance's answers while the agent changes, with commits and rollbacks, compared with the agent's row."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ numbers = st.integers(0, SESSIONS - 1)
 
 class AnswersMachine(RuleBasedStateMachine):
     """
-    Invariant 39: whatever was remembered, committed or rolled back, the answer is that of the agent's row.
+    Invariant 39: after any changes, commits and rollbacks, the cached answer is that of the agent's row.
 
-    One session asks after every step; the cached answer must be the one that is computed without the cache.
+    One session asks after every step and compares the answer with
+    that of `enforce`, which bypasses the cache.
     """
 
     database: ClassVar[Database]
@@ -116,9 +117,10 @@ class FakeTransactions:
 
 class SnapshotsMachine(RuleBasedStateMachine):
     """
-    Invariant 39: an answer that a session is given is one that its own transaction could read.
+    Invariant 39: a session gets a cached answer only if it has no uncommitted change,
+    and then the answer is that of the latest commit.
 
-    Three sessions ask for the same agent; at most one of them has a change that is not committed.
+    Three sessions ask about the same agent; at most one of them has an uncommitted change.
     """
 
     def __init__(self) -> None:

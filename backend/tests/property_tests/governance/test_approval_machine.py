@@ -1,4 +1,4 @@
-"""Questions to a person under any sequence of answers and waits, against a model of the questions."""
+"""Approval requests under any sequence of decisions and waits, compared with a model of them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ QUESTIONS = select(HitlAction.__table__)
 
 
 def ask(session: Session, clock: Clock, office: Tenant) -> str:
-    """Ask a person of the office, and return the question's id."""
+    """Request an approval for the office's agent, and return its id."""
     asked = approvals.request_approval(session, clock, **office.agent, action_type="delete", params=PARAMS)
     return asked.id
 
 
 @dataclass
 class Question:
-    """A question as it should be."""
+    """An approval request as it should be."""
 
     created_at: datetime
     status: ApprovalStatus = ApprovalStatus.PENDING
@@ -47,9 +47,10 @@ class Question:
 
 class ApprovalMachine(RuleBasedStateMachine):
     """
-    Invariant 42: a question is answered once or lapses after its hour, and then stays as it is.
+    Invariant 42: an approval request is decided once, or expires
+    when it is an hour old, and then never changes again.
 
-    Another workspace has a question too: it stays open, and that workspace cannot answer the others.
+    Another workspace has a request too: it stays pending, and that workspace cannot decide on the others.
     """
 
     database: ClassVar[Database]

@@ -23,7 +23,7 @@ KEYS = tuple(product(AGENTS, ACTIONS))
 agents = st.sampled_from(AGENTS)
 keys = st.sampled_from(KEYS)
 entries = st.sampled_from([*product(AGENTS, ACTIONS, range(3))])
-"""Keys with a number to remember."""
+"""Keys with a number to store."""
 MOMENT = timedelta(microseconds=1)
 waits = st.sampled_from(
     [timedelta(0), timedelta(seconds=30), TTL, TTL + MOMENT, -MOMENT, timedelta(hours=-1)]
@@ -43,7 +43,10 @@ class Entry:
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """Invariant 39: never too large, LRU order, hits + misses = lookups, expired never returned."""
+    """
+    Invariant 39: the cache never exceeds its maximum size, evicts the least recently used entry, never
+    returns an expired one, and counts each lookup as a hit or a miss.
+    """
 
     @initialize(max_size=st.integers(1, 4))
     def make(self, max_size: int) -> None:
@@ -65,7 +68,7 @@ class CacheMachine(RuleBasedStateMachine):
         evicted = [self.entries.pop(0)] if is_full else []
         self.counts["evictions"] += len(evicted)
         self.entries.append(Entry(agent, action.lower(), number, self.clock.now()))
-        for entry in [*evicted, *self.entries]:  # reading all, the oldest first, leaves their order as it is
+        for entry in [*evicted, *self.entries]:  # reading all from the oldest on does not change their order
             self.get((entry.agent, entry.action))
 
     @rule(entry=entries)

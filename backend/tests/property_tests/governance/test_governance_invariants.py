@@ -57,7 +57,7 @@ ADD_ENTRY = insert(METADATA.tables[SupervisedQueueEntry.__tablename__])
 
 
 def rows_of(session: Session, model: type[Base]) -> Sequence[Row[Any]]:
-    """All rows of a table as the database has them, whatever the session remembers."""
+    """All rows of a table as the database has them, whatever the session has cached."""
     session.flush()
     return session.connection().execute(ROWS[model]).all()
 
@@ -67,7 +67,10 @@ def rows_of(session: Session, model: type[Base]) -> Sequence[Row[Any]]:
 def test_an_action_is_allowed_from_the_rung_of_its_complexity_on(
     database: Database, status: AgentStatus, confidence: float, action: str
 ) -> None:
-    """Invariant 35: allowed iff the agent's rank is at least complexity - 1; outside the ladder never."""
+    """
+    Invariant 35: an action of complexity 1, 2, 3 or 4 is allowed to agents that are at least student, intern,
+    supervised or autonomous, respectively; a paused or deprecated agent may do nothing.
+    """
     with database.session() as session:
         office = factories.tenant(session, status=status, confidence=confidence)
         decision = service.can_perform(session, new_decisions(session), **office.agent, action=action)
@@ -87,7 +90,10 @@ def test_an_action_is_allowed_from_the_rung_of_its_complexity_on(
 def test_capabilities_are_what_can_be_performed_and_grow_with_maturity(
     database: Database, status: AgentStatus, higher: AgentStatus, action: str
 ) -> None:
-    """Invariant 35: capabilities are the actions that may be performed, and a higher rung keeps them."""
+    """
+    Invariant 35: an agent's capabilities are exactly the known actions
+    that it may perform, and a higher maturity keeps all of them.
+    """
     with database.session() as session:
         decisions = new_decisions(session)
         office = factories.tenant(session, status=status)
@@ -109,7 +115,10 @@ def test_capabilities_are_what_can_be_performed_and_grow_with_maturity(
 def test_approval_is_required_for_a_reason(
     database: Database, status: AgentStatus, action: str, is_requested: bool
 ) -> None:
-    """Invariant 36: a person is asked iff not allowed, or supervised from complexity 3 on, or requested."""
+    """
+    Invariant 36: a person's approval is required if the action is not allowed, if the agent is supervised and
+    the complexity is 3 or more, or if the caller asks for it, and only then.
+    """
     with database.session() as session:
         office = factories.tenant(session, status=status)
         decision = service.can_perform(
@@ -136,7 +145,10 @@ def test_approval_is_required_for_a_reason(
 def test_no_name_makes_an_irreversible_action_harmless(
     action: str, prefix: str, suffix: str, is_loud: bool
 ) -> None:
-    """Invariant 37: whatever stands before or after it, a level-4 action stays at level 4."""
+    """
+    Invariant 37: a name that contains a level-4 action has complexity 4, whatever stands before or after the
+    action and in whatever case it is written.
+    """
     name = prefix + (action.upper() if is_loud else action) + suffix
     assert policy.complexity_of(name) == 4
 
@@ -149,11 +161,14 @@ def test_no_name_makes_an_irreversible_action_harmless(
 @example(words=["ponder", "ponder"], separator="_")
 @example(words=["list", "send_email"], separator="-")
 def test_the_highest_word_of_a_name_counts(words: list[str], separator: str) -> None:
-    """Invariant 37: a name made of known actions is as complex as the highest; unknown words add nothing."""
+    """
+    Invariant 37: a name of several actions is as complex as the most complex of them; unknown words add
+    nothing, and alone they have complexity 2.
+    """
     found = policy.complexity_of(separator.join(words))
     known = [COMPLEXITY[word] for word in words if word in COMPLEXITY]
     highest = max(known, default=2)
-    # `update_canvas` is level 2 as a name of its own; as words of a longer one it is still an update.
+    # As a whole name, `update_canvas` has level 2; in a longer name, its word `update` has level 3.
     assert found == (max(highest, 3) if "update_canvas" in words else highest)
 
 
@@ -168,7 +183,7 @@ def test_the_highest_word_of_a_name_counts(words: list[str], separator: str) -> 
 def test_asking_changes_no_later_answer(
     database: Database, status: AgentStatus, questions: list[tuple[str, bool]]
 ) -> None:
-    """Invariant 38: each answer is the one of an empty cache, whatever was asked before."""
+    """Invariant 38: whatever was asked before, each answer equals the one that an empty cache gives."""
     with database.session() as session:
         decisions = new_decisions(session)
         office = factories.tenant(session, status=status, confidence=None)
@@ -190,7 +205,7 @@ def test_asking_changes_no_later_answer(
 @example(ttl_s=60, beyond_us=0)
 @example(ttl_s=60, beyond_us=1)
 def test_an_answer_lives_as_long_as_it_may(ttl_s: int, beyond_us: int) -> None:
-    """Invariant 39: at its full age an answer is still given, a microsecond later it is gone."""
+    """Invariant 39: a cached answer is returned up to its time to live, and not a microsecond longer."""
     clock = ManualClock(NOW)
     cache: GovernanceCache[str] = GovernanceCache(clock, ttl=timedelta(seconds=ttl_s))
     cache.set("agent", "list", "yes")
@@ -208,7 +223,10 @@ def test_an_answer_lives_as_long_as_it_may(ttl_s: int, beyond_us: int) -> None:
 def test_confidence_follows_the_outcomes_and_status_the_confidence(
     database: Database, percent: int, outcomes: list[tuple[bool, Impact]]
 ) -> None:
-    """Invariant 40: confidence moves by whole hundredths inside 0 to 1, and the status is its band."""
+    """
+    Invariant 40: each outcome changes confidence by its fixed number of hundredths, within 0 to 1, and the
+    agent's status is always the band of its confidence.
+    """
     change = {
         (True, Impact.LOW): 1,
         (True, Impact.HIGH): 5,
@@ -240,7 +258,10 @@ def test_confidence_follows_the_outcomes_and_status_the_confidence(
 def test_outside_the_ladder_only_confidence_moves(
     database: Database, status: AgentStatus, percent: int | None, is_success: bool
 ) -> None:
-    """Invariant 40: a paused or deprecated agent keeps its status; a confidence never set counts as 0.5."""
+    """
+    Invariant 40: an outcome changes the confidence of a paused or deprecated agent
+    and not its status; a missing confidence counts as 0.5.
+    """
     with database.session() as session:
         confidence = None if percent is None else percent / 100
         office = factories.tenant(session, status=status, confidence=confidence)
@@ -265,7 +286,11 @@ def test_outside_the_ladder_only_confidence_moves(
 def test_a_correction_costs_by_who_says_it(
     database: Database, role: UserRole, specialty: str | None, type_: FeedbackType
 ) -> None:
-    """Invariant 40: from who may judge, accepted and a high-impact failure; else pending and a low one."""
+    """
+    Invariant 40: a correction by someone who may judge the agent is accepted
+    and counts as a high-impact failure; by anyone else it stays pending and
+    counts as a low-impact one. Other feedback leaves confidence as it is.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         office = factories.tenant(
@@ -319,12 +344,15 @@ def test_a_correction_costs_by_who_says_it(
 def test_enforcement_is_consistent_with_the_decision(
     database: Database, status: AgentStatus, action: str, is_requested: bool, who: str
 ) -> None:
-    """Invariant 41: blocked iff not allowed, approved iff nobody is asked; the unknown never proceed."""
+    """
+    Invariant 41: an action is blocked exactly if it is not allowed, and approved exactly if it needs no
+    person's approval; an unknown agent, or another workspace's, never proceeds.
+    """
     with database.session() as session:
         decisions = new_decisions(session)
         office = factories.tenant(session, status=status)
         stranger = factories.tenant(session, status=AgentStatus.AUTONOMOUS)
-        for own in (office, stranger):  # both are remembered, each for its own workspace
+        for own in (office, stranger):  # both answers are cached, each for its own workspace
             service.can_perform(session, decisions, **own.agent, action=action)
         agent_id = {"own": office.agent_id, "unknown": "nobody", "of another workspace": stranger.agent_id}[
             who
@@ -376,7 +404,10 @@ registrations = st.builds(
 def test_registration_is_idempotent_on_the_class(
     database: Database, story: list[tuple[int, Registration]]
 ) -> None:
-    """Invariant 42: one agent a workspace and class, first a student; registering again takes nothing."""
+    """
+    Invariant 42: a workspace has one agent for each module and class, which starts as a student; registering
+    it again updates its description and keeps its id, status and confidence.
+    """
     with database.session() as session:
         workspaces = factories.workspace_ids(session, 2)
         known: dict[tuple[str, str, str], str] = {}
@@ -435,7 +466,10 @@ def test_an_agent_runs_or_leaves_one_trace(
     context: dict[str, int | str],
     priority: int,
 ) -> None:
-    """Invariant 43: it runs iff a person wants it, or autonomous, or supervised with the supervisor there."""
+    """
+    Invariant 43: an agent runs if the trigger is manual, if it is autonomous, or if it is supervised and the
+    supervisor is available; otherwise it leaves exactly one blocked trigger or queue entry.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         office = factories.tenant(session, status=status, confidence=confidence)
@@ -484,7 +518,10 @@ def test_an_agent_runs_or_leaves_one_trace(
 def test_outside_the_ladder_nothing_is_proposed(
     status: AgentStatus, source: TriggerSource, is_available: bool
 ) -> None:
-    """Invariant 43: a paused or deprecated agent is refused, however confident, unless a person insists."""
+    """
+    Invariant 43: a paused or deprecated agent runs on a manual trigger and is refused on any other,
+    with or without an available supervisor.
+    """
     routing = route(status, source, is_supervisor_available=is_available)
     assert routing.route is (Route.RUN if source is TriggerSource.MANUAL else Route.REFUSED)
 
@@ -499,7 +536,10 @@ def test_outside_the_ladder_nothing_is_proposed(
 def test_a_blocked_trigger_remembers_the_agent_as_it_was(
     database: Database, status: AgentStatus, confidence: float | None
 ) -> None:
-    """Invariant 43: maturity and confidence at the block stay; no confidence counts as 0.5, and 0 as 0."""
+    """
+    Invariant 43: a blocked trigger keeps the maturity and confidence that the agent had at the block; a
+    missing confidence is stored as 0.5, and 0 as 0.
+    """
     with database.session() as session:
         office = factories.tenant(session, status=status, confidence=confidence)
         trigger = triggers.Trigger(source=TriggerSource.DATA_SYNC, user_id=office.user_id, context={"n": 1})
@@ -516,7 +556,10 @@ def test_a_blocked_trigger_remembers_the_agent_as_it_was(
 @given(ends=st.lists(st.booleans(), min_size=1, max_size=4))
 @example(ends=[False, False, False])
 def test_a_run_that_fails_three_times_has_failed(database: Database, ends: list[bool]) -> None:
-    """Invariant 44: a failed run waits again after its first and second attempt, and ends after the third."""
+    """
+    Invariant 44: a run that fails goes back to the queue after its first
+    and second attempts, and has failed for good after the third.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         office = factories.tenant(session)
@@ -543,7 +586,10 @@ queued = st.sampled_from([*product((-1, 0, 3), (0, 1, 60), range(4))])
 def test_a_batch_is_the_most_urgent_that_may_still_run(
     database: Database, entries: list[tuple[int, int, int]], age: int
 ) -> None:
-    """Invariant 44: by priority, then age; who waited a day or failed three times never runs."""
+    """
+    Invariant 44: a batch is ordered by priority, then age, and leaves out entries
+    that are a day old or have had three attempts.
+    """
     with database.session() as session:
         office = factories.tenant(session)
         rows = [

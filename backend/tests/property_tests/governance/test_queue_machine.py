@@ -1,4 +1,4 @@
-"""The supervised queue against a model: a list of entries, sorted when a batch is taken."""
+"""The supervised queue compared with a model: a list of entries that is sorted when a batch is taken."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def two_offices(sessions: sessionmaker[Session]) -> tuple[Tenant, str, Tenant, s
 
 
 def add(session: Session, clock: Clock, office: Tenant, agent_id: str, priority: int) -> SupervisedQueueEntry:
-    """Let a run of an agent of the office wait."""
+    """Queue a run of an agent of the office."""
     return queue.enqueue(
         session,
         clock,
@@ -69,10 +69,11 @@ class Entry:
 
 class QueueMachine(RuleBasedStateMachine):
     """
-    Invariant 44: priority first, then age; expired or exhausted entries never run.
+    Invariant 44: entries are claimed by priority, then age; an entry that is a day old
+    or has had three attempts is never claimed.
 
-    Runs of one workspace are queued, started, ended and called off, while another workspace's wait; those
-    of an agent that is no longer supervised or autonomous wait until it is again.
+    Runs of one workspace are queued, claimed, ended and cancelled, while another workspace's entry stays
+    pending. Those of an agent that is neither supervised nor autonomous wait until it is again.
     """
 
     database: ClassVar[Database]

@@ -1,4 +1,4 @@
-"""Agents on their way up: what they lived through, and what people thought of it."""
+"""What graduation judges: records of episodes, findings of exams, performances and supervised sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CRITERIA = {
     AgentStatus.SUPERVISED: (25, 0.2, 0.85),
     AgentStatus.AUTONOMOUS: (50, 0.0, 0.95),
 }
-"""The specification's table: episodes at least, interventions an episode at most, mean at least."""
+"""The specification's table: least episodes, most interventions per episode, least constitutional mean."""
 
 targets = st.sampled_from(TARGETS)
 counts = st.sampled_from([0, 1, 9, 10, 11, 24, 25, 26, 49, 50, 51]) | st.integers(0, 60)
@@ -51,6 +51,6 @@ SET_STANDING = (
 def set_standing(
     session: Session, agent_id: str, status: AgentStatus, *, confidence: float | None = None
 ) -> None:
-    """Put an agent on a rung with a confidence."""
+    """Set an agent's status and confidence."""
     standing = {"agent": agent_id, "to_status": status, "to_confidence": confidence}
     session.connection().execute(SET_STANDING, standing)

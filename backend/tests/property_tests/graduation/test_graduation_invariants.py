@@ -110,7 +110,10 @@ def live_through(session: Session, tenant: factories.Tenant, record: Record, mat
 def test_the_score_rewards_what_it_should(
     target: AgentStatus, record: Record, more: int, better: float
 ) -> None:
-    """Invariant 45: 0 to 100; episodes and a higher mean never lower it, interventions never raise it."""
+    """
+    Invariant 45: the readiness score is from 0 to 100; more episodes at the same intervention rate or a
+    higher constitutional mean never lower it, and more interventions never raise it.
+    """
     score = assess(record, target).score
     assert 0 <= score <= 100
     assume(record.n_episodes)
@@ -133,7 +136,10 @@ def test_the_score_rewards_what_it_should(
 @example(target=AUTONOMOUS, record=Record(n_episodes=50, n_interventions=0, constitutional_mean=0.95))
 @example(target=INTERN, record=Record(n_episodes=0, n_interventions=0, constitutional_mean=None))
 def test_ready_is_to_miss_no_criterion(target: AgentStatus, record: Record) -> None:
-    """Invariant 46: ready iff all three hold iff there is no gap; boundaries pass."""
+    """
+    Invariant 46: an agent is ready exactly if it meets all three criteria, and its gaps are exactly the
+    criteria that it misses; a value equal to the limit passes.
+    """
     readiness = assess(record, target)
     min_episodes, max_rate, min_mean = CRITERIA[target]
     rate = record.n_interventions / record.n_episodes if record.n_episodes else 1.0
@@ -176,7 +182,11 @@ def test_only_completed_episodes_at_the_present_maturity_count(
     record: Record,
     noise: list[tuple[AgentStatus, EpisodeStatus, str]],
 ) -> None:
-    """Invariants 46, 47: each counts with the score it has, others change nothing, a target is as strict."""
+    """
+    Invariants 46, 47: only an agent's own completed episodes at its present
+    maturity count; an agent that is ready for one level of maturity is ready
+    for every lower one, and by default it is assessed for the next one.
+    """
     if not record.n_episodes:
         record = Record(n_episodes=0, n_interventions=0, constitutional_mean=None)
     if record.constitutional_mean is not None:
@@ -219,13 +229,13 @@ def test_only_completed_episodes_at_the_present_maturity_count(
 @pytest.mark.invariant(47)
 @given(record=grad.records, easy=grad.targets, strict=grad.targets)
 def test_a_stricter_target_is_not_easier(record: Record, easy: AgentStatus, strict: AgentStatus) -> None:
-    """Invariant 47: who is ready for a rung is ready for each rung below it."""
+    """Invariant 47: a record that is ready for one level of maturity is also ready for every lower one."""
     assume(TARGETS.index(easy) <= TARGETS.index(strict))
     assert assess(record, easy).is_ready or not assess(record, strict).is_ready
 
 
 class Replays:
-    """A sandbox that replays episodes as it was told."""
+    """A sandbox whose result for each episode the test has chosen."""
 
     def __init__(self, outcomes: dict[str, tuple[bool, int]]) -> None:
         self.outcomes = outcomes
@@ -243,7 +253,10 @@ class Replays:
 def test_an_exam_is_passed_by_passing_every_case(
     database: Database, outcomes: list[tuple[bool, int]], has_foreign: bool
 ) -> None:
-    """Invariant 48: an empty exam fails, another passes iff each case does; the score is their share."""
+    """
+    Invariant 48: an exam is passed exactly if it has cases and every case passes;
+    its score is the percentage of cases that passed.
+    """
     with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
         ids = [f"episode-{number}" for number in range(len(outcomes))]
@@ -270,7 +283,10 @@ def test_an_exam_is_passed_by_passing_every_case(
 @pytest.mark.invariant(48)
 @given(found=st.lists(grad.severities, max_size=6), added=grad.severities, n_actions=st.integers(0, 12))
 def test_a_violation_never_helps(found: list[Severity], added: Severity, n_actions: int) -> None:
-    """Invariant 48: compliance lies in 0 to 1, falls with each violation, and ends with a critical one."""
+    """
+    Invariant 48: the compliance score is from 0 to 1, another violation never raises it, and the result is
+    compliant exactly if no violation is critical.
+    """
     before = grade_compliance(found, n_actions=n_actions)
     after = grade_compliance([*found, added], n_actions=n_actions)
     assert 0 <= after.score <= before.score <= 1
@@ -300,7 +316,10 @@ def test_a_violation_never_helps(found: list[Severity], added: Severity, n_actio
 def test_a_promotion_is_one_rung_and_lasts(
     database: Database, status: AgentStatus, target: AgentStatus, is_ready: bool, confidence: float | None
 ) -> None:
-    """Invariant 49: one rung for who is ready, on record, seen at once; a success then does not demote."""
+    """
+    Invariant 49: an agent is promoted only to the next level of maturity and only if it is ready; the
+    promotion is recorded, takes effect at once, and a success after it does not demote the agent.
+    """
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
@@ -348,7 +367,10 @@ def test_a_promotion_is_one_rung_and_lasts(
 @pytest.mark.invariant(50)
 @given(one=grad.performances, other=grad.performances, rating=grad.ratings, n=grad.few, more=grad.few)
 def test_boosts_are_bounded_and_just(one: float, other: float, rating: int, n: int, more: int) -> None:
-    """Invariant 50: bounded, monotone in performance and rating, anti-monotone in interventions."""
+    """
+    Invariant 50: a training raises confidence by 0.05 to 0.20, never less for a better performance; a
+    supervised session raises it by 0 to 0.1, never less for a better rating or more for more interventions.
+    """
     worse, better = sorted((one, other))
     assert 0.05 <= training_boost(worse) <= training_boost(better) <= 0.20
     boost = supervision_boost(rating=rating, n_interventions=n)
@@ -369,7 +391,10 @@ def test_boosts_are_bounded_and_just(one: float, other: float, rating: int, n: i
 def test_a_training_pays_once(
     database: Database, status: AgentStatus, percent: int, performance: float
 ) -> None:
-    """Invariant 50: it raises confidence, makes a student at 0.5 an intern, and closes its case."""
+    """
+    Invariant 50: completing a training raises confidence once, makes a student that reaches 0.5 an intern,
+    executes the proposal and resolves the blocked trigger.
+    """
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         decisions = new_decisions(session)
@@ -421,7 +446,10 @@ def test_a_training_pays_once(
 @example(decides="reject", hours=1)
 @example(decides="schedule", hours=1)
 def test_a_proposal_tells_who_approved_it_and_when(database: Database, decides: str, hours: int) -> None:
-    """Invariant 42: whoever approves or schedules is named, a rejection names nobody; the time is kept."""
+    """
+    Invariant 42: a proposal records who approved it or scheduled its training,
+    and when; a rejected one records only when.
+    """
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
@@ -449,7 +477,11 @@ def test_a_proposal_tells_who_approved_it_and_when(database: Database, decides: 
 def test_supervision_is_scored_by_its_sessions(
     sessions: list[SupervisedSession], target: AgentStatus
 ) -> None:
-    """Invariant 45: this score too lies in 0 to 100 and rises with ratings; gates count sessions."""
+    """
+    Invariant 45: the supervision score is from 0 to 100, and rating every session 5 does not lower it if the
+    trend stays; a gate is missed exactly if too few sessions are rated 4 or more, too few have at most one
+    intervention, or the mean rating is below 3.5.
+    """
     record = assess_supervision(sessions, target)
     assert 0 <= record.score <= 100
     assert record.n_sessions == len(sessions)
@@ -476,7 +508,9 @@ def test_supervision_is_scored_by_its_sessions(
 def test_a_trend_turned_round_is_the_opposite(
     newest: list[SupervisedSession], previous: list[SupervisedSession]
 ) -> None:
-    """Invariant 45: swapping the newest five with the five before swaps improving and declining."""
+    """
+    Invariant 45: swapping the newest five sessions with the five before them swaps improving and declining.
+    """
     turns = {Trend.IMPROVING: Trend.DECLINING, Trend.DECLINING: Trend.IMPROVING}
     found = trend([*newest, *previous])
     assert trend([*previous, *newest]) is turns.get(found, Trend.STABLE)
@@ -490,7 +524,7 @@ def test_a_trend_turned_round_is_the_opposite(
 
 @pytest.mark.parametrize("kind", ProposalType)
 def test_only_a_training_is_trained_for(database: Database, kind: ProposalType) -> None:
-    """A proposal of another kind is a conflict and stays as it is."""
+    """Scheduling a training for a proposal of another type is a conflict, and the proposal stays as it is."""
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         tenant = people.tenant

@@ -1,4 +1,4 @@
-"""Supervised sessions of two agents under any sequence of reports, against a model of the sessions."""
+"""Supervised sessions of two agents under any sequence of reports, compared with a model of the sessions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.property_tests.graduation import strategies as grad
 AGENTS = select(Agent.__table__.c.id, Agent.__table__.c.status, Agent.__table__.c.confidence)
 SUPERVISIONS = select(SupervisionSession.__table__)
 WEEK = 5
-"""The trend compares as many sessions with as many before them."""
+"""The trend compares this many sessions with as many before them."""
 
 
 @dataclass
@@ -74,10 +74,11 @@ class Watched:
 
 class SupervisionMachine(RuleBasedStateMachine):
     """
-    Invariants 47, 50: each report on a supervised session is kept, and its rating moves the agent once.
+    Invariants 47, 50: a supervised session keeps each of its interventions, its rating raises the agent's
+    confidence once, and after its end every report is refused.
 
-    Sessions of two agents run at the same time. After the end of a session nothing is written. An agent is
-    judged by its own completed sessions in the order of their end: the newest five against the five before.
+    Sessions of two agents run at the same time. An agent is assessed by its own completed sessions, the last
+    to end first; the trend compares the newest five with the five before them.
     """
 
     database: ClassVar[Database]

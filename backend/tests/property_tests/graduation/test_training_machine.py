@@ -1,4 +1,4 @@
-"""Training proposals and their trainings under any sequence of steps, against a table of where each leads."""
+"""Training proposals and trainings under any sequence of steps, compared with a table of allowed steps."""
 
 from __future__ import annotations
 
@@ -70,9 +70,10 @@ class Case:
 
 class TrainingMachine(RuleBasedStateMachine):
     """
-    Invariant 50: a refused step leaves a training and its proposal as they are, and the two end together.
+    Invariant 50: a training and its proposal change only by steps that are allowed,
+    and end together; a refused step changes neither.
 
-    Two agents have proposals at the same time. Lists hold the trainings that every given field matches.
+    Two agents have proposals at the same time. A list holds the trainings that match every given filter.
     """
 
     database: ClassVar[Database]
@@ -147,7 +148,7 @@ class TrainingMachine(RuleBasedStateMachine):
 
     @rule(id_=cases, number=st.integers(0, 3))
     def go_on(self, id_: str, number: int) -> None:
-        """Take one of the steps that are allowed: of all steps most are refused."""
+        """Take a step that is allowed, because most steps are refused."""
         allowed = [*STEPS.get(self.model[id_].place, {})]
         if allowed:
             self.steps()[allowed[number % len(allowed)]](id_)
