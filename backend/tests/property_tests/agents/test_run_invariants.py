@@ -1,4 +1,4 @@
-"""A run of an agent: what is reported of it stands in order, a person's part is counted, and it ends once."""
+"""Runs of an agent: what may start one, how many steps it takes, and how runs are listed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.factories import NOW
 def test_a_run_begins_in_its_workspace_and_with_the_senders_own_metadata(
     database: Database, key: str, is_foreign: bool
 ) -> None:
-    """What reports write, nobody sends; another workspace's agent and conversation do not exist."""
+    """A run cannot start with metadata that reports write, another workspace's agent or an unknown chat."""
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         with pytest.raises(InvalidError) as caught:
@@ -49,7 +49,9 @@ def test_a_run_begins_in_its_workspace_and_with_the_senders_own_metadata(
 def test_steps_and_corrections_of_a_run_have_a_limit(
     database: Database, n_before: int, is_step: bool
 ) -> None:
-    """The entry after the last one that there is room for is a conflict, and the others stay."""
+    """
+    A run takes at most `MAX_STEPS` steps and as many corrections; one more is a conflict and is not stored.
+    """
     clock = ManualClock(NOW)
     key = "steps" if is_step else "human_corrections"
     with factories.with_people(database) as (session, people):
@@ -83,7 +85,7 @@ def report(session: Session, clock: ManualClock, *, is_step: bool, **scope: str)
 def test_runs_are_listed_by_agent_conversation_and_status(
     database: Database, runs: list[tuple[bool, bool, bool]], by: tuple[bool, bool, bool]
 ) -> None:
-    """A list holds the runs that every given field matches, and no other workspace's."""
+    """A list holds the runs of its workspace that match every given filter."""
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         own = people.tenant.workspace_id

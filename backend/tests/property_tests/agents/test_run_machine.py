@@ -1,4 +1,4 @@
-"""Runs of an agent under any sequence of reports, against a model of what was reported."""
+"""Runs of an agent under any sequence of reports, compared with a model of what was reported."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ class Run:
 
 class RunMachine(RuleBasedStateMachine):
     """
-    Invariant 47: steps and corrections keep their order, an intervention is marked, and the end is final.
+    Invariant 47: a run keeps its steps and corrections in order, is marked once a person has intervened,
+    and refuses every report after its end.
 
-    Several runs are reported on in turn, and now and then the clock is set back. To another workspace none of
-    the runs exists.
+    Several runs are reported on in turn, and sometimes the clock is set back.
+    Another workspace finds none of them.
     """
 
     database: ClassVar[Database]
@@ -114,7 +115,7 @@ class RunMachine(RuleBasedStateMachine):
             assert not self.report(id_, executions.intervene)
 
     def report(self, id_: str, operation: Callable[..., object]) -> bool:
-        """Report on a run, and return whether it had not ended."""
+        """Report on a run, and return whether the run was still open and took the report."""
         with pytest.raises(NotFoundError):
             operation(self.session, self.clock, workspace_id=self.stranger.workspace_id, execution_id=id_)
         with pytest.raises(ConflictError) if self.model[id_].outcome else ExitStack():

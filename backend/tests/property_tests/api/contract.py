@@ -45,7 +45,7 @@ HAS_RULES = frozenset(
         "transfer",
     }
 )
-"""Operations that ask for more than JSON Schema can say: that debits are credits, an end follows a start."""
+"""Operations with rules that JSON Schema cannot express: debits equal credits, an end follows its start."""
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 CURSOR = Cursor(at=NOW, id=NOBODY).encode()
@@ -89,14 +89,14 @@ schemathesis.openapi.format("key-cursor", st.just(KEY_CURSOR))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An operation of the document and what it is called."""
+    """An operation of the document, and its id."""
 
     id: str
     definition: APIOperation[Any, Any, Any, Any]
 
     @property
     def takes_anything(self) -> bool:
-        """Whether there is anything in a request for it that could be wrong."""
+        """Whether a request for it has a body, a query or a path parameter that could be invalid."""
         return any((self.definition.body, self.definition.query, self.definition.path_parameters))
 
     @property
@@ -106,16 +106,16 @@ class Operation:
         return tag
 
     def valid(self) -> st.SearchStrategy[Case[Any]]:
-        """Return requests that keep the document."""
+        """Return requests that conform to the document."""
         return self.definition.as_strategy(GenerationMode.POSITIVE)
 
     def invalid(self) -> st.SearchStrategy[Case[Any]]:
-        """Return requests that break it somewhere."""
+        """Return requests that violate the document somewhere."""
         return self.definition.as_strategy(GenerationMode.NEGATIVE)
 
 
 class Contract:
-    """The document of a running app: its operations, and whether an answer is one that it promises."""
+    """The OpenAPI document of a running app: its operations, and whether an answer conforms to it."""
 
     def __init__(self, client: TestClient) -> None:
         self.schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
@@ -124,9 +124,10 @@ class Contract:
         )  # for the requests that Schemathesis makes up itself when it checks an answer
         self.transport = DirectTransport(client.app)
         self._known_cases: dict[str, list[Case[Any]]] = {}
-        self.schema.config.generation.update(allow_x00=False)  # no text may have one; JSON Schema has no word
+        self.schema.config.generation.update(allow_x00=False)  # the document cannot say that NUL is refused
         checks = self.schema.config.checks
-        # A rule that JSON Schema cannot say (see `_check_refusal`), or a body that is long field by field.
+        # 422: a rule that JSON Schema cannot express (see `_check_refusal`).
+        # 413: each field is valid, but the body is too large.
         for check, statuses in (
             (checks.positive_data_acceptance, ["413", "422"]),
             (checks.negative_data_rejection, ["413"]),
@@ -145,7 +146,7 @@ class Contract:
 
     @cached_property
     def whole_cases(self) -> dict[str, Case[Any]]:
-        """A valid request for each operation, by its name: the one that names the most fields."""
+        """A valid request for each operation, by its id: the one with the most id fields."""
         return {operation.id: self._whole_case(operation) for operation in self.operations}
 
     def _whole_case(self, operation: Operation) -> Case[Any]:
@@ -168,17 +169,17 @@ class Contract:
         return self._known_cases[operation.id]
 
     def tagged(self, tag: str) -> list[Operation]:
-        """Return the operations of a domain; there has to be one."""
+        """Return the operations of a domain; fail if there is none."""
         found = [operation for operation in self.operations if operation.tag == tag]
         assert found
         return found
 
     def valid(self) -> st.SearchStrategy[Case[Any]]:
-        """Return requests of any operation that keep the document."""
+        """Return requests of any operation that conform to the document."""
         return st.sampled_from(self.operations).flatmap(Operation.valid)
 
     def invalid(self) -> st.SearchStrategy[Case[Any]]:
-        """Return requests of any operation that break the document somewhere."""
+        """Return requests of any operation that violate the document somewhere."""
         wanted = [operation for operation in self.operations if operation.takes_anything]
         return st.sampled_from(wanted).flatmap(Operation.invalid)
 
@@ -206,13 +207,15 @@ class Contract:
         return [(each["in"], each["name"]) for each in parameters if each["in"] != "header"]
 
     def aimed(self, data: st.DataObject, case: Case[Any], *rows: dict[str, list[str]]) -> Case[Any]:
-        """Let the ids of a request be those of rows, given by table; drawn the oftener, the oftener given."""
+        """
+        Replace a request's placeholder ids by drawn ids; rows that are given twice are drawn twice as often.
+        """
         return self.with_ids(case, lambda known: data.draw(st.sampled_from(known)), *rows)
 
     def with_ids(
         self, case: Case[Any], choose: Callable[[list[str]], str], *rows: dict[str, list[str]]
     ) -> Case[Any]:
-        """Let each id of a request be chosen among those of its table."""
+        """Replace each placeholder id of a request by one that is chosen among the ids of its table."""
 
         def aimed(name: str, value: Any) -> Any:
             if isinstance(value, dict):
@@ -235,7 +238,7 @@ class Contract:
         return self.transport.send(case, {"Authorization": f"Bearer {secret}"})
 
     def call(self, case: Case[Any], secret: str) -> Response:
-        """Send a request, and check its answer by everything that Schemathesis knows to check."""
+        """Send a request, and run every check of Schemathesis on its answer."""
         response = self.send(case, secret)
         excluded: list[CheckFunction] = [] if _arrives_as_drawn(case, response) else [negative_data_rejection]
         case.validate_response(
@@ -265,7 +268,7 @@ def _note_ids(name: str, value: Any, found: dict[str, None]) -> None:
 
 
 def with_fields(case: Case[Any], ids: Mapping[str, str]) -> Case[Any]:
-    """Return a copy of a request whose fields of these names hold these ids; it starts at no cursor."""
+    """Return a copy of a request with these ids in the fields of these names, and without a cursor."""
 
     def put(name: str, value: Any) -> Any:
         if isinstance(value, dict):
@@ -285,11 +288,11 @@ def with_fields(case: Case[Any], ids: Mapping[str, str]) -> Case[Any]:
 
 def _arrives_as_drawn(case: Case[Any], response: Response) -> bool:
     """
-    Return whether what breaks the document is in the request that was sent.
+    Return whether the part that violates the document is in the request that was sent.
 
-    A URL has no way to say `[]`, `{}` or null, so a query value that is broken in this way is left out of it;
-    nor a list of one value or an object of one field: they become a single value, which may be valid. A key
-    that is missing is put back by `Contract.send`.
+    A URL cannot express `[]`, `{}` or null, so a query value that is invalid in
+    this way is left out. A list of one value or an object of one field becomes
+    a single value, which may be valid. `Contract.send` puts a missing key back.
     """
     sent = parse_qs(urlsplit(str(response.request.url)).query, keep_blank_values=True)
     is_query_whole = all(
@@ -305,11 +308,11 @@ def _arrives_as_drawn(case: Case[Any], response: Response) -> bool:
 
 
 def _check_refusal(case: Case[Any], response: Response) -> None:
-    """Require that a valid request is refused only by a rule that JSON Schema cannot say."""
+    """Require that a valid request is refused only by a rule that JSON Schema cannot express."""
     if response.status_code != 422 or case.meta is None or case.meta.generation.mode.is_negative:
         return
     if case.query.get("cursor") not in (None, CURSOR, KEY_CURSOR):
-        return  # any text keeps the schema, and no other text is a cursor
+        return  # the schema allows any text, and no other text is a cursor
     problem: dict[str, Any] = response.json()
     assert problem["title"] == InvalidError.title, f"the document allows what is refused: {problem}"
     assert case.operation.definition.raw["operationId"] in HAS_RULES, f"unknown rule: {problem}"

@@ -1,4 +1,4 @@
-"""Where a request may say JSON of any shape, or text: found in the OpenAPI document, none forgotten."""
+"""Find every place in the OpenAPI document where a request may hold JSON of any shape, or text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_text(schema: dict[str, Any]) -> bool:
 def places(
     document: dict[str, Any], schema: dict[str, Any], is_wanted: IsWanted, place: Place = ()
 ) -> Iterator[Place]:
-    """Go through the places of a schema, those in others included, whose own schema is wanted."""
+    """Go through the places of a schema, and of the schemas that it contains, whose own schema is wanted."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         yield from places(document, document["components"]["schemas"][name], is_wanted, place)
@@ -54,7 +54,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def put(body: Any, place: Place, value: Any) -> Any:
-    """Return a body that has the value at that place; what leads there is made if it is not there."""
+    """Return a body that has the value at that place; missing parents of the place are made."""
     if not place:
         return value
     step, *rest = place

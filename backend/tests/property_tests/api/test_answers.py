@@ -1,4 +1,4 @@
-"""A request that cannot be answered wrote nothing, and what is stored can be answered."""
+"""A request whose answer fails writes nothing, and whatever is stored can be answered."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ OBJECTS = [
     for column in table.columns
     if isinstance(column.type, JSON) and column.name in SENDERS_OWN
 ]
-"""The columns that hold objects of the senders' own."""
+"""The columns that hold JSON objects which the sender chooses."""
 DEEP = json.dumps(nested(300))
-"""Deeper than an answer can be: stored by a version that did not ask."""
+"""Nested deeper than an answer can be, as stored by a version that did not check the depth."""
 
 
 @settings(scaled(0.3))
@@ -45,7 +45,7 @@ DEEP = json.dumps(nested(300))
 def test_a_request_that_cannot_be_answered_wrote_nothing(
     database: Database, contract: Contract, data: st.DataObject, stage: Stage
 ) -> None:
-    """When its answer fails, at whatever stage, a request of any operation leaves every table as it was."""
+    """If its answer fails, at any stage, a request of any operation leaves every table as it was."""
     with world_of(database) as world:
         case = contract.aimed(data, data.draw(contract.valid()), world.my_ids)
         before = database.snapshot()
@@ -59,7 +59,7 @@ def test_a_request_that_cannot_be_answered_wrote_nothing(
 
 
 def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: Contract) -> None:
-    """Wherever JSON of any shape may stand, the deepest allowed is taken, one level more is a 422."""
+    """Where a body may hold any JSON, `MAX_JSON_DEPTH` levels are accepted and one level more is a 422."""
     with world_of(database) as world:
         secret = world.mine.secrets[ApiKeyScope.ADMIN]
         for name, place in contract.body_places(is_free):
@@ -77,7 +77,7 @@ def test_no_operation_takes_json_that_is_too_deep(database: Database, contract: 
 
 
 def test_there_are_places_of_any_shape(contract: Contract) -> None:
-    """The search finds those that are known, among others."""
+    """The search for JSON of any shape finds at least the places that we know."""
     found = set(contract.body_places(is_free))
     assert found >= {
         ("create_chat", ("metadata",)),
@@ -89,14 +89,14 @@ def test_there_are_places_of_any_shape(contract: Contract) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_is_stored_too_deep_is_answered(database: Database, contract: Contract, name: str) -> None:
-    """Rows with JSON that no request may send any more are read, listed and handed out like any other."""
+    """No operation answers with a 5xx if stored JSON is nested deeper than a request may send today."""
     with database.prepared(build_deep) as (_, world):
         response = contract.send(_valid(contract, name, world), world.mine.secrets[ApiKeyScope.ADMIN])
         assert response.status_code < 500
 
 
 def test_deep_rows_are_there(database: Database) -> None:
-    """Columns of several tables are too deep in the world of the property above, or it would show nothing."""
+    """In that world, columns of several tables are too deep; otherwise the property above checks nothing."""
     with database.prepared(build_deep), database.engine.connect() as connection:
         found = {value.column.table.name for value in deep_values(connection, METADATA)}
     assert found >= {
@@ -109,7 +109,7 @@ def test_deep_rows_are_there(database: Database) -> None:
 
 
 def build_deep(sessions: sessionmaker[Session]) -> World:
-    """Commit a world whose objects of the senders' own are all too deep."""
+    """Commit a world in which all JSON objects that senders choose are too deep."""
     from tests.property_tests.api.world import build
 
     world = build(sessions)
@@ -122,7 +122,7 @@ def build_deep(sessions: sessionmaker[Session]) -> World:
 
 
 def _valid(contract: Contract, name: str, world: World) -> Case[Any]:
-    """Return a request that keeps the document, about rows of the caller's."""
+    """Return a request that conforms to the document and is about the caller's own rows."""
     from tests.property_tests.api.contract import id_fields, with_fields
 
     case = contract.whole_cases[name]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 LOG = "episode_access_logs"
-"""Where a look at an episode is written down; the episode itself counts them."""
+"""The table that logs each access to an episode; the episode itself counts them."""
 UNCOUNTED = select(*(column for column in EPISODES.c if column.name != "access_count"))
 OTHERS = [table.name for table in METADATA.sorted_tables if table.name not in (LOG, EPISODES.name)]
 
@@ -33,7 +33,7 @@ SCOPES = scopes_of_operations()
 OPERATIONS = sorted(SCOPES)
 ORDER = list(ApiKeyScope)
 ACTS_FOR_PEOPLE = ("intervene_in_execution", "propose", "route_trigger", "submit_feedback")
-"""Operations whose whole request acts for a person, which takes more than the scope of the route."""
+"""Operations whose fullest request acts for a person, which takes more than the scope of the route."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def world_of(database: Database) -> Iterator[World]:
 
 
 def rows_but_for_looks(database: Database) -> dict[str, list[str]]:
-    """Return all rows of all tables but the log, and of an episode all but how often it was looked at."""
+    """Return all rows of all tables except the access log, and episodes without their access counts."""
     with database.engine.connect() as connection:
         episodes = sorted(str(tuple(row)) for row in connection.execute(UNCOUNTED))
     return {**database.snapshot(*OTHERS), EPISODES.name: episodes}
@@ -57,7 +57,9 @@ def rows_but_for_looks(database: Database) -> dict[str, list[str]]:
 def test_a_valid_request_is_answered_as_documented(
     database: Database, contract: Contract, data: st.DataObject
 ) -> None:
-    """Status, headers and body are ones that the document names; without the key, or with another, a 401."""
+    """
+    An answer has a documented status, headers and body; without a key, or with a wrong one, it is a 401.
+    """
     with world_of(database) as world:
         case = contract.aimed(data, data.draw(contract.valid()), world.my_ids, world.their_ids)
         contract.call(case, world.mine.secrets[ApiKeyScope.ADMIN])
@@ -68,7 +70,7 @@ def test_a_valid_request_is_answered_as_documented(
 def test_an_invalid_request_is_refused_and_nothing_is_written(
     database: Database, contract: Contract, data: st.DataObject
 ) -> None:
-    """What breaks the document is refused with a problem, and every table is as before."""
+    """A request that violates the document is refused with a problem, and no table changes."""
     with world_of(database) as world:
         case = contract.aimed(data, data.draw(contract.invalid()), world.my_ids)
         before = database.snapshot()
@@ -82,7 +84,7 @@ def test_an_invalid_request_is_refused_and_nothing_is_written(
 def test_nothing_of_another_workspace_is_shown_or_changed(
     database: Database, contract: Contract, data: st.DataObject
 ) -> None:
-    """Every operation, asked about another workspace's rows, tells nothing of them and changes none."""
+    """Asked about another workspace's rows, no operation shows or changes anything of them."""
     from tests.property_tests.api.world import THEIRS, rows_of
 
     with world_of(database) as world:
@@ -102,7 +104,7 @@ def test_nothing_of_another_workspace_is_shown_or_changed(
 def test_the_id_of_another_workspace_is_an_id_of_nothing(
     database: Database, contract: Contract, name: str
 ) -> None:
-    """For each field of each operation: another workspace's id is answered like one that nobody has."""
+    """For each id field, another workspace's id gets the same answer as an id that does not exist."""
     from tests.property_tests.api.contract import NOBODY, TABLES, id_fields, with_fields
     from tests.property_tests.api.world import rows_of
 
@@ -125,7 +127,10 @@ def test_the_id_of_another_workspace_is_an_id_of_nothing(
 
 @pytest.mark.parametrize("name", [name for name, scope in SCOPES.items() if scope is not None])
 def test_no_operation_answers_without_a_key(database: Database, contract: Contract, name: str) -> None:
-    """For each operation and each kind of wrong credential: a 401 in the same words, and nothing written."""
+    """
+    For each operation, a missing or useless key is a 401,
+    in the same words for every useless key, and nothing is written.
+    """
     from tests.property_tests.api.contract import id_fields, with_fields
 
     case = contract.whole_cases[name]
@@ -145,7 +150,10 @@ def test_no_operation_answers_without_a_key(database: Database, contract: Contra
 def test_a_key_of_a_lower_scope_is_refused_and_a_reading_one_changes_only_the_log(
     database: Database, contract: Contract, name: str
 ) -> None:
-    """For each operation and scope: less than it takes is a 403 before anything is written."""
+    """
+    For each operation, a key of too low a scope gets a 403 before anything is written,
+    and a read key changes only the access log.
+    """
     from tests.property_tests.api.contract import id_fields, with_fields
 
     case = contract.whole_cases[name]

@@ -1,4 +1,4 @@
-"""What the service counts of requests: their bytes, how many there are at once, how long they took."""
+"""What the service counts about requests: their bytes, how many run at once, and how long they took."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMES_S = (*BOUNDS_S, 0.0, 0.0004, 0.003, 11.0, 1e3)
 
 @coroutine
 def turn() -> Any:
-    """Wait until whoever runs the coroutine goes on."""
+    """Wait until the coroutine is resumed."""
     yield
 
 
@@ -36,7 +36,10 @@ def run(whole: Coroutine[Any, Any, None]) -> bool:
 @example(answers=[("/a", bound) for bound in BOUNDS_S])
 @example(answers=[("/a", 0.003), ("/b", 11.0), ("/a", 11.0)])
 def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str, float]]) -> None:
-    """For each route: the number of answers at most as slow as each bound, of all of them, and their sum."""
+    """
+    For each route, each bucket counts the answers that took at most its bound;
+    the count and the sum are those of all answers.
+    """
     metrics = RequestMetrics()
     for route, elapsed_s in answers:
         metrics.note("GET", route, 200, elapsed_s)
@@ -64,7 +67,10 @@ def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str,
 @example(story=["/v1/chats", "/v1/chats", "end", "/v1/chats"], most=1, is_broken=True)
 @example(story=["/v1/chats", "/live", "/live", "/v1/chats"], most=1, is_broken=False)
 def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int, is_broken: bool) -> None:
-    """One more is a 503 at once, whoever ended before, well or not; a health check is never refused."""
+    """
+    A request above the limit is a 503 at once; one that ends, well or not,
+    makes room; a health check is never refused.
+    """
     sent: list[int] = []
 
     async def app(_scope: Any, _receive: Any, _send: Any) -> None:
@@ -105,7 +111,9 @@ def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int
 @example(chunks=[4, 4], most=7)
 @example(chunks=[4, 4], most=8)
 def test_a_body_is_bounded_in_all_its_chunks_together(chunks: list[int], most: int) -> None:
-    """Whatever its chunks are, a body is read to its end if it fits, and no further than it fits."""
+    """
+    However it is cut into chunks, a body is read to its end if it fits the limit, and never beyond the limit.
+    """
     waiting = [b"x" * size for size in chunks]
     read: list[int] = []
 

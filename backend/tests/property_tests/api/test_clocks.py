@@ -30,7 +30,7 @@ NAME = {"Idempotency-Key": "a-name"}
 @example(moment=LAST, by=timedelta(microseconds=1))
 @example(moment=FIRST, by=-timedelta(microseconds=1))
 def test_a_moment_is_moved_to_the_end_of_the_calendar_at_most(moment: datetime, by: timedelta) -> None:
-    """What lies in the calendar is moved exactly; before its beginning and after its end are its ends."""
+    """A moment is moved exactly, but never past the first or the last moment of the calendar."""
     distance = moment - FIRST
     whole = (LAST - FIRST) // RESOLUTION
     wanted = min(max(distance // RESOLUTION + by // RESOLUTION, 0), whole)
@@ -41,7 +41,7 @@ def test_a_moment_is_moved_to_the_end_of_the_calendar_at_most(moment: datetime, 
 def test_a_clock_at_the_ends_of_the_calendar_breaks_nothing(
     database: Database, contract: Contract, running_api: Api, name: str
 ) -> None:
-    """For each operation: what is counted from now on, or back from now, ends with the calendar."""
+    """No operation answers with a 5xx when the clock is at the first or the last moment of the calendar."""
     from tests.property_tests.api.contract import id_fields, with_fields
 
     whole = contract.whole_cases[name]

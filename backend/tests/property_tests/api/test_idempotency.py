@@ -1,4 +1,6 @@
-"""A request that is named and sent again is done once and answered alike; each POST takes a name."""
+"""
+A request that is repeated with its idempotency key is done once and answered alike; each POST takes a key.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,16 @@ POSTS = sorted(
     if operation.split()[1] == "POST" and scope is not None
 )
 CLOSING = "suspend_workspace"
-"""After it no key of the workspace is let in, so that nobody can ask again."""
+"""After it every key of the workspace is refused, so that the request cannot be repeated."""
 NAME = {"Idempotency-Key": "a-name"}
 
 
 @pytest.mark.parametrize("operation", [name for name in POSTS if name != CLOSING])
 def test_a_named_request_is_done_once(database: Database, contract: Contract, operation: str) -> None:
-    """For each POST: the second time the same answer, no row more; without a name it is done again."""
+    """
+    For each POST, a repetition with the same idempotency key gets the same answer, without a secret in it,
+    and writes nothing; with another idempotency key it is not a repetition.
+    """
     from tests.property_tests.api.contract import id_fields, with_fields
 
     whole = contract.whole_cases[operation]
@@ -60,7 +65,7 @@ def test_a_named_request_is_done_once(database: Database, contract: Contract, op
 
 
 def test_the_document_takes_a_name_for_each_post(contract: Contract) -> None:
-    """Every POST lists the header, nothing else does."""
+    """In the document, every POST lists the header `Idempotency-Key`, and no other operation does."""
     parameters = {
         operation.id: operation.definition.definition.raw.get("parameters", ())
         for operation in contract.operations
@@ -78,7 +83,7 @@ def test_the_document_takes_a_name_for_each_post(contract: Contract) -> None:
 def test_a_name_stands_for_one_request_for_a_day(
     running_api: Api, names: list[str], bodies: list[int], hours: list[int]
 ) -> None:
-    """Another body under a known name is refused; after a day the name is free."""
+    """Another body under a known idempotency key is refused; after 24 hours the key is free."""
     from tests.factories import NOW
 
     running_api.clock.set(NOW)
@@ -108,7 +113,9 @@ def test_a_name_stands_for_one_request_for_a_day(
 
 
 def test_a_name_is_of_its_workspace_and_of_its_person(api: Api) -> None:
-    """Two workspaces may use one name, and nobody is given the answer to another person's request."""
+    """
+    Two workspaces may use the same idempotency key, and nobody gets the answer to another person's request.
+    """
     mine, theirs = api.workspace(), api.workspace()
     admin = api.caller(mine)
     own = admin.ok("POST", "/v1/keys", {"name": "own", "scope": "write", "user_id": mine.user_id})["secret"]
@@ -130,7 +137,7 @@ def test_a_name_is_of_its_workspace_and_of_its_person(api: Api) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201, "two words", "ä"])
 def test_a_name_has_a_form(api: Api, name: str) -> None:
-    """What is not one to 200 visible ASCII characters is a 422 that names the header."""
+    """An idempotency key that is not 1 to 200 visible ASCII characters is a 422 that names the header."""
     workspace = api.workspace()
     answer = api.client.post(
         "/v1/chats",
@@ -145,7 +152,7 @@ def test_a_name_has_a_form(api: Api, name: str) -> None:
 
 
 def test_every_operation_has_a_scope_or_needs_no_key() -> None:
-    """The list of operations that the tests of this module go by is not empty."""
+    """The POSTs that this module tests are operations of the API, and not all of them."""
     assert set(POSTS) < set(scopes_of_operations())
 
 
@@ -158,7 +165,7 @@ def test_every_operation_has_a_scope_or_needs_no_key() -> None:
     ],
 )
 def test_a_name_belongs_to_one_request(api: Api, first: tuple[str, str], second: tuple[str, str]) -> None:
-    """The same body to another path or with another query is another request: a 422, and nothing is done."""
+    """A known idempotency key with another path or another query is a 422, and nothing is done."""
     workspace = api.workspace()
     headers = {"Authorization": f"Bearer {workspace.secrets[ApiKeyScope.ADMIN]}", **NAME}
     sent = []

@@ -1,4 +1,4 @@
-"""Text that no database stores: refused wherever a request may have text, in every operation."""
+"""Text that no database can store is refused wherever a request may have text, in every operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNSTORABLE = ("a\0b", "\0", "a\ud800b", "\udfff")
 
 
 def test_no_body_has_text_that_cannot_be_stored(database: Database, contract: Contract) -> None:
-    """NUL and halves of surrogate pairs are a 422 that names the field; nothing is written."""
+    """A NUL or a lone surrogate in a body is a 422 that names the field, and nothing is written."""
     texts = cycle(UNSTORABLE)
     places: list[tuple[str, Any, Any]] = [
         *((name, place, next(texts)) for name, place in contract.body_places(is_text)),
@@ -43,7 +43,7 @@ def test_no_body_has_text_that_cannot_be_stored(database: Database, contract: Co
 
 
 def test_no_query_or_path_has_a_nul(database: Database, contract: Contract) -> None:
-    """A NUL in a parameter is a 422 that names it, whatever the parameter is for."""
+    """A NUL in any path or query parameter is a 422 that names the parameter, and nothing is written."""
     with world_of(database) as world:
         before = database.snapshot()
         for name in OPERATIONS:

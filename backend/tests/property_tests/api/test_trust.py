@@ -1,4 +1,4 @@
-"""Who may lift an agent, speak for a person, see what an agent remembers: docs/trust.md, route by route."""
+"""Who may raise agents, act for people and read memories: docs/explanation/trust.md, route by route."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 ADMIN, WRITE, READ = ApiKeyScope.ADMIN, ApiKeyScope.WRITE, ApiKeyScope.READ
 WRITING = sorted(name.split()[0] for name, scope in committed().items() if scope is WRITE)
-"""The operations with which a key below admin can write: any other is refused, or only reads."""
+"""The operations that write and that a write key may call: all others only read, or need an admin key."""
 TARGETS = ("admin", "judge", "guest")
-"""People of the workspace: who administers it, who works in the agent's field, who may do nothing."""
+"""People of the workspace: its administrator, a specialist in the agent's field, a guest without rights."""
 KEYS: dict[str, tuple[ApiKeyScope, str | None]] = {
     **{f"{scope} of nobody": (scope, None) for scope in ApiKeyScope},
     **{f"{scope} of the {who}": (scope, who) for scope in ApiKeyScope for who in TARGETS},
@@ -83,7 +83,7 @@ class Office:
     open_proposal_id: str
 
     def ids(self) -> dict[str, str]:
-        """What a path may name."""
+        """The ids that fill a path or a body."""
         own = self.world.my_ids
         return {
             "agent": self.world.mine.agent_id,
@@ -96,7 +96,7 @@ class Office:
 
 
 def build_office(sessions: sessionmaker[Session]) -> Office:
-    """Commit the office; the agent it asks about is supervised, so that it can be lifted."""
+    """Commit the office; the agent that the tests ask about is supervised, so that it can be promoted."""
     from tests.property_tests.api.world import build
 
     world = build(sessions)
@@ -153,7 +153,9 @@ def format_ids(value: Any, ids: dict[str, str]) -> Any:
 
 
 def speaks(kind: str, target: str) -> bool:
-    """The rule in one line: a person's key for that person, nobody's admin key for everybody."""
+    """
+    Whether a key may act for a person: a person's key for that person, an admin key of nobody for everybody.
+    """
     scope, who = KEYS[kind]
     return who == target if who is not None else scope is ADMIN
 
@@ -163,7 +165,10 @@ def speaks(kind: str, target: str) -> bool:
 def test_only_who_speaks_for_a_person_acts_for_them(
     database: Database, contract: Contract, name: str, kind: str
 ) -> None:
-    """For each operation, key and person: another voice than the person's is a 403 and writes nothing."""
+    """
+    Only a person's own key, or an admin key that belongs to nobody, may act for that person, if its scope
+    allows the operation; any other key gets a 403 and writes nothing.
+    """
     field, rest = SPEAKING[name]
     needed = scopes_of_operations()[name]
     assert needed is not None
@@ -185,7 +190,10 @@ CREATING = {"submit_feedback", "propose", "start_supervision", "schedule_trainin
 @pytest.mark.invariant(40)
 @pytest.mark.parametrize("name", WRITING)
 def test_no_key_below_admin_lifts_an_agent(database: Database, contract: Contract, name: str) -> None:
-    """For each operation of a key that writes: no agent is more trusted, or of another field, afterwards."""
+    """
+    Whatever a write key calls, no agent gets a higher maturity, a higher confidence at the same maturity, or
+    another category; a new agent is at most a student with confidence 0.5.
+    """
     from tests.property_tests.api.contract import id_fields, with_fields
 
     for kind in ("write of nobody", "write of the admin"):
@@ -203,7 +211,9 @@ def test_no_key_below_admin_lifts_an_agent(database: Database, contract: Contrac
 
 
 def standings(database: Database) -> dict[str, tuple[int, float, str]]:
-    """Return rung, confidence and category of every agent; outside the ladder is below it."""
+    """
+    Return maturity rank, confidence and category of every agent; paused and deprecated rank below student.
+    """
     table = METADATA.tables["agent_registry"]
     found = {}
     with database.engine.connect() as connection:
@@ -215,7 +225,9 @@ def standings(database: Database) -> dict[str, tuple[int, float, str]]:
 
 @pytest.mark.invariant(40)
 def test_a_success_lifts_with_an_admins_key_only(database: Database, contract: Contract) -> None:
-    """A success takes scope admin; a failure is taken from whoever may write."""
+    """
+    Recording an agent's success takes an admin key; recording its failure takes a write or an admin key.
+    """
     for kind, (scope, _) in KEYS.items():
         with office_of(database) as office:
             for is_success in (True, False):
@@ -230,7 +242,10 @@ def test_a_success_lifts_with_an_admins_key_only(database: Database, contract: C
 def test_memory_is_shown_to_whom_it_may_be_shown(
     database: Database, contract: Contract, look: str, target: str | None
 ) -> None:
-    """For each look, key and person: a guest sees nothing, a person's key looks for that person alone."""
+    """
+    In each of the four retrievals, a person's key that asks for another person gets a 403, a guest is shown
+    nothing, and everyone else is shown the memory.
+    """
     with office_of(database) as office:
         body: dict[str, Any] = {key: value.format(**office.ids()) for key, value in LOOKS[look].items()}
         if target is not None:
@@ -254,7 +269,9 @@ def test_memory_is_shown_to_whom_it_may_be_shown(
 def test_the_plain_lists_of_memory_keep_to_the_same_rule(
     database: Database, contract: Contract, kind: str, path: str
 ) -> None:
-    """A guest's key gets around the four looks by no other route."""
+    """
+    A guest's key gets a 403 for the episode list, an episode and its segments; every other key reads them.
+    """
     from tests.property_tests.api.transport import request
 
     with office_of(database) as office:
@@ -278,7 +295,7 @@ def test_the_plain_lists_of_memory_keep_to_the_same_rule(
 def test_a_persons_key_reaches_that_persons_conversations(
     database: Database, contract: Contract, kind: str, method: str, path: str, body: Any
 ) -> None:
-    """Another person's conversation does not exist for it; a key of nobody reaches them all."""
+    """A person's key reaches no other person's chats; a key of nobody reaches all that its scope allows."""
     from tests.property_tests.api.transport import request
 
     with office_of(database) as office:
@@ -298,7 +315,9 @@ def test_a_persons_key_reaches_that_persons_conversations(
 def test_a_registered_agent_changes_its_field_with_an_admins_key_only(
     database: Database, contract: Contract, scope: ApiKeyScope
 ) -> None:
-    """The category says who judges an agent and sees its data: its runner does not choose that anew."""
+    """
+    Only an admin key changes an agent's category, because it decides who judges the agent and sees its data.
+    """
     with office_of(database) as office, Session(database.engine) as session:
         agent = session.get_one(agents.Agent, office.world.mine.agent_id)
         body = {"name": "Clerk", "module_path": agent.module_path, "class_name": agent.class_name}
@@ -311,7 +330,7 @@ def test_a_registered_agent_changes_its_field_with_an_admins_key_only(
 
 
 def test_the_keys_of_a_person_go_with_the_person(database: Database) -> None:
-    """The schema deletes them: no key speaks for somebody who is not there."""
+    """Deleting a user deletes the user's keys, so that no key acts for somebody who is gone."""
     with office_of(database) as office, Session(database.engine) as session:
         session.delete(session.get_one(identity.User, office.people["guest"]))
         session.flush()

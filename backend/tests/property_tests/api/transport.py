@@ -2,7 +2,7 @@
 Sends a made-up request to the app in the thread of the test.
 
 Schemathesis's own transport changes threads six times a request, which takes twice as long as most requests
-do (3.0 ms of CPU against 1.0 ms). Threads are what the tests of `tests/api` run the app in.
+do (3.0 ms of CPU against 1.0 ms). The tests of `tests/api` run the app in threads.
 """
 
 from __future__ import annotations

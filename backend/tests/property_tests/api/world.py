@@ -1,4 +1,6 @@
-"""Two workspaces with a thing of every kind in each, and what of the database belongs to one of them."""
+"""
+Two workspaces with a thing of every kind in each, and the rows of the database that belong to one of them.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +47,14 @@ from tests.keywords import OfAgent, OfWorkspace
 from tests.property_tests.api.contract import TABLES
 
 MINE, THEIRS = "Quilombo", "Zanzibar"
-"""Words that stand in every text of a workspace, so that a text can be told whose it is."""
+"""A word for each workspace that is in all its texts, so that a text shows whose it is."""
 
 CLOCK = ManualClock(NOW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A workspace that sends requests, and another one that nothing may be told of or done to."""
+    """A workspace that sends requests, and another one whose rows must not be shown or changed."""
 
     mine: Workspace
     theirs: Workspace
@@ -60,10 +62,12 @@ class World:
     their_ids: dict[str, list[str]]
     their_rows: dict[str, list[str]]
     useless_secrets: dict[str, str | None]
-    """Credentials that let nobody in, by what is wrong with them."""
+    """Credentials that are always refused, by what is wrong with them."""
 
     def own(self, fields: Iterable[str]) -> dict[str, str]:
-        """Return an id of the sending workspace for each field, the agent and user that may do anything."""
+        """
+        Return the sender's own id for each field; its agent and its user are those that may do anything.
+        """
         chosen = {"agent_registry": self.mine.agent_id, "users": self.mine.user_id}
         tables = {field: TABLES[field] for field in fields}
         return {field: chosen.get(table) or self.my_ids[table][0] for field, table in tables.items()}
@@ -130,7 +134,7 @@ def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list[Row
     """
     Go through the tables in the order of their references, and find the rows that lead to a workspace.
 
-    Every row is read and chosen here: few as they are, a condition for each table costs more to compile.
+    All rows are read and chosen here, because they are few: compiling a condition for each table costs more.
     """
     found: dict[str, set[str]] = {"workspaces": {workspace_id}}
     for table in METADATA.sorted_tables:

@@ -42,7 +42,7 @@ class People:
 
 
 def add_people(sessions: sessionmaker[Session]) -> People:
-    """Commit the people of every example."""
+    """Commit the people that every example starts with."""
     with unit_of_work(sessions) as session:
         tenant = factories.tenant(session)
         return People(tenant=tenant, stranger=factories.tenant(session))
@@ -50,7 +50,7 @@ def add_people(sessions: sessionmaker[Session]) -> People:
 
 @contextmanager
 def world(database: Database) -> Iterator[tuple[Session, People]]:
-    """Give a session in which there are people, rolled back afterwards."""
+    """Give a session in which these people exist, and roll it back afterwards."""
     with database.prepared(add_people) as (sessions, people), sessions() as session:
         yield session, people
 
@@ -69,7 +69,10 @@ def open_talks(session: Session, workspace_id: str, owners: Sequence[str]) -> li
 def test_history_is_a_window_on_the_last_messages(
     database: Database, n: int, limit: int, before: int | None
 ) -> None:
-    """Invariant 51: history gives the last messages up to its limit, before a place when one is named."""
+    """
+    Invariant 51: the history is the last `limit` messages in order;
+    with `before`, the last ones before that position.
+    """
     with world(database) as (session, people):
         scope = OfWorkspace(workspace_id=people.tenant.workspace_id)
         (talk,) = open_talks(session, people.tenant.workspace_id, [people.tenant.user_id])
@@ -98,7 +101,7 @@ def _snapshots(session: Session) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.mark.invariant(52)
 @given(deed=st.sampled_from(("get", "append", "history", "rename", "delete", "create")))
 def test_another_workspace_does_not_exist(database: Database, deed: str) -> None:
-    """Invariant 52: a session or user of another workspace is not found, and stays as it is."""
+    """Invariant 52: a session or user of another workspace is not found, and nothing changes."""
     clock = ManualClock(NOW)
     with world(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
@@ -132,7 +135,10 @@ UNFIT = st.sampled_from(("", " \n", "a\0b", "\ud800"))
 @given(text=UNFIT | st.builds("{}{}".format, TEXTS, st.sampled_from(("\0", "\udfff"))))
 @example(text="x" * (service.MAX_CONTENT_LENGTH + 1))
 def test_unfit_text_is_refused_and_nothing_is_written(database: Database, text: str) -> None:
-    """Invariant 51: blank, too long or unstorable text is refused with its field; nothing is written."""
+    """
+    Invariant 51: text that is blank, too long or cannot be stored is refused with an error
+    that names the field, and nothing is written.
+    """
     clock = ManualClock(NOW)
     with world(database) as (session, people):
         tenant = people.tenant
@@ -152,7 +158,7 @@ def test_unfit_text_is_refused_and_nothing_is_written(database: Database, text: 
         assert _snapshots(session) == before
 
 
-# PostgreSQL keeps a number as it is written: above 2**53 not every float is the integer it is written as.
+# PostgreSQL may return a large float as the integer that its digits say; above 2**53 the two can differ.
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -173,7 +179,7 @@ JSON = st.recursive(
 def test_session_reads_back_as_written(
     database: Database, metadata: dict[str, Any], title: str | None, said: str
 ) -> None:
-    """Invariant 20: another session reads a conversation and its messages as they were written."""
+    """Invariant 20: another database session reads a chat and its message exactly as they were written."""
     with world(database) as (session, people):
         tenant = people.tenant
         scope = OfWorkspace(workspace_id=tenant.workspace_id)

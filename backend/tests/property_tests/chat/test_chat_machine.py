@@ -1,4 +1,4 @@
-"""Conversations of two users under any sequence of messages, renames and deletions, against a model."""
+"""Chats of two users under any sequence of messages, renames and deletions, compared with a model."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Talk:
     said: list[tuple[MessageRole, str, datetime]] = field(default_factory=list)
 
     def touch(self, at: datetime) -> datetime:
-        """It was changed then; when the clock was set back, it keeps its later time."""
+        """Note a change at that time; if the clock was set back, the later time stays."""
         self.updated_at = max(self.updated_at, at)
         return self.updated_at
 
 
 @contextmanager
 def found(talk: Talk | None) -> Iterator[Talk]:
-    """Give the conversation to a block; when there is none, require that the block does not find it."""
+    """Give the conversation to a block; if there is none, require a `NotFoundError` from the block."""
     if talk is not None:
         yield talk
     else:
@@ -72,10 +72,11 @@ def found(talk: Talk | None) -> Iterator[Talk]:
 
 class ChatMachine(RuleBasedStateMachine):
     """
-    Invariants 51, 52: each message is counted, kept and told in order; no change touches another chat.
+    Invariants 51, 52: a chat keeps and counts each of its messages in order,
+    and no change to it affects another chat.
 
-    Users see their own conversations, the newest first, and another workspace sees its own alone. The clock
-    is set back now and then.
+    A list shows only the user's own chats, the last updated first,
+    and never those of another workspace. Sometimes the clock is set back.
     """
 
     database: ClassVar[Database]

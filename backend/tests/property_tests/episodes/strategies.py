@@ -54,7 +54,7 @@ def similarity(one: str, other: str) -> float | None:
 
 
 class WordEmbedder:
-    """Knows a text by its first word, and only the words of `VECTORS`."""
+    """Embeds a text by its first word; it has vectors for the words of `VECTORS` only."""
 
     name = "words"
 
@@ -64,7 +64,7 @@ class WordEmbedder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """Something said: who, what, and how long after what was said before."""
+    """Something said: by whom, what, and how many seconds after the previous message."""
 
     role: MessageRole
     content: str
@@ -82,7 +82,7 @@ UTTERANCES = tuple(
     Utterance(role=role, content=word + ending, gap_s=gap_s)
     for gap_s, word, ending, role in product(GAPS_S, WORDS, ENDINGS, MessageRole)
 )
-"""Something said by anybody about a known word; one draw for each."""
+"""Messages of any role that begin with a known word; one draw picks one."""
 
 
 def conversations(min_size: int = 0, max_size: int = 8) -> st.SearchStrategy[list[Utterance]]:
@@ -91,7 +91,7 @@ def conversations(min_size: int = 0, max_size: int = 8) -> st.SearchStrategy[lis
 
 
 def messages_of(conversation: Sequence[Utterance]) -> list[Message]:
-    """The conversation as the segmentation sees it, beginning a silence after `NOW`."""
+    """The conversation as the segmentation takes it; its first gap is counted from `NOW`."""
     seconds = accumulate(said.gap_s for said in conversation)
     return [
         Message(id=f"m{place}", role=said.role, content=said.content, at=NOW + timedelta(seconds=second))
@@ -115,18 +115,20 @@ RUNS = tuple(
         (None, "", "done"),
     )
 )
-"""Runs that start and end around a conversation, many of them when something is said."""
+"""Runs that start and end around a conversation, many of them at the time of a message."""
 
 
 def runs(max_size: int = 3) -> st.SearchStrategy[list[Run]]:
-    """Runs of an agent around the conversation, their ids not in the order of their places."""
+    """Runs of an agent around the conversation, whose ids are not in the order of the list."""
     return st.lists(st.sampled_from(RUNS), max_size=max_size).map(
         lambda found: [replace(run, id=id_) for id_, run in zip(RUN_IDS, found, strict=False)]
     )
 
 
 def cuts(conversation: Sequence[Utterance]) -> list[int]:
-    """Where a reader would cut: after half an hour of silence, and where the topic changes."""
+    """
+    Where a conversation has to be cut: before a message after half an hour of silence or on another topic.
+    """
     places = []
     for place in range(1, len(conversation)):
         before, here = conversation[place - 1], conversation[place]
@@ -207,7 +209,7 @@ SET_STATUS = update(AGENTS).where(AGENTS.c.id == bindparam("agent")).values(stat
 
 
 def set_status(session: Session, agent_id: str, status: AgentStatus) -> None:
-    """Put an agent on a rung."""
+    """Set an agent's status."""
     session.connection().execute(SET_STATUS, {"agent": agent_id, "status": status})
 
 

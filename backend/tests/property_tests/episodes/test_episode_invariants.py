@@ -1,4 +1,6 @@
-"""The invariants of making episodes: of a conversation, whole, exact, in range, in one piece."""
+"""
+Invariants of creating episodes: complete segments, exact times, values in range, and all writes or none.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def say(
     chat_id: str | None = None,
     after: Sequence[Utterance] = (),
 ) -> str:
-    """Write a conversation, or what is said in one after something else, and return its id."""
+    """Write a conversation, or add messages to one after earlier ones, and return its id."""
     connection = session.connection()
     if chat_id is None:
         chat_id = new_id()
@@ -212,7 +214,10 @@ def count(session: Session, *models: Any) -> list[int]:
 @pytest.mark.invariant(23)
 @given(said=conversations(min_size=2, max_size=6))
 def test_episode_creation_after_chat(database: Database, said: list[Utterance]) -> None:
-    """Invariant 23: the episode of a chat holds each message once, in order, cut as a reader would."""
+    """
+    Invariant 23: the episode of a chat has each message once and in order, cut into segments at every silence
+    of 30 minutes or more and at every change of topic.
+    """
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
@@ -243,7 +248,10 @@ def test_episode_creation_after_chat(database: Database, said: list[Utterance]) 
 @pytest.mark.invariant(23)
 @given(said=conversations(), runs=strategies.runs())
 def test_segments_partition_the_messages(said: list[Utterance], runs: list[Run]) -> None:
-    """Invariant 23: conversation segments hold each message once, in order; then follows one for each run."""
+    """
+    Invariant 23: conversation segments have each message once and in order,
+    and one execution segment for each run follows them.
+    """
     messages = strategies.messages_of(said)
     drafts = draft_segments(messages, vectors_of(said), runs)
     talk = [draft for draft in drafts if draft.segment_type == SegmentType.CONVERSATION]
@@ -257,7 +265,10 @@ def test_segments_partition_the_messages(said: list[Utterance], runs: list[Run])
 @pytest.mark.invariant(24)
 @given(said=conversations(min_size=1), runs=strategies.runs())
 def test_segments_are_one_more_than_the_boundaries(said: list[Utterance], runs: list[Run]) -> None:
-    """Invariant 24: each silence, change of topic and completed task is a cut; several at once are one."""
+    """
+    Invariant 24: a conversation is cut at each silence of 30 minutes or more, change of topic and completed
+    task, once if several coincide, and has one segment more than cuts.
+    """
     messages = strategies.messages_of(said)
     done = [run.completed_at for run in runs if run.is_completed and run.completed_at and run.result_summary]
     completed = {
@@ -274,7 +285,10 @@ def test_segments_are_one_more_than_the_boundaries(said: list[Utterance], runs: 
 @pytest.mark.invariant(24)
 @given(said=conversations(min_size=2), data=st.data())
 def test_widening_a_gap_adds_exactly_one_cut_there(said: list[Utterance], data: st.DataObject) -> None:
-    """Invariant 24: a silence that grows to half an hour cuts there, and nowhere else."""
+    """
+    Invariant 24: widening a gap to 30 minutes or more cuts the conversation there,
+    and adds or removes no other cut.
+    """
     before = find_boundaries(strategies.messages_of(said), vectors_of(said))
     place = data.draw(st.integers(1, len(said) - 1))
     wider = [*said]
@@ -286,7 +300,10 @@ def test_widening_a_gap_adds_exactly_one_cut_there(said: list[Utterance], data: 
 @pytest.mark.invariant(25)
 @given(said=conversations(min_size=2))
 def test_no_segment_contains_a_break(said: list[Utterance]) -> None:
-    """Invariant 25: within a segment no silence reaches half an hour and no topic changes."""
+    """
+    Invariant 25: within a segment, consecutive messages are less than 30 minutes apart and,
+    if both have a vector, at least 0.75 similar.
+    """
     messages = {message.id: message for message in strategies.messages_of(said)}
     word = dict(zip(messages, (utterance.word for utterance in said), strict=True))
     for draft in draft_segments(list(messages.values()), vectors_of(said)):
@@ -301,7 +318,7 @@ def test_no_segment_contains_a_break(said: list[Utterance]) -> None:
 def test_shifting_all_timestamps_changes_nothing(
     said: list[Utterance], runs: list[Run], shift_s: int
 ) -> None:
-    """Invariant 25: only the distances in time matter."""
+    """Invariant 25: shifting all timestamps by the same time changes no segment and no cut."""
     shift = timedelta(seconds=shift_s)
     messages = strategies.messages_of(said)
     shifted = [replace(message, at=message.at + shift) for message in messages]
@@ -325,7 +342,10 @@ def test_shifting_all_timestamps_changes_nothing(
 def test_duration_spans_messages_and_runs(
     database: Database, said: list[Utterance], runs: list[Run], extra_ms: int
 ) -> None:
-    """Invariant 26: an episode lasts from its first moment to its last, in whole seconds."""
+    """
+    Invariant 26: an episode starts at the first and ends at the last time of its messages and runs; its
+    duration is the difference in whole seconds, rounded down.
+    """
     runs = [
         replace(run, completed_at=run.completed_at and run.completed_at + timedelta(milliseconds=extra_ms))
         for run in runs
@@ -353,7 +373,10 @@ def test_duration_spans_messages_and_runs(
 def test_too_little_makes_no_episode(
     database: Database, said: list[Utterance], runs: list[Run], force: bool
 ) -> None:
-    """Invariant 27: one item makes an episode only by force, none makes none, and then nothing is written."""
+    """
+    Invariant 27: two messages or runs make an episode, one makes one only with `force`, and none never does;
+    if there is no episode, nothing is written.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
@@ -365,7 +388,7 @@ def test_too_little_makes_no_episode(
         assert (episode is not None) == is_enough
         n_segments = len(runs) + (len(cuts(said)) + 1 if said else 0)
         written = count(session, Episode, EpisodeSegment)
-        if not runs:  # without tasks the cuts are those of the reader
+        if not runs:  # without runs, only silences and topics cut
             assert written == ([1, n_segments] if is_enough else [0, 0])
         assert written[0] == int(is_enough)
         assert (written[1] > 0) == is_enough
@@ -385,7 +408,10 @@ def test_too_little_makes_no_episode(
 def test_episode_stays_in_range(
     database: Database, said: list[Utterance], n_runs: int, details: dict[str, Any], title: str | None
 ) -> None:
-    """Invariant 28: importance, counts and lists of a new episode keep their bounds and their rules."""
+    """
+    Invariant 28: a new episode has the importance (0 to 1), title (at most 50 characters) and interventions
+    that the rules give, and at most 5 topics and 20 entities.
+    """
     runs = [Run(id=f"r{number}", started_at=NOW) for number in range(n_runs)]
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
@@ -441,7 +467,10 @@ TERMS = st.sampled_from(
 @pytest.mark.invariant(28)
 @given(texts=st.lists(st.lists(TERMS, max_size=6).map(" ".join), max_size=6))
 def test_topics_and_entities_are_few_sorted_and_said(texts: list[str]) -> None:
-    """Invariant 28: at most 5 topics and 20 entities, in order, each of them said, in whichever order."""
+    """
+    Invariant 28: there are at most 5 topics and 20 entities, sorted
+    and each found in the messages, whatever the order of the messages.
+    """
     messages = [Message(id=str(place), role="user", content=text, at=NOW) for place, text in enumerate(texts)]
     topics, entities = digest.topics_of(messages), digest.entities_of(messages)
     said = " ".join(texts)
@@ -465,7 +494,10 @@ REACTIONS = tuple(
 @pytest.mark.invariant(28)
 @given(reactions=st.lists(st.sampled_from(REACTIONS)))
 def test_feedback_score_is_the_mean_reaction(reactions: list[Reaction]) -> None:
-    """Invariant 28: the aggregate is the mean of the reactions in [-1, 1], and missing without one."""
+    """
+    Invariant 28: the feedback score is the mean of the reactions, from -1 to 1,
+    or missing if no reaction has a thumb or a rating.
+    """
     worth = {1: -1.0, 2: -0.5, 3: 0.0, 4: 0.5, 5: 1.0, None: None}
     scores = [
         {True: 1.0, False: -1.0, None: worth[reaction.rating]}[reaction.is_thumb_up] for reaction in reactions
@@ -498,7 +530,10 @@ CANVAS_LINKS = select(ADD_CANVAS_ACTION.table.c.id, ADD_CANVAS_ACTION.table.c.ep
 def test_episode_takes_the_feedback_and_canvas_of_its_chat(
     database: Database, kinds: list[tuple[FeedbackType, bool | None, int | None]], n_canvas: int
 ) -> None:
-    """Invariant 28: what the agent did in the chat, and people said of it, is linked and scored; no more."""
+    """
+    Invariant 28: an episode is linked to the agent's canvas actions in its chat and to the feedback on the
+    agent's runs there, which gives its score; it takes nothing from another agent or chat.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id, elsewhere = say(session, tenant, []), say(session, tenant, [])
@@ -554,7 +589,10 @@ def test_episode_takes_the_feedback_and_canvas_of_its_chat(
 def test_runs_are_told_in_the_order_of_their_start(
     database: Database, starts: list[int], said: list[Utterance]
 ) -> None:
-    """Invariant 23: runs follow the conversation by their start, by their id where they start together."""
+    """
+    Invariant 23: execution segments follow the conversation in the order of the runs' starts;
+    runs that start together are ordered by id.
+    """
     runs = [
         Run(id=f"run-{place}", started_at=NOW + timedelta(minutes=start), result_summary=f"result {place}")
         for place, start in enumerate(starts)
@@ -594,7 +632,10 @@ def test_a_reflection_tells_what_was_decided_and_how_mature_the_agent_was(
     words: str,
     is_foreign: bool,
 ) -> None:
-    """Invariant 28: the episode of a proposal has the agent's maturity, one segment, a moment's duration."""
+    """
+    Invariant 28: the episode of a proposal has the agent's maturity, the importance of the decision,
+    one reflection segment and a duration of 0.
+    """
     outcome, is_modified = decided
     clock = ManualClock(NOW)
     with database.session() as session:
@@ -632,7 +673,10 @@ def test_a_reflection_tells_what_was_decided_and_how_mature_the_agent_was(
 def test_rebuilding_extends_a_new_episode(
     database: Database, said: list[Utterance], more: list[Utterance]
 ) -> None:
-    """Invariant 53: a second episode of a chat holds the first's messages and the later ones."""
+    """
+    Invariant 53: a second episode of a chat has the first one's messages
+    and then the later ones; the first episode does not change.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
@@ -664,7 +708,10 @@ LINKS = (select(ADD_FEEDBACK.table.c.episode_id), select(ADD_CANVAS_ACTION.table
 @pytest.mark.invariant(14)
 @given(said=conversations(min_size=2, max_size=3), nth=st.integers(1, 6))
 def test_failed_creation_leaves_nothing(database: Database, said: list[Utterance], nth: int) -> None:
-    """Invariant 14: episode, segments and links are one piece: a failure at any write undoes all."""
+    """
+    Invariant 14: an episode, its segments and its links are written together;
+    if any write fails, none of them stays.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
@@ -685,7 +732,10 @@ def test_failed_creation_leaves_nothing(database: Database, said: list[Utterance
 @pytest.mark.invariant(18)
 @given(order=st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_one_segment_for_each_place(database: Database, order: list[int]) -> None:
-    """Invariant 18: a place in an episode is taken once, whatever the order; the session stays usable."""
+    """
+    Invariant 18: an episode has at most one segment at each position, whatever the order of the inserts;
+    after a refused insert the session stays usable.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         episode_id = new_id()
@@ -738,7 +788,10 @@ COUNT_ORPHANS = select(
 @pytest.mark.invariant(19)
 @given(said=conversations(min_size=2, max_size=3), order=st.lists(st.sampled_from(DELETABLE), max_size=3))
 def test_deletes_leave_no_orphan(database: Database, said: list[Utterance], order: list[Any]) -> None:
-    """Invariant 19: after any deletes no segment, log, message or link names a row that is gone."""
+    """
+    Invariant 19: after any deletes, no segment, log, message, run, feedback
+    or canvas action refers to a row that is gone.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         scope = OfAgent(workspace_id=tenant.workspace_id, agent_id=tenant.agent_id)
@@ -774,7 +827,7 @@ def test_deletes_leave_no_orphan(database: Database, said: list[Utterance], orde
 def test_episode_reads_back_as_written(
     database: Database, said: list[Utterance], details: dict[str, Any], title: str
 ) -> None:
-    """Invariant 20: a new session reads an episode and its segments as they were written, vector included."""
+    """Invariant 20: a new session reads an episode, its vector and its segments exactly as written."""
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         chat_id = say(session, tenant, said)
@@ -810,7 +863,7 @@ def test_episode_reads_back_as_written(
 @pytest.mark.invariant(34)
 @given(status=st.sampled_from(AgentStatus), is_foreign=st.booleans())
 def test_only_who_may_create_creates(database: Database, status: AgentStatus, is_foreign: bool) -> None:
-    """Invariant 34: making an episode takes an intern of the chat's workspace; nobody else makes one."""
+    """Invariant 34: to make an episode, an agent must be at least an intern and of the chat's workspace."""
     with database.session() as session:
         tenant = factories.tenant(session, status=status)
         chat_id = say(session, tenant, SAID_TWICE)

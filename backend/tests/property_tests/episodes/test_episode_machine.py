@@ -1,4 +1,4 @@
-"""The life of an agent's episodes as a state machine, beside a model of a few lines."""
+"""The life of an agent's episodes under any sequence of operations, compared with a small model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORDS = WordEmbedder()
 
 @dataclass
 class Expected:
-    """What the model says of an episode."""
+    """What the model says about an episode."""
 
     started_at: datetime
     word: str
@@ -41,7 +41,11 @@ class Expected:
 
 
 class EpisodeLife(RuleBasedStateMachine):
-    """Episodes are made, fade, are looked at, rated, merged and archived, in any order."""
+    """
+    Invariants 29, 31: after any sequence of decay, retrieval, rating, archiving
+    and merging, each episode has the decay, importance, accesses and archive
+    date of a small model; merges link similar episodes, one level deep.
+    """
 
     database: ClassVar[Database]
     ids = Bundle("ids")

@@ -59,7 +59,7 @@ FIND_STATE = select(
 
 
 def state(session: Session) -> dict[str, tuple[Any, ...]]:
-    """What the lifecycle may change of every episode."""
+    """The columns that the lifecycle may change, for every episode."""
     return {row[0]: tuple(row[1:]) for row in session.connection().execute(FIND_STATE)}
 
 
@@ -69,7 +69,7 @@ def state(session: Session) -> dict[str, tuple[Any, ...]]:
 @example(younger=179, step=1)
 @example(younger=180, step=1)
 def test_decay_never_grows_with_age(younger: int, step: int) -> None:
-    """Invariant 29: an older episode has no more left than a younger one, and between all and nothing."""
+    """Invariant 29: the decay score is from 0 to 1, and never higher for an older episode."""
     assert 0 <= scoring.decay_at(younger + step) <= scoring.decay_at(younger) <= 1
 
 
@@ -84,7 +84,11 @@ def test_decay_never_grows_with_age(younger: int, step: int) -> None:
     days_later=0,
 )
 def test_decay_follows_age_and_twice_is_once(database: Database, kept: list[Memory], days_later: int) -> None:
-    """Invariant 29: nothing under 90 days, then 1 - days/180, archived over 180; others are untouched."""
+    """
+    Invariant 29: decay leaves an episode under 90 days as it is, then sets its
+    score to 1 - days/180, and archives it above 180 days; archived episodes
+    and other workspaces are untouched, and a second run changes nothing.
+    """
     clock = ManualClock(NOW)
     now = clock.advance(timedelta(days=days_later))
     with factories.with_people(database) as (session, people):
@@ -115,7 +119,7 @@ def test_decay_follows_age_and_twice_is_once(database: Database, kept: list[Memo
 @pytest.mark.invariant(30)
 @given(importance=UNIT, low=FEEDBACK, high=FEEDBACK)
 def test_importance_is_monotone_in_feedback(importance: float, low: float, high: float) -> None:
-    """Invariant 30: better feedback never makes an episode matter less; importance stays in [0, 1]."""
+    """Invariant 30: with better feedback an episode is never less important; importance is from 0 to 1."""
     low, high = sorted((low, high))
     assert 0 <= scoring.importance_after(importance, low) <= scoring.importance_after(importance, high) <= 1
 
@@ -123,7 +127,10 @@ def test_importance_is_monotone_in_feedback(importance: float, low: float, high:
 @pytest.mark.invariant(30)
 @given(importance=UNIT)
 def test_feedback_that_agrees_changes_nothing(importance: float) -> None:
-    """Invariant 30: feedback of 2 * importance - 1 is the fixed point, other feedback draws nearer."""
+    """
+    Invariant 30: feedback of 2 * importance - 1 leaves the importance as it is;
+    feedback of 1 or -1 moves it a fifth of the way to 1 or to 0.
+    """
     assert scoring.importance_after(importance, 2 * importance - 1) == pytest.approx(importance)
     assert 1 - scoring.importance_after(importance, 1.0) == pytest.approx(0.8 * (1 - importance))
     assert scoring.importance_after(importance, -1.0) == pytest.approx(0.8 * importance)
@@ -140,7 +147,10 @@ def test_feedback_that_agrees_changes_nothing(importance: float) -> None:
 def test_importance_update_is_written_for_the_owner(
     database: Database, importance: float, feedback: list[float], status: AgentStatus, is_own: bool
 ) -> None:
-    """Invariant 30: a supervised agent moves its own episodes; what is refused changes nothing."""
+    """
+    Invariant 30: only a supervised or autonomous agent can update the importance of an episode, and only of
+    its own; a refused update changes nothing.
+    """
     memory = Memory(
         age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=is_own, importance=importance
     )
@@ -176,7 +186,10 @@ def test_importance_update_is_written_for_the_owner(
 )
 @example(words=[("alpha", False), ("beta", False), ("gamma", False)], threshold=0.75)
 def test_merge_plan_is_one_link_deep(words: list[tuple[str, bool]], threshold: float) -> None:
-    """Invariant 31: children are alike enough, parents stay parents, and what stays apart is not alike."""
+    """
+    Invariant 31: a child reaches the similarity threshold with its parent, no parent becomes a child, and two
+    episodes that are not children are below the threshold, unless both were parents before.
+    """
     candidates = [
         Candidate(id=str(place), vector=VECTORS[word] or (), is_parent=is_parent)
         for place, (word, is_parent) in enumerate(words)
@@ -213,7 +226,10 @@ def test_merge_plan_is_one_link_deep(words: list[tuple[str, bool]], threshold: f
 def test_consolidation_keeps_its_shape(
     database: Database, kept: list[Memory], threshold: float, late: list[Memory]
 ) -> None:
-    """Invariant 31: own completed episodes, no self link, no chain, alike enough; a second run is idle."""
+    """
+    Invariant 31: consolidation links an agent's own completed episodes that reach the similarity threshold,
+    one level deep and never to themselves; a second run changes nothing.
+    """
     with factories.with_people(database) as (session, people):
         tenant, stranger, colleague = people.tenant, people.stranger, people.colleague
         store(session, stranger, kept, other_agent_id=stranger.agent_id)
@@ -253,7 +269,10 @@ def test_consolidation_keeps_its_shape(
 def test_archiving_is_final_and_scoped(
     database: Database, kept: list[Memory], which: int, seconds: int
 ) -> None:
-    """Invariant 29: archive works once, says whether there is such an episode, and touches no other."""
+    """
+    Invariant 29: archiving returns whether the workspace has the episode, keeps the first archive date when
+    it is repeated, and changes no other episode.
+    """
     clock = ManualClock(NOW)
     with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
@@ -275,7 +294,10 @@ def test_archiving_is_final_and_scoped(
 @pytest.mark.invariant(29)
 @given(n=st.integers(0, 4), listed=st.lists(st.integers(0, 5), max_size=6))
 def test_access_is_counted_once_for_each_listed(database: Database, n: int, listed: list[int]) -> None:
-    """Invariant 29: listed episodes of the workspace gain one access, all others none."""
+    """
+    Invariant 29: each listed episode of the workspace gains one access, even
+    if it is listed twice, and all others gain none.
+    """
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
     with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger
@@ -299,7 +321,10 @@ def test_access_is_counted_once_for_each_listed(database: Database, n: int, list
 def test_assessment_is_in_range_or_refused(
     database: Database, rating: int | None, score: float | None, is_foreign: bool
 ) -> None:
-    """Invariant 28: a rating from 1 to 5 and a score in [0, 1] are kept, anything else is refused."""
+    """
+    Invariant 28: a supervisor's rating from 1 to 5 and a constitutional score from 0 to 1 are stored;
+    anything else is refused and changes nothing.
+    """
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True, rating=2)
     with factories.with_people(database) as (session, people):
         tenant, stranger = people.tenant, people.stranger

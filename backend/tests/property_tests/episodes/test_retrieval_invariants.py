@@ -1,4 +1,4 @@
-"""The invariants of remembering: what is shown, to whom, in which order, and what a look leaves behind."""
+"""Invariants of retrieval: which episodes are shown, to whom, in which order, and what is logged."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ CROWD = [
         (age_s, word) for word in ("beta", "alpha", "gamma") for age_s in (3_000, 1_000, 2_000, 4_000)
     )
 ]
-"""More own episodes than a limit admits, all of today, none in order, those with canvases last."""
+"""More own episodes than a limit admits, all from today, not in order, those with canvas actions last."""
 
 
 ADD_CANVAS_TYPES = insert(METADATA.tables["episode_canvas_types"])
@@ -80,7 +80,7 @@ FIND_LOGS = select(*(column for column in LOGS.c if column.name != "id")).order_
 
 
 class World:
-    """An agent's episodes among those of a colleague and of another workspace, and the model of them."""
+    """An agent's episodes beside those of a colleague and of another workspace, and the model of them."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class World:
         return [id_ for id_ in self.visible(where) if self.memories[id_].age_s <= days * DAY_S]
 
     def similar(self, word: str, where: EpisodeFilter = EVERYTHING) -> dict[str, float]:
-        """The similarities above zero, best first, the newest of equals first."""
+        """The similarities above zero, the best first, and the newest first among equals."""
         scores = {id_: similarity(word, self.memories[id_].word) or 0 for id_ in self.visible(where)}
         ranked = sorted(scores, key=lambda id_: -scores[id_])
         return {id_: scores[id_] for id_ in ranked if scores[id_] > 0}
@@ -170,7 +170,10 @@ def ids_of(found: retrieval.Retrieval) -> list[str]:
 def test_temporal_shows_the_newest_in_the_window(
     database: Database, kept: list[Memory], time_range: TimeRange, limit: int, where: EpisodeFilter
 ) -> None:
-    """Invariant 32: own, unarchived episodes of the window and filter, newest first, up to the limit."""
+    """
+    Invariant 32: temporal retrieval shows the agent's own episodes in the window that pass the filter and are
+    not archived, the newest first, up to the limit.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         found = retrieval.retrieve_temporal(
@@ -182,7 +185,10 @@ def test_temporal_shows_the_newest_in_the_window(
 @pytest.mark.invariant(32)
 @given(kept=memories())
 def test_wider_windows_show_no_less(database: Database, kept: list[Memory]) -> None:
-    """Invariant 32: a day's episodes are among the week's, these in the month's, these in the quarter's."""
+    """
+    Invariant 32: of the windows of 1, 7, 30 and 90 days,
+    each longer one begins with the episodes of the shorter one.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         before: list[str] = []
@@ -200,7 +206,7 @@ def test_wider_windows_show_no_less(database: Database, kept: list[Memory]) -> N
 def test_temporal_can_be_narrowed_to_a_user(
     database: Database, kept: list[Memory], is_user_asked: bool
 ) -> None:
-    """Invariant 32: with a user only that user's episodes are shown."""
+    """Invariant 32: filtered by a user, temporal retrieval shows only the episodes of that user."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         user = world.tenant.user_id if is_user_asked else world.stranger.user_id
@@ -223,7 +229,10 @@ def test_temporal_can_be_narrowed_to_a_user(
 def test_semantic_shows_the_most_alike(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
-    """Invariant 33: own, unarchived episodes of the filter, by similarity above zero, up to the limit."""
+    """
+    Invariant 33: semantic retrieval shows the agent's own episodes that pass the filter, are not archived and
+    have a similarity above zero, the most similar first, up to the limit.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         found = retrieval.retrieve_semantic(
@@ -254,7 +263,10 @@ def test_semantic_shows_the_most_alike(
 def test_contextual_ranks_by_the_weights(
     database: Database, kept: list[Memory], word: str, limit: int, where: EpisodeFilter
 ) -> None:
-    """Invariant 33: scores follow the weights, best first; what the filter admits fills the limit."""
+    """
+    Invariant 33: contextual scores follow the weight formula, the best first; every episode shown passes the
+    filter, and there are as many as the limit allows.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept)
         found = retrieval.retrieve_contextual(
@@ -302,7 +314,10 @@ def look(world: World, kind: str, gate: MaturityGate = GATE, **options: Any) -> 
 def test_every_look_leaves_its_logs(
     database: Database, kept: list[Memory], kind: str, status: AgentStatus, which: int
 ) -> None:
-    """Invariant 34: a row and a count for each episode shown, one failed row for a denial, no more."""
+    """
+    Invariant 34: a retrieval writes one log row and counts one access for each episode
+    that it shows; a denied one writes a single failed row.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, kept, status=status)
         may = RANK.get(status, -1) >= (1 if kind in {"semantic", "contextual"} else 0)
@@ -355,7 +370,9 @@ SPECIALTIES = (None, "finance", "FINANCE", "legal")
 def test_a_person_sees_what_governance_lets_them_see(
     database: Database, kind: str, role: UserRole, specialty: str | None
 ) -> None:
-    """Invariant 34: a look for a person who may not see the agent's data is denied, and logged as denied."""
+    """
+    Invariant 34: a retrieval for a person who may not see the agent's data is denied, and logged as denied.
+    """
     gate = MaturityGate(may_access_data)
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.COMPLETED, is_own=True)
     with factories.with_people(database) as (session, people):
@@ -385,7 +402,10 @@ def test_a_person_sees_what_governance_lets_them_see(
 def test_sequential_tells_the_owner_the_whole_story(
     database: Database, viewer: str, order: list[int]
 ) -> None:
-    """Invariant 34: an agent sees its episode from end to end; to anybody else it does not exist."""
+    """
+    Invariant 34: sequential retrieval gives an agent its own episode with all segments in order; for another
+    agent, or a user of another workspace, the episode is not found.
+    """
     memory = Memory(age_s=0, word="alpha", status=EpisodeStatus.ARCHIVED, is_own=True)
     with factories.with_people(database) as (session, people):
         world = World(session, people, [memory])
@@ -428,7 +448,10 @@ def test_sequential_tells_the_owner_the_whole_story(
     foreign=st.sampled_from((None, "agent", "user")),
 )
 def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, foreign: str | None) -> None:
-    """Invariant 34: a limit out of range, an agent or a user of elsewhere is refused and not logged."""
+    """
+    Invariant 34: a retrieval with a limit outside 1 to 200, or for an agent
+    or user of another workspace, is refused and not logged.
+    """
     with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         if foreign is not None:
@@ -446,7 +469,7 @@ def test_unfit_looks_are_refused(database: Database, kind: str, limit: int, fore
 
 
 def test_an_unknown_range_is_refused(database: Database) -> None:
-    """A range that is not on the list is a mistake of the caller, not a week."""
+    """An unknown time range is refused; it does not fall back to seven days."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         with pytest.raises(InvalidError) as refused:
@@ -457,7 +480,7 @@ def test_an_unknown_range_is_refused(database: Database) -> None:
 
 
 def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
-    """What another embedder made of an episode says nothing about its likeness to this one's query."""
+    """Semantic retrieval leaves out episodes whose vector comes from another embedding model."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, CROWD[:4])
         assert len(look(world, "semantic", query="beta").hits) == 4
@@ -467,7 +490,7 @@ def test_vectors_of_another_model_are_not_compared(database: Database) -> None:
 
 @pytest.mark.parametrize(("kind", "field"), [("semantic", "query"), ("contextual", "task")])
 def test_a_query_has_fit_text(database: Database, kind: str, field: str) -> None:
-    """What is asked for is neither blank nor longer than 10,000 characters."""
+    """A query or task that is blank or has more than 10,000 characters is refused."""
     with factories.with_people(database) as (session, people):
         world = World(session, people, [])
         longest: dict[str, Any] = {field: "alpha " + "x" * 9_994}

@@ -1,4 +1,4 @@
-"""People and keys of a workspace: one address is one person, who is forgotten is forgotten everywhere."""
+"""Users and keys of a workspace: one address is one user; an anonymised user is gone from every table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.keywords import OfWorkspace
 
 ADDRESSES = ("Ada@Example.org", "ada@example.org", "jos\u00e9@example.org", "Jose\u0301@example.ORG", "b@x.y")
 deeds = st.tuples(st.integers(0, 1), st.sampled_from(ADDRESSES), st.none() | st.integers(0, 4))
-"""A workspace, an address, and which user is given it; none is a new one."""
+"""A workspace, an address, and which user gets it; None makes a new user."""
 
 
 def form_of(address: str) -> str:
@@ -44,7 +44,10 @@ def form_of(address: str) -> str:
 def test_an_address_is_one_person_of_a_workspace(
     database: Database, story: list[tuple[int, str, int | None]]
 ) -> None:
-    """Invariant 18: case and Unicode form make no other address; the loser's session goes on."""
+    """
+    Invariant 18: an address belongs to one user of a workspace, whatever its case
+    and Unicode form; after a refusal the session stays usable.
+    """
     with database.session() as session:
         own = factories.workspace_ids(session, 2)
         known: list[dict[str, str]] = [{}, {}]
@@ -83,7 +86,10 @@ def test_an_address_is_one_person_of_a_workspace(
 def test_a_change_of_a_user_changes_what_it_names(
     database: Database, is_given: list[bool], role: UserRole, specialty: str | None, rate: int
 ) -> None:
-    """What is not given stays; another workspace's user and a wrong rate are refused, and nothing changes."""
+    """
+    An update changes the fields that it gives and no others;
+    another workspace's user is not found, and a negative rate is refused.
+    """
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
         scope = OfWorkspace(workspace_id=own)
@@ -119,7 +125,7 @@ def test_a_change_of_a_user_changes_what_it_names(
 def test_nobody_takes_an_address_of_those_who_were_forgotten(
     database: Database, name: str, host: str
 ) -> None:
-    """The host of anonymous addresses is refused, for a new user and for a change, as an empty one is."""
+    """A new or changed address cannot have the host of anonymised users, or an empty host."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         user = users.create_user(session, workspace_id=own, email="first@example.org")
@@ -140,7 +146,9 @@ def words_of(database: Database) -> str:
 
 
 def test_who_is_forgotten_is_in_no_table(database: Database) -> None:
-    """An anonymised user's address and specialty are nowhere, their keys let nobody in, their deeds stay."""
+    """
+    An anonymised user's address and specialty are in no table; their keys are refused; their work stays.
+    """
     clock = ManualClock(NOW)
     with database.sessions() as sessions:
         with sessions.begin() as session:
@@ -176,7 +184,10 @@ def test_who_is_forgotten_is_in_no_table(database: Database) -> None:
 
 
 def test_an_export_holds_what_names_the_person_and_nobody_else(database: Database) -> None:
-    """Rows of another person, of another workspace and secrets are not in it; rows of any table are."""
+    """
+    An export has the rows of the user from any table, but no other person's rows
+    and no key hash; another workspace cannot export the user.
+    """
     with factories.with_people(database) as (session, people):
         tenant = people.tenant
         colleague = factories.user(session, workspace_id=tenant.workspace_id, email="zanzibar@example.org")
@@ -205,7 +216,10 @@ def test_an_export_holds_what_names_the_person_and_nobody_else(database: Databas
 def test_a_rotated_key_overlaps_with_its_successor(
     database: Database, overlap_s: int, expires_in_s: int | None, later_s: int
 ) -> None:
-    """The old key lives for the overlap and never longer than before; the new one is its equal."""
+    """
+    A rotated key works for the overlap, but never past its own expiry;
+    the new key has its name, scope, expiry and person.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         own, other = factories.workspace_ids(session, 2)
@@ -251,7 +265,10 @@ def can_enter(session: Session, clock: ManualClock, secret: str) -> bool:
 def test_an_export_holds_every_row_and_says_where_it_was_cut(
     database: Database, n_rows: int, n_said: int, limit: int | None
 ) -> None:
-    """Rows that name the person and what was said in their conversations are there, up to the limit."""
+    """
+    An export has the rows that name the person and the messages of their chats, up to the limit for each
+    table, and names the tables that it cut.
+    """
     clock = ManualClock(NOW)
     most = limit or 10_000
     patched = nullcontext() if limit is None else mock.patch.object(export, "MAX_ROWS", limit)
@@ -276,7 +293,7 @@ def test_an_export_holds_every_row_and_says_where_it_was_cut(
 @given(story=st.lists(st.sampled_from(("use a", "use b", "write", "forget")), max_size=8))
 @example(story=["use a", "write", "use a", "forget", "write", "forget"])
 def test_no_use_of_a_key_is_forgotten_before_it_is_written(database: Database, story: list[str]) -> None:
-    """A use that is noted while another one is being written is written next."""
+    """A use that is noted while another one is being written is stored by the next write."""
     clock = ManualClock(NOW)
     uses = KeyUses()
     with database.session() as session:
@@ -308,7 +325,9 @@ def test_no_use_of_a_key_is_forgotten_before_it_is_written(database: Database, s
 def test_keys_are_listed_by_their_person(
     database: Database, owners: list[int | None], asked: int | None
 ) -> None:
-    """A person's list has the keys of that person alone, the workspace's list has them all."""
+    """
+    Listed for a person, the keys are those of that person; otherwise they are all of the workspace's keys.
+    """
     clock = ManualClock(NOW)
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
@@ -332,7 +351,7 @@ def test_keys_are_listed_by_their_person(
 
 @given(uses=st.lists(st.tuples(st.integers(0, 1), st.integers(-2, 3)), max_size=6))
 def test_the_last_use_of_a_key_is_the_latest(database: Database, uses: list[tuple[int, int]]) -> None:
-    """In whatever order they are written, the latest use of each key is kept."""
+    """Each key keeps its latest use, whatever the order in which its uses are written."""
     with database.session() as session:
         (own,) = factories.workspace_ids(session, 1)
         made = [
@@ -355,7 +374,10 @@ def test_the_last_use_of_a_key_is_the_latest(database: Database, uses: list[tupl
 def test_a_workspace_is_closed_opened_and_deleted(
     database: Database, status: WorkspaceStatus, has_ledger: bool
 ) -> None:
-    """Suspended and expired ones keep their keys out; one without books is deleted whole."""
+    """
+    The keys of a suspended or expired workspace are refused; only a workspace without transactions can be
+    deleted, and then nothing of it is left.
+    """
     clock = ManualClock(NOW)
     with database.sessions() as sessions:
         with sessions.begin() as session:

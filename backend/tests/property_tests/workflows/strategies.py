@@ -21,7 +21,7 @@ MAX_STEPS: Final = 8
 MAX_SOURCES: Final = 2
 
 Wait: TypeAlias = tuple[int, bool, bool]
-"""The number of a step waited for, whether on a condition, and whether what it returns is read."""
+"""The number of a step to wait for, whether there is a condition, and whether its output is read."""
 
 SIZES: Final = {max_steps: st.integers(1, max_steps) for max_steps in range(1, MAX_STEPS + 1)}
 ORDERS: Final = {n_steps: st.integers(0, factorial(n_steps) - 1) for n_steps in range(1, MAX_STEPS + 1)}
@@ -31,7 +31,7 @@ ORDERS: Final = {n_steps: st.integers(0, factorial(n_steps) - 1) for n_steps in 
 def workflows(
     draw: st.DrawFn, *, max_steps: int = 7, has_conditions: bool = False, has_inputs: bool = False
 ) -> Workflow:
-    """Some steps; each may wait for any of those before it, under a condition, and read what they return."""
+    """Steps that may each wait for earlier ones, with or without a condition, and read what those return."""
     steps, connections = [], []
     n_steps = draw(SIZES[max_steps])
     for number in range(n_steps):
@@ -64,7 +64,7 @@ def _kinds(
 
 
 def _reordered(steps: Sequence[Step], code: int) -> tuple[Step, ...]:
-    """The steps in the order of this number, which is one of as many numbers as there are orders."""
+    """The steps in the permutation that this number stands for."""
     left, order = [*steps], []
     while left:
         code, place = divmod(code, len(left))
@@ -79,7 +79,7 @@ outputs = st.sampled_from(
         for ok in (False, True)
     ]
 )
-"""What a step may return; a step that reads `value` has to ask for it when it is missing."""
+"""What a step may return; a later step that reads `value` lacks an input if it is missing."""
 
 
 def add_workspace(sessions: sessionmaker[Session]) -> str:

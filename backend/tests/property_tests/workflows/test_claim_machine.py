@@ -1,4 +1,4 @@
-"""Workers that claim steps, die, come back too late and report, as a state machine beside a small model."""
+"""Workers that claim steps, die, come back too late and report, compared with a small model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Held:
 
 
 class Workers(RuleBasedStateMachine):
-    """A step has one holder at a time; who lost it, or has reported, can do nothing more with it."""
+    """A step has at most one valid claim at a time; a lost or reported claim cannot be used again."""
 
     database: ClassVar[Database]
 
@@ -143,7 +143,7 @@ class Workers(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def give_database(database: Database) -> Iterator[None]:
-    """A state machine takes no fixtures: it finds the database in its class."""
+    """A state machine cannot take fixtures, so it finds the database in its class."""
     Workers.database = database
     yield
     del Workers.database

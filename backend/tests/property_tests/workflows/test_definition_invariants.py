@@ -1,4 +1,4 @@
-"""A workflow has versions: each change is the next one, and the newest is listed and run."""
+"""A workflow has versions: each change makes the next one, and the newest is listed and run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ deeds = st.tuples(st.integers(0, 1), st.sampled_from(NAMES), st.sampled_from("ab
 @example(story=[(0, "invoice", "a"), (0, "invoice", "a"), (0, "invoice", "b"), (1, "invoice", "c")])
 @example(story=[(0, "invoice", "a"), (0, "invoice", "b"), (0, "invoice", "a"), (0, "payroll", "b")])
 def test_each_change_is_the_next_version(database: Database, story: list[tuple[int, str, str]]) -> None:
-    """What says nothing new is the newest version; every version stays; the newest is listed and run."""
+    """
+    Defining a workflow anew adds a version only if something changed; every version stays,
+    and the newest is listed and read by default.
+    """
     with database.session() as session:
         own = factories.workspace_ids(session, 2)
         known: dict[tuple[int, str], list[Workflow]] = {}

@@ -1,4 +1,6 @@
-"""A worker has no more steps than room, keeps them while it works, and survives the loss of one."""
+"""
+A worker takes no more steps than it has room for, keeps them while it works, and survives the loss of one.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ class Steps(Executor):
 @example(story=["claim", "sleep", "rival", "work", "finish", "claim", "fail"])
 @example(story=["claim", "fail", "wait", "claim", "claim", "finish"])
 def test_a_worker_keeps_what_it_works_on_and_reports_it_once(database: Database, story: list[str]) -> None:
-    """Whoever attends to its steps within half a lease keeps them; what was lost is reported in vain."""
+    """
+    A worker that attends to its steps within half a lease keeps them;
+    its report on a step that it has lost changes nothing.
+    """
     clock = ManualClock(NOW)
     workflow = Workflow(steps=tuple(Step(id=name, action="work") for name in "abc"))
     with database.sessions() as sessions:
@@ -80,7 +85,7 @@ def test_a_worker_keeps_what_it_works_on_and_reports_it_once(database: Database,
             if deed in ("claim", "rival"):
                 claimant, executor = (worker, mine) if deed == "claim" else (rival, theirs)
                 before = dict(mine.begun)
-                if executor.n_open < ROOM:  # what has outlived its lease is lost to whoever claims
+                if executor.n_open < ROOM:  # a claim takes away the steps whose lease has ended
                     ends = {name: at for name, at in ends.items() if at > now}
                 claimant.claim()
                 new = {name for name in mine.begun if mine.begun[name] is not before.get(name)}

@@ -1,4 +1,4 @@
-"""How workflows run: in the order of their graph, few steps at a time, again after a failure."""
+"""How workflows run: in the order of their graph, a few steps at a time, and again after a failure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def sources(workflow: Workflow, step_id: str) -> set[str]:
 
 @given(workflow=strategies.workflows())
 def test_order_respects_every_connection(workflow: Workflow) -> None:
-    """Every step comes once, after all that it waits for, and those are exactly its ancestors."""
+    """The order has every step once, after all of its ancestors: the steps that it waits for, and theirs."""
     assert sorted(workflow.order) == sorted(step.id for step in workflow.steps)
     for place, step_id in enumerate(workflow.order):
         before = workflow.ancestors(step_id)
@@ -76,7 +76,9 @@ def test_order_respects_every_connection(workflow: Workflow) -> None:
 
 @given(workflow=strategies.workflows(), data=st.data())
 def test_cycle_is_refused(workflow: Workflow, data: st.DataObject) -> None:
-    """A connection that leads back to an ancestor, or to the step itself, is refused; the cycle is named."""
+    """
+    A connection back to an ancestor, or to the step itself, is refused with a message that names the cycle.
+    """
     step_id = data.draw(st.sampled_from(workflow.order))
     back_to = data.draw(st.sampled_from(sorted({*workflow.ancestors(step_id), step_id})))
     with pytest.raises(InvalidError, match="cycle") as caught:
@@ -97,7 +99,7 @@ def test_definition_round_trips(workflow: Workflow) -> None:
 
 THREE_ALONE = Workflow(steps=tuple(Step(id=name, action="work") for name in "abc"))
 WAITS_FIRST = [(StepStatus.PENDING, 1)]
-"""The first step waits for its next try: the others have the room."""
+"""The first step waits for its next attempt, which leaves the room to the others."""
 
 
 @given(
@@ -110,7 +112,7 @@ WAITS_FIRST = [(StepStatus.PENDING, 1)]
 def test_plan_starts_what_is_ready_while_there_is_room(
     workflow: Workflow, stands: list[tuple[StepStatus, int | None]], max_concurrent: int
 ) -> None:
-    """Pending steps start whose sources are completed and whose time has come, while there is room."""
+    """While there is room, a pending step starts if its sources are completed and its time has come."""
     states = {
         step_id: StepState(
             status=status, not_before=None if wait is None else NOW + timedelta(microseconds=wait)
@@ -196,7 +198,7 @@ def run(
 
 @given(workflow=strategies.workflows(max_steps=4))
 def test_execution_runs_every_step_once(database: Database, workflow: Workflow) -> None:
-    """Without failures every step runs once, after all it waits for, and the execution is completed."""
+    """Without failures every step runs once, after all that it waits for, and the execution is completed."""
     work = Work(ManualClock(NOW))
     with database.prepared(add_workspace) as (sessions, own):
         ended, steps = run(sessions, own, workflow, work)
@@ -245,7 +247,9 @@ def test_failed_step_is_tried_three_times_again(
 def test_condition_that_does_not_hold_leaves_steps_over(
     database: Database, workflow: Workflow, ok: bool
 ) -> None:
-    """Steps behind a condition that does not hold are skipped, with all that follow: the end is partial."""
+    """
+    A condition that does not hold skips its step and all steps behind it, and the execution ends as partial.
+    """
     work = Work(ManualClock(NOW), ok=ok)
     with in_one_transaction(database) as (sessions, own):
         ended, steps = run(sessions, own, workflow, work)
@@ -263,7 +267,9 @@ def test_condition_that_does_not_hold_leaves_steps_over(
 def test_unresolved_input_pauses_until_it_is_given(
     database: Database, is_given: bool, later: bool, of_step: bool
 ) -> None:
-    """Without an input that a step needs the execution pauses; resumed with it, the step gets it and runs."""
+    """
+    An execution pauses if a step lacks an input; once it is resumed with the input, the step runs with it.
+    """
     clock = ManualClock(NOW)
     reference = Reference(key="rows", step="fetch" if of_step else None)
     name = "fetch.rows" if of_step else "rows"
@@ -319,7 +325,10 @@ def test_moments_are_kept_and_the_nearest_input_counts(
     of_start: int | None,
     of_resume: int | None,
 ) -> None:
-    """A step keeps its start and its time; an output goes before an input, and a new input before an old."""
+    """
+    A step records its start and duration; the output of an earlier step takes precedence over an input given
+    to resume, and that over one given at the start.
+    """
     clock = ManualClock(NOW)
     reference = Reference(key="rows", step="fetch")
     workflow = Workflow(
@@ -380,7 +389,10 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.invariant(21)
 @given(first=st.sampled_from(sorted(CHANGES)), second=st.sampled_from(sorted(CHANGES)))
 def test_of_two_changes_at_once_one_wins(database: Database, first: str, second: str) -> None:
-    """Invariant 21: of two changes to the same version one is refused, and the other adds one to it."""
+    """
+    Invariant 21: of two concurrent changes to the same version of an execution, the first to write adds one
+    to the version and the other is refused.
+    """
     clock = ManualClock(NOW)
     workflow = Workflow(steps=(Step(id="a", action="work"), Step(id="b", action="work")))
     with database.session() as session:
@@ -441,7 +453,7 @@ def before_first_update(session: Session, interrupt: Callable[[], None]) -> Iter
 def test_execution_of_another_workspace_is_not_found(
     database: Database, action: str, is_foreign: bool
 ) -> None:
-    """Nothing of an execution can be read or changed from another workspace."""
+    """An execution cannot be read or changed from another workspace."""
     clock = ManualClock(NOW)
     workflow = Workflow(steps=(Step(id="a", action="work"),))
     with database.session() as session:
@@ -517,7 +529,7 @@ def test_pages_list_every_execution_once(
     )
 )
 def test_refused_output_writes_nothing(database: Database, output: dict[str, Any]) -> None:
-    """What cannot be stored is refused as input and as output; neither writes a row or a version."""
+    """A value that cannot be stored is refused as an input and as an output, and nothing is written."""
     clock = ManualClock(NOW)
     workflow = Workflow(steps=(Step(id="a", action="work"),))
     with database.session() as session:

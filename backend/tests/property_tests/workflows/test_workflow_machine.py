@@ -1,4 +1,4 @@
-"""An execution under any sequence of commands and reports, against a small model of it."""
+"""An execution under any sequence of commands and reports, compared with a small model of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FINAL = {"completed", "failed", "partial", "cancelled"}
 
 @dataclass(kw_only=True)
 class StepModel:
-    """Where a step should stand."""
+    """A step as it should be."""
 
     status: str = "pending"
     n_retries: int = 0
@@ -39,14 +39,16 @@ class StepModel:
     duration_ms: int | None = None
 
     def report(self, status: str, at: datetime) -> None:
-        """It ran until then, for no time if the clock was set back meanwhile."""
+        """Note that the step ended at that time; its duration is 0 if the clock was set back meanwhile."""
         assert self.started_at is not None
         self.status = status
         self.duration_ms = max(0, int(1000 * (at - self.started_at).total_seconds()))
 
 
 class WorkflowExecutionMachine(RuleBasedStateMachine):
-    """Commands and reports in any order: each does what the model says, or is refused and changes nothing."""
+    """
+    In any order, each command and report does what the model expects, or is refused and changes nothing.
+    """
 
     database: ClassVar[Database]
 
@@ -189,7 +191,7 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
         assert sum(step.status == "running" for step in stored.values()) <= 5
 
     def command(self, is_fit: bool, action: Callable[..., Any], **values: Any) -> Any:
-        """Do something that has to succeed, or be refused."""
+        """Run a command that has to succeed if it is fit, and has to be refused otherwise."""
         if is_fit:
             return action(self.session, self.clock, **self.scope, **values)
         with pytest.raises(ConflictError):
@@ -197,7 +199,7 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
         return None
 
     def go(self, status: str) -> None:
-        """The execution gets a version, and a status; at its end no step is left open."""
+        """Give the execution its next version and a status; if that is final, skip the open steps."""
         self.version += 1
         self.status = status
         if status in FINAL:
@@ -263,7 +265,7 @@ class WorkflowExecutionMachine(RuleBasedStateMachine):
         return runnable, missing, min(waits, default=None)
 
     def settled(self) -> str:
-        """Where a running execution stands."""
+        """The status that a running execution should have now."""
         statuses = {step.status for step in self.steps.values()}
         runnable, missing, wait_until = self.expected_plan()
         if "running" in statuses:
