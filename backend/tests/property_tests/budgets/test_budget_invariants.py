@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
+from operator import sub
 from typing import Any
 
 import pytest
@@ -30,6 +31,9 @@ from tests.keywords import OfProject
 from tests.pages import follow
 from tests.property_tests.budgets import strategies
 from tests.property_tests.budgets.strategies import LIMIT_MINOR, Work
+
+Totals = tuple[int, int, int]
+"""What is spent and what is reserved, in minor units, and the minutes worked."""
 
 CLOCK = ManualClock(NOW)
 WORST_LAST = [BudgetStatus.ON_TRACK, BudgetStatus.AT_RISK, BudgetStatus.OVER_BUDGET]
@@ -191,7 +195,7 @@ def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
 ) -> None:
     """
     Invariant 22: an amount that would raise a total above its largest value is a conflict
-    and changes nothing; any other amount is recorded.
+    and changes nothing; any other amount is added exactly.
     """
     fits = more <= before
     with database.session() as session:
@@ -206,31 +210,30 @@ def test_a_total_has_a_bound_and_what_exceeds_it_changes_nothing(
         work = OfProject(workspace_id=own, project_id=project.id)
         task = service.add_task(session, **work, title="Dig", actual_minutes=MAX_MINUTES - before)
         settle = partial(service.settle, workspace_id=own, reservation_id=held.id, spent_minor=more)
-        calls: list[Callable[[], object]] = [
-            lambda: service.record(session, **scope, amount_minor=more),
-            lambda: service.reserve(session, CLOCK, **scope, amount_minor=more),
-            lambda: settle(session, CLOCK),
-            lambda: service.log_work(session, **work, task_id=task.id, minutes=more),
+        calls: list[tuple[Callable[[], object], Totals]] = [
+            (lambda: service.record(session, **scope, amount_minor=more), (more, 0, 0)),
+            (lambda: service.reserve(session, CLOCK, **scope, amount_minor=more), (0, more, 0)),
+            (lambda: settle(session, CLOCK), (more, -more, 0)),
+            (lambda: service.log_work(session, **work, task_id=task.id, minutes=more), (0, 0, more)),
         ]
-        for call in calls:
+        for call, added in calls:
             repository.update_category(session, row.id, **full)
-            counted = totals(session)
+            before_call = totals(session)
             with session.begin_nested() if fits else refusing(session):
                 call()
-            assert (totals(session) == counted) is not fits
+            grown = tuple(map(sub, totals(session), before_call))
+            assert grown == (added if fits else (0, 0, 0))
 
 
-def totals(session: Session) -> tuple[Any, ...]:
-    """Return the sums of what is spent, reserved and worked."""
+def totals(session: Session) -> Totals:
+    """Return the sums over all categories and tasks."""
     session.flush()
-    return tuple(
-        session.scalar(select(func.sum(column)))
-        for column in (
-            budgets.SpendCategory.spent_minor,
-            budgets.SpendCategory.reserved_minor,
-            budgets.ProjectTask.actual_minutes,
-        )
+    category = budgets.SpendCategory
+    spent, reserved, worked = (
+        session.scalar(select(func.sum(column))) or 0
+        for column in (category.spent_minor, category.reserved_minor, budgets.ProjectTask.actual_minutes)
     )
+    return spent, reserved, worked
 
 
 @contextmanager
