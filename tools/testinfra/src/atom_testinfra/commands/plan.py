@@ -18,7 +18,7 @@ from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.startup import time_startup
 from atom_testinfra.reports.plan import render_text
 from atom_testinfra.storage.baseline import load_baseline
-from atom_testinfra.storage.durations import load_durations
+from atom_testinfra.storage.durations import DurationsFile, load_durations
 from atom_testinfra.storage.project import load_project
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def command(
     """
     project = load_project(Path.cwd())
     arguments = pytest_arguments(ctx.meta[PYTEST_WORDS] or project.config.suite)
-    known, costs = _find_known(project)
+    known, fixtures_s, costs = _find_known(project)
     nodeids, startup = time_startup(arguments, project.rootdir)
     expectation = expect(nodeids, known)
     if expectation.is_poor:
@@ -90,6 +90,7 @@ def command(
         workers=workers if startup.worker_s is not None else [],
         n_cores=_count_cores(),
         most_machines=machines,
+        fixtures_s=fixtures_s,
     )
     if as_json:
         click.echo(msgspec.json.encode(plan))
@@ -99,8 +100,8 @@ def command(
     return ExitStatus.OK if is_met else ExitStatus.FAILED
 
 
-def _find_known(project: Project) -> tuple[dict[str, float], dict[str, ProfileCost]]:
-    """Return the durations of the baseline and of this machine, and the properties' figures."""
+def _find_known(project: Project) -> tuple[dict[str, float], dict[str, float], dict[str, ProfileCost]]:
+    """Return the durations of tests and of fixtures, as far as known, and the properties' figures."""
     profile = project.config.targets.local_profile
     try:
         properties = load_baseline(project.baseline).properties
@@ -116,8 +117,8 @@ def _find_known(project: Project) -> tuple[dict[str, float], dict[str, ProfileCo
         seen = load_durations(project.durations)
     except ScheduleError as exc:
         click.echo(f"left out: {exc}", err=True)
-        seen = {}
-    return measured | seen, costs
+        seen = DurationsFile(seconds={})
+    return measured | seen.seconds, seen.fixtures_s, costs
 
 
 def _count_cores() -> int:

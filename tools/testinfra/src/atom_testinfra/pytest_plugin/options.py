@@ -40,6 +40,8 @@ INI_HELP = {
     SUPPRESS: "names of health checks to suppress, or all",
 }
 
+TIMES_FIXTURES = "testinfra_fixtures"
+"""What a worker is told that is to time fixtures for the scheduler."""
 
 TIME_VARIABLE = "TESTINFRA_TIME"
 BUDGET_VARIABLE = "TESTINFRA_BUDGET"
@@ -201,9 +203,10 @@ def is_recording(config: pytest.Config) -> bool:
 
 
 def is_to_schedule(config: pytest.Config) -> bool:
-    """Return whether this run has workers, or asks for what only a run with workers can do."""
+    """Return whether this run has workers or is one, or asks for what only a run with workers can do."""
     option = config.option
-    return getattr(option, "dist", "no") != "no" or option.testinfra_schedule == "on"
+    is_worker = TIMES_FIXTURES in getattr(config, "workerinput", ())
+    return is_worker or getattr(option, "dist", "no") != "no" or option.testinfra_schedule == "on"
 
 
 def time_asked(config: pytest.Config) -> tuple[str, str]:

@@ -29,20 +29,25 @@ class DurationsFile(Struct, frozen=True, kw_only=True):
     schema: Literal["atom-testinfra/durations"] = "atom-testinfra/durations"
     schema_version: Literal[1] = 1
     seconds: dict[str, Seconds]
-    """By node id: set-up, call and teardown of the last run in which the test did not fail."""
-
-
-def load_durations(path: Path) -> dict[str, float]:
     """
-    Return the seconds of each test that the file knows; none where there is no file.
+    By node id: set-up, call and teardown of the last run in which the test did not fail, without the fixtures
+    that serve more than one test.
+    """
+    fixtures_s: dict[str, Seconds] = {}
+    """By node id of a module or class: its fixtures, each time that a worker sets them up."""
+
+
+def load_durations(path: Path) -> DurationsFile:
+    """
+    Return what the file knows; nothing where there is no file.
 
     Raises:
         ScheduleError: It cannot be read, or it is not a file of durations.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=DurationsFile).seconds
+        return msgspec.json.decode(path.read_bytes(), type=DurationsFile)
     except FileNotFoundError:
-        return {}
+        return DurationsFile(seconds={})
     except OSError as exc:
         raise ScheduleError(f"cannot read {os.fspath(path)!r}: {exc.strerror or exc}") from exc
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
@@ -52,9 +57,11 @@ def load_durations(path: Path) -> dict[str, float]:
         ) from exc
 
 
-def save_durations(path: Path, seen: Mapping[str, float]) -> None:
+def save_durations(path: Path, seen: Mapping[str, float], fixtures_s: Mapping[str, float] = {}) -> None:
     """
-    Write the file with what was seen now, and keep what it holds of other tests.
+    Write the file with what was seen now, and keep what it holds of other tests and scopes.
+
+    A scope that now takes no time for fixtures has none any more.
 
     Raises:
         InfraError: It cannot be written.
@@ -66,10 +73,18 @@ def save_durations(path: Path, seen: Mapping[str, float]) -> None:
         try:
             known = load_durations(target)
         except ScheduleError:
-            known = {}  # whoever reads it says so; there is nothing in it to keep
-        for nodeid, seconds in seen.items():
-            known.pop(nodeid, None)
-            known[nodeid] = round(seconds, 6)
-        kept = dict(islice(known.items(), max(0, len(known) - MOST_TESTS), None))
-        document = msgspec.json.encode(DurationsFile(seconds=kept))
-        replace_file(target, [msgspec.json.format(document, indent=1), b"\n"])
+            known = DurationsFile(seconds={})  # whoever reads it says so; there is nothing in it to keep
+        document = DurationsFile(
+            seconds=_bring_up_to_date(known.seconds, seen),
+            fixtures_s={
+                scope: s for scope, s in _bring_up_to_date(known.fixtures_s, fixtures_s).items() if s
+            },
+        )
+        replace_file(target, [msgspec.json.format(msgspec.json.encode(document), indent=1), b"\n"])
+
+
+def _bring_up_to_date(known: dict[str, float], seen: Mapping[str, float]) -> dict[str, float]:
+    """Return the newest last, and of the oldest only as many as are kept."""
+    merged = {nodeid: s for nodeid, s in known.items() if nodeid not in seen}
+    merged |= {nodeid: round(s, 6) for nodeid, s in seen.items()}
+    return dict(islice(merged.items(), max(0, len(merged) - MOST_TESTS), None))

@@ -189,7 +189,7 @@ class TestWhichScheduler:
         assert not (pytester.path / DURATIONS).exists()
         result = run(pytester, "-n2", "--testinfra-schedule=on")
         result.stdout.fnmatch_lines(["*no duration is known yet, this run records them"])
-        assert len(load_durations(pytester.path / DURATIONS)) == 12
+        assert len(load_durations(pytester.path / DURATIONS).seconds) == 12
         run(pytester, "-n2").stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in *"])
 
     def test_a_mode_that_keeps_tests_together_is_not_overruled(self, suite: pytest.Pytester) -> None:
@@ -224,7 +224,7 @@ class TestKeptDurations:
         """A failure may take any time: shrinking, a timeout, or none at all."""
         monkeypatch.setenv("FAIL", "9 11")
         run(suite, "-n2")
-        known = load_durations(suite.path / DURATIONS)
+        known = load_durations(suite.path / DURATIONS).seconds
         assert known["test_a.py::test_it[9]"] == 9.0
         assert known["test_a.py::test_it[8]"] < 8.0
         assert "test_a.py::test_it[11]" not in known
@@ -233,7 +233,7 @@ class TestKeptDurations:
     def test_a_run_that_xdist_schedules_keeps_them_too(self, suite: pytest.Pytester) -> None:
         """`--dist=loadfile` keeps xdist's scheduler, and the plan still learns how long tests take."""
         run(suite, "-n2", "--dist=loadfile")
-        assert len(load_durations(suite.path / DURATIONS)) == 12
+        assert len(load_durations(suite.path / DURATIONS).seconds) == 12
         (suite.path / DURATIONS).unlink()
         run(suite, "-n2", "--testinfra-schedule=off")
         assert not (suite.path / DURATIONS).exists()
@@ -244,7 +244,7 @@ class TestKeptDurations:
         run(suite, "-n2", "--testinfra-schedule=on").stdout.fnmatch_lines(
             ["testinfra: *does not hold durations*"]
         )
-        assert len(load_durations(suite.path / DURATIONS)) == 12
+        assert len(load_durations(suite.path / DURATIONS).seconds) == 12
 
     def test_durations_of_a_named_file(self, suite: pytest.Pytester) -> None:
         """A file that is named and missing is an error where the schedule was asked for."""
@@ -252,3 +252,48 @@ class TestKeptDurations:
         assert missing.ret != pytest.ExitCode.OK
         save_durations(suite.path / "named.json", {"test_a.py::test_it[11]": 77.0})
         run(suite, "-n2", "--testinfra-durations=named.json").stdout.fnmatch_lines(["*longest 77 s*"])
+
+
+class TestFixtures:
+    """What serves several tests is known apart from them."""
+
+    SUITE = """
+        import time, pytest
+
+        @pytest.fixture(scope="session")
+        def machine():
+            time.sleep(0.05)
+
+        @pytest.fixture(scope="module")
+        def server(machine):
+            time.sleep(0.1)
+
+        @pytest.fixture(scope="class")
+        def client(server):
+            time.sleep(1)
+
+        def test_plain(): pass
+        def test_server(server): pass
+
+        class TestClient:
+            def test_one(self, client): pass
+            def test_two(self, client): pass
+    """
+
+    def test_they_are_kept_by_module_and_class(self, pytester: pytest.Pytester) -> None:
+        """No test counts for its fixtures' time; those of the session are set up in each worker anyway."""
+        pytester.makepyfile(test_a=self.SUITE)
+        run(pytester, "-n1", "--testinfra-schedule=on").assert_outcomes(passed=4)
+        known = load_durations(pytester.path / DURATIONS)
+        assert known.fixtures_s["test_a.py"] >= 0.1
+        assert known.fixtures_s["test_a.py::TestClient"] >= 1
+        assert set(known.fixtures_s) == {"test_a.py", "test_a.py::TestClient"}
+        assert known.seconds["test_a.py::TestClient::test_one"] < 1
+
+    def test_they_are_forgotten_where_they_are_gone(self, pytester: pytest.Pytester) -> None:
+        """A module that is run without such fixtures has none any more; other modules keep theirs."""
+        pytester.makepyfile(test_a="class TestPlain:\n    def test_plain(self): pass")
+        fixtures_s = {"test_a.py": 9.0, "test_a.py::TestPlain": 7.0, "b.py": 8.0}
+        save_durations(pytester.path / DURATIONS, {"test_a.py::TestPlain::test_plain": 1.0}, fixtures_s)
+        run(pytester, "-n1").assert_outcomes(passed=1)
+        assert load_durations(pytester.path / DURATIONS).fixtures_s == {"b.py": 8.0}

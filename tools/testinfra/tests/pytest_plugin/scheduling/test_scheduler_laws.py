@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atom_testinfra.core.scheduling.durations import lower_bound
+from atom_testinfra.core.scheduling.durations import expect, lower_bound
 
 pytest.importorskip("xdist")
 
@@ -32,6 +32,7 @@ files = st.sampled_from(
 )
 nodeid_lists = st.lists(st.builds("{}::{}".format, files, names), max_size=30)
 """With duplicates: a custom collector can make them."""
+scopes = files | st.builds("{}::TestB".format, files)
 durations = st.one_of(
     st.floats(min_value=0.0, max_value=20.0),
     st.sampled_from([0.0, 5e-324, 1e-6, 1e9]),
@@ -51,13 +52,16 @@ def runs(draw: st.DrawFn) -> tuple[list[str], list[float], dict[str, float]]:
 class TestEveryTestRunsOnce:
     """Exactly the collected tests are executed, each once."""
 
-    @given(run=runs(), n_workers=st.integers(1, 9))
+    @given(run=runs(), n_workers=st.integers(1, 9), fixtures_s=st.dictionaries(scopes, durations, max_size=3))
     def test_whatever_is_known(
-        self, run: tuple[list[str], list[float], dict[str, float]], n_workers: int
+        self,
+        run: tuple[list[str], list[float], dict[str, float]],
+        n_workers: int,
+        fixtures_s: dict[str, float],
     ) -> None:
-        """Unknown, stale, zero and absurd durations, duplicates, fewer tests than workers."""
+        """Unknown, stale, zero and absurd durations and fixtures, duplicates, fewer tests than workers."""
         nodeids, real_s, known = run
-        executed = run_virtually(nodeids, real_s, known, n_workers, root=ROOT).executed
+        executed = run_virtually(nodeids, real_s, known, n_workers, root=ROOT, fixtures_s=fixtures_s).executed
         assert sorted(index for _, index in executed) == list(range(len(nodeids)))
 
     @given(run=runs(), n_workers=st.integers(1, 5), data=st.data())
@@ -136,6 +140,28 @@ class TestMakespan:
             stock = run_virtually(nodeids, seconds, {}, n_workers, root=ROOT, scheduler=LoadScheduling)
             theirs += count_setups(stock, nodeids)
         assert ours <= 1.7 * theirs
+
+
+@pytest.mark.parametrize("n_workers", [2, 4, 8])
+def test_costly_fixtures_are_set_up_seldom(n_workers: int) -> None:
+    """With fixtures of 1 s in two modules, runs stay nearer to the bound than where that is not known."""
+    knowing_s = ignorant_s = 0.0
+    for seed in range(10):
+        nodeids, seconds = skewed_suite(seed)
+        nodeids, seconds = nodeids[:200], seconds[:200]
+        fixtures_s = dict.fromkeys(
+            random.Random(seed).sample([f"tests/test_{i}.py" for i in range(10)], 2), 1.0
+        )
+        known = dict(zip(nodeids, seconds, strict=True))
+        run = run_virtually(nodeids, seconds, known, n_workers, root=ROOT, fixtures_s=fixtures_s)
+        bound_s = expect(nodeids, known, fixtures_s=fixtures_s).bound_s(n_workers)
+        assert run.ends_at <= 1.15 * bound_s, seed
+        knowing_s += run.ends_at
+        run = run_virtually(
+            nodeids, seconds, known, n_workers, root=ROOT, fixtures_s=fixtures_s, knows_fixtures=False
+        )
+        ignorant_s += run.ends_at
+    assert knowing_s < ignorant_s
 
 
 def test_nothing_waits_behind_a_test_of_unknown_duration_but_the_shortest() -> None:

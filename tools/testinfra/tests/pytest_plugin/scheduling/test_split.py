@@ -88,7 +88,7 @@ class TestRealRuns:
         assert len(values(suite.path)) == 201
         names = [case.get("name") for case in ElementTree.parse(suite.path / "junit.xml").iter("testcase")]
         assert sorted(map(str, names)) == ["test_long", *(f"test_plain[{i}]" for i in range(4))]
-        assert LONG in load_durations(suite.path / ".testinfra" / "durations.json")
+        assert LONG in load_durations(suite.path / ".testinfra" / "durations.json").seconds
 
     def test_failures_are_merged_and_replayed_by_the_whole_property(
         self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

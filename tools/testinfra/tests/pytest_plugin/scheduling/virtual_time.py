@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from xdist.remote import Producer
@@ -32,6 +32,7 @@ class VirtualWorker:
         self.gateway = SimpleNamespace(id=name)
         self.queue: deque[int] = deque()
         self.shutting_down = False
+        self.module: str | None = None
         self.running: int | None = None
 
     def send_runtest_some(self, indices: Sequence[int]) -> None:
@@ -85,6 +86,8 @@ def run_virtually(
     n_workers: int,
     *,
     root: Path,
+    fixtures_s: Mapping[str, float] = MappingProxyType({}),
+    knows_fixtures: bool = True,
     crashes: frozenset[int] = frozenset(),
     scheduler: type[Any] = DurationScheduling,
     stops_after: int | None = None,
@@ -93,12 +96,18 @@ def run_virtually(
     """
     Run the tests; those in `crashes` end their worker, which is replaced.
 
-    `stops_after` ends the run after this many tests, as `-x` does.
+    `stops_after` ends the run after this many tests, as `-x` does. A worker that comes to a module sets up
+    its fixtures, which takes `fixtures_s`, by the module's node id; the scheduler may or may not know that.
     """
     now, log = [0.0], Producer("virtual", enabled=False)
     config = make_config(root, n_workers, reporter)
     if scheduler is DurationScheduling:
-        durations = KnownDurations(seconds=known, root=str(root), file=root / "durations.json")
+        durations = KnownDurations(
+            seconds=known,
+            fixtures_s=fixtures_s if knows_fixtures else {},
+            root=str(root),
+            file=root / "durations.json",
+        )
         sched: Any = DurationScheduling(config, log, durations, clock=lambda: now[0])
     else:
         sched = scheduler(config, log)
@@ -118,7 +127,10 @@ def run_virtually(
             knows_next = len(worker.queue) >= 2 or worker.shutting_down
             if worker.running is None and worker.queue and knows_next:
                 worker.running = worker.queue.popleft()
-                heapq.heappush(events, (now[0] + real_s[worker.running], id(worker), worker))
+                module = nodeids[worker.running].partition("::")[0]
+                setup_s = 0.0 if worker.module == module else fixtures_s.get(module, 0.0)
+                worker.module = module
+                heapq.heappush(events, (now[0] + setup_s + real_s[worker.running], id(worker), worker))
             elif worker.running is None and not worker.queue and worker.shutting_down:
                 active.discard(worker)
                 assert sched.remove_node(worker) is None or is_stopping

@@ -16,7 +16,6 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from atom_testinfra.core.scheduling.durations import lower_bound
 from atom_testinfra.core.scheduling.short_tests import ShortTests
 from atom_testinfra.core.scheduling.units import Unit, make_units
 
@@ -36,21 +35,23 @@ LONG_SHARE = 1 / 20
 FILLER_SHARE = 1 / 25
 """What waits behind a long test takes at most this share of the lower bound, if there is such a test."""
 NEIGHBOUR_SHARE = 1 / 2
-"""A unit of the module whose fixtures are set up goes before one that is longer, up to twice as long."""
+"""A unit of the scope whose fixtures are set up goes before one that is longer, up to twice as long."""
 MOST_NEIGHBOURS = 200
-"""How many units are looked at to find one of that module."""
+"""How many units are looked at to find one of that scope."""
 
 
 class WorkerQueue:
     """What one worker was sent, the running test first, and what else is meant for it."""
 
-    __slots__ = ("began_at", "held", "is_ending", "sent")
+    __slots__ = ("began_at", "held", "is_ending", "scope", "sent")
 
     def __init__(self) -> None:
         self.sent: deque[int] = deque()
         self.held: deque[int] = deque()
         """The rest of its unit; nobody has sent these tests yet, so another worker may still take them."""
         self.began_at = 0.0
+        self.scope: str | None = None
+        """The scope of the last test that it was sent."""
         self.is_ending = False
         """It was told to end after what it was sent."""
 
@@ -58,18 +59,19 @@ class WorkerQueue:
 class Dispatcher(Generic[W]):
     """Hands every test of a run to exactly one worker, as long as the workers live."""
 
-    def __init__(self, nodeids: Sequence[str], expectation: Expectation, n_workers: int) -> None:
-        self._modules = [nodeid.partition("::")[0] for nodeid in nodeids]
-        self._seconds = expectation.seconds
+    def __init__(self, expectation: Expectation, n_workers: int) -> None:
+        self._expectation = expectation
+        self._scopes = expectation.scopes
+        self._seconds = list(expectation.seconds)
+        """With its fixtures for a test that was sent to a worker in another scope."""
         self._unknown = expectation.unknown
         self._is_blind = expectation.is_blind
-        self.bound_s = lower_bound(self._seconds, n_workers)
+        self.bound_s = expectation.bound_s(n_workers)
         self._ahead_s = AHEAD_SHARE * self.bound_s
-        self._units: list[Unit] = make_units(nodeids, expectation, n_workers)
+        self._units: list[Unit] = make_units(expectation, n_workers)
         self.n_units = len(self._units)
         self._unit_of = {index: unit for unit in self._units for index in unit.indices}
-        known = (index for index in self._unit_of if index not in self._unknown)
-        self._short = ShortTests(known, self._seconds, self._modules, self._unit_of)
+        self._short = ShortTests(expectation, self._unit_of)
         self._workers: dict[W, WorkerQueue] = {}
 
     @property
@@ -148,14 +150,22 @@ class Dispatcher(Generic[W]):
 
     def _give_back(self, indices: Sequence[int]) -> None:
         if indices:
+            for index in indices:
+                self._seconds[index] = self._expectation.seconds[index]
             total_s = math.fsum(self._seconds[index] for index in indices)
             unit = Unit(indices, total_s, is_unknown=any(index in self._unknown for index in indices))
             self._units.insert(0, unit)
             self._unit_of.update(dict.fromkeys(indices, unit))
 
     def _send(self, queue: WorkerQueue, index: int) -> list[int]:
+        self._seconds[index] += self._fixture_s(queue, index)
+        queue.scope = self._scopes[index]
         queue.sent.append(index)
         return [index]
+
+    def _fixture_s(self, queue: WorkerQueue, index: int) -> float:
+        """Return the seconds of the fixtures that a worker sets up for the test, after what it was sent."""
+        return 0.0 if queue.scope == self._scopes[index] else self._expectation.fixture_s(index)
 
     def _needs_more(self, queue: WorkerQueue) -> bool:
         if len(queue.sent) < 2:
@@ -179,7 +189,7 @@ class Dispatcher(Generic[W]):
         planned = self._find_planned(worker, now)
         if planned is not None:
             return self._take_unit(self._find_neighbour(planned, last), queue)
-        shortest = self._short.find(self._modules[last], math.inf)
+        shortest = self._short.find(self._scopes[last], math.inf)
         return self._take_unit(self._units[0], queue) if shortest is None else self._take_test(shortest)
 
     def _find_filler(self, last: int) -> int | None:
@@ -187,10 +197,10 @@ class Dispatcher(Generic[W]):
         if self._is_blind:
             return None
         if last in self._unknown:
-            return self._short.find(self._modules[last], math.inf)
+            return self._short.find(self._scopes[last], math.inf)
         if self._seconds[last] <= LONG_SHARE * self.bound_s:
             return None
-        return self._short.find(self._modules[last], FILLER_SHARE * self.bound_s)
+        return self._short.find(self._scopes[last], FILLER_SHARE * self.bound_s)
 
     def _find_neighbour(self, planned: Unit, last: int) -> Unit:
         """Return a unit of the last test's module that is about as long, so that its fixtures stay set up."""
@@ -198,7 +208,7 @@ class Dispatcher(Generic[W]):
         for unit in self._units[begin : begin + MOST_NEIGHBOURS]:
             if unit.seconds < NEIGHBOUR_SHARE * planned.seconds or unit.is_unknown != planned.is_unknown:
                 break
-            if self._modules[unit.indices[0]] == self._modules[last]:
+            if self._scopes[unit.indices[0]] == self._scopes[last]:
                 return unit
         return planned
 
@@ -239,10 +249,11 @@ class Dispatcher(Generic[W]):
         if not others:
             return None
         victim = max(others, key=self._held_s)
-        begins_at = self._free_at(queue, now)
-        if queue.sent and begins_at + self._seconds[victim.held[-1]] > self._free_at(victim, now):
+        fixture_s = self._fixture_s(queue, victim.held[-1])
+        ends_at = self._free_at(queue, now) + fixture_s + self._seconds[victim.held[-1]]
+        if (queue.sent or fixture_s) and ends_at > self._free_at(victim, now):
             return None  # it would wait longer here
-        half_s, taken, taken_s = self._held_s(victim) / 2, [victim.held.pop()], 0.0
+        half_s, taken, taken_s = (self._held_s(victim) - fixture_s) / 2, [victim.held.pop()], 0.0
         while victim.held and taken_s + self._seconds[victim.held[-1]] <= half_s:
             taken_s += self._seconds[victim.held[-1]]
             taken.append(victim.held.pop())

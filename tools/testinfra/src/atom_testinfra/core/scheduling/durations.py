@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,11 +31,33 @@ class Expectation:
     seconds: tuple[float, ...]
     unknown: frozenset[int]
     """Indices of the tests whose duration is a guess."""
+    scopes: tuple[str, ...]
+    """The node id of the module of each test, or of its class where that has fixtures of its own."""
+    fixtures_s: Mapping[str, float]
+    """The seconds of the fixtures of a module or class, set up whenever a worker comes to it."""
 
     @property
     def is_blind(self) -> bool:
         """Whether nothing is known: then every test counts the same, and `seconds` is only a weight."""
         return len(self.unknown) == len(self.seconds)
+
+    def fixture_s(self, index: int) -> float:
+        """Return the seconds that fixtures take before a test in whose scope the worker is not yet."""
+        return math.fsum(self.fixtures_s.get(scope, 0.0) for scope in _with_module(self.scopes[index]))
+
+    def with_fixtures(self) -> list[float]:
+        """Return the seconds of each test, where the first one of each scope sets up its fixtures."""
+        durations, seen = list(self.seconds), set[str]()
+        for index, innermost in enumerate(self.scopes):
+            for scope in _with_module(innermost) - seen:
+                durations[index] += self.fixtures_s.get(scope, 0.0)
+                seen.add(scope)
+        return durations
+
+    def bound_s(self, n_workers: int) -> float:
+        """Return what no schedule can be shorter than, with the fixtures of each scope set up once."""
+        equal_s = math.fsum(self.with_fixtures()) / n_workers
+        return max(equal_s, max((s + self.fixture_s(i) for i, s in enumerate(self.seconds)), default=0.0))
 
     @property
     def is_poor(self) -> bool:
@@ -46,11 +69,14 @@ def expect(
     nodeids: Sequence[str],
     known: Mapping[str, float],
     guess: Callable[[Sequence[float]], float] = lambda found: math.fsum(found) / len(found),
+    *,
+    fixtures_s: Mapping[str, float] = MappingProxyType({}),
 ) -> Expectation:
     """
     Return what each test is expected to take; `guess` makes one duration for the unknown tests of the others.
 
-    Where nothing is known, every test counts as one second.
+    Where nothing is known, every test counts as one second. `fixtures_s` has the seconds of the fixtures of
+    modules and classes, by node id.
     """
     found = [known.get(nodeid) for nodeid in nodeids]
     sane = [clamp(seconds) for seconds in found if seconds is not None]
@@ -58,7 +84,22 @@ def expect(
     return Expectation(
         seconds=tuple(unknown_s if seconds is None else clamp(seconds) for seconds in found),
         unknown=frozenset(index for index, seconds in enumerate(found) if seconds is None),
+        scopes=tuple(find_scope(nodeid, fixtures_s) for nodeid in nodeids),
+        fixtures_s={scope: clamp(s) for scope, s in fixtures_s.items()},
     )
+
+
+def find_scope(nodeid: str, fixtures_s: Mapping[str, float]) -> str:
+    """Return the innermost class of a test that has fixtures of its own, else its module."""
+    scopes = list_scopes(nodeid)
+    return next((scope for scope in scopes if scope in fixtures_s), scopes[-1])
+
+
+def list_scopes(nodeid: str) -> list[str]:
+    """Return the node ids of the classes that a test is in, the innermost first, and that of its module."""
+    module, _, inside = nodeid.partition("::")
+    classes = inside.partition("[")[0].split("::")[:-1]
+    return ["::".join([module, *classes[:n]]) for n in range(len(classes), -1, -1)]
 
 
 def clamp(seconds: float) -> float:
@@ -90,3 +131,7 @@ def lower_bound(seconds: Iterable[float], n_workers: int) -> float:
     """Return what no schedule can be shorter than: an equal share for each worker, or the longest test."""
     durations = list(seconds)
     return max(math.fsum(durations) / n_workers, max(durations, default=0.0))
+
+
+def _with_module(scope: str) -> set[str]:
+    return {scope, scope.partition("::")[0]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -94,13 +95,15 @@ def make_plan(
     workers: Sequence[int],
     n_cores: int,
     most_machines: int | None = None,
+    fixtures_s: Mapping[str, float] = MappingProxyType({}),
 ) -> SuitePlan:
     """
     Return how the suite fits the budget, with one of these numbers of workers or without any.
 
-    `costs` has the properties' figures, for advice; `most_machines` is how many machines there are.
+    `costs` has the properties' figures, for advice; `most_machines` is how many machines there are. The
+    fixtures of each module and class are set up once.
     """
-    durations = expect(nodeids, known).seconds
+    durations = expect(nodeids, known, fixtures_s=fixtures_s).with_fixtures()
     total_s, longest_s = math.fsum(durations), max(durations, default=0.0)
     estimates = [_estimate(durations, n, startup, n_cores) for n in sorted({0, *workers})]
     best = min(estimates, key=lambda estimate: (estimate.seconds, estimate.n_workers))

@@ -99,7 +99,7 @@ def deal_tests(
     unique = sorted(set(ids))
     expectation = expect(unique, known, guess=min)
     n_slots = n_shards * n_workers
-    units = make_units(unique, expectation, n_slots)
+    units = make_units(expectation, n_slots)
     slots = assign_longest_first([unit.seconds for unit in units], n_slots)
     shards: list[set[str]] = [set() for _ in range(n_shards)]
     for number, slot in enumerate(slots):

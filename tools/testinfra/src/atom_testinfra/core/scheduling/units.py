@@ -7,8 +7,6 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from atom_testinfra.core.scheduling.durations import lower_bound
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +17,11 @@ ALONE_SHARE = 1 / 25
 URGENT_SHARE = 1 / 2
 """A known test that takes more than this share of an equal share of the work cannot wait for unknown ones."""
 BLOCK_SHARE = 1 / 20
-"""Tests that share a unit take at most this share of the lower bound together."""
+"""Tests that share a unit take at most this share of the lower bound together, but for costly fixtures."""
+FIXTURE_FACTOR = 10
+"""Tests share a unit up to this many times the seconds of their fixtures, which each unit may set up anew."""
+MOST_SHARE = 9 / 10
+"""A unit that grows because of its fixtures stays below this share of the lower bound."""
 
 
 class Unit:
@@ -42,30 +44,33 @@ class Unit:
         self.seconds = max(self.seconds - seconds, 0.0)
 
 
-def make_units(nodeids: Sequence[str], expectation: Expectation, n_workers: int) -> list[Unit]:
+def make_units(expectation: Expectation, n_workers: int) -> list[Unit]:
     """
     Return the units of a run, in the order in which they should begin.
 
     Tests of unknown duration come first, because one of them may be the longest; only half of the workers
     begin with a known test that cannot wait. Unknown tests are units of their own unless there are too many
     of them; then they share units like short tests, or each of them would set up its module's fixtures anew.
+    The seconds of a unit include the fixtures of its scope.
     """
-    if not nodeids:
-        return []
     seconds, unknown = expectation.seconds, expectation.unknown
-    bound_s = lower_bound(seconds, n_workers)
+    bound_s = expectation.bound_s(n_workers)
     units: list[Unit] = []
     shared: dict[tuple[str, bool], list[int]] = {}
-    for index, nodeid in enumerate(nodeids):
-        is_unknown = index in unknown
-        is_alone = not expectation.is_poor if is_unknown else seconds[index] > ALONE_SHARE * bound_s
+    for index, scope in enumerate(expectation.scopes):
+        fixture_s, is_unknown = expectation.fixture_s(index), index in unknown
+        alone_s = max(ALONE_SHARE * bound_s, _worth(fixture_s, bound_s))
+        is_alone = seconds[index] > alone_s
+        if is_unknown:  # it may take any time, but not be worth its fixtures
+            is_alone = fixture_s <= ALONE_SHARE * bound_s and not expectation.is_poor
         if is_alone:
-            units.append(Unit([index], seconds[index], is_unknown=is_unknown))
+            units.append(Unit([index], seconds[index] + fixture_s, is_unknown=is_unknown))
         else:
-            shared.setdefault((nodeid.partition("::")[0], is_unknown), []).append(index)
+            shared.setdefault((scope, is_unknown), []).append(index)
     for (_, is_unknown), indices in shared.items():
-        for block in _cut(indices, seconds, BLOCK_SHARE * bound_s):
-            total_s = math.fsum(seconds[index] for index in block)
+        fixture_s = expectation.fixture_s(indices[0])
+        for block in _cut(indices, seconds, max(BLOCK_SHARE * bound_s, _worth(fixture_s, bound_s))):
+            total_s = math.fsum(seconds[index] for index in block) + fixture_s
             units.append(Unit(block, total_s, is_unknown=is_unknown))
     urgent_s = URGENT_SHARE * math.fsum(seconds) / n_workers
     units.sort(key=lambda unit: (-unit.seconds, unit.indices[0]))
@@ -83,6 +88,11 @@ def assign_longest_first(weights: Sequence[float], n_bins: int) -> list[list[int
         bins[number].append(index)
         heapq.heapreplace(loads, (load + weights[index], number))
     return bins
+
+
+def _worth(fixture_s: float, bound_s: float) -> float:
+    """Return the seconds of tests that are worth setting up fixtures of so many seconds."""
+    return min(FIXTURE_FACTOR * fixture_s, MOST_SHARE * bound_s - fixture_s)
 
 
 def _cut(indices: Sequence[int], seconds: Sequence[float], most_s: float) -> list[list[int]]:

@@ -12,8 +12,9 @@ from atom_testinfra.core.scheduling.durations import baseline_durations
 from atom_testinfra.pytest_plugin.hooks import HooksOnly
 from atom_testinfra.pytest_plugin.ini import is_ci
 from atom_testinfra.pytest_plugin.naming import Naming, find_root
+from atom_testinfra.pytest_plugin.scheduling.fixtures import FixtureStays
 from atom_testinfra.storage.baseline import load_baseline
-from atom_testinfra.storage.durations import load_durations, save_durations
+from atom_testinfra.storage.durations import DurationsFile, load_durations, save_durations
 from atom_testinfra.storage.project import load_project
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class KnownDurations:
     """How long tests take, by node id, and where that is known from."""
 
     seconds: Mapping[str, float]
+    fixtures_s: Mapping[str, float]
+    """What fixtures of modules and classes take, by their node id."""
     root: str
     """The folder that node ids are relative to."""
     file: Path
@@ -62,13 +65,14 @@ class DurationsKeeper(HooksOnly):
         self._file = known.file
         self._running: dict[tuple[str, object], float] = {}
         self._seen: dict[str, float] = {}
+        self._fixtures = FixtureStays()
         self._failed: set[str] = set()
         self._problem: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up the steps of a test; a failed test may have taken any time, and is left out."""
         key = (report.nodeid, getattr(report, "worker_id", None))
-        taken_s = self._running.pop(key, 0.0) + max(report.duration, 0.0)
+        taken_s = self._running.pop(key, 0.0) + max(report.duration - self._fixtures.take(report), 0.0)
         if report.failed:
             self._failed.add(report.nodeid)
         if report.when != "teardown":
@@ -79,8 +83,9 @@ class DurationsKeeper(HooksOnly):
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
         seen = {self._name(nodeid): s for nodeid, s in self._seen.items() if nodeid not in self._failed}
+        fixtures_s = {self._name(scope): s for scope, s in self._fixtures.finish().items()}
         try:
-            save_durations(self._file, seen)
+            save_durations(self._file, seen, fixtures_s)
         except (InfraError, OSError) as exc:
             self._problem = str(exc)
 
@@ -103,13 +108,17 @@ def find_durations(config: pytest.Config) -> KnownDurations:
     try:
         seen = load_durations(project.durations)
     except ScheduleError as exc:
-        seen, remarks = {}, (f"{exc}; its durations are not used",)
+        seen, remarks = DurationsFile(seconds={}), (f"{exc}; its durations are not used",)
     return KnownDurations(
-        seconds=committed | seen, root=find_root(config), file=project.durations, remarks=remarks
+        seconds=committed.seconds | seen.seconds,
+        fixtures_s=committed.fixtures_s | seen.fixtures_s,
+        root=find_root(config),
+        file=project.durations,
+        remarks=remarks,
     )
 
 
-def committed_durations(config: pytest.Config, project: Project, *, prefers_ci: bool) -> dict[str, float]:
+def committed_durations(config: pytest.Config, project: Project, *, prefers_ci: bool) -> DurationsFile:
     """
     Return the durations that every machine has: the baseline's, and those of a file that was named.
 
@@ -126,9 +135,10 @@ def committed_durations(config: pytest.Config, project: Project, *, prefers_ci: 
         measured = baseline_durations(baseline.properties, profiles if prefers_ci else profiles[::-1])
     named: str | None = config.option.testinfra_durations
     if named is None:
-        return measured
+        return DurationsFile(seconds=measured)
     path = Path(config.invocation_params.dir, named)
     if not path.is_file():
         hint = f"a run with workers writes {project.config.durations!r}"
         raise ScheduleError(f"there is no file {named!r} of durations", hint=hint)
-    return measured | load_durations(path)
+    found = load_durations(path)
+    return DurationsFile(seconds=measured | found.seconds, fixtures_s=found.fixtures_s)

@@ -166,13 +166,13 @@ class DurationScheduling(LoadScheduling):  # type: ignore[misc,unused-ignore]  #
 
     def _begin(self, nodeids: Sequence[str]) -> None:
         names = list(map(Naming(self.config, self._known.root), nodeids))
-        expectation = expect(names, self._known.seconds)
+        expectation = expect(names, self._known.seconds, fixtures_s=self._known.fixtures_s)
         splitting: SplitProperties | None = self.config.pluginmanager.getplugin(SPLITTING)
         if isinstance(splitting, SplitProperties) and (plan := splitting.take_plan()) is not None:
             expectation = expect_shares(expectation, plan.positions)
             for line in describe(plan):
                 _say(self.config, line)
-        dispatcher = self._dispatcher = Dispatcher(names, expectation, len(self.nodes))
+        dispatcher = self._dispatcher = Dispatcher(expectation, len(self.nodes))
         for line in self._known.describe(expectation, dispatcher):
             _say(self.config, line)
         for node, indices in dispatcher.begin(self.nodes, self._clock()).items():

@@ -54,7 +54,7 @@ def start_shard(config: pytest.Config) -> None:
     try:
         number = parse_shard(config.option.testinfra_shard)
         project = load_project(config.invocation_params.dir)
-        known = committed_durations(config, project, prefers_ci=True)
+        known = committed_durations(config, project, prefers_ci=True).seconds
         folder = shard_folder(project.shards, ShardKind.TESTS, number)
         if not is_worker:
             begin_shard(folder)
