@@ -76,7 +76,7 @@ class HypothesisRecorder(HooksOnly):
         config.pluginmanager.register(self._fixtures, "atom_testinfra_fixtures")
         self._heap = heap
         self._raise_unraisable = _find_unraisable(config)
-        self._referrers = Referrers()
+        self._referrers = Referrers(heap)
         self.fixtures: FixtureWatch | None = None
         """Only in a run that explains."""
         if plan.is_explained:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis.internal import entropy
+
+if TYPE_CHECKING:
+    from atom_testinfra.machine.heap import Heap
 
 
 class Referrers:
@@ -17,18 +20,19 @@ class Referrers:
     nobody: a failure where warnings are errors. So nothing is aside when it asks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
         self._is_installed = hasattr(gc, "freeze") and getattr(entropy, "gc", None) is gc
         if self._is_installed:
             self._replace(self)
 
     def get_referrers(self, *objects: object) -> list[Any]:
         """Answer for the whole heap."""
-        is_aside = gc.get_freeze_count() > 0
-        gc.unfreeze()
+        if not self._heap.is_aside:
+            return gc.get_referrers(*objects)
+        self._heap.restore()
         found = gc.get_referrers(*objects)
-        if is_aside:
-            gc.freeze()
+        self._heap.set_aside()
         return found
 
     def __getattr__(self, name: str) -> Any:
