@@ -28,8 +28,9 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
         SPANS.append((began, CLOCK()))
 
 
-def pytest_unconfigure() -> None:
-    """Write what was noted, if this process ran tests."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Write what was noted, if this process ran tests; later, xdist may have ended it."""
     if SPANS:
         name = os.environ.get("PYTEST_XDIST_WORKER", "serial")
         Path(os.environ["SPANS"], f"{name}.json").write_text(json.dumps(SPANS))
