@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import _posixsubprocess
 import builtins
+import multiprocessing
 import os
 import sys
+from multiprocessing.shared_memory import SharedMemory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +171,30 @@ def test_what_a_fork_of_a_test_enters_is_the_tests(monkeypatch: pytest.MonkeyPat
     fork(1)
     entries.begin()
     assert entries.take(item_with()) == {}
+
+
+def test_what_multiprocessing_spawns_is_a_program() -> None:
+    """A process that is spawned imports the product anew; the tracker of shared memory has none of it."""
+    entries = SharedEntries(Counts())
+    before = _posixsubprocess.fork_exec
+    entries.watch_programs()
+    found = []
+    try:
+        for is_program in (False, True):
+            entries.begin()
+            if is_program:
+                process = multiprocessing.get_context("spawn").Process(target=abs, args=(1,))
+                process.start()
+                process.join()
+            else:
+                shared = SharedMemory(create=True, size=1)
+                shared.close()
+                shared.unlink()
+            entries.take(item_with())
+            found.append(entries.has_started_programs)
+    finally:
+        _posixsubprocess.fork_exec = before
+    assert found == [False, True]
 
 
 def test_a_program_that_a_fork_becomes_is_a_program() -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import mmap
+import os
 import sys
 from collections import Counter
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from atom_testinfra.mutation.asking.reach import EntryCounts
 
 STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "subprocess.Popen"})
 """Audit events of Python when another program starts. A fork runs the product as it is, so it is not one."""
+NO_PRODUCT = "multiprocessing.resource_tracker"
+"""A program of Python's own that shared memory needs; nothing of the product runs in it."""
 
 
 class SharedEntries:
@@ -35,10 +40,24 @@ class SharedEntries:
         """Notice from now on when a program is started; call it once, because the hook cannot be removed."""
         self._is_watching = True
         sys.addaudithook(self._note_event)
+        if find_spec("_posixsubprocess") is not None:
+            self._watch_multiprocessing()
 
     def _note_event(self, event: str, _: object) -> None:
         if self._is_watching and event in STARTS:
             self._has_started[0] = True
+
+    def _watch_multiprocessing(self) -> None:
+        """Notice what it spawns: it calls a function of CPython's that raises no audit event."""
+        module: Any = import_module("_posixsubprocess")
+        fork_exec = module.fork_exec
+
+        def noticed(arguments: Sequence[str | bytes], *rest: object) -> object:
+            if not any(NO_PRODUCT in os.fsdecode(argument) for argument in arguments):
+                self._has_started[0] = True
+            return fork_exec(arguments, *rest)
+
+        module.fork_exec = noticed
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
