@@ -476,6 +476,56 @@ class TestRefusals:
             "hint: did you mean HEAD:./kept:1.json?",
         ]
 
+    @pytest.mark.parametrize(
+        ("name", "status", "error", "hint"),
+        [
+            (
+                "HEAD:sub",
+                3,
+                "'HEAD:sub' names no baseline: 'sub' is a folder at 'HEAD'",
+                "name a revision that has the file: REV or REV:PATH",
+            ),
+            (
+                "HEAD:",
+                3,
+                "'HEAD:' names no baseline: '.' is a folder at 'HEAD'",
+                "name a revision that has the file: REV or REV:PATH",
+            ),
+            (
+                ":sub/notes.txt",
+                3,
+                "':sub/notes.txt' names no revision before the colon",
+                "write REV:PATH, such as HEAD:PATH, or the path alone for the file as it is now",
+            ),
+            (
+                "HEAD:sub/notes.txt",
+                2,
+                "'HEAD:sub/notes.txt':1:5: JSON is malformed: invalid character",
+                "name another revision or path: REV or REV:PATH",
+            ),
+        ],
+    )
+    def test_what_is_committed_there_is_named(
+        self,
+        project: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        name: str,
+        status: int,
+        error: str,
+        hint: str,
+    ) -> None:
+        """A folder, another file and a path without a revision are not called a missing file."""
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+        write_session(project, "b", 3)
+        (project / "sub").mkdir()
+        (project / "sub" / "notes.txt").write_text("notes")
+        git(project, "init", "-q")
+        git(project, "add", "-f", "-A")
+        git(project, "commit", "-q", "-m", "all")
+        assert compare(name, "b") == status
+        assert capsys.readouterr().err.splitlines() == [f"error: {error}", f"hint: {hint}"]
+
     def test_a_shallow_clone_says_how_to_get_the_history(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -24,6 +24,8 @@ TIMEOUT_S = 120.0
 
 LINK = b"120000"
 """The mode of a symbolic link in a tree."""
+FOLDER = b"040000"
+"""The mode of a folder in a tree."""
 MOST_LINKS = 8
 """Links that are followed, one to the next."""
 
@@ -92,7 +94,9 @@ class Repository:
             try:
                 content = self._run("cat-file", "blob", f"{commit}:{inside}")
             except GitError as exc:
-                raise GitError(f"there is no {inside!r} at {revision!r}") from exc
+                is_folder = inside == "." or entry.startswith(FOLDER)
+                found = f"{inside!r} is a folder" if is_folder else f"there is no {inside!r}"
+                raise GitError(f"{found} at {revision!r}") from exc
             if not entry.startswith(LINK):
                 return content
             inside = self._target(inside, os.fsdecode(content), revision)

@@ -32,6 +32,7 @@ from atom_testinfra.core.records.measurement import Run
 from atom_testinfra.storage.baseline import StoredProperties, load_baseline, parse_baseline
 from atom_testinfra.storage.folders import IGNORE, IGNORE_ALL, ignore_folder, prepare_folder
 from atom_testinfra.storage.git import Repository
+from atom_testinfra.storage.json_document import RESTORE
 from atom_testinfra.storage.runs import SUFFIX, load_header, load_run
 from atom_testinfra.storage.sessions import list_sessions, load_session
 
@@ -297,6 +298,11 @@ def _of_session(runs: list[Run], label: str | None = None) -> Recording:
 
 def _at_revision(project: Project, name: str) -> Recording:
     revision, colon, path = name.partition(":")
+    if colon and not revision:
+        raise NothingMeasuredError(
+            f"{name!r} names no revision before the colon",
+            hint="write REV:PATH, such as HEAD:PATH, or the path alone for the file as it is now",
+        )
     try:
         repository = Repository(project.root)
         repository.resolve(revision)
@@ -313,7 +319,12 @@ def _at_revision(project: Project, name: str) -> Recording:
             f"{name!r} names no baseline: {exc}",
             hint=exc.hint or "name a revision that has the file: REV or REV:PATH",
         ) from exc
-    return of_baseline(parse_baseline(data, name), name)
+    try:
+        return of_baseline(parse_baseline(data, name), name)
+    except BaselineError as exc:
+        if exc.hint != RESTORE:
+            raise
+        raise BaselineError(str(exc), hint="name another revision or path: REV or REV:PATH") from exc
 
 
 def _read_at(repository: Repository, revision: str, path: str) -> bytes:
