@@ -39,3 +39,11 @@ def test_another_speed_is_found_wherever_libfaketime_is_told(
     home.write_text(told, encoding="utf-8")
     assert find_faketime(LOADED) == found
     assert find_faketime({}) == []  # nothing was loaded that would read it
+
+
+def test_hypothesis_s_own_tool_is_not_one_that_the_suite_turned_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on it is there while examples are observed, or a failure is explained."""
+    tools = {1: "coverage", 3: "scrutineer"}
+    monkeypatch.setattr(instruments, "_get_tool", tools.get)
+    found = [name for name in instruments.find_instruments() if "sys.monitoring" in name]
+    assert found == ["coverage (sys.monitoring)"]

@@ -62,6 +62,8 @@ OTHER_SPEED = r"(^|\s)[xi]\s*[\d.]"
 GC_OFF = "garbage collector off"
 N_TOOLS = 6
 """Places for tools that `sys.monitoring` has."""
+OF_HYPOTHESIS = "scrutineer"
+"""Hypothesis's own tool there: for its observability, which is named itself, and for explaining a failure."""
 
 
 def find_instruments() -> list[str]:
@@ -77,7 +79,7 @@ def find_instruments() -> list[str]:
         found.append(f"{_describe(profiler)} (threading.setprofile)")
     if _get_tool is not None:
         names = map(_get_tool, range(N_TOOLS))
-        found += [f"{name} (sys.monitoring)" for name in names if name is not None]
+        found += [f"{name} (sys.monitoring)" for name in names if name not in {None, OF_HYPOTHESIS}]
     if _is_tracing_memory():
         found.append("tracemalloc")
     if (observability := sys.modules.get("hypothesis.internal.observability")) is not None and _is_observed(
