@@ -87,6 +87,18 @@ class TestWholeSuite:
         assert main(["merge", str(SHARDS)]) == 2
         assert "missing: shard 2/3" in capsys.readouterr().err
 
+    @pytest.mark.integration
+    @pytest.mark.nightly
+    @pytest.mark.parametrize("n_shards", range(1, 17))
+    def test_any_number_of_shards_runs_every_test_once(
+        self, suite: pytest.Pytester, capsys: pytest.CaptureFixture[str], n_shards: int
+    ) -> None:
+        """Also with more shards than tests, where some of them have none."""
+        for index in range(1, n_shards + 1):
+            assert run(suite, f"{index}/{n_shards}").ret == 0
+        assert main(["merge", str(SHARDS)]) == 0
+        assert f"all {N_TESTS} tests ran: {N_TESTS} passed" in capsys.readouterr().out
+
 
 @pytest.mark.integration
 class TestSpecialShards:
