@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("xdist")
+pytest.importorskip("xdist", minversion="3.7", reason="--px came with pytest-xdist 3.7")
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("few_plugins")]
 

@@ -97,7 +97,7 @@ class TestRealRuns:
         monkeypatch.setenv("FAIL", "1")
         result = run(suite, "-n2")
         result.assert_outcomes(failed=1, passed=4)
-        result.stdout.fnmatch_lines(["*value=1000,", "found by share 1, 2 of 2; this is the replay *"])
+        result.stdout.fnmatch_lines(["*value=1000,*", "found by share 1, 2 of 2; this is the replay *"])
         values(suite.path)
         suite.runpytest_subprocess("-p", "no:cacheprovider", LONG).assert_outcomes(failed=1)
         assert values(suite.path)[:2] == ["-1", "1000"]

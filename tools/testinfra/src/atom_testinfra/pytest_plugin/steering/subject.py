@@ -99,18 +99,18 @@ class MachineSubject:
 
     def __init__(self, machine: type, test_case: Any) -> None:
         self.body = machine
-        self._test_case = test_case
+        self._owner = _settings_owner(machine, test_case)
         self._old = {
-            (test_case, "settings"): vars(test_case).get("settings", MISSING),
+            (self._owner, "settings"): vars(self._owner).get("settings", MISSING),
             (machine, SEED): vars(machine).get(SEED, MISSING),
         }
-        self.settings: Settings | None = test_case.settings
+        self.settings: Settings | None = self._owner.settings
         self.own_seed: object = getattr(machine, SEED, None)
         self._timed: list[tuple[Any, Any]] = []
 
     def install(self, settings: Settings, seed: int | None) -> None:
         """Give the machine other settings and another seed."""
-        self._test_case.settings = settings
+        self._owner.settings = settings
         if seed is not None:
             setattr(self.body, SEED, seed)
 
@@ -165,6 +165,12 @@ def peek_kind(item: pytest.Item) -> str | None:
     if not _is_property(obj):
         return None
     return _kind(_innermost(obj), cls) if _machine(obj) is None else "stateful"
+
+
+def _settings_owner(machine: Any, test_case: Any) -> Any:
+    """Return the class whose settings Hypothesis reads; old versions ignore those of a subclass."""
+    reads_subclass = "settings" in machine.TestCase.runTest.__code__.co_names
+    return test_case if reads_subclass else machine.TestCase
 
 
 def _is_property(obj: object) -> bool:
