@@ -9,8 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 from tests.pytest_plugin.steering.known_failures import KNOWN_FAILURE, KNOWN_FAILURE_OF_A_MACHINE
-from tests.versions import since_hypothesis
+from tests.versions import HYPOTHESIS, since_hypothesis
 
+from atom_testinfra.core.advice.losses import release
 from atom_testinfra.storage.example_budget import (
     CorpusEntry,
     make_budget_file,
@@ -107,14 +108,20 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugin
 
 
 def test_every_kind_of_property_runs_its_number(suite: Suite) -> None:
-    """Pins, parametrised tests and machines too; Hypothesis's own words say so."""
+    """
+    Pins, parametrised tests and machines too; Hypothesis's own words say so.
+
+    Of a machine, old versions do not tell how many failures are saved: it runs as it would, and is named.
+    """
     suite.write(KINDS, dict(zip(NAMES, range(11, 18), strict=True)))
     text = suite.run()
     suite.result.assert_outcomes(passed=8)
-    for n in (11, 12, 14, 15, 16, 17):
+    has_machines = release("6.131.4") <= HYPOTHESIS
+    for n in (11, 12, 14, 15, 16, *([17] if has_machines else [])):
         assert f"Stopped because settings.max_examples={n}" in text
-    assert "testinfra: budget: 7 of 7 properties ran its number of examples" in text
-    assert "not in force" not in text
+    assert f"testinfra: budget: {6 + has_machines} of 7 properties ran its number of examples" in text
+    refused = "the number is not in force for test_x.py::TestOwn::runTest: how many failures"
+    assert text.count("not in force") == text.count(refused) == 1 - has_machines
 
 
 def test_workers_tell_what_became_of_the_numbers(suite: Suite) -> None:
