@@ -91,7 +91,7 @@ def assign_longest_first(weights: Sequence[float], n_bins: int) -> list[list[int
 
 
 def _worth(fixture_s: float, bound_s: float) -> float:
-    """Return the seconds of tests that are worth setting up fixtures of so many seconds."""
+    """Return up to how many seconds of tests share a unit because of their fixtures."""
     return min(FIXTURE_FACTOR * fixture_s, MOST_SHARE * bound_s - fixture_s)
 
 
