@@ -576,6 +576,29 @@ def test_methods_of_unittest_are_asked_more_than_once_in_a_process(tmp_path: Pat
     assert all(one["is_property"] for one in document["findings"] if one.get("noticed_by"))
 
 
+def test_a_test_that_starts_a_program_is_named_by_each_call(tmp_path: Path) -> None:
+    """The second call asks nothing, and its verdicts have the same limit."""
+    project = Shop.create(
+        tmp_path,
+        product="def double(number):\n    return number * 2\n",
+        tests="""
+import os, subprocess, sys
+import shop
+
+def test_program():
+    code = "import shop; assert shop.double(2) == 4"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": "src"})
+
+def test_double():
+    assert shop.double(0) == 0
+""",
+    )
+    said = [project.mutate() for _ in range(2)]
+    named = "1 test started other programs, where no mutant is tried: tests/test_shop.py::test_program"
+    assert [document["remarks"] for document in said] == [[named], [named]]
+    assert said[0]["n_asked"] > said[1]["n_asked"] == 0
+
+
 def test_an_interrupted_session_goes_on(tmp_path: Path) -> None:
     """`kill -9` in the middle: what was answered is kept, and the next call asks the rest."""
     project = Shop.create(tmp_path / "shop")

@@ -81,6 +81,9 @@ class MutationSession:
                     self._listener.on_finding(finding)
             except KeyboardInterrupt:
                 is_interrupted = True
+        else:
+            self._remark_on_programs()
+            self._listener.on_ready(len(self._knowledge.reaches), self._remarks)
         self._store.compact()
         return Outcome(
             findings=findings,
@@ -338,14 +341,18 @@ class MutationSession:
                 f"{len(self._excluded)} tests are not asked, because they do not pass unchanged: "
                 + ", ".join(list(self._excluded)[:3])
             )
+        self._remark_on_programs()
+        self._knowledge.add_collected(self._files_asked, fact["early"])
+        self._listener.on_ready(fact["n_tests"], self._remarks)
+
+    def _remark_on_programs(self) -> None:
+        """Name tests that start programs, also where all verdicts are known from an earlier call."""
         starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_programs]
         if starting:
             self._remarks.append(
                 f"{plural(len(starting), 'test')} started other programs, where no mutant is tried: "
                 + ", ".join(starting[:3])
             )
-        self._knowledge.add_collected(self._files_asked, fact["early"])
-        self._listener.on_ready(fact["n_tests"], self._remarks)
 
     def _finding(self, mutant: Mutant, fact: Mapping[str, Any]) -> Finding:
         nodeid = fact.get("noticed_by")
