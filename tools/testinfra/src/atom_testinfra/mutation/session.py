@@ -346,7 +346,7 @@ class MutationSession:
         self._listener.on_ready(fact["n_tests"], self._remarks)
 
     def _remark_on_programs(self) -> None:
-        """Name tests that start programs, also where all verdicts are known from an earlier call."""
+        """Name the tests that start programs, also when all verdicts are known from an earlier call."""
         starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_programs]
         if starting:
             self._remarks.append(

@@ -36,8 +36,8 @@ SUITE = """
         now.s += 1.0
 """
 """
-Of two to the sixty-fourth numbers, the quick run has to draw the very one that the night was left with. It is
-none that Hypothesis prefers, such as powers of two, their neighbours and numbers that stand in the source.
+Of two to the sixty-fourth numbers, the quick run has to draw the one that the night found. Hypothesis prefers
+powers of two, their neighbours, and numbers that stand in the source; this number is not one of them.
 """
 CONFTEST = """
     import os

@@ -32,7 +32,7 @@ class Expectation:
     unknown: frozenset[int]
     """Indices of the tests whose duration is a guess."""
     scopes: tuple[str, ...]
-    """The node id of the module of each test, or of its class where that has fixtures of its own."""
+    """For each test the node id of its module, or of its class if the class has fixtures of its own."""
     fixtures_s: Mapping[str, float]
     """The seconds of the fixtures of a module or class, set up whenever a worker comes to it."""
 
@@ -42,7 +42,7 @@ class Expectation:
         return len(self.unknown) == len(self.seconds)
 
     def fixture_s(self, index: int) -> float:
-        """Return the seconds that fixtures take before a test in whose scope the worker is not yet."""
+        """Return how long the fixtures of a test take if the worker comes to it from another scope."""
         return math.fsum(self.fixtures_s.get(scope, 0.0) for scope in _with_module(self.scopes[index]))
 
     def with_fixtures(self) -> list[float]:
@@ -56,8 +56,8 @@ class Expectation:
 
     def bound_s(self, n_workers: int) -> float:
         """Return what no schedule can be shorter than, with the fixtures of each scope set up once."""
-        equal_s = math.fsum(self.with_fixtures()) / n_workers
-        return max(equal_s, max((s + self.fixture_s(i) for i, s in enumerate(self.seconds)), default=0.0))
+        alone_s = (s + self.fixture_s(index) for index, s in enumerate(self.seconds))
+        return max(lower_bound(self.with_fixtures(), n_workers), *alone_s, 0.0)
 
     @property
     def is_poor(self) -> bool:

@@ -61,7 +61,7 @@ def make_units(expectation: Expectation, n_workers: int) -> list[Unit]:
         fixture_s, is_unknown = expectation.fixture_s(index), index in unknown
         alone_s = max(ALONE_SHARE * bound_s, _worth(fixture_s, bound_s))
         is_alone = seconds[index] > alone_s
-        if is_unknown:  # it may take any time, but not be worth its fixtures
+        if is_unknown:  # it may be the longest, but it may also take less time than its fixtures
             is_alone = fixture_s <= ALONE_SHARE * bound_s and not expectation.is_poor
         if is_alone:
             units.append(Unit([index], seconds[index] + fixture_s, is_unknown=is_unknown))
@@ -91,7 +91,7 @@ def assign_longest_first(weights: Sequence[float], n_bins: int) -> list[list[int
 
 
 def _worth(fixture_s: float, bound_s: float) -> float:
-    """Return up to how many seconds of tests share a unit because of their fixtures."""
+    """Return how many seconds of tests may share a unit because of their fixtures."""
     return min(FIXTURE_FACTOR * fixture_s, MOST_SHARE * bound_s - fixture_s)
 
 
