@@ -18,7 +18,14 @@ from atom.budgets.service import has_project
 from atom.chat import routes as chat
 from atom.chat.service import has_session
 from atom.db import migrate
-from atom.db.session import WritersQueue, create_engine, read_only, read_only_session_factory, session_factory
+from atom.db.session import (
+    WritersQueue,
+    create_engine,
+    read_only,
+    read_only_session_factory,
+    session_factory,
+    short_reader,
+)
 from atom.episodes import routes as episodes
 from atom.episodes.access import MaturityGate
 from atom.episodes.embedding import load_embedder
@@ -144,6 +151,7 @@ def _provide(app: FastAPI, settings: Settings, engine: Engine, clock: Clock) -> 
         sessions=sessions,
         read_only_sessions=read_only_sessions,
         readers=read_only(engine),
+        short_reader=short_reader(engine),
         clock=clock,
         uses=KeyUses(),
         writers=WritersQueue(engine),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
@@ -42,7 +40,7 @@ async def read_ready(request: Request) -> ReadyResponse:
     """Read from the database; 503 while it does not answer or its tables have another version."""
     engine, gateway = request.app.state.engine, request.app.state.gateway
     assert isinstance(gateway, Gateway)
-    await gateway.reading_threads.run(partial(migrate.require_head, engine))
+    await gateway.read(migrate.require_head, is_short=True)
     return ReadyResponse(status="ok", database=engine.dialect.name, migration=migrate.head())
 
 

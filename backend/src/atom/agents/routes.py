@@ -21,7 +21,7 @@ from atom.agents.schemas import (
     StepRequest,
 )
 from atom.agents.service import AgentWatcher, Registration
-from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.access import Administering, DomainRouter, ShortReading, Writing
 from atom.identity.models import ApiKeyScope
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer
@@ -59,7 +59,7 @@ def register_agent(request: AgentRequest, unit: Writing) -> AgentResponse:
 
 
 @router.get("/agents")
-def list_agents(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAnswer[AgentResponse]:
+def list_agents(query: Annotated[IdPageQuery, Query()], unit: ShortReading) -> PageAnswer[AgentResponse]:
     """List the agents of the workspace."""
     page = service.list_agents(
         unit.session, workspace_id=unit.workspace_id, limit=query.limit, after=query.cursor
@@ -68,7 +68,7 @@ def list_agents(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAn
 
 
 @router.get("/agents/{agent_id}", responses=problem_responses(404))
-def read_agent(agent_id: Id, unit: Reading) -> AgentResponse:
+def read_agent(agent_id: Id, unit: ShortReading) -> AgentResponse:
     """Return an agent."""
     agent = service.get_agent(unit.session, workspace_id=unit.workspace_id, agent_id=agent_id)
     return AgentResponse.model_validate(agent)
@@ -124,7 +124,7 @@ def start_execution(
 
 @router.get("/executions")
 def list_executions(
-    query: Annotated[ExecutionQuery, Query()], unit: Reading
+    query: Annotated[ExecutionQuery, Query()], unit: ShortReading
 ) -> PageAnswer[ExecutionResponse]:
     """List the runs of the workspace's agents, the one that started last first."""
     page = executions.list_executions(
@@ -134,7 +134,7 @@ def list_executions(
 
 
 @router.get("/executions/{execution_id}", responses=problem_responses(404))
-def read_execution(execution_id: Id, unit: Reading) -> ExecutionResponse:
+def read_execution(execution_id: Id, unit: ShortReading) -> ExecutionResponse:
     """Return a run."""
     execution = executions.get_execution(
         unit.session, workspace_id=unit.workspace_id, execution_id=execution_id

@@ -29,7 +29,7 @@ from atom.analytics.schemas import (
     WindowQuery,
 )
 from atom.analytics.vocabulary import NewEvent, NewMetric
-from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.access import Administering, DomainRouter, Reading, ShortReading, Writing
 from atom.kit.pagination import Cursor, KeyPage, Page
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, ItemsAnswer, KeyQuery, PageAnswer
@@ -67,7 +67,9 @@ def collect_metric(request: MetricRequest, unit: Writing) -> PointResponse:
 
 
 @router.get("/metrics/points")
-def list_metric_points(query: Annotated[PointQuery, Query()], unit: Reading) -> PageAnswer[PointResponse]:
+def list_metric_points(
+    query: Annotated[PointQuery, Query()], unit: ShortReading
+) -> PageAnswer[PointResponse]:
     """List the values of a metric in a window, the latest first."""
     found = service.metric_points(
         unit.session,
@@ -148,7 +150,9 @@ def add_alert_rule(request: AlertRuleRequest, unit: Writing) -> AlertRuleRespons
 
 
 @router.get("/alert-rules")
-def list_alert_rules(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[AlertRuleResponse]:
+def list_alert_rules(
+    query: Annotated[KeyQuery, Query()], unit: ShortReading
+) -> PageAnswer[AlertRuleResponse]:
     """List the alert rules by name, each with the time since when it has been firing."""
     found = service.list_alert_rules(unit.session, workspace_id=unit.workspace_id)
     page = KeyPage.within(found, limit=query.limit, after=query.after, key=lambda rule: rule.name)
@@ -183,7 +187,9 @@ def record_integration_call(request: IntegrationCallRequest, unit: Writing) -> N
 
 
 @router.get("/integrations")
-def list_integrations(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[IntegrationResponse]:
+def list_integrations(
+    query: Annotated[KeyQuery, Query()], unit: ShortReading
+) -> PageAnswer[IntegrationResponse]:
     """List how well each integration works, by name."""
     found = service.integrations(unit.session, workspace_id=unit.workspace_id)
     page = KeyPage.within(found, limit=query.limit, after=query.after, key=lambda row: row.name)

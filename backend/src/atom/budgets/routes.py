@@ -25,7 +25,7 @@ from atom.budgets.schemas import (
     TaskResponse,
     WorkRequest,
 )
-from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.access import Administering, DomainRouter, ShortReading, Writing
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, IdPageQuery, PageAnswer, PageQuery
 
@@ -44,14 +44,14 @@ def create_project(request: ProjectRequest, unit: Administering) -> ProjectRespo
 
 
 @router.get("/projects")
-def list_projects(query: Annotated[PageQuery, Query()], unit: Reading) -> PageAnswer[ProjectResponse]:
+def list_projects(query: Annotated[PageQuery, Query()], unit: ShortReading) -> PageAnswer[ProjectResponse]:
     """List the projects, the newest first, each as it was when its burn was last computed."""
     page = service.list_projects(unit.session, workspace_id=unit.workspace_id, page=query.page)
     return PageAnswer.of(page, ProjectResponse.model_validate)
 
 
 @router.get("/projects/{project_id}", responses=problem_responses(404))
-def read_project(project_id: Id, unit: Reading) -> ProjectResponse:
+def read_project(project_id: Id, unit: ShortReading) -> ProjectResponse:
     """Return a project as it was when its burn was last computed."""
     project = service.get_project(unit.session, workspace_id=unit.workspace_id, project_id=project_id)
     return ProjectResponse.model_validate(project)
@@ -77,7 +77,7 @@ def add_task(project_id: Id, request: TaskRequest, unit: Writing) -> TaskRespons
 
 @router.get("/projects/{project_id}/tasks", responses=problem_responses(404))
 def list_tasks(
-    project_id: Id, query: Annotated[IdPageQuery, Query()], unit: Reading
+    project_id: Id, query: Annotated[IdPageQuery, Query()], unit: ShortReading
 ) -> PageAnswer[TaskResponse]:
     """List the tasks of a project."""
     page = service.list_tasks(
@@ -118,7 +118,9 @@ def resume_category(request: CategoryRequest, unit: Administering) -> CategoryRe
 
 
 @router.get("/spending/categories")
-def list_categories(query: Annotated[CategoryQuery, Query()], unit: Reading) -> PageAnswer[CategoryResponse]:
+def list_categories(
+    query: Annotated[CategoryQuery, Query()], unit: ShortReading
+) -> PageAnswer[CategoryResponse]:
     """List the spending categories by name, or the one that is named."""
     page = service.list_categories(
         unit.session,
@@ -153,7 +155,7 @@ def reserve_spending(request: PlannedSpendRequest, unit: Writing) -> ReserveResp
 
 @router.get("/spending/reservations")
 def list_reservations(
-    query: Annotated[ReservationQuery, Query()], unit: Reading
+    query: Annotated[ReservationQuery, Query()], unit: ShortReading
 ) -> PageAnswer[ReservationResponse]:
     """List reservations, the newest first."""
     page = service.list_reservations(
@@ -167,7 +169,7 @@ def list_reservations(
 
 
 @router.get("/spending/reservations/{reservation_id}", responses=problem_responses(404))
-def read_reservation(reservation_id: Id, unit: Reading) -> ReservationResponse:
+def read_reservation(reservation_id: Id, unit: ShortReading) -> ReservationResponse:
     """Return a reservation."""
     found = service.get_reservation(
         unit.session, workspace_id=unit.workspace_id, reservation_id=reservation_id

@@ -16,7 +16,7 @@ from atom.chat.schemas import (
     MessageResponse,
     TitleRequest,
 )
-from atom.identity.access import DomainRouter, Reading, Unit, Writing
+from atom.identity.access import DomainRouter, ShortReading, Unit, Writing
 from atom.kit.errors import NotFoundError
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, PageAnswer
@@ -35,7 +35,7 @@ def create_chat(request: ChatRequest, unit: Writing) -> ChatResponse:
 
 
 @router.get("")
-def list_chats(query: Annotated[ChatQuery, Query()], unit: Reading) -> PageAnswer[ChatResponse]:
+def list_chats(query: Annotated[ChatQuery, Query()], unit: ShortReading) -> PageAnswer[ChatResponse]:
     """List a user's conversations, the one that changed last first."""
     unit.viewer_id(query.user_id)
     page = service.list_sessions(
@@ -45,7 +45,7 @@ def list_chats(query: Annotated[ChatQuery, Query()], unit: Reading) -> PageAnswe
 
 
 @router.get("/{chat_id}", responses=problem_responses(404))
-def read_chat(chat_id: Id, unit: Reading) -> ChatResponse:
+def read_chat(chat_id: Id, unit: ShortReading) -> ChatResponse:
     """Return a conversation."""
     _require_own(unit, chat_id)
     chat = service.get_session(unit.session, workspace_id=unit.workspace_id, chat_id=chat_id)
@@ -90,7 +90,7 @@ def append_message(chat_id: Id, request: MessageRequest, unit: Writing) -> Messa
 
 @router.get("/{chat_id}/messages", responses=problem_responses(404))
 def list_messages(
-    chat_id: Id, query: Annotated[MessageQuery, Query()], unit: Reading
+    chat_id: Id, query: Annotated[MessageQuery, Query()], unit: ShortReading
 ) -> PageAnswer[MessageResponse]:
     """Return a conversation's last messages, oldest first; the next page holds the ones before them."""
     _require_own(unit, chat_id)

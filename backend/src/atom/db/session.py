@@ -59,15 +59,21 @@ def create_engine(url: str | URL, *, max_connections: int = MAX_CONNECTIONS) -> 
     engine = sqlalchemy.create_engine(address, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     if not in_memory:
-        _add_readers(engine, sqlalchemy.create_engine(address, **options))
+        _add_readers(engine, address, options)
     return engine
 
 
-def _add_readers(engine: Engine, readers: Engine) -> None:
-    """Give an engine the one whose connections read only for as long as they are open."""
+def _add_readers(engine: Engine, address: URL, options: dict[str, Any]) -> None:
+    """Give an engine two more, whose connections read only for as long as they are open."""
+    readers = sqlalchemy.create_engine(address, **options)
     event.listen(readers, "connect", _prepare_sqlite_reader)
-    cast("sqlite.EmbeddedDialect", engine.dialect).readers = readers
+    short_readers = sqlalchemy.create_engine(address, **{**options, "pool_size": 1})
+    event.listen(short_readers, "connect", _prepare_sqlite_short_reader)
+    for each in (engine, readers, short_readers):
+        cast("sqlite.EmbeddedDialect", each.dialect).readers = readers if each is engine else each
+    cast("sqlite.EmbeddedDialect", engine.dialect).short_readers = short_readers
     event.listen(engine, "engine_disposed", lambda _: readers.dispose())
+    event.listen(engine, "engine_disposed", lambda _: short_readers.dispose())
 
 
 @contextmanager
@@ -124,6 +130,11 @@ def _prepare_sqlite_reader(dbapi_connection: Any, record: object) -> None:
     dbapi_connection.set_read_only(value=True)
 
 
+def _prepare_sqlite_short_reader(dbapi_connection: Any, record: object) -> None:
+    _prepare_sqlite_reader(dbapi_connection, record)
+    dbapi_connection.keep_short()
+
+
 def session_factory(engine: Engine) -> sessionmaker[Session]:
     """Return the maker of sessions; what a session loaded stays readable after its commit."""
     return sessionmaker(engine, expire_on_commit=False)
@@ -143,6 +154,17 @@ def read_only(engine: Engine) -> Engine:
     """
     readers: Engine | None = getattr(engine.dialect, "readers", None)
     return readers or engine.execution_options(**{sqlite.READ_ONLY: True})
+
+
+def short_reader(engine: Engine) -> Engine | None:
+    """
+    Return the engine with one connection whose transactions read only, and never wait or take long.
+
+    What would wait or take long raises an error that `sqlite.is_refused` knows. There is no such engine
+    for PostgreSQL, where every statement waits for another process.
+    """
+    found: Engine | None = getattr(engine.dialect, "short_readers", None)
+    return found
 
 
 def connections_in_use(engine: Engine) -> int | None:

@@ -18,17 +18,31 @@ from sqlalchemy.engine.characteristics import ConnectionCharacteristic
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection, Dialect
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import PoolProxiedConnection
 
 DRIVER = "sqlite+atom"
 READ_ONLY = "postgresql_readonly"
 """The execution option of a read-only transaction, which PostgreSQL's dialect knows by this name."""
+SHORT_STEPS = 20_000
+"""
+After how many steps of SQLite's machine a statement is not short any more.
+
+A page of 200 rows takes about 6,000, and 20,000 take about a millisecond.
+"""
+SHORT_VALUE = 2_048
+"""The longest text in a short reading, in bytes: a page may have 200 rows, and several texts in each."""
+PRIMARY_CODE = 0xFF
+"""The bits of an error's code that do not tell a variant of it."""
+REFUSALS = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_TOOBIG}
 
 
 class EmbeddedConnection(sqlite3.Connection):
     """A connection that knows whether it refuses to write: asking SQLite would cost every transaction."""
 
     is_read_only = False
+    n_alarms = 0
+    """How often the running transaction came to the end of `SHORT_STEPS`."""
 
     def __init__(self, database: str, *arguments: Any, **options: Any) -> None:
         _make_private(database)
@@ -38,6 +52,26 @@ class EmbeddedConnection(sqlite3.Connection):
         """Let the connection write or not."""
         self.execute(f"PRAGMA query_only = {int(value)}")
         self.is_read_only = value
+
+    def keep_short(self) -> None:
+        """
+        Let a transaction raise an error where it would wait for a lock, take many steps or read a long text.
+
+        SQLite counts the steps of a prepared statement over all its runs: only a second alarm in one
+        transaction says that at least `SHORT_STEPS` were taken in it.
+        """
+        self.execute("PRAGMA busy_timeout = 0")
+        self.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, SHORT_VALUE)
+        self.set_progress_handler(self._is_too_long, SHORT_STEPS)
+
+    def _is_too_long(self) -> bool:
+        self.n_alarms += 1
+        return self.n_alarms > 1
+
+
+def is_refused(error: DBAPIError) -> bool:
+    """Whether a transaction was not short, or would have waited, on a connection that keeps them short."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE in REFUSALS
 
 
 def _make_private(database: str) -> None:
@@ -72,6 +106,8 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
     supports_statement_cache = True
     readers: Engine | None = None
     """The engine whose connections only read; None where all sessions share one connection."""
+    short_readers: Engine | None = None
+    """The same for one connection that keeps its transactions short."""
     connection_characteristics = SQLiteDialect_pysqlite.connection_characteristics.union(
         {READ_ONLY: ReadOnly()}
     )
@@ -89,6 +125,7 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
         taking it at the start makes the second writer wait instead of fail.
         """
         connection = cast("EmbeddedConnection", dbapi_connection.dbapi_connection)
+        connection.n_alarms = 0
         connection.execute("BEGIN" if connection.is_read_only else "BEGIN IMMEDIATE")
 
     # As text: SQLAlchemy would compile a statement for each savepoint, because each has a name of its own.

@@ -41,9 +41,9 @@ from atom.episodes.schemas import (
 from atom.identity.access import (
     Administering,
     DomainRouter,
-    Reading,
     ReadingThenRecording,
     ReadingThenWriting,
+    ShortReading,
     Unit,
     Writing,
 )
@@ -97,7 +97,7 @@ def create_reflection(request: ReflectionRequest, unit: Writing, embedder: Embed
 
 @router.get("/episodes", responses=problem_responses(404))
 def list_episodes(
-    query: Annotated[EpisodeQuery, Query()], unit: Reading, gate: Gate
+    query: Annotated[EpisodeQuery, Query()], unit: ShortReading, gate: Gate
 ) -> PageAnswer[EpisodeResponse]:
     """List an agent's episodes, the latest first, archived ones too."""
     _require_sight(unit, gate, query.agent_id)
@@ -108,7 +108,7 @@ def list_episodes(
 
 
 @router.get("/episodes/{episode_id}", responses=problem_responses(404))
-def read_episode(episode_id: Id, unit: Reading, gate: Gate) -> EpisodeResponse:
+def read_episode(episode_id: Id, unit: ShortReading, gate: Gate) -> EpisodeResponse:
     """Return an episode."""
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)
     _require_sight(unit, gate, episode.agent_id)
@@ -117,7 +117,7 @@ def read_episode(episode_id: Id, unit: Reading, gate: Gate) -> EpisodeResponse:
 
 @router.get("/episodes/{episode_id}/segments", responses=problem_responses(404))
 def list_segments(
-    episode_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading, gate: Gate
+    episode_id: Id, query: Annotated[PlaceQuery, Query()], unit: ShortReading, gate: Gate
 ) -> PageAnswer[SegmentResponse]:
     """Return an episode's segments in order; a page has fewer of them when they are long."""
     episode = service.get_episode(unit.session, workspace_id=unit.workspace_id, episode_id=episode_id)

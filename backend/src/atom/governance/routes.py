@@ -38,7 +38,7 @@ from atom.governance.schemas import (
     TriggerRequest,
 )
 from atom.governance.triggers import Trigger
-from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.access import Administering, DomainRouter, Reading, ShortReading, Writing
 from atom.kit.pagination import KeyPage
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import CountResponse, Id, ItemsAnswer, KeyQuery, PageAnswer
@@ -65,7 +65,7 @@ HasTraining = Annotated[TrainingLookup, Depends(_has_training)]
 
 @router.get("/agents/{agent_id}/decision")
 def decide(
-    agent_id: Id, query: Annotated[DecisionQuery, Query()], unit: Reading, decisions: Decisions
+    agent_id: Id, query: Annotated[DecisionQuery, Query()], unit: ShortReading, decisions: Decisions
 ) -> DecisionResponse:
     """Say whether an agent may take an action; an answer may be a minute old. Asking changes nothing."""
     decision = service.can_perform(
@@ -84,7 +84,9 @@ def enforce(agent_id: Id, request: AttemptRequest, unit: Reading) -> Enforcement
 
 
 @router.get("/agents/{agent_id}/capabilities", responses=problem_responses(404))
-def list_capabilities(agent_id: Id, query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[str]:
+def list_capabilities(
+    agent_id: Id, query: Annotated[KeyQuery, Query()], unit: ShortReading
+) -> PageAnswer[str]:
     """List the known actions that the agent may take, by name."""
     found = service.list_capabilities(unit.session, workspace_id=unit.workspace_id, agent_id=agent_id)
     page = KeyPage.within(found, limit=query.limit, after=query.after, key=str)
@@ -92,7 +94,7 @@ def list_capabilities(agent_id: Id, query: Annotated[KeyQuery, Query()], unit: R
 
 
 @router.get("/agents/{agent_id}/users/{user_id}/access", responses=problem_responses(404))
-def read_data_access(agent_id: Id, user_id: Id, unit: Reading) -> AccessResponse:
+def read_data_access(agent_id: Id, user_id: Id, unit: ShortReading) -> AccessResponse:
     """Say whether a user may see the agent's data, by their role or their specialty."""
     may = service.may_access_data(
         unit.session, workspace_id=unit.workspace_id, agent_id=agent_id, user_id=user_id
@@ -129,7 +131,7 @@ def request_approval(agent_id: Id, request: ApprovalRequest, unit: Writing) -> A
 
 
 @router.get("/approvals")
-def list_approvals(query: AgentPage, unit: Reading) -> PageAnswer[ApprovalResponse]:
+def list_approvals(query: AgentPage, unit: ShortReading) -> PageAnswer[ApprovalResponse]:
     """List the questions to people, newest first."""
     page = approvals.list_approvals(
         unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page
@@ -177,7 +179,7 @@ def route_trigger(agent_id: Id, request: TriggerRequest, unit: Writing) -> Route
 
 
 @router.get("/blocked-triggers")
-def list_blocked_triggers(query: AgentPage, unit: Reading) -> PageAnswer[BlockedTriggerResponse]:
+def list_blocked_triggers(query: AgentPage, unit: ShortReading) -> PageAnswer[BlockedTriggerResponse]:
     """List the triggers whose agent did not run, newest first."""
     page = triggers.list_blocked_triggers(
         unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page
@@ -197,7 +199,7 @@ def propose(agent_id: Id, request: ProposalRequest, unit: Writing) -> ProposalRe
 
 
 @router.get("/proposals")
-def list_proposals(query: AgentPage, unit: Reading) -> PageAnswer[ProposalResponse]:
+def list_proposals(query: AgentPage, unit: ShortReading) -> PageAnswer[ProposalResponse]:
     """List proposals, newest first."""
     page = proposals.list_proposals(
         unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page
@@ -237,7 +239,7 @@ def execute_proposal(proposal_id: Id, unit: Administering, has_training: HasTrai
 
 
 @router.get("/queue")
-def list_queue(query: AgentPage, unit: Reading) -> PageAnswer[QueueEntryResponse]:
+def list_queue(query: AgentPage, unit: ShortReading) -> PageAnswer[QueueEntryResponse]:
     """List the runs that wait, or waited, for their supervisor, newest first."""
     page = supervised_queue.list_entries(
         unit.session, workspace_id=unit.workspace_id, agent_id=query.agent_id, page=query.page

@@ -36,7 +36,7 @@ from atom.graduation.schemas import (
     TrainingRequest,
     TrainingResponse,
 )
-from atom.identity.access import Administering, DomainRouter, Reading
+from atom.identity.access import Administering, DomainRouter, Reading, ShortReading
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, PageAnswer, PageQuery
 
@@ -108,7 +108,7 @@ def promote_agent(
 
 @router.get("/agents/{agent_id}/promotions", responses=problem_responses(404))
 def list_promotions(
-    agent_id: Id, query: Annotated[PageQuery, Query()], unit: Reading
+    agent_id: Id, query: Annotated[PageQuery, Query()], unit: ShortReading
 ) -> PageAnswer[PromotionResponse]:
     """List an agent's promotions, the latest first."""
     page = service.list_promotions(
@@ -137,7 +137,9 @@ def schedule_training(request: TrainingRequest, unit: Administering) -> Training
 
 
 @router.get("/trainings")
-def list_trainings(query: Annotated[TrainingQuery, Query()], unit: Reading) -> PageAnswer[TrainingResponse]:
+def list_trainings(
+    query: Annotated[TrainingQuery, Query()], unit: ShortReading
+) -> PageAnswer[TrainingResponse]:
     """List trainings, the one that was scheduled last first."""
     page = training_sessions.list_trainings(
         unit.session,
@@ -209,7 +211,7 @@ def start_supervision(agent_id: Id, request: SupervisionRequest, unit: Administe
 
 @router.get("/supervisions")
 def list_supervisions(
-    query: Annotated[SupervisionQuery, Query()], unit: Reading
+    query: Annotated[SupervisionQuery, Query()], unit: ShortReading
 ) -> PageAnswer[SupervisionResponse]:
     """List supervised sessions, the one that began last first."""
     page = supervision_sessions.list_supervisions(

@@ -1,10 +1,10 @@
 """
 How a route gets in: the caller of a request, and a unit of work in the caller's workspace.
 
-A handler names its unit as `Reading`, `Recording`, `Writing` or `Administering`. It runs inside of it, in one
-thread: the key is looked up, the body read and checked, the handler run, the answer built and the transaction
-committed. A connection is never held by a request that waits for a thread, and changing threads costs as much
-as a query.
+A handler names its unit as `ShortReading`, `Reading`, `Recording`, `Writing` or `Administering`. It runs
+inside of it, in one thread: the key is looked up, the body read and checked, the handler run, the answer
+built and the transaction committed. A connection is never held by a request that waits for a thread. Changing
+threads costs more than a query: a short reading of a SQLite file runs in the thread of the event loop.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from http import HTTPStatus
 from inspect import signature
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from atom.db.session import WritersQueue, unit_of_work
+from atom.db.sqlite import is_refused
 from atom.identity import idempotency
 from atom.identity.idempotency import HEADER, REPLAYED, fingerprint_of
 from atom.identity.keys import Caller, find_caller
@@ -44,6 +45,8 @@ from atom.web.queries import refuse_repeats
 
 logger = logging.getLogger(__name__)
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
@@ -52,13 +55,30 @@ class Gateway:
     sessions: sessionmaker[Session]
     read_only_sessions: sessionmaker[Session]
     readers: Engine
-    """For the key of a request that writes: a session would cost more than this one look-up."""
+    """Also for the key of a request that writes: a session would cost more than this one look-up."""
+    short_reader: Engine | None
+    """For what is read in the event loop, where the database never makes it wait."""
     clock: Clock
     uses: KeyUses
     writers: WritersQueue
     reading_threads: Threads
     writing_threads: Threads
     """Writers wait for each other, in threads of their own so that nobody who reads waits with them."""
+
+    async def read(self, call: Callable[[Engine], Value], *, is_short: bool) -> Value:
+        """
+        Return what a call reads with an engine.
+
+        A short call runs in the event loop if the database allows for it: changing threads costs more. One
+        that finds more than is short, or the database locked, is called again in a thread.
+        """
+        if is_short and self.short_reader is not None:
+            try:
+                return call(self.short_reader)
+            except DBAPIError as exc:
+                if not is_refused(exc):
+                    raise
+        return await self.reading_threads.run(partial(call, self.readers))
 
     def close(self) -> None:
         """Wait for what the threads run."""
@@ -109,8 +129,9 @@ class Door:
     What is committed was answered: the response is built, to its last byte, before the door closes.
     """
 
-    def __init__(self, request: Request, entrance: Entrance, body: bytes) -> None:
+    def __init__(self, request: Request, entrance: Entrance, body: bytes, readers: Engine) -> None:
         self._request = request
+        self._readers = readers
         self._body = body
         self._gateway: Gateway = request.app.state.gateway
         self._entrance = entrance
@@ -121,10 +142,10 @@ class Door:
     def __enter__(self) -> Self:
         """Let in who has a key for this entrance."""
         if not self._entrance.is_read_only:
-            with self._gateway.readers.connect() as connection:
+            with self._readers.connect() as connection:
                 self._let_in(connection)
             return self
-        self._reader = self._gateway.read_only_sessions()
+        self._reader = self._gateway.read_only_sessions(bind=self._readers)
         try:
             self._let_in(self._reader.connection())
         except BaseException:
@@ -213,6 +234,8 @@ class Entrance:
 
     scope: ApiKeyScope
     is_read_only: bool
+    is_short: bool = False
+    """Whether it reads one row, or one page along an index."""
     opens_itself: bool = False
     """Whether the handler is given the door, to read first and open the unit that writes when it needs it."""
 
@@ -231,10 +254,9 @@ class UnitRoute(APIRoute):
             gateway: Gateway = request.app.state.gateway
             _secret_of(request)  # a request without a key is not read further
             body = await _body_of(request) if takes_body else b""
-            door = Door(request, entrance, body)
 
-            def serve() -> Response:
-                with door:
+            def serve(readers: Engine) -> Response:
+                with Door(request, entrance, body, readers) as door:
                     request.state.door = door
                     check_address(request)
                     refuse_repeats(request)
@@ -244,8 +266,9 @@ class UnitRoute(APIRoute):
                     door.keep(response, hidden=hidden)
                     return response
 
-            threads = gateway.reading_threads if entrance.is_read_only else gateway.writing_threads
-            return await threads.run(serve)
+            if entrance.is_read_only:
+                return await gateway.read(serve, is_short=entrance.is_short)
+            return await gateway.writing_threads.run(partial(serve, gateway.readers))
 
         return answer
 
@@ -349,6 +372,8 @@ def _in_unit(handler: Callable[..., Any]) -> Callable[..., Any]:
 # A handler names its entrance beside the type of what it is given: `_in_unit` reads it.
 Reading = Annotated[Unit, Entrance(scope=ApiKeyScope.READ, is_read_only=True)]
 """A read-only transaction, for a key of any scope."""
+ShortReading = Annotated[Unit, Entrance(scope=ApiKeyScope.READ, is_read_only=True, is_short=True)]
+"""The same for a handler that reads one row, or one page along an index, and computes nothing."""
 Recording = Annotated[Unit, Entrance(scope=ApiKeyScope.READ, is_read_only=False)]
 """A transaction that notes who looked at what, for a key of any scope."""
 ReadingThenRecording = Annotated[

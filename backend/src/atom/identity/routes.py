@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query, status
 
 from atom.identity import export, keys, users, workspaces
-from atom.identity.access import Administering, DomainRouter, Reading
+from atom.identity.access import Administering, DomainRouter, ShortReading
 from atom.identity.models import WorkspaceStatus
 from atom.identity.schemas import (
     ExportResponse,
@@ -98,7 +98,7 @@ def create_user(request: UserRequest, unit: Administering) -> UserResponse:
 
 
 @router.get("/users", tags=["users"])
-def list_users(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAnswer[UserResponse]:
+def list_users(query: Annotated[IdPageQuery, Query()], unit: ShortReading) -> PageAnswer[UserResponse]:
     """List the users of the workspace."""
     page = users.list_users(
         unit.session, workspace_id=unit.workspace_id, limit=query.limit, after=query.cursor
@@ -107,7 +107,7 @@ def list_users(query: Annotated[IdPageQuery, Query()], unit: Reading) -> PageAns
 
 
 @router.get("/users/{user_id}", tags=["users"], responses=problem_responses(404))
-def read_user(user_id: Id, unit: Reading) -> UserResponse:
+def read_user(user_id: Id, unit: ShortReading) -> UserResponse:
     """Return a user."""
     user = users.get_user(unit.session, workspace_id=unit.workspace_id, user_id=user_id)
     return UserResponse.model_validate(user)
@@ -137,7 +137,7 @@ def export_user(user_id: Id, unit: Administering) -> ExportResponse:
 
 
 @router.get("/workspace", tags=["workspace"])
-def read_workspace(unit: Reading) -> WorkspaceResponse:
+def read_workspace(unit: ShortReading) -> WorkspaceResponse:
     """Return the workspace that the key belongs to."""
     found = workspaces.get_workspace(unit.session, workspace_id=unit.workspace_id)
     return WorkspaceResponse.model_validate(found)

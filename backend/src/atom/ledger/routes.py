@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Query, Request, Response, status
 from sqlalchemy.orm import Session
 
-from atom.identity.access import Administering, DomainRouter, Reading, Unit, Writing
+from atom.identity.access import Administering, DomainRouter, Reading, ShortReading, Unit, Writing
 from atom.kit.errors import NotFoundError
 from atom.kit.pagination import KeyPage
 from atom.ledger import postings, service
@@ -73,7 +73,7 @@ def open_account(request: AccountRequest, unit: Writing) -> AccountResponse:
 
 
 @router.get("/accounts")
-def list_accounts(query: Annotated[AccountQuery, Query()], unit: Reading) -> PageAnswer[AccountResponse]:
+def list_accounts(query: Annotated[AccountQuery, Query()], unit: ShortReading) -> PageAnswer[AccountResponse]:
     """List the accounts of the workspace by code, each with its balance."""
     page = service.list_accounts(
         unit.session,
@@ -87,7 +87,7 @@ def list_accounts(query: Annotated[AccountQuery, Query()], unit: Reading) -> Pag
 
 
 @router.get("/accounts/{account_id}", responses=problem_responses(404))
-def read_account(account_id: Id, unit: Reading) -> AccountResponse:
+def read_account(account_id: Id, unit: ShortReading) -> AccountResponse:
     """Return an account with its balance."""
     account = service.get_account(unit.session, workspace_id=unit.workspace_id, account_id=account_id)
     return AccountResponse.model_validate(account)
@@ -119,7 +119,7 @@ def post_transaction(
 
 @router.get("/transactions", responses=problem_responses(404))
 def list_transactions(
-    query: Annotated[TransactionQuery, Query()], unit: Reading
+    query: Annotated[TransactionQuery, Query()], unit: ShortReading
 ) -> PageAnswer[TransactionResponse]:
     """List transactions, newest first."""
     page = service.list_transactions(
@@ -129,7 +129,7 @@ def list_transactions(
 
 
 @router.get("/transactions/{transaction_id}", responses=problem_responses(404))
-def read_transaction(transaction_id: Id, unit: Reading) -> TransactionResponse:
+def read_transaction(transaction_id: Id, unit: ShortReading) -> TransactionResponse:
     """Return a transaction, without its entries."""
     found = service.get_transaction(
         unit.session, workspace_id=unit.workspace_id, transaction_id=transaction_id
@@ -139,7 +139,7 @@ def read_transaction(transaction_id: Id, unit: Reading) -> TransactionResponse:
 
 @router.get("/transactions/{transaction_id}/entries", responses=problem_responses(404))
 def list_entries(
-    transaction_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading
+    transaction_id: Id, query: Annotated[PlaceQuery, Query()], unit: ShortReading
 ) -> PageAnswer[EntryResponse]:
     """List the entries of a transaction in the order they were posted."""
     found = service.list_entries(unit.session, workspace_id=unit.workspace_id, transaction_id=transaction_id)

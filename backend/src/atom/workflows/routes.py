@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Query, status
 
-from atom.identity.access import Administering, DomainRouter, Reading, Writing
+from atom.identity.access import Administering, DomainRouter, ShortReading, Writing
 from atom.kit.pagination import KeyPage
 from atom.web.problems import WITH_BODY, problem_responses
 from atom.web.schemas import Id, ItemsAnswer, KeyQuery, PageAnswer, PlaceQuery
@@ -49,7 +49,7 @@ def define_workflow(request: WorkflowRequest, unit: Administering) -> WorkflowRe
 
 
 @router.get("/workflows")
-def list_workflows(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAnswer[WorkflowResponse]:
+def list_workflows(query: Annotated[KeyQuery, Query()], unit: ShortReading) -> PageAnswer[WorkflowResponse]:
     """List the newest version of each workflow, by name."""
     page = definitions.list_definitions(
         unit.session, workspace_id=unit.workspace_id, limit=query.limit, after=query.after
@@ -58,7 +58,7 @@ def list_workflows(query: Annotated[KeyQuery, Query()], unit: Reading) -> PageAn
 
 
 @router.get("/workflow-version", responses=problem_responses(404))
-def read_workflow(query: Annotated[WorkflowQuery, Query()], unit: Reading) -> WorkflowResponse:
+def read_workflow(query: Annotated[WorkflowQuery, Query()], unit: ShortReading) -> WorkflowResponse:
     """Return a version of a workflow."""
     definition = definitions.get_definition(
         unit.session, workspace_id=unit.workspace_id, **query.model_dump()
@@ -87,7 +87,7 @@ def start_workflow(request: StartRequest, unit: Writing) -> WorkflowExecutionRes
 
 @router.get("/workflow-executions")
 def list_workflow_executions(
-    query: Annotated[WorkflowExecutionQuery, Query()], unit: Reading
+    query: Annotated[WorkflowExecutionQuery, Query()], unit: ShortReading
 ) -> PageAnswer[WorkflowExecutionResponse]:
     """List runs of workflows, the newest first."""
     page = service.list_executions(
@@ -101,7 +101,7 @@ def list_workflow_executions(
 
 
 @router.get("/workflow-executions/{run_id}", responses=problem_responses(404))
-def read_workflow_execution(run_id: Id, unit: Reading) -> WorkflowExecutionResponse:
+def read_workflow_execution(run_id: Id, unit: ShortReading) -> WorkflowExecutionResponse:
     """Return a run of a workflow."""
     found = service.get_execution(unit.session, workspace_id=unit.workspace_id, execution_id=run_id)
     return WorkflowExecutionResponse.model_validate(found)
@@ -109,7 +109,7 @@ def read_workflow_execution(run_id: Id, unit: Reading) -> WorkflowExecutionRespo
 
 @router.get("/workflow-executions/{run_id}/steps", responses=problem_responses(404))
 def list_workflow_steps(
-    run_id: Id, query: Annotated[PlaceQuery, Query()], unit: Reading
+    run_id: Id, query: Annotated[PlaceQuery, Query()], unit: ShortReading
 ) -> PageAnswer[WorkflowStepResponse]:
     """List the steps of a run, in an order in which they could run one by one."""
     found = service.get_steps(unit.session, workspace_id=unit.workspace_id, execution_id=run_id)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import QueuePool
 
-from atom.db.session import BUSY_TIMEOUT_MS, read_only, read_only_session_factory, unit_of_work
+from atom.db.session import (
+    BUSY_TIMEOUT_MS,
+    create_engine,
+    read_only,
+    read_only_session_factory,
+    short_reader,
+    unit_of_work,
+)
+from atom.db.sqlite import SHORT_STEPS, SHORT_VALUE, is_refused
 from atom.tables import agents, identity
 from tests import factories
 from tests.database import Database
@@ -73,6 +83,73 @@ def test_readers_keep_their_prepared_statements(database: Database) -> None:
         assert [n_idle(readers), n_idle(clone.engine)] == [1, 1]
         clone.engine.dispose()
         assert n_idle(readers) == 0
+
+
+COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :most) SELECT max(i) FROM n"
+"""Takes at least one step of SQLite's machine for each number."""
+
+
+@pytest.fixture
+def short(database: Database) -> Iterator[tuple[Engine, Engine]]:
+    """A file's engine, and the engine of its short readings."""
+    with database.clone() as clone:
+        reader = short_reader(clone.engine)
+        assert (reader is None) is (clone.engine.dialect.name != "sqlite")
+        if reader is None:
+            pytest.skip("PostgreSQL is another process, which is always waited for")
+        yield clone.engine, reader
+
+
+@pytest.mark.parametrize("in_the_way", ["steps", "text", "parameter"])
+def test_a_short_reading_takes_no_more_than_is_short(short: tuple[Engine, Engine], in_the_way: str) -> None:
+    """What would take long is refused, and the next reading of the connection is answered."""
+    _, reader = short
+    sought = {
+        "steps": text(COUNT).bindparams(most=2 * SHORT_STEPS),
+        "text": text("SELECT zeroblob(:n)").bindparams(n=SHORT_VALUE + 1),
+        "parameter": text("SELECT :given").bindparams(given="x" * (SHORT_VALUE + 1)),
+    }[in_the_way]
+    with pytest.raises(DBAPIError) as refused, reader.connect() as connection:
+        connection.execute(sought).scalar_one()
+    assert is_refused(refused.value)
+    with reader.connect() as connection:
+        assert connection.execute(text(COUNT), {"most": 10}).scalar_one() == 10
+
+
+def test_many_short_readings_are_not_one_long_one(short: tuple[Engine, Engine]) -> None:
+    """SQLite counts the steps of a prepared statement over all its runs; we count those of a transaction."""
+    _, reader = short
+    n_numbers = SHORT_STEPS // 100
+    for _ in range(200):
+        with reader.connect() as connection:
+            assert connection.execute(text(COUNT), {"most": n_numbers}).scalar_one() == n_numbers
+
+
+def test_a_short_reading_writes_nothing(short: tuple[Engine, Engine]) -> None:
+    """Like every other reader of a file, and its refusal is an error rather than a reason to try again."""
+    _, reader = short
+    with pytest.raises(DBAPIError, match="readonly") as refused, reader.connect() as connection:
+        connection.execute(text("DELETE FROM workspaces"))
+    assert not is_refused(refused.value)
+
+
+def test_a_short_reading_waits_for_no_lock() -> None:
+    """On a database without a write-ahead log a writer locks readers out: a short reading is refused."""
+    address = "file:/atom_short?vfs=memdb"
+    writer = sqlite3.connect(address, uri=True, isolation_level=None)
+    writer.execute("CREATE TABLE things (id INTEGER)")
+    engine = create_engine(f"sqlite:///{address}&uri=true")
+    reader = short_reader(engine)
+    assert reader is not None
+    writer.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(DBAPIError) as refused, reader.connect() as connection:
+        connection.execute(text("SELECT * FROM things"))
+    assert is_refused(refused.value)
+    writer.execute("ROLLBACK")
+    with reader.connect() as connection:
+        assert connection.execute(text("SELECT * FROM things")).all() == []
+    engine.dispose()
+    writer.close()
 
 
 def _is_read_only(session: Session) -> bool:
