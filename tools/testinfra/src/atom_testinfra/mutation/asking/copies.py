@@ -138,9 +138,11 @@ def _answer(question: Question, reader: int, writer: int, *, is_limited: bool) -
         own_pid = os.getpid()
 
         def say(fact: dict[str, Any]) -> None:
-            if os.getpid() != own_pid:
-                os._exit(status)  # only the copy answers, not a fork that a test forgot to end
+            if is_fork := os.getpid() != own_pid:
+                fact = {"came_back": True}  # only the copy answers, not a fork that a test did not end
             os.write(writer, json.dumps(fact).encode() + b"\n")
+            if is_fork:
+                os._exit(status)
 
         try:
             question(say)

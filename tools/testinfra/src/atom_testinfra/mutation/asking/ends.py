@@ -11,6 +11,8 @@ from atom_testinfra.core.mutants import MutantVerdict
 if TYPE_CHECKING:
     from atom_testinfra.mutation.asking.copies import Copy
 
+CAME_BACK = "a fork of a test does not end but goes on with the tests; what pytest says then depends on both"
+
 
 def describe_end(copy: Copy, status: int) -> dict[str, Any]:
     """Return the verdict that a copy gave, or what its end says where it gave none."""
@@ -22,6 +24,8 @@ def describe_end(copy: Copy, status: int) -> dict[str, Any]:
                 answer.setdefault("noticed_by", test)
             if answer.get("n_run") is None:
                 answer["n_run"] = sum("test" in one for one in copy.said)
+            if answer["verdict"] is MutantVerdict.SURVIVED and any("came_back" in one for one in copy.said):
+                return {"verdict": MutantVerdict.NOT_ASKED, "reason": CAME_BACK, "n_run": answer["n_run"]}
             return answer
         if "unfit" in said:
             return {"verdict": MutantVerdict.NOT_ASKED, "reason": said["unfit"], "n_run": 0}
