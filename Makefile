@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-kinds bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
+	bench-compare bench-power bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -197,11 +197,11 @@ bench-split: install ## how often a rare bug is found whole and in 2 and 4 share
 bench-prediction: install ## how well the cost of the CI run is predicted, on this suite and two public ones
 	$(BIN)/python benchmarks/prediction.py --keep
 
-bench-compare: install ## how often `compare` is wrong: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
-	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
-
-bench-kinds: install ## which kinds of slow-down `compare` finds: a small run; ROUNDS=10 KEEP="--keep --runs .testinfra/kinds" for all
+bench-compare: install ## how often `compare` is wrong, and which kinds of slow-down it finds: a small run; ROUNDS=10 KEEP="--keep --runs .testinfra/kinds" for all
 	$(BIN)/python benchmarks/compare_kinds.py --rounds $(or $(ROUNDS),1) $(KEEP)
+
+bench-power: install ## the same for the body alone, by statistic and under load: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
+	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
 
 bench-episodes: install ## an episode of 10,000 messages
 	$(BIN)/python benchmarks/episodes.py

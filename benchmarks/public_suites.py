@@ -139,12 +139,6 @@ SUBJECTS = {
         arguments=["tests"],
         about="a body in C, in threads that Python does not know",
     ),
-    "klein": Subject(
-        version="24.8.0",
-        needs=["hypothesis", "treq", "idna", "tubes"],
-        arguments=["src/klein/test/test_headers.py", "src/klein/test/test_message.py"],
-        about="Twisted's own test cases, strategies of URLs",
-    ),
     "cattrs": Subject(
         version="26.2.1",
         needs=["hypothesis", "pytest-benchmark", "immutables", "coverage"],

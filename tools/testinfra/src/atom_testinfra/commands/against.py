@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from msgspec.structs import replace
 
-from atom_testinfra.commands.suspects import say
 from atom_testinfra.core.changes.confirmation import take_turns
 from atom_testinfra.core.errors import ConfigError, GitError, NothingMeasuredError
 from atom_testinfra.core.records.repeats import MIN_BASE_RUNS
@@ -58,11 +58,11 @@ def measure_in_turns(
             "new": (Rerunner(spec, name, folder, made, logs=project.runs, label="new"), here, new),
         }
         for side, (rerunner, tree, _) in sides.items():
-            say(f"running the properties once, unmeasured: {side}")
+            click.echo(f"running the properties once, unmeasured: {side}", err=True)
             rerunner.run(tree, None)
         for side in take_turns(MIN_BASE_RUNS):
             rerunner, tree, runs = sides[side]
-            say(f"measuring {side}, run {len(runs) + 1} of {MIN_BASE_RUNS}")
+            click.echo(f"measuring {side}, run {len(runs) + 1} of {MIN_BASE_RUNS}", err=True)
             run = rerunner.run(tree, None)
             runs.append(replace(run, header=replace(run.header, repeat=len(runs))))
     return Recording(label=revision, runs=base), Recording(label=HERE, runs=new), spec

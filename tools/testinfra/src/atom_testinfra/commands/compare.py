@@ -12,7 +12,7 @@ import msgspec
 
 from atom_testinfra.commands.against import measure_in_turns
 from atom_testinfra.commands.github import tell_github
-from atom_testinfra.commands.suspects import Sides, look_again, say, with_note
+from atom_testinfra.commands.suspects import Sides, look_again
 from atom_testinfra.core.changes.comparison import (
     MIN_NEW_RUNS,
     Comparison,
@@ -145,7 +145,7 @@ def _find(project: Project, name: str) -> Recording:
     """Return what a name stands for, and say what could not be read on the way to it."""
     recording = find_recording(project, name)
     for note in recording.notes:
-        say(f"note: {note}")
+        click.echo(f"note: {note}", err=True)
     return recording
 
 
@@ -199,12 +199,12 @@ def _compare(project: Project, sides: Sides, threshold: Threshold, options: Comp
             is_exact=options.exact,
         )
     elif comparison.has_suspects:
-        comparison = with_note(comparison, "Suspects were not run again: --no-confirm.")
+        comparison = comparison.with_note("Suspects were not run again: --no-confirm.")
     _print(comparison, sides.profile, options)
     tell_github(comparison, sides.profile, _places(sides.new), is_gate=options.gate, environ=os.environ)
     if comparison.n_compared == 0:
-        say("nothing could be compared: no test is the same on both sides with enough runs")
-        say(f"hint: {_hint_of(comparison)}")
+        click.echo("nothing could be compared: no test is the same on both sides with enough runs", err=True)
+        click.echo(f"hint: {_hint_of(comparison)}", err=True)
         return ExitStatus.NOTHING
     return ExitStatus.FAILED if options.gate and comparison.is_slower else ExitStatus.OK
 
@@ -219,15 +219,14 @@ def _tell_of_common_runs(comparison: Comparison, sides: Sides, common: set[str])
     base, new = sides.base, sides.new
     if not common.issuperset(base.run_ids) or not common.issuperset(new.run_ids):
         n = "1 run is" if len(common) == 1 else f"{len(common)} runs are"
-        return with_note(comparison, f"{n} in {base.label} and in {new.label}: that hides what differs.")
+        return comparison.with_note(f"{n} in {base.label} and in {new.label}: that hides what differs.")
     is_faster = any(change.verdict is ChangeVerdict.FASTER for change in comparison.changes)
     if comparison.suspects or comparison.is_suite_suspect or is_faster:
         raise ComparisonError(
             f"{base.label!r} and {new.label!r} hold the same runs, but not the same costs",
             hint="one of them was changed, or the threshold is finer than the four digits of a baseline",
         )
-    return with_note(
-        comparison,
+    return comparison.with_note(
         f"Nothing can differ: {base.label} holds runs of {new.label} itself."
         " For a comparison measure again: testinfra measure --baseline",
     )

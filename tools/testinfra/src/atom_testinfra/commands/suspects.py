@@ -68,7 +68,7 @@ def look_again(
     try:
         spec = sides.spec or _spec_of(project, new)
     except InfraError as exc:
-        return with_note(comparison, f"Suspects were not run again: {exc}.")
+        return comparison.with_note(f"Suspects were not run again: {exc}.")
     with ExitStack() as stack:
         stack.enter_context(signals_raise())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="testinfra-again-")))
@@ -80,16 +80,16 @@ def look_again(
             there = _base_tree(stack, project, base, folder)
             first = next(change for change in comparison.changes if change.ratio)
             probed = [change.nodeid for change in comparison.suspects or [first]]
-            say(f"checking that the base runs: {figures.plural(len(probed), 'test')}")
+            click.echo(f"checking that the base runs: {figures.plural(len(probed), 'test')}", err=True)
             rerunner.refuse_failing(there, probed)
         except (ComparisonError, GitError, SubjectError, NothingMeasuredError) as exc:
             reason = str(exc).splitlines()[0].rstrip(".:")
-            comparison = with_note(comparison, f"Only NEW is run again, against the stored BASE: {reason}.")
+            comparison = comparison.with_note(f"Only NEW is run again, against the stored BASE: {reason}.")
             there = None
         if is_exact:
             comparison = _count_instructions(comparison, _counter(new, spec, profile, folder), here, there)
         if n_reruns is not None:
-            say(_announce(comparison, sides, n_reruns, is_base_run=there is not None))
+            click.echo(_announce(comparison, sides, n_reruns, is_base_run=there is not None), err=True)
             comparison = confirm_suspects(
                 comparison,
                 base=sides.base_side,
@@ -149,7 +149,9 @@ class _Turns:
 
     def __call__(self, nodeids: Sequence[str]) -> Run:
         self._n += 1
-        say(f"running {figures.plural(len(nodeids), 'test')} again: {self._side}, run {self._n}")
+        click.echo(
+            f"running {figures.plural(len(nodeids), 'test')} again: {self._side}, run {self._n}", err=True
+        )
         return self._rerunner.run(self._tree, nodeids)
 
 
@@ -167,21 +169,13 @@ def _count_instructions(
         )
     counted = []
     for number, suspect in enumerate(comparison.suspects, 1):
-        say(f"counting instructions, {number} of {len(comparison.suspects)}: {suspect.nodeid}")
+        click.echo(
+            f"counting instructions, {number} of {len(comparison.suspects)}: {suspect.nodeid}", err=True
+        )
         try:
             before, after = counter.count((there, here), suspect.nodeid)
         except SubjectError as exc:
-            comparison = with_note(comparison, f"Not counted: {str(exc).splitlines()[0]}.")
+            comparison = comparison.with_note(f"Not counted: {str(exc).splitlines()[0]}.")
         else:
             counted.append(replace(suspect, instructions=(before, after)))
     return comparison.with_changes(counted)
-
-
-def with_note(comparison: Comparison, note: str) -> Comparison:
-    """Return the comparison with one note more."""
-    return replace(comparison, notes=[*comparison.notes, note])
-
-
-def say(message: str) -> None:
-    """Print a line on stderr, where progress goes."""
-    click.echo(message, err=True)

@@ -141,6 +141,10 @@ class Comparison(Struct, frozen=True, kw_only=True):
         changes = [by_id.get(change.nodeid, change) for change in self.changes]
         return replace(self, changes=sorted(changes, key=_severity))
 
+    def with_note(self, note: str) -> Comparison:
+        """Return the comparison with one note more."""
+        return replace(self, notes=[*self.notes, note])
+
 
 def compare_sides(base: Side, new: Side, threshold: Threshold) -> Comparison:
     """
