@@ -147,12 +147,6 @@ SUBJECTS = {
         ],
         about="classes made inside the strategies, its own profiles",
     ),
-    "yarl": Subject(
-        version="1.25.1",
-        needs=["hypothesis", "pytest-xdist", "pytest-cov", "covdefaults"],
-        arguments=["tests/test_quoting_hypothesis.py", "--no-cov"],
-        about="its own options ask for workers and doctests",
-    ),
 }
 
 
