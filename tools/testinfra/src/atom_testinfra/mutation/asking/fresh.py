@@ -7,6 +7,7 @@ so that a copy is as fresh as a new interpreter, without importing these again.
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 import time
@@ -55,6 +56,8 @@ class FreshRound:
 
     def ask(self) -> None:
         """Ask until nothing is left, or the time is over."""
+        gc.collect()
+        gc.freeze()  # else each copy looks for garbage among all that was imported here, and copies its pages
         copies = Copies(self._orders.n_jobs)
         waiting = list(reversed(self._orders.fresh))
         running: dict[int, FreshQuestion] = {}
