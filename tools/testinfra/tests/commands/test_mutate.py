@@ -534,6 +534,56 @@ def test_results_that_are_kept_are_asked_about_anew(tmp_path: Path) -> None:
     assert project.mutate()["n_asked"] == 0
 
 
+TABLE_PRODUCT = """
+SIZES = (10, 20, 30, 40, 50, 60, 70, 80)
+LATE = 50
+
+
+def is_late(number):
+    return number > LATE
+"""
+TABLE_TESTS = """
+from hypothesis import given, settings, strategies as st
+from src.shop import is_late
+
+
+@settings(max_examples=37, database=None)
+@given(st.integers(0, 1000))
+def test_late(number):
+    assert is_late(number) == (number > 50)
+"""
+ENGINE_RUNS = """
+from pathlib import Path
+
+from hypothesis.internal.conjecture.engine import ConjectureRunner
+
+run = ConjectureRunner.run
+
+
+def counted(self):
+    if self.settings.max_examples == 37:
+        with Path(__file__).with_name("runs.txt").open("a") as file:
+            file.write("run\\n")
+    run(self)
+
+
+ConjectureRunner.run = counted
+"""
+
+
+def test_survivors_at_module_level_are_replayed(tmp_path: Path) -> None:
+    """Every survivor sees as many test cases, and Hypothesis's engine runs for the first one only."""
+    project = Shop.create(tmp_path, TABLE_PRODUCT, TABLE_TESTS)
+    (tmp_path / "tests/conftest.py").write_text(ENGINE_RUNS)
+    found = by_function(project.mutate("-n", "1"))[None]
+    survivors = found.pop("survived")
+    assert {one["n_test_cases"] for one in survivors} == {37}
+    n_noticed = sum(map(len, found.values()))
+    assert n_noticed >= 1
+    # It also runs for the map, for the recording, and for what is checked unchanged.
+    assert len((tmp_path / "tests/runs.txt").read_text().splitlines()) < len(survivors) / 2
+
+
 def n_known_of(project: Shop) -> int:
     """Return how many findings are on disk."""
     stores = (project.folder / ".testinfra" / "mutants").glob("*/mutants.jsonl")

@@ -2,7 +2,8 @@
 Ask about mutants that need an interpreter of their own: at module level, and where a result was kept.
 
 The process that is copied for each has imported pytest and Hypothesis and neither the product nor a test,
-so that a copy is as fresh as a new interpreter, without importing these again.
+so that a copy is as fresh as a new interpreter, without importing these again. What properties do unchanged
+in such a copy is recorded after the first survivor, and replayed from then on.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class FreshRound:
         self._unfit: set[str] = set()
         self._costs: dict[str, KnownCost] = {}
         """Of tests that take longer in a fresh interpreter than what they were found to cost."""
+        self._replays: dict[tuple[str, ...], Replay] = {}
+        """What properties do unchanged, by the files that are collected: others import other modules."""
 
     def ask(self) -> None:
         """Ask until nothing is left, or the time is over."""
@@ -70,19 +73,44 @@ class FreshRound:
             for copy, status in copies.wait() if running else ():
                 question = running.pop(copy.pid)
                 answer = describe_end(copy, status)
-                if self.is_sound(question, answer.get("noticed_by")):
-                    self._say(Fact.VERDICT, id=question.mutant.id, **answer)
-                else:
+                if not self.is_sound(question, answer.get("noticed_by")):
                     waiting.append(question)
+                    continue
+                self._say(Fact.VERDICT, id=question.mutant.id, **answer)
+                if answer["verdict"] is MutantVerdict.SURVIVED and any(
+                    other.files == question.files for other in waiting
+                ):
+                    self._record(question)
         self._say(Fact.DONE)
+
+    def _record(self, question: FreshQuestion) -> None:
+        """Run the tests of a survivor unchanged, once for the same files, so that they can be replayed."""
+        key = tuple(question.files)
+        if key in self._replays:
+            return
+        tests = self.tests_of(question)
+        copies = Copies(1)
+        copies.start(
+            lambda say: RecordingSession(self._sources, question.files, tests, say).run(
+                self._orders.arguments
+            ),
+            wall_s=FRESH_WALL_S,
+        )
+        copy, _ = copies.wait_for_one()
+        replay = self._replays[key] = Replay()
+        for said in copy.said:
+            if "choices" in said:
+                replay.take(said["nodeid"], said["choices"])
 
     def _start(self, copies: Copies, question: FreshQuestion, mutant: Mutant | None) -> int:
         tests = self.tests_of(question)
+        replay = self._replays.get(tuple(question.files))
 
         def ask(say: Say) -> None:
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)
             resource.setrlimit(resource.RLIMIT_CPU, (IMPORTING_CPU_S, hard))
-            FreshSession(self._sources, mutant, question.files, tests, say).run(self._orders.arguments)
+            session = FreshSession(self._sources, mutant, question.files, tests, say, replay)
+            session.run(self._orders.arguments)
 
         return copies.start(ask, wall_s=FRESH_WALL_S).pid
 
@@ -133,13 +161,14 @@ class FreshSession(TakenSession):
         files: list[str],
         tests: list[KnownCost],
         say: Say,
+        replay: Replay | None = None,
     ) -> None:
         super().__init__(files)
         self._sources = sources
         self._mutant = mutant
         self._tests = tests
         self._say = say
-        self._asker = Asker(Replay())
+        self._asker = Asker(replay or Replay())
 
     def run(self, arguments: list[str]) -> None:
         """Run pytest to its end."""
@@ -156,11 +185,14 @@ class FreshSession(TakenSession):
         if self._mutant is not None and self._sources.of(self._mutant)[1] in self._sources.foreign_files:
             self._say({"verdict": MutantVerdict.NOT_ASKED, "reason": FOREIGN, "n_run": 0})
             return
-        self._asker.take(session)
-        tests = [test for test in self._tests if test.nodeid in self._asker.items]
+        tests = self._take_tests(session)
         copies = Copies(1)
         copies.start(lambda say: self._asker.ask(tests, say), wall_s=FRESH_WALL_S)
         self._say(describe_end(*copies.wait_for_one()))
+
+    def _take_tests(self, session: pytest.Session) -> list[KnownCost]:
+        self._asker.take(session)
+        return [test for test in self._tests if test.nodeid in self._asker.items]
 
     def _compile(self, filename: str) -> CodeType | None:
         """Return the code of the file that the mutant changes; all others are imported as they are."""
@@ -172,3 +204,23 @@ class FreshSession(TakenSession):
     def _say_broken(self, what: str) -> None:
         answer: dict[str, Any] = {"verdict": MutantVerdict.EXCEPTION, "n_run": 0}
         self._say(answer | {"error": f"{what} failed while importing"})
+
+
+class RecordingSession(FreshSession):
+    """One run of pytest that imports the product as it is, and says what properties do that pass."""
+
+    def __init__(self, sources: Sources, files: list[str], tests: list[KnownCost], say: Say) -> None:
+        super().__init__(sources, None, files, tests, say)
+
+    def take(self, session: pytest.Session) -> None:
+        """Run the tests, as they are run for a mutant, and say the choices."""
+        tests = self._take_tests(session)
+        self._asker.replay.check()
+        if self._asker.replay.problem is not None:
+            return
+        for number, test in enumerate(tests):
+            following = tests[number + 1].nodeid if number + 1 < len(tests) else None
+            with self._asker.replay.recording(test.nodeid):
+                raised = self._asker.run(test.nodeid, following)
+            if raised is None and test.nodeid in self._asker.properties:
+                self._say({"nodeid": test.nodeid, "choices": self._asker.replay.give(test.nodeid)})
