@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-power bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
+	bench-compare bench-power bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -220,6 +220,9 @@ bench-faults: install ## how many faults in the backend its tests notice (SEED, 
 
 bench-properties: install ## whether each property of the backend notices a fault in what it reaches (SEED, MINUTES, KEEP=--keep)
 	$(BIN)/python benchmarks/faults.py --properties --seed $(or $(SEED),0) --minutes $(or $(MINUTES),25) $(KEEP)
+
+bench-mutate: install ## `testinfra mutate` beside mutmut, cosmic-ray and pytest-gremlins (MINUTES for each tool, SUBJECT=pure or database, KEEP=--keep; needs a package index)
+	$(BIN)/python benchmarks/mutate_peers.py $(if $(SUBJECT),--subject $(SUBJECT)) --minutes $(or $(MINUTES),5) $(KEEP)
 
 bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editing files; continues where it stopped (SUITE, SAMPLE, EACH, RUNS, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_truth.py $(if $(SUITE),--suite $(SUITE)) --sample $(or $(SAMPLE),110) --each $(or $(EACH),50) --runs $(or $(RUNS),100000) $(KEEP)
