@@ -463,12 +463,35 @@ def test_hostile_mutants_end_their_own_process_only(tmp_path: Path) -> None:
     assert set(found["waits"]) == {"not reached"}
 
 
-def test_a_test_that_fails_unchanged_is_left_out_and_named(tmp_path: Path) -> None:
-    """Its verdict would say nothing; the others are asked."""
-    project = Shop.create(tmp_path / "shop", tests=TESTS + "\n\ndef test_broken():\n    assert False\n")
-    document = project.mutate("src/shop.py::double")
-    assert list(document["excluded"]) == ["tests/test_shop.py::test_broken"]
-    assert all(one["verdict"].startswith("noticed") for one in document["findings"])
+def test_a_test_that_fails_unchanged_is_named_until_it_passes(tmp_path: Path) -> None:
+    """Its verdict would say nothing, so the others are asked; once it passes, it is asked too."""
+    broken = "\n\ndef test_broken():\n    assert shop.loose(6) and shop.never_called(1) == 3\n"
+    project = Shop.create(tmp_path / "shop", tests=TESTS + broken)
+    for n_calls in range(2):
+        document = project.mutate("src/shop.py::never_called", "src/shop.py::loose")
+        assert list(document["excluded"]) == ["tests/test_shop.py::test_broken"]
+        assert (document["n_asked"] == 0) == (n_calls == 1)
+        assert {one["verdict"] for one in by_function(document)["never_called"]["not reached"]}
+        assert by_function(document)["loose"]["survived"]
+    project.write(
+        "src/shop.py",
+        "def never_called(number):\n    return number + 1",
+        "def never_called(number):\n    return number + 2",
+    )
+    document = project.mutate("src/shop.py::never_called", "src/shop.py::loose")
+    assert document["excluded"] == {}
+    assert set(by_function(document)["never_called"]) == {"noticed by an assertion"}
+    assert "noticed by an assertion" in by_function(document)["loose"]
+
+
+def test_a_test_that_was_removed_is_asked_for_no_more(tmp_path: Path) -> None:
+    """Survivors stay known, and the next call asks nothing."""
+    more = "\n\ndef test_more():\n    shop.loose(3)\n"
+    project = Shop.create(tmp_path / "shop", tests=TESTS + more)
+    assert project.mutate("src/shop.py::loose")["n_asked"]
+    project.write("tests/test_shop.py", more, "")
+    assert project.mutate("src/shop.py::loose")["n_asked"]
+    assert project.mutate("src/shop.py::loose")["n_asked"] == 0
 
 
 def test_threads_and_connections_are_not_shared_by_copies(tmp_path: Path) -> None:

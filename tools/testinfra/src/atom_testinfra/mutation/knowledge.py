@@ -8,6 +8,7 @@ import msgspec
 
 from atom_testinfra.mutation.imports import ImportGraph
 from atom_testinfra.mutation.states import States
+from atom_testinfra.storage.mutants import ExcludedTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,11 +31,16 @@ class Knowledge:
         self._imports = ImportGraph(modules, self._states.files)
         self.reaches: dict[str, Reach] = {}
         """By test, what it enters of the product as it is now."""
+        self.excluded: dict[str, str] = {}
+        """By test that does not pass unchanged, what it raised."""
         self._by_block: dict[str, list[Reach]] | None = None
         for nodeid, known in store.reaches.items():
             digest = self._states.of_file(_file_of(nodeid))
             if digest and self._states.of_test(known.reach) == known.state:
                 self.reaches[nodeid] = known.reach
+        for nodeid, test in store.excluded.items():
+            if self._states.of_failing(nodeid) == test.state:
+                self.excluded[nodeid] = test.error
 
     @property
     def has_collected(self) -> bool:
@@ -56,11 +62,13 @@ class Knowledge:
 
     @property
     def stale_tests(self) -> list[str]:
-        """Tests of known files that may enter other blocks than they did."""
+        """Tests of known files that may enter other blocks than they did, or may pass now."""
         return [
             nodeid
-            for nodeid in self._store.reaches
-            if nodeid not in self.reaches and self._states.of_file(_file_of(nodeid))
+            for nodeid in (*self._store.reaches, *self._store.excluded)
+            if nodeid not in self.reaches
+            and nodeid not in self.excluded
+            and self._states.of_file(_file_of(nodeid))
         ]
 
     def curve_state(self, nodeid: str) -> str:
@@ -71,16 +79,26 @@ class Knowledge:
     def add_reach(self, reach: Reach) -> None:
         """Take what a test entered."""
         self.reaches[reach.nodeid] = reach
+        self.excluded.pop(reach.nodeid, None)
         self._store.add_reach(reach, self._states.of_test(reach))
         self._by_block = None
 
-    def drop_test(self, nodeid: str) -> None:
-        """Forget a test whose answers do not count."""
+    def exclude(self, nodeid: str, error: str) -> None:
+        """Note that a test does not pass unchanged: its answers do not count."""
         self.reaches.pop(nodeid, None)
+        self.excluded[nodeid] = error
+        state = self._states.of_failing(nodeid)
+        self._store.add_excluded(ExcludedTest(nodeid=nodeid, error=error, state=state))
         self._by_block = None
 
     def add_collected(self, files: Iterable[str], early: Iterable[str]) -> None:
-        """Note that all tests of some files ran, and which blocks were entered before the first of them."""
+        """
+        Note which blocks were entered before the first test.
+
+        All tests of `files` have run, and all stale ones, so that tests that are stale still are gone.
+        """
+        for nodeid in self.stale_tests:
+            self._store.forget_test(nodeid)
         self._store.add_early(early)
         for file in files:
             self._store.add_file(file, self._states.of_file(file))

@@ -54,7 +54,6 @@ class MutationSession:
         self._store = store
         self._listener = listener
         self._knowledge = Knowledge(product, modules, settings.rootdir, store)
-        self._excluded: dict[str, str] = {}
         self._remarks: list[str] = []
         self._unchecked: list[str] = []
         self._files_asked: list[str] = []
@@ -82,14 +81,14 @@ class MutationSession:
             except KeyboardInterrupt:
                 is_interrupted = True
         else:
-            self._remark_on_programs()
+            self._remark_on_tests()
             self._listener.on_ready(len(self._knowledge.reaches), self._remarks)
         self._store.compact()
         return Outcome(
             findings=findings,
             n_asked=n_asked,
             n_left=sum(mutant.id not in findings for mutant in open_ones),
-            excluded=self._excluded,
+            excluded=self._knowledge.excluded,
             remarks=self._remarks,
             is_interrupted=is_interrupted,
         )
@@ -303,10 +302,9 @@ class MutationSession:
                     f"{fact['error']}"
                 )
             case Fact.UNFIT:
-                self._excluded[fact["nodeid"]] = (
-                    f"it fails unchanged in a process of its own: {fact['error']}"
+                self._knowledge.exclude(
+                    fact["nodeid"], f"it fails unchanged in a process of its own: {fact['error']}"
                 )
-                self._knowledge.drop_test(fact["nodeid"])
             case Fact.VERDICT:
                 if "kept" in fact:
                     self._store.add_early([fact["kept"]])
@@ -316,7 +314,7 @@ class MutationSession:
     def _take_run(self, fact: dict[str, Any]) -> None:
         nodeid, error = fact["nodeid"], fact.get("error")
         if error is not None:
-            self._excluded[nodeid] = error
+            self._knowledge.exclude(nodeid, error)
         else:
             reach = msgspec.convert(fact["reach"], Reach)
             self._knowledge.add_reach(reach)
@@ -325,7 +323,7 @@ class MutationSession:
     def _take_ready(self, fact: dict[str, Any]) -> None:
         if not fact["n_tests"]:
             raise SubjectError(
-                f"no test passes unchanged; {len(self._excluded)} failed",
+                f"no test passes unchanged; {len(self._knowledge.excluded)} failed",
                 hint="run pytest: a mutant can only be asked about when the tests pass",
             )
         if fact["cold"]:
@@ -336,17 +334,19 @@ class MutationSession:
             self._remarks.append(
                 f"test cases are generated anew for each mutant, because {fact['no_replay']}"
             )
-        if self._excluded:
-            self._remarks.append(
-                f"{len(self._excluded)} tests are not asked, because they do not pass unchanged: "
-                + ", ".join(list(self._excluded)[:3])
-            )
-        self._remark_on_programs()
+        self._remark_on_tests()
         self._knowledge.add_collected(self._files_asked, fact["early"])
         self._listener.on_ready(fact["n_tests"], self._remarks)
 
-    def _remark_on_programs(self) -> None:
-        """Name the tests that start programs, also when all verdicts are known from an earlier call."""
+    def _remark_on_tests(self) -> None:
+        """Name the tests on which verdicts do not rest, also when an earlier call ran them."""
+        excluded = list(self._knowledge.excluded)
+        if excluded:
+            verbs = ("does", "is") if len(excluded) == 1 else ("do", "are")
+            self._remarks.append(
+                f"{plural(len(excluded), 'test')} {verbs[0]} not pass unchanged and {verbs[1]} not asked: "
+                + ", ".join(excluded[:3])
+            )
         starting = [reach.nodeid for reach in self._knowledge.reaches.values() if reach.starts_programs]
         if starting:
             self._remarks.append(

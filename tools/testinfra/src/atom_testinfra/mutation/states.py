@@ -66,6 +66,13 @@ class States:
             parts += [f"{name} {digests.get(name, 'gone')}" for name in sorted(entered[path])]
         return combine_digests(parts)
 
+    def of_failing(self, nodeid: str) -> str:
+        """Return the state of a test that fails, and may enter anything: of all that it could depend on."""
+        parts = [self.support, self.of_file(nodeid.split("::")[0])]
+        for path, module in sorted(self._modules.items()):
+            parts += [f"{path} {name} {digest}" for name, digest in sorted(module.functions.items())]
+        return combine_digests(parts)
+
     def of_curve(self, reach: Reach) -> str:
         """Return the state of a test's detection curve: another Hypothesis generates other examples."""
         return combine_digests([self.of_test(reach), hypothesis_version()])

@@ -30,14 +30,19 @@ class KnownFinding(Struct, frozen=True, kw_only=True):
     state: str
 
 
+class ExcludedTest(Struct, frozen=True, kw_only=True):
+    """A test that does not pass unchanged, and the state of everything that may decide that."""
+
+    nodeid: str
+    error: str
+    state: str
+
+
 class FoundTests(Struct, frozen=True, kw_only=True):
     """That all tests of a file were collected and run: also of one whose tests reach nothing."""
 
     file: str
     digest: str
-
-
-Line = KnownReach | KnownFinding | FoundTests
 
 
 def digest_request(arguments: Sequence[str], profile: str | None) -> str:
@@ -60,6 +65,7 @@ class MutantStore:
         self._path = folder / "mutants.jsonl"
         self.reaches: dict[str, KnownReach] = {}
         self.findings: dict[str, KnownFinding] = {}
+        self.excluded: dict[str, ExcludedTest] = {}
         self.files: dict[str, str] = {}
         """Digest of each test file when its tests were collected."""
         self.early: frozenset[str] = frozenset()
@@ -71,6 +77,14 @@ class MutantStore:
     def add_reach(self, reach: Reach, state: str) -> None:
         """Note what a test entered."""
         self._append("reach", KnownReach(reach=reach, state=state))
+
+    def add_excluded(self, test: ExcludedTest) -> None:
+        """Note that a test is not asked."""
+        self._append("excluded", test)
+
+    def forget_test(self, nodeid: str) -> None:
+        """Note that a test is gone."""
+        self._append("gone", nodeid)
 
     def add_finding(self, finding: Finding, state: str) -> None:
         """Note what became of a mutant."""
@@ -93,11 +107,12 @@ class MutantStore:
 
     def compact(self) -> None:
         """Write the file again if most of its lines are no longer valid."""
-        n_known = len(self.reaches) + len(self.findings) + len(self.files)
+        n_known = len(self.reaches) + len(self.excluded) + len(self.findings) + len(self.files)
         if self._n_lines <= 2 * n_known + 1000:
             return
         values: list[tuple[str, object]] = [
             *(("reach", value) for value in self.reaches.values()),
+            *(("excluded", test) for test in self.excluded.values()),
             *(("finding", value) for value in self.findings.values()),
             ("early", sorted(self.early)),
             *(("file", FoundTests(file=file, digest=digest)) for file, digest in self.files.items()),
@@ -110,6 +125,10 @@ class MutantStore:
         match value:
             case KnownReach():
                 self.reaches[value.reach.nodeid] = value
+                self.excluded.pop(value.reach.nodeid, None)
+            case ExcludedTest():
+                self.excluded[value.nodeid] = value
+                self.reaches.pop(value.nodeid, None)
             case KnownFinding():
                 self.findings[value.finding.id] = value
             case FoundTests():
@@ -118,6 +137,9 @@ class MutantStore:
                 self.early |= frozenset(value)
             case str() if kind == "void":
                 self.findings.pop(value, None)
+            case str() if kind == "gone":
+                self.reaches.pop(value, None)
+                self.excluded.pop(value, None)
 
     def _append(self, kind: str, value: object) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,9 +150,11 @@ class MutantStore:
     def _read(self) -> Iterator[tuple[str, object]]:
         types: Mapping[str, type] = {
             "reach": KnownReach,
+            "excluded": ExcludedTest,
             "finding": KnownFinding,
             "file": FoundTests,
             "void": str,
+            "gone": str,
             "early": list[str],
         }
         try:
