@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from atom_testinfra.core.mutants import combine_digests
 from atom_testinfra.mutation.product import digest_file
+from atom_testinfra.storage.sources import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from atom_testinfra.mutation.product import Product
 
 SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
-SETTINGS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
 
 
 class States:

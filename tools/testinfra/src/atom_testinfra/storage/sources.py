@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "build", "dist", "venv", "site-packages", "__pycache__"})
 
+OWN_SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+"""Files that hold nothing but pytest's settings, in the order in which pytest looks at them."""
+SETTINGS = (*OWN_SETTINGS, "pyproject.toml", "tox.ini", "setup.cfg")
+"""All files that may hold pytest's settings."""
+
 
 class Sources(Struct, frozen=True, kw_only=True):
     """What the test files say about their own settings."""
@@ -70,7 +75,7 @@ def scan_tests(folder: Path) -> Sources:
 
 def _read_settings(folder: Path) -> Iterator[tuple[Path, list[str] | None]]:
     """Yield the files that may hold pytest's settings in the order in which pytest looks at them."""
-    for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"):
+    for name in OWN_SETTINGS:
         path = folder / name
         if path.is_file():
             yield path, (_read_toml if name.endswith("toml") else _read_ini)(path, "pytest") or []

@@ -1,0 +1,35 @@
+"""What a verdict rests on, as digests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atom_testinfra.mutation.product import Product
+from atom_testinfra.mutation.states import States
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
+        *("pyproject.toml", "tox.ini", "setup.cfg", "conftest.py", "tests/helpers.py"),
+    ],
+)
+def test_what_all_tests_share_is_in_one_digest(tmp_path: Path, name: str) -> None:
+    """Verdicts of an earlier session do not hold once a file of settings or helpers is new or another."""
+    (tmp_path / "tests").mkdir()
+    product = Product(tmp_path, [])
+
+    def digest() -> str:
+        return States(product, {}, tmp_path).support
+
+    digests = [digest()]
+    for text in ("", "# other\n"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        digests.append(digest())
+    assert len(set(digests)) == len(digests)
