@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, tuple_, update
 
 from atom.agents.models import Agent, AgentExecution
 from atom.agents.rows import AgentProfile
+from atom.db.direct import change, fetch
 from atom.db.rows import RowsOf
 from atom.db.statements import table_of, upsert
 from atom.kit.pagination import Cursor, Page
@@ -72,7 +73,7 @@ def find_agent(session: Session, *, workspace_id: str, agent_id: str) -> AgentPr
     """Return the agent as the transaction sees it now; None for another workspace's."""
     session.flush()
     sought = {"workspace": workspace_id, "agent": agent_id}
-    return PROFILE.one(session.connection().execute(FIND_AGENT, sought))
+    return PROFILE.one(fetch(session.connection(), FIND_AGENT, sought))
 
 
 def find_agent_for_update(session: Session, *, workspace_id: str, agent_id: str) -> Agent | None:
@@ -94,7 +95,7 @@ def update_standing(
 ) -> None:
     """Change an agent's status and confidence."""
     values = {"agent": agent_id, "status": status, "confidence": confidence}
-    session.connection().execute(UPDATE_STANDING, values)
+    change(session.connection(), UPDATE_STANDING, values)
 
 
 def get_agent_by_class(session: Session, *, workspace_id: str, module_path: str, class_name: str) -> Agent:

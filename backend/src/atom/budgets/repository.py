@@ -27,6 +27,7 @@ from atom.budgets.models import (
     SpendReservation,
 )
 from atom.budgets.rows import Category, ProjectBudget, Reservation, Task
+from atom.db.direct import fetch
 from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of, upsert
 from atom.db.sums import whole_sum
@@ -173,16 +174,16 @@ def add_project(session: Session, workspace_id: str, project: ProjectBudget) -> 
 def get_project(session: Session, workspace_id: str, project_id: str) -> ProjectBudget | None:
     """Return a project of the workspace."""
     parameters = {"project": project_id, "workspace": workspace_id}
-    return PROJECT.one(session.connection().execute(GET_PROJECT, parameters))
+    return PROJECT.one(fetch(session.connection(), GET_PROJECT, parameters))
 
 
 def list_projects(session: Session, workspace_id: str, page: PageRequest) -> list[ProjectBudget]:
     """Return projects of the workspace, the newest first: one more than a page holds, if there is one."""
     values: dict[str, Any] = {"workspace": workspace_id, "limit": page.limit + 1}
     if page.after is None:
-        return PROJECT.all(session.connection().execute(LIST_PROJECTS, values))
+        return PROJECT.all(fetch(session.connection(), LIST_PROJECTS, values))
     values |= {"at": page.after.at, "after": page.after.id}
-    return PROJECT.all(session.connection().execute(LIST_PROJECTS_AFTER, values))
+    return PROJECT.all(fetch(session.connection(), LIST_PROJECTS_AFTER, values))
 
 
 def update_project(session: Session, project: ProjectBudget, *names: str) -> None:
@@ -197,14 +198,14 @@ def add_task(session: Session, task: Task) -> None:
 
 def get_task(session: Session, project_id: str, task_id: str) -> Task | None:
     """Return a task of the project."""
-    return TASK.one(session.connection().execute(GET_TASK, {"task": task_id, "project": project_id}))
+    return TASK.one(fetch(session.connection(), GET_TASK, {"task": task_id, "project": project_id}))
 
 
 def list_tasks(session: Session, project_id: str, *, limit: int, after: str | None) -> list[Task]:
     """Return tasks of a project in the order of their ids."""
     statement = LIST_TASKS if after is None else LIST_TASKS_AFTER
     parameters = {"project": project_id, "limit": limit, "after": after}
-    return TASK.all(session.connection().execute(statement, parameters))
+    return TASK.all(fetch(session.connection(), statement, parameters))
 
 
 def add_minutes(session: Session, project_id: str, task_id: str, minutes: int) -> bool:
@@ -251,14 +252,14 @@ def get_category(
     """Return a category of the workspace; `for_update` keeps others from it until the transaction ends."""
     statement = GET_CATEGORY_FOR_UPDATE if for_update else GET_CATEGORY
     parameters = {"workspace": workspace_id, "category": name}
-    return CATEGORY.one(session.connection().execute(statement, parameters))
+    return CATEGORY.one(fetch(session.connection(), statement, parameters))
 
 
 def list_categories(session: Session, workspace_id: str, *, limit: int, after: str | None) -> list[Category]:
     """Return categories of the workspace by name."""
     statement = LIST_CATEGORIES if after is None else LIST_CATEGORIES_AFTER
     parameters = {"workspace": workspace_id, "limit": limit, "after": after}
-    return CATEGORY.all(session.connection().execute(statement, parameters))
+    return CATEGORY.all(fetch(session.connection(), statement, parameters))
 
 
 def update_category(session: Session, category_id: str, **values: Any) -> None:
@@ -286,7 +287,7 @@ def add_reservation(session: Session, workspace_id: str, reservation: Reservatio
 def get_reservation(session: Session, workspace_id: str, reservation_id: str) -> Reservation | None:
     """Return a reservation of the workspace."""
     parameters = {"reservation": reservation_id, "workspace": workspace_id}
-    return RESERVATION.one(session.connection().execute(GET_RESERVATION, parameters))
+    return RESERVATION.one(fetch(session.connection(), GET_RESERVATION, parameters))
 
 
 def list_reservations(

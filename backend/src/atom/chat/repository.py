@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, case, delete, insert, select, tuple_, update
 
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
+from atom.db.direct import change, fetch
 from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
@@ -96,12 +97,12 @@ NEWEST_MESSAGES_BEFORE: Final = NEWEST_MESSAGES.where(MESSAGES.c.position < bind
 
 def add_chat(session: Session, chat: Chat) -> None:
     """Write a session without messages."""
-    session.connection().execute(ADD_CHAT, CHAT.values(chat))
+    change(session.connection(), ADD_CHAT, CHAT.values(chat))
 
 
 def get_chat(session: Session, chat_id: str, *, workspace_id: str) -> Chat | None:
     """Return a session."""
-    return CHAT.one(session.connection().execute(GET_CHAT, {"chat": chat_id, "workspace": workspace_id}))
+    return CHAT.one(fetch(session.connection(), GET_CHAT, {"chat": chat_id, "workspace": workspace_id}))
 
 
 def take_position(
@@ -113,13 +114,16 @@ def take_position(
     One statement, which locks the session's row until the transaction ends: two writers get two positions.
     """
     sought = {"chat": chat_id, "workspace": workspace_id, "now": at}
-    row = session.connection().execute(TAKE_POSITION, sought).one_or_none()
-    return None if row is None else (row.message_count - 1, row.updated_at)
+    taken = fetch(session.connection(), TAKE_POSITION, sought)
+    if not taken:
+        return None
+    ((count, at),) = taken
+    return count - 1, at
 
 
 def add_message(session: Session, message: Message, *, workspace_id: str) -> None:
     """Write a message."""
-    session.connection().execute(ADD_MESSAGE, {"workspace_id": workspace_id, **MESSAGE.values(message)})
+    change(session.connection(), ADD_MESSAGE, {"workspace_id": workspace_id, **MESSAGE.values(message)})
 
 
 def rename(
@@ -127,7 +131,7 @@ def rename(
 ) -> Chat | None:
     """Give a session another title, and return it."""
     sought = {"chat": chat_id, "workspace": workspace_id, "new_title": title, "now": at}
-    return CHAT.one(session.connection().execute(RENAME, sought))
+    return CHAT.one(fetch(session.connection(), RENAME, sought))
 
 
 def remove(session: Session, chat_id: str, *, workspace_id: str) -> bool:
@@ -141,7 +145,7 @@ def newest_messages(
     """Return the last messages, those before a position if one is given, newest first."""
     newest = NEWEST_MESSAGES if before is None else NEWEST_MESSAGES_BEFORE
     sought = {"chat": chat_id, "workspace": workspace_id, "limit": limit, "before": before}
-    return MESSAGE.all(session.connection().execute(newest, sought))
+    return MESSAGE.all(fetch(session.connection(), newest, sought))
 
 
 def newest_chats(
@@ -152,4 +156,4 @@ def newest_chats(
     newest = NEWEST_CHATS
     if after is not None:
         newest, sought = NEWEST_CHATS_AFTER, {**sought, "after_at": after.at, "after_id": after.id}
-    return CHAT.all(session.connection().execute(newest, sought))
+    return CHAT.all(fetch(session.connection(), newest, sought))

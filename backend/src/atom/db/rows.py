@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sqlalchemy.exc import MultipleResultsFound
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import ClassVar, Protocol
 
-    from sqlalchemy import ColumnElement, CursorResult, Result, Table
+    from sqlalchemy import ColumnElement, Table
 
     class Dataclass(Protocol):
         """Anything that `fields` takes."""
@@ -38,14 +40,15 @@ class RowsOf(Generic[Item]):
             for name, place in places.items()
         ]
 
-    def one(self, result: Result[Any] | CursorResult[Any]) -> Item | None:
-        """Return the one row of a result, None for none."""
-        row = result.one_or_none()
-        return None if row is None else self.read(row)
+    def one(self, rows: Sequence[Sequence[Any]]) -> Item | None:
+        """Return the one row there is, None for none."""
+        if len(rows) > 1:
+            raise MultipleResultsFound
+        return self.read(rows[0]) if rows else None
 
-    def all(self, result: Result[Any] | CursorResult[Any]) -> list[Item]:
-        """Return the rows of a result."""
-        return [self.read(row) for row in result]
+    def all(self, rows: Iterable[Sequence[Any]]) -> list[Item]:
+        """Return the rows."""
+        return [self.read(row) for row in rows]
 
     def values(self, item: Item) -> dict[str, Any]:
         """Return what an INSERT of the item writes, by column."""
@@ -55,6 +58,6 @@ class RowsOf(Generic[Item]):
         """Return what an UPDATE of some of the item's fields writes, by column."""
         return {self._column_of[name]: getattr(item, name) for name in names}
 
-    def read(self, row: Any) -> Item:
+    def read(self, row: Sequence[Any]) -> Item:
         """Return a row that begins with `columns` as the dataclass; what follows them is left out."""
         return self._type(**dict(zip(self._names, row, strict=False)))

@@ -54,13 +54,35 @@ def create_engine(url: str | URL, *, max_connections: int = MAX_CONNECTIONS) -> 
     if in_memory:
         options["poolclass"] = StaticPool
     else:
-        options |= {"pool_size": max_connections, "max_overflow": 0}
+        options |= {"pool_size": max_connections, "max_overflow": 0, "poolclass": FilePool}
     options["connect_args"] = {"check_same_thread": False}
     engine = sqlalchemy.create_engine(address, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     if not in_memory:
         _add_readers(engine, address, options)
     return engine
+
+
+class FilePool(QueuePool):
+    """
+    The connections that write to a file; to close them closes the readers' too.
+
+    A listener would not do: an engine with listeners looks for them at every statement.
+    """
+
+    readers: tuple[Engine, ...] = ()
+
+    def dispose(self) -> None:
+        """Close the connections that nobody uses."""
+        super().dispose()
+        for each in self.readers:
+            each.dispose()
+
+    def recreate(self) -> FilePool:
+        """Return an empty pool like this one."""
+        fresh = cast("FilePool", super().recreate())
+        fresh.readers = self.readers
+        return fresh
 
 
 def _add_readers(engine: Engine, address: URL, options: dict[str, Any]) -> None:
@@ -72,8 +94,7 @@ def _add_readers(engine: Engine, address: URL, options: dict[str, Any]) -> None:
     for each in (engine, readers, short_readers):
         cast("sqlite.EmbeddedDialect", each.dialect).readers = readers if each is engine else each
     cast("sqlite.EmbeddedDialect", engine.dialect).short_readers = short_readers
-    event.listen(engine, "engine_disposed", lambda _: readers.dispose())
-    event.listen(engine, "engine_disposed", lambda _: short_readers.dispose())
+    cast("FilePool", engine.pool).readers = (readers, short_readers)
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.characteristics import ConnectionCharacteristic
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import ConnectArgsType, DBAPIConnection, Dialect
-    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import PoolProxiedConnection
 
 DRIVER = "sqlite+atom"
@@ -67,6 +69,25 @@ class EmbeddedConnection(sqlite3.Connection):
     def _is_too_long(self) -> bool:
         self.n_alarms += 1
         return self.n_alarms > 1
+
+
+def run(connection: Connection, text: str, parameters: Sequence[Any] = ()) -> tuple[list[Any], int]:
+    """
+    Run a text on the driver of a connection, in its transaction; SQLAlchemy has no part in it.
+
+    Return the rows that were found, and how many were written. An error of the driver becomes the one that
+    SQLAlchemy would raise.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    driver = cast("EmbeddedConnection", connection.connection.dbapi_connection)
+    try:
+        cursor = driver.execute(text, parameters)
+        return cursor.fetchall(), cursor.rowcount  # the second row and all others are searched for only now
+    except sqlite3.Error as exc:
+        raise DBAPIError.instance(
+            text, None, exc, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+        ) from exc
 
 
 def is_refused(error: DBAPIError) -> bool:
@@ -128,19 +149,19 @@ class EmbeddedDialect(SQLiteDialect_pysqlite):
         connection.n_alarms = 0
         connection.execute("BEGIN" if connection.is_read_only else "BEGIN IMMEDIATE")
 
-    # As text: SQLAlchemy would compile a statement for each savepoint, because each has a name of its own.
+    # Directly: SQLAlchemy would compile a statement for each savepoint, because each has a name of its own.
 
     def do_savepoint(self, connection: Connection, name: str) -> None:
         """Begin a savepoint."""
-        connection.exec_driver_sql(f"SAVEPOINT {name}")
+        run(connection, f"SAVEPOINT {name}")
 
     def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
         """Undo what was done since the savepoint began."""
-        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
+        run(connection, f"ROLLBACK TO SAVEPOINT {name}")
 
     def do_release_savepoint(self, connection: Connection, name: str) -> None:
         """Keep what was done since the savepoint began, as far as the transaction is kept."""
-        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+        run(connection, f"RELEASE SAVEPOINT {name}")
 
 
 registry.register("sqlite.atom", __name__, EmbeddedDialect.__name__)

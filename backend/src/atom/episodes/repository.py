@@ -25,6 +25,7 @@ from sqlalchemy.orm.util import identity_key
 
 from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus, FeedbackType
 from atom.chat.models import ChatMessage, ChatSession
+from atom.db.direct import fetch
 from atom.db.rows import RowsOf
 from atom.db.statements import rows_changed, table_of
 from atom.db.types import UtcDateTime
@@ -165,7 +166,8 @@ COUNT_ACCESS: Final = (
 def agent_status(session: Session, agent_id: str, *, workspace_id: str) -> AgentStatus | None:
     """Return the status of an agent of the workspace."""
     session.flush()
-    return session.connection().scalar(STATUS_OF_AGENT, {"agent": agent_id, "workspace": workspace_id})
+    found = fetch(session.connection(), STATUS_OF_AGENT, {"agent": agent_id, "workspace": workspace_id})
+    return found[0][0] if found else None
 
 
 def lock_agent(session: Session, agent_id: str, *, workspace_id: str) -> bool:
@@ -361,7 +363,7 @@ def newest_episodes(
     if after is not None:
         newest, sought = NEWEST_EPISODES_AFTER, {**sought, "after_at": after.at, "after_id": after.id}
     session.flush()
-    return RECORD.all(session.connection().execute(newest, sought))
+    return RECORD.all(fetch(session.connection(), newest, sought))
 
 
 def vectors(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, tuple_, update
 
+from atom.db.direct import fetch
 from atom.db.statements import table_of
 from atom.db.types import UtcDateTime
 from atom.identity.models import ApiKey, ApiKeyScope, Workspace, WorkspaceStatus
@@ -180,12 +181,13 @@ def find_caller(connection: Connection, clock: Clock, secret: str) -> Caller:
     suspended or expired workspace is known, and forbidden.
     """
     sought = {"hash": hash_secret(secret), "now": clock.now()}
-    found = connection.execute(FIND_CALLER, sought).one_or_none()
-    if found is None:
+    found = fetch(connection, FIND_CALLER, sought)
+    if not found:
         raise UnauthenticatedError("the API key is unknown, expired or revoked")
-    if found.status in CLOSED:
-        raise ForbiddenError(f"the workspace is {found.status.value}")
-    return Caller(key_id=found.id, workspace_id=found.workspace_id, scope=found.scope, user_id=found.user_id)
+    ((key_id, workspace_id, user_id, scope, status),) = found
+    if status in CLOSED:
+        raise ForbiddenError(f"the workspace is {status.value}")
+    return Caller(key_id=key_id, workspace_id=workspace_id, scope=scope, user_id=user_id)
 
 
 def list_keys(

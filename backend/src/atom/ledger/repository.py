@@ -21,12 +21,14 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy import cast as sql_cast
 
+from atom.db.direct import change, fetch, insert_all
 from atom.db.rows import RowsOf
 from atom.db.sums import whole_sum
 from atom.db.types import UtcDateTime
@@ -51,7 +53,7 @@ PERIODS = cast("Table", ClosedPeriod.__table__)
 WORKSPACES = cast("Table", Workspace.__table__)
 
 IS_DEBIT = ENTRIES.c.side == Side.DEBIT
-GROWS_ON_DEBIT = ACCOUNTS.c.type.in_([AccountType.ASSET, AccountType.EXPENSE])
+GROWS_ON_DEBIT = or_(ACCOUNTS.c.type == AccountType.ASSET, ACCOUNTS.c.type == AccountType.EXPENSE)
 EFFECT: ColumnElement[int] = case(
     (IS_DEBIT == GROWS_ON_DEBIT, ENTRIES.c.amount_minor), else_=-ENTRIES.c.amount_minor
 )
@@ -186,13 +188,13 @@ class LockedAccount:
 
 def insert_account(session: Session, account: Balance, *, workspace_id: str) -> None:
     """Write an account."""
-    session.connection().execute(ADD_ACCOUNT, {"workspace_id": workspace_id, **BALANCE.values(account)})
+    change(session.connection(), ADD_ACCOUNT, {"workspace_id": workspace_id, **BALANCE.values(account)})
 
 
 def get_account(session: Session, workspace_id: str, account_id: str) -> Balance | None:
     """Return an account as the database has it."""
     sought = {"workspace": workspace_id, "account": account_id}
-    return BALANCE.one(session.connection().execute(GET_ACCOUNT, sought))
+    return BALANCE.one(fetch(session.connection(), GET_ACCOUNT, sought))
 
 
 def has_transactions(session: Session, workspace_id: str) -> bool:
@@ -213,7 +215,7 @@ def list_accounts(
     """Return the workspace's first accounts by code, after a code if one is given."""
     asked = _asked(type=type_, is_active=is_active, after=after)
     sought = {"workspace": workspace_id, "most": limit, **asked}
-    return BALANCE.all(session.connection().execute(_list_accounts(tuple(asked)), sought))
+    return BALANCE.all(fetch(session.connection(), _list_accounts(tuple(asked)), sought))
 
 
 @cache
@@ -274,10 +276,11 @@ def lock_accounts(
     """Lock the accounts until the transaction ends; return what a posting of that day has to know of them."""
     session.flush()
     ids = {f"id_{number}": id_ for number, id_ in enumerate(sorted(set(account_ids)))}
-    found = session.connection().execute(
-        lock_accounts_statement(len(ids)), {"workspace": workspace_id, "day": day, **ids}
+    sought = {"workspace": workspace_id, "day": day, **ids}
+    accounts = (
+        LockedAccount(*row) for row in fetch(session.connection(), lock_accounts_statement(len(ids)), sought)
     )
-    return {row.id: LockedAccount(*row) for row in found}
+    return {account.id: account for account in accounts}
 
 
 def lock_workspace(session: Session, workspace_id: str) -> bool:
@@ -289,10 +292,10 @@ def lock_workspace(session: Session, workspace_id: str) -> bool:
 def add_transaction(session: Session, header: Header, entries: Sequence[Entry], *, is_applied: bool) -> None:
     """Write a transaction, its entries first, and if it is applied add them to the balances."""
     connection = session.connection()
-    connection.execute(ADD_ENTRIES, [ENTRY.values(entry) for entry in entries])
-    connection.execute(ADD_TRANSACTION, HEADER.values(header))
+    insert_all(connection, ADD_ENTRIES, [ENTRY.values(entry) for entry in entries])
+    change(connection, ADD_TRANSACTION, HEADER.values(header))
     if is_applied:
-        connection.execute(APPLY_ENTRIES, {"transaction": header.id})
+        change(connection, APPLY_ENTRIES, {"transaction": header.id})
 
 
 def finish(
@@ -305,19 +308,19 @@ def finish(
 
 def apply_entries(session: Session, transaction_id: str) -> None:
     """Add the transaction's entries to the balances of their accounts."""
-    session.connection().execute(APPLY_ENTRIES, {"transaction": transaction_id})
+    change(session.connection(), APPLY_ENTRIES, {"transaction": transaction_id})
 
 
 def get_transaction(session: Session, workspace_id: str, transaction_id: str) -> Header | None:
     """Return a transaction as the database has it."""
     sought = {"workspace": workspace_id, "transaction": transaction_id}
-    return HEADER.one(session.connection().execute(GET_TRANSACTION, sought))
+    return HEADER.one(fetch(session.connection(), GET_TRANSACTION, sought))
 
 
 def get_transaction_by_external_id(session: Session, workspace_id: str, external_id: str) -> Header | None:
     """Return the transaction that was given this external id."""
     parameters = {"workspace": workspace_id, "external": external_id}
-    return HEADER.one(session.connection().execute(GET_BY_EXTERNAL_ID, parameters))
+    return HEADER.one(fetch(session.connection(), GET_BY_EXTERNAL_ID, parameters))
 
 
 def list_transactions(
@@ -328,7 +331,7 @@ def list_transactions(
     sought = {"workspace": workspace_id, "most": page.limit + 1, **asked}
     if page.after is not None:
         sought["after_at"] = page.after.at
-    return HEADER.all(session.connection().execute(_list_transactions(tuple(asked)), sought))
+    return HEADER.all(fetch(session.connection(), _list_transactions(tuple(asked)), sought))
 
 
 @cache
@@ -344,7 +347,7 @@ def _list_transactions(asked: tuple[str, ...]) -> Select[Any]:
 
 def list_entries(session: Session, transaction_id: str) -> list[Entry]:
     """Return a transaction's entries in the order they were posted."""
-    return ENTRY.all(session.connection().execute(LIST_ENTRIES, {"transaction": transaction_id}))
+    return ENTRY.all(fetch(session.connection(), LIST_ENTRIES, {"transaction": transaction_id}))
 
 
 def list_postings(session: Session, transaction_id: str) -> Sequence[Row[str, Side, int]]:
@@ -357,7 +360,7 @@ def find_overlapping_period(
 ) -> ClosedDays | None:
     """Return a closed period that shares a day with the range."""
     values = {"workspace": workspace_id, "starts_on": starts_on, "ends_on": ends_on}
-    return CLOSED_DAYS.one(session.connection().execute(FIND_OVERLAPPING_PERIOD, values))
+    return CLOSED_DAYS.one(fetch(session.connection(), FIND_OVERLAPPING_PERIOD, values))
 
 
 def list_pending(session: Session, workspace_id: str, starts_on: date, ends_on: date) -> Sequence[str]:
@@ -375,7 +378,7 @@ def add_closed_period(session: Session, period: ClosedPeriod) -> None:
 def sum_entries(session: Session, workspace_id: str) -> list[Sums]:
     """Return for each account its balance, and what its posted entries say."""
     session.flush()
-    return SUMS.all(session.connection().execute(SUM_ENTRIES, {"workspace": workspace_id}))
+    return SUMS.all(fetch(session.connection(), SUM_ENTRIES, {"workspace": workspace_id}))
 
 
 def _n_changed(session: Session, statement: Any, values: Mapping[str, Any]) -> int:

@@ -209,7 +209,7 @@ def _claimed(in_workspace: bool) -> Select[Any]:
 def get_claimed(session: Session, claim_id: str, *, workspace_id: str | None) -> ClaimedStep | None:
     """Return the running step that is held under a claim."""
     query = _claimed(workspace_id is not None).where(Steps.c.claim_id == bindparam("claim"))
-    return CLAIMED.one(session.execute(query, {"claim": claim_id, "workspace": workspace_id}))
+    return CLAIMED.one(session.execute(query, {"claim": claim_id, "workspace": workspace_id}).all())
 
 
 def find_lost(session: Session, *, now: datetime, workspace_id: str | None, limit: int) -> list[ClaimedStep]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import Engine, bindparam, event, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import QueuePool
 
+from atom.db.direct import fetch
 from atom.db.session import (
     BUSY_TIMEOUT_MS,
     create_engine,
@@ -114,6 +115,18 @@ def test_a_short_reading_takes_no_more_than_is_short(short: tuple[Engine, Engine
     assert is_refused(refused.value)
     with reader.connect() as connection:
         assert connection.execute(text(COUNT), {"most": 10}).scalar_one() == 10
+
+
+def test_a_statement_that_runs_directly_is_refused_too(short: tuple[Engine, Engine]) -> None:
+    """Also when it has found rows already: SQLite looks for each row when it is fetched."""
+    _, reader = short
+    first = select(literal(1).label("i")).cte(recursive=True)
+    numbers = first.union_all(select(first.c.i + 1).where(first.c.i < bindparam("most")))
+    with pytest.raises(DBAPIError) as refused, reader.connect() as connection:
+        fetch(connection, select(numbers.c.i), {"most": 2 * SHORT_STEPS})
+    assert is_refused(refused.value)
+    with reader.connect() as connection:
+        assert list(map(tuple, fetch(connection, select(numbers.c.i), {"most": 2}))) == [(1,), (2,)]
 
 
 def test_many_short_readings_are_not_one_long_one(short: tuple[Engine, Engine]) -> None:
