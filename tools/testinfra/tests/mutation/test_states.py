@@ -33,3 +33,11 @@ def test_what_all_tests_share_is_in_one_digest(tmp_path: Path, name: str) -> Non
         (tmp_path / name).write_text(text, encoding="utf-8")
         digests.append(digest())
     assert len(set(digests)) == len(digests)
+
+
+def test_another_hypothesis_is_another_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It generates other examples."""
+    product = Product(tmp_path, [])
+    before = States(product, {}, tmp_path).support
+    monkeypatch.setattr("atom_testinfra.mutation.states.hypothesis_version", lambda: "5.0")
+    assert States(product, {}, tmp_path).support != before

@@ -88,7 +88,7 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
     fresh: list[str] = []
     stale: list[str] = []
     for nodeid, reach in reaches.items():
-        is_fresh = store.state_of(nodeid) == states.of_curve(reach)
+        is_fresh = store.state_of(nodeid) == states.of_test(reach)
         (fresh if is_fresh else stale).append(nodeid)
     unlearnt = [nodeid for nodeid in known if nodeid not in reaches]
     _say_stale(stale)

@@ -74,7 +74,7 @@ class Knowledge:
     def curve_state(self, nodeid: str) -> str:
         """Return the state of everything that a property's detection curve depends on; nothing if unknown."""
         reach = self.reaches.get(nodeid)
-        return "" if reach is None else self._states.of_curve(reach)
+        return "" if reach is None else self._states.of_test(reach)
 
     def add_reach(self, reach: Reach) -> None:
         """Take what a test entered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,9 @@ class States:
                 support.append(f"{name} {digest}")
         present = [name for name in SETTINGS if (rootdir / name).is_file()]
         support += [f"{name} {digest_file(rootdir / name)}" for name in present]
+        support += [f"Python {sys.version_info[:2]}", f"Hypothesis {hypothesis_version()}"]
         self.support = combine_digests(support)
-        """One digest of what all tests share: conftest files, helpers, pytest's settings."""
+        """One digest of what all tests share: conftest files, helpers, settings of pytest, two versions."""
 
     def of_file(self, name: str) -> str:
         """Return the digest of a test file; nothing where it is gone."""
@@ -72,10 +74,6 @@ class States:
         for path, module in sorted(self._modules.items()):
             parts += [f"{path} {name} {digest}" for name, digest in sorted(module.functions.items())]
         return combine_digests(parts)
-
-    def of_curve(self, reach: Reach) -> str:
-        """Return the state of a test's detection curve: another Hypothesis generates other examples."""
-        return combine_digests([self.of_test(reach), hypothesis_version()])
 
     def of_finding(self, id_: str, states: Iterable[str]) -> str:
         """Return the state of a verdict, from the states of the tests that it rests on."""
