@@ -110,7 +110,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugin
 
 def test_every_kind_of_property_gets_its_share(suite: Suite) -> None:
     """Without costs all go by the clock, and the next run knows what they cost."""
-    first = suite.timed("6cpu-s", text=KINDS)
+    first = suite.timed("3cpu-s", text=KINDS)
     first.assert_outcomes(passed=N_PROPERTIES + 1)
     table = rows(first)
     assert len(table) == N_PROPERTIES
@@ -127,7 +127,7 @@ def test_every_kind_of_property_gets_its_share(suite: Suite) -> None:
     assert kept["exit"]["cpu_s"] > 0.0
     assert (suite.costs.parent / ".gitignore").read_text() == "*\n"
 
-    second = rows(suite.timed("6cpu-s"))
+    second = rows(suite.timed("3cpu-s"))
     assert second["test_exhausted"][2] == "exhausted"
     assert second["test_function"][2] in {"count", "cut"}
     assert second["test_pinned"][0] > 3 * second["test_parametrised[1]"][0]
@@ -164,24 +164,24 @@ TWO = """
 """
 
 
-def make_dear(suite: Suite) -> None:
-    """Leave costs of a second an example."""
+def make_dear(suite: Suite, cpu_s: float) -> None:
+    """Leave a file of costs that says more than an example takes."""
     suite.costs.parent.mkdir()
-    costly = {"example": {"cpu_s": 1.0}, "fixed": {}, "n_examples": 100}
+    costly = {"example": {"cpu_s": cpu_s}, "fixed": {}, "n_examples": 100}
     names = ("test_x.py::test_one", "test_x.py::test_two")
     suite.costs.write_text(json.dumps({"schema_version": 1, "properties": dict.fromkeys(names, costly)}))
 
 
 def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
     """Before the first test, with three numbers; all tests run all the same."""
-    make_dear(suite)
-    result = suite.timed("9cpu-s", "-v", text=TWO)
+    make_dear(suite, 0.3)
+    result = suite.timed("2.5cpu-s", "-v", text=TWO)
     result.assert_outcomes(passed=2)
     text = result.stdout.str()
     words = (
-        r"testinfra: asked 9 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
+        r"testinfra: asked 2\.5 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
     )
-    said = re.search(words + r" of 2 properties needs at least 10\.\d s: each property gets its floor", text)
+    said = re.search(words + r" of 2 properties needs at least 3\.\d s: each property gets its floor", text)
     assert said is not None
     assert said.start() < text.index("test_x.py::test_one")
 
@@ -189,7 +189,7 @@ def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
 def test_strict_refuses_before_any_test(suite: Suite, workers: list[str]) -> None:
     """It is a usage error, and not one test runs."""
-    make_dear(suite)
+    make_dear(suite, 1.0)
     result = suite.timed("2cpu-s", "--testinfra-time-strict", *workers, text=TWO)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.assert_outcomes()
