@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from atom_testinfra.mutation.operators.mutants import Module
@@ -22,11 +22,13 @@ class ImportGraph:
         self._modules = modules
         self._others = others
         self._known: dict[str, frozenset[str]] = {}
+        self._known_files: dict[str, frozenset[str]] = {}
 
     @cached_property
     def _direct(self) -> dict[str, frozenset[str]]:
+        modules = _by_ending(self._modules)
         return {
-            path: frozenset(_imported_paths(path, module.tree, self._modules))
+            path: frozenset(_imported_paths(path, module.tree, modules))
             for path, module in self._modules.items()
         }
 
@@ -34,14 +36,15 @@ class ImportGraph:
     def _direct_of_others(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
         """For each other file the modules of the product that it imports, and the other files."""
         found = {}
+        modules, others = _by_ending(self._modules), _by_ending(self._others)
         for name, path in self._others.items():
             try:
                 tree = ast.parse(path.read_bytes())
             except (SyntaxError, ValueError, OSError):  # pytest says so when it collects the file
                 continue
             found[name] = (
-                frozenset(_imported_paths(name, tree, self._modules)),
-                frozenset(_imported_paths(name, tree, self._others)),
+                frozenset(_imported_paths(name, tree, modules)),
+                frozenset(_imported_paths(name, tree, others)),
             )
         return found
 
@@ -62,32 +65,35 @@ class ImportGraph:
 
         What a conftest.py imports, all tests below its folder import.
         """
-        modules = self.importers_of(path)
-        found = {name for name, (product, _) in self._direct_of_others.items() if product & modules}
-        while more := {
-            name
-            for name, (_, others) in self._direct_of_others.items()
-            if name not in found and (others & found or _conftests_of(name) & found)
-        }:
-            found |= more
-        return frozenset(found)
+        if path not in self._known_files:
+            modules = self.importers_of(path)
+            found = {name for name, (product, _) in self._direct_of_others.items() if product & modules}
+            while more := {
+                name
+                for name, (_, others) in self._direct_of_others.items()
+                if name not in found and (others & found or _conftests_of(name) & found)
+            }:
+                found |= more
+            self._known_files[path] = frozenset(found)
+        return self._known_files[path]
 
 
+@cache
 def _conftests_of(name: str) -> frozenset[str]:
     """Return the names that a conftest.py above a file has."""
     return frozenset((folder / "conftest.py").as_posix() for folder in PurePosixPath(name).parents)
 
 
-def _imported_paths(path: str, tree: ast.Module, modules: Mapping[str, object]) -> Iterator[str]:
+def _imported_paths(path: str, tree: ast.Module, by_ending: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for node in ast.walk(tree):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _find(alias.name, modules)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(path, node)
-            yield from _find(base, modules)
-            for alias in node.names:
-                yield from _find(f"{base}.{alias.name}", modules)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        for name in names:
+            yield from by_ending.get(name.replace(".", "/"), ())
 
 
 def _absolute(path: str, node: ast.ImportFrom) -> str:
@@ -99,12 +105,11 @@ def _absolute(path: str, node: ast.ImportFrom) -> str:
     return ".".join([*parents, *([node.module] if node.module else [])])
 
 
-def _find(name: str, modules: Mapping[str, object]) -> Iterator[str]:
-    """Yield the modules whose path ends like a dotted name."""
-    tail = name.replace(".", "/")
-    if not tail:
-        return
-    for path in modules:
-        stem = path.removesuffix(".py").removesuffix("/__init__")
-        if stem == tail or stem.endswith(f"/{tail}"):
-            yield path
+def _by_ending(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the paths by each name that they may be imported as: `src/shop/cart.py` also as `shop/cart`."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+        for start in range(len(parts)):
+            found.setdefault("/".join(parts[start:]), []).append(path)
+    return found

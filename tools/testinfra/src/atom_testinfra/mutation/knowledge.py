@@ -34,10 +34,14 @@ class Knowledge:
         self.excluded: dict[str, str] = {}
         """By test that does not pass unchanged, what it raised."""
         self._by_block: dict[str, list[Reach]] | None = None
+        self._importing: dict[str, list[Reach]] = {}
+        """By module, the tests that import it."""
+        self._test_states: dict[str, str] = {}
         for nodeid, known in store.reaches.items():
             digest = self._states.of_file(_file_of(nodeid))
             if digest and self._states.of_test(known.reach) == known.state:
                 self.reaches[nodeid] = known.reach
+                self._test_states[nodeid] = known.state
         for nodeid, test in store.excluded.items():
             if self._states.of_failing(nodeid) == test.state:
                 self.excluded[nodeid] = test.error
@@ -78,10 +82,13 @@ class Knowledge:
 
     def add_reach(self, reach: Reach) -> None:
         """Take what a test entered."""
+        state = self._states.of_test(reach)
         self.reaches[reach.nodeid] = reach
         self.excluded.pop(reach.nodeid, None)
-        self._store.add_reach(reach, self._states.of_test(reach))
+        self._test_states[reach.nodeid] = state
+        self._store.add_reach(reach, state)
         self._by_block = None
+        self._importing.clear()
 
     def exclude(self, nodeid: str, error: str) -> None:
         """Note that a test does not pass unchanged: its answers do not count."""
@@ -90,6 +97,7 @@ class Knowledge:
         state = self._states.of_failing(nodeid)
         self._store.add_excluded(ExcludedTest(nodeid=nodeid, error=error, state=state))
         self._by_block = None
+        self._importing.clear()
 
     def add_collected(self, files: Iterable[str], early: Iterable[str]) -> None:
         """
@@ -127,7 +135,12 @@ class Knowledge:
             if self._by_block is None:
                 self._by_block = _by_block(self.reaches.values())
             return self._by_block.get(block, [])
-        paths, files = self._imports.importers_of(mutant.path), self._imports.files_importing(mutant.path)
+        if mutant.path not in self._importing:
+            self._importing[mutant.path] = self._find_importing(mutant.path)
+        return self._importing[mutant.path]
+
+    def _find_importing(self, path: str) -> list[Reach]:
+        paths, files = self._imports.importers_of(path), self._imports.files_importing(path)
         return [
             reach
             for reach in self.reaches.values()
@@ -141,7 +154,7 @@ class Knowledge:
             nodeids = [finding.noticed_by]
         else:
             nodeids = [reach.nodeid for reach in self.tests_for(mutant)]
-        states = [self._states.of_test(self.reaches[nodeid]) for nodeid in nodeids if nodeid in self.reaches]
+        states = [self._test_states[nodeid] for nodeid in nodeids if nodeid in self.reaches]
         return self._states.of_finding(mutant.id, [*states, *sorted(nodeids)])
 
 
