@@ -105,6 +105,8 @@ class FreshRound:
     def _start(self, copies: Copies, question: FreshQuestion, mutant: Mutant | None) -> int:
         tests = self.tests_of(question)
         replay = self._replays.get(tuple(question.files))
+        if mutant is not None:
+            self._sources.of(mutant)[0].prepare()
 
         def ask(say: Say) -> None:
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -123,6 +123,7 @@ class Round:
     def _question(self, mutant: Mutant, tests: Sequence[Reach]) -> Question:
         module, filename = self._worker.sources.of(mutant)
         asker, functions = self._worker.asker, self._functions
+        module.prepare()
 
         def question(say: Say) -> None:
             problem = functions.exchange(filename, module, mutant)

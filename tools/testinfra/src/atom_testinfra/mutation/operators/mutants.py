@@ -32,11 +32,16 @@ class Module:
         self.text = text
         self.tree = ast.parse(text)
         self._written: dict[int, str] = {}
+        self._own_codes: dict[int, tuple[object, ...] | None] = {}
 
     @cached_property
     def sites(self) -> list[Site]:
         """Every change, in the order of the source."""
         return list(find_sites(self.tree))
+
+    def prepare(self) -> None:
+        """Find every change, so that copies of this process need not."""
+        assert self.sites is not None
 
     @cached_property
     def mutants(self) -> list[Mutant]:
@@ -117,12 +122,17 @@ class Module:
         """Return whether a mutant compiles to the code that was there before."""
         block = self.sites[mutant.index].block
         if block.function is None:
-            return describe_code(self.compile(mutant)) == describe_code(self.compile(None))
+            return describe_code(self.compile(mutant)) == self._describe_own(block)
         changed = self.compile_function(mutant, block, self.path)
-        original = self.compile_function(None, block, self.path)
-        return (
-            changed is not None and original is not None and describe_code(changed) == describe_code(original)
-        )
+        return changed is not None and describe_code(changed) == self._describe_own(block)
+
+    def _describe_own(self, block: Block) -> tuple[object, ...] | None:
+        """Return what the unchanged code around a block does: of its function, else of the module."""
+        if block.line not in self._own_codes:
+            is_outside = block.function is None
+            code = self.compile(None) if is_outside else self.compile_function(None, block, self.path)
+            self._own_codes[block.line] = None if code is None else describe_code(code)
+        return self._own_codes[block.line]
 
     def patched(self, mutant: Mutant) -> str:
         """Return the source of the module with the change, and every other line as it is."""
