@@ -59,7 +59,8 @@ class Repeats:
         for test in tests:
             say({"begins": test.nodeid, "wall_s": MEASURED_WALL_S})
             self._entries.begin()
-            raised = self._asker.run(test.nodeid)
+            with self._asker.replay.replaying(test.nodeid):
+                raised = self._asker.run(test.nodeid)
             again = self._entries.take(self._asker.items[test.nodeid])
             error = None if raised is None else str(raised)[:300]
             say({"again": test.nodeid, "error": error, "rests": find_rests(test.blocks, again)})
