@@ -18,7 +18,7 @@ from atom.kit.errors import InvalidError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 DIALECTS = {
     "sqlite": sqlite.DRIVER,
@@ -161,9 +161,52 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+class ReadOnlySession(Session):
+    """
+    A session that gives its connection before it keeps any books about objects.
+
+    Most readings ask for rows alone; a session's own transaction takes longer than their statements. Objects
+    that are asked for later are read in the transaction that the connection is in.
+    """
+
+    _connection: Connection | None = None
+
+    def connection(self, *arguments: Any, **options: Any) -> Connection:
+        """Return the connection of the session's transaction, which begins now if it has not."""
+        if self._connection is not None:
+            return self._connection
+        if arguments or options or self.in_transaction():
+            return super().connection(*arguments, **options)
+        self._connection = self.bind = self.get_bind().engine.connect()
+        self._connection.begin()
+        self.dispatch.after_begin(self, None, self._connection)
+        return self._connection
+
+    def commit(self) -> None:
+        """End the transaction."""
+        super().commit()
+        self._leave()
+
+    def rollback(self) -> None:
+        """End the transaction."""
+        super().rollback()
+        self._leave()
+
+    def close(self) -> None:
+        """End the transaction, and forget what was read."""
+        super().close()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._connection is not None:
+            self.bind = self._connection.engine
+            self._connection.close()
+            self._connection = None
+
+
 def read_only_session_factory(engine: Engine) -> sessionmaker[Session]:
     """Return the maker of sessions that may read only; they never wait for a writer."""
-    return session_factory(read_only(engine))
+    return sessionmaker(read_only(engine), class_=ReadOnlySession, expire_on_commit=False)
 
 
 def read_only(engine: Engine) -> Engine:

@@ -65,6 +65,42 @@ def test_a_read_only_session_refuses_to_write(database: Database) -> None:
             assert n_workspaces(session) == 1
 
 
+def test_a_reading_is_one_transaction_for_rows_and_objects(database: Database) -> None:
+    """Whichever is asked for first; what is committed meanwhile is seen by the next transaction only."""
+    with database.clone() as clone:
+        if clone.engine.dialect.name != "sqlite":
+            pytest.skip("READ COMMITTED sees what others commit")
+        for look in (n_workspaces, n_workspaces_by_connection):
+            with clone.readers() as reader, clone.sessions() as writer:
+                n_before = look(reader)
+                factories.workspace(writer)
+                writer.commit()
+                assert n_workspaces(reader) == n_workspaces_by_connection(reader) == n_before
+                reader.commit()
+                assert n_workspaces_by_connection(reader) == n_workspaces(reader) == n_before + 1
+                reader.rollback()
+                assert look(reader) == n_before + 1
+        readers = read_only(clone.engine)
+        assert isinstance(readers.pool, QueuePool)
+        assert readers.pool.checkedout() == 0
+
+
+def n_workspaces_by_connection(session: Session) -> int:
+    return session.connection().scalars(select(func.count()).select_from(identity.Workspace)).one()
+
+
+def test_a_reading_tells_that_it_began_once(database: Database) -> None:
+    """For rows alone, and for objects after rows: the decision cache has to know when a transaction began."""
+    with database.sessions():
+        readers = read_only_session_factory(database.engine)
+        began: list[Session] = []
+        event.listen(readers, "after_begin", lambda session, *_: began.append(session))
+        with readers() as reader:
+            n_workspaces_by_connection(reader)
+            reader.connection()
+            assert began == [reader]
+
+
 def n_idle(engine: Engine) -> int:
     """Return how many connections the engine's pool keeps for the next who asks."""
     assert isinstance(engine.pool, QueuePool)
