@@ -246,9 +246,10 @@ def test_a_property_is_explained(learnt: Project) -> None:
     facts = json.loads(learnt.run("budget", "--explain", "test_price_adds", "--json").stdout)
     found = [point["alone"]["value"] for point in facts["points"]]
     assert found == sorted(found)
-    assert [point["n"] for point in facts["points"]] == sorted({1, 5, 10, 20, 100, facts["proposed"]})
+    assert [point["n"] for point in facts["points"]] == sorted({1, 5, 10, 20, 40, 100, facts["proposed"]})
     text = learnt.run("budget", "--explain", "test_price_adds").stdout
     assert "what more examples would find is not known" in text
+    assert "10 against 40: by itself it notices" in text
     assert "the whole suite:" in text
     refused = learnt.run("budget", "--explain", "price")
     assert (refused.returncode, "2 properties match 'price'" in refused.stderr) == (2, True)

@@ -19,10 +19,8 @@ from atom_testinfra.commands.learnt import (
 )
 from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest
-from atom_testinfra.core.budgets.examples import Candidate, share_out
+from atom_testinfra.core.budgets.examples import share_out
 from atom_testinfra.core.budgets.planner import FLOOR
-from atom_testinfra.core.detection.curves import Curves
-from atom_testinfra.core.detection.trials import cost_of
 from atom_testinfra.core.errors import BudgetError, NothingMeasuredError
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.mutation.states import hypothesis_version
@@ -33,7 +31,8 @@ from atom_testinfra.storage.project import load_project
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atom_testinfra.core.budgets.examples import ExampleBudget
+    from atom_testinfra.core.budgets.examples import Candidate, ExampleBudget
+    from atom_testinfra.core.detection.curves import Curves
     from atom_testinfra.core.mutants import Reach
     from atom_testinfra.storage.project import Project
 
@@ -89,8 +88,10 @@ def command(
     project = load_project(Path.cwd())
     learnt = read_learnt(project, ctx.meta[PYTEST_WORDS], profile)
     first = None if since is None else _blocks_changed(since, learnt, project)
-    candidates = _candidates(learnt, floor, first)
-    known = Question(learnt=learnt, candidates=candidates, curves=Curves(learnt.store.trials(learnt.fresh)))
+    candidates = learnt.candidates(floor, first)
+    if first is not None and not any(one.is_first for one in candidates):
+        raise NothingMeasuredError("no property that was learnt reaches what changed")
+    known = Question(learnt=learnt, candidates=candidates, curves=learnt.curves)
     now_s = sum(one.cost_s(one.own) for one in candidates)
     budget = share_out(candidates, known.curves, now_s if time_s is None else time_s)
     if explain is not None:
@@ -99,28 +100,6 @@ def command(
     _save(path, budget, known, project, _words(time_s, profile, floor, since))
     _print(budget, known, path, as_json=as_json)
     return ExitStatus.OK if budget.fits else ExitStatus.FAILED
-
-
-def _candidates(learnt: Learnt, floor: int, first: frozenset[str] | None) -> list[Candidate]:
-    """Return the properties that were learnt; `first` are blocks whose properties come first."""
-    candidates: list[Candidate] = []
-    for nodeid, reach in learnt.reaches.items():
-        runs = learnt.store.runs(nodeid)
-        cost, own = cost_of(runs), runs[0].own
-        candidates.append(
-            Candidate(
-                nodeid=nodeid,
-                own=own,
-                example_s=cost.example_s,
-                fixed_s=cost.fixed_s,
-                exhausted=cost.most,
-                floor=max(1, min(floor, own)),
-                is_first=first is None or not first.isdisjoint(reach.blocks),
-            )
-        )
-    if first is not None and not any(one.is_first for one in candidates):
-        raise NothingMeasuredError("no property that was learnt reaches what changed")
-    return candidates
 
 
 def _blocks_changed(revision: str, learnt: Learnt, project: Project) -> frozenset[str]:
@@ -139,7 +118,8 @@ def _explain(nodeid: str, budget: ExampleBudget, known: Question, *, as_json: bo
             f"{found} {nodeid!r}", hint=", ".join(one.candidate.nodeid for one in exact[:NAMED]) or None
         )
     now, _ = report.numbers_of(budget.allotments)
-    facts = report.explain(exact[0].candidate, known.curves, exact[0].n, now)
+    found_now = sum(known.curves.suite_values(now))
+    facts = report.explain(exact[0].candidate, known.curves, exact[0].n, now, found_now)
     if as_json:
         click.echo(msgspec.json.encode(facts))
         return ExitStatus.OK

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from atom_testinfra.commands.parameters import pytest_arguments
+from atom_testinfra.core.budgets.examples import Candidate
+from atom_testinfra.core.budgets.planner import FLOOR
+from atom_testinfra.core.detection.curves import Curves
+from atom_testinfra.core.detection.trials import cost_of
 from atom_testinfra.core.errors import NothingMeasuredError
 from atom_testinfra.mutation.product import find_product
 from atom_testinfra.mutation.states import States
@@ -60,6 +64,36 @@ class Learnt:
     product: Product
     modules: dict[str, Module]
 
+    @property
+    def curves(self) -> Curves:
+        """The detection curves of the properties that are fresh."""
+        return Curves(self.store.trials(self.fresh))
+
+    def candidates(self, floor: int = FLOOR, first: frozenset[str] | None = None) -> list[Candidate]:
+        """
+        Return the properties that were learnt, stale ones too: their costs are used.
+
+        Args:
+            floor: examples below which no property is to fall.
+            first: blocks whose properties come first, as `path:block`; by default all do.
+        """
+        found: list[Candidate] = []
+        for nodeid, reach in self.reaches.items():
+            runs = self.store.runs(nodeid)
+            cost, own = cost_of(runs), runs[0].own
+            found.append(
+                Candidate(
+                    nodeid=nodeid,
+                    own=own,
+                    example_s=cost.example_s,
+                    fixed_s=cost.fixed_s,
+                    exhausted=cost.most,
+                    floor=max(1, min(floor, own)),
+                    is_first=first is None or not first.isdisjoint(reach.blocks),
+                )
+            )
+        return found
+
 
 def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> Learnt:
     """
@@ -69,7 +103,19 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
         NothingMeasuredError: Nothing was.
     """
     arguments = pytest_arguments(words or project.config.suite)
-    folder = project.root / project.config.mutants / digest_request(arguments, profile)
+    learnt = learnt_in(project.root / project.config.mutants / digest_request(arguments, profile), project)
+    if not learnt.reaches:
+        raise NothingMeasuredError(
+            "nothing was learnt about these tests: there are no detection curves",
+            hint=f"`{LEARN}` learns them, with the same pytest arguments and --profile",
+        )
+    _say_stale(learnt.stale)
+    _say_unlearnt(learnt.unlearnt)
+    return learnt
+
+
+def learnt_in(folder: Path, project: Project) -> Learnt:
+    """Return what a folder of `testinfra mutate --curves` holds, which may be nothing."""
     product = find_product(project.root, project.rootdir, project.config.product)
     modules = {module.path: module for module in map(product.read, product.files)}
     states = States(product, modules, project.rootdir)
@@ -80,25 +126,17 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
         if one.reach.is_property and states.of_file(nodeid.split("::")[0])
     }
     reaches = {nodeid: known[nodeid] for nodeid in store.properties if nodeid in known}
-    if not reaches:
-        raise NothingMeasuredError(
-            "nothing was learnt about these tests: there are no detection curves",
-            hint=f"`{LEARN}` learns them, with the same pytest arguments and --profile",
-        )
     fresh: list[str] = []
     stale: list[str] = []
     for nodeid, reach in reaches.items():
         is_fresh = store.state_of(nodeid) == states.of_test(reach)
         (fresh if is_fresh else stale).append(nodeid)
-    unlearnt = [nodeid for nodeid in known if nodeid not in reaches]
-    _say_stale(stale)
-    _say_unlearnt(unlearnt)
     return Learnt(
         store=store,
         reaches=reaches,
         fresh=fresh,
         stale=stale,
-        unlearnt=unlearnt,
+        unlearnt=[nodeid for nodeid in known if nodeid not in reaches],
         product=product,
         modules=modules,
     )

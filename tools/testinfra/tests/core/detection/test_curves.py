@@ -57,6 +57,22 @@ def test_a_suite_notices_at_least_what_each_property_does(
             assert curve.within(n) - 1e-9 <= suite[mutant] <= 1.0
 
 
+@given(
+    TRIALS,
+    st.dictionaries(st.sampled_from(["a", "b", "unknown"]), st.integers(1, 200)),
+    st.sampled_from(["a", "b"]),
+    st.lists(st.integers(0, 300)),
+)
+def test_a_gain_is_the_difference_of_two_suites(
+    trials: list[Trial], numbers: dict[str, int], nodeid: str, tried: list[int]
+) -> None:
+    """What one property adds is what the whole suite notices with its other number, less what it did."""
+    curves = Curves(trials)
+    before = sum(curves.suite_values(numbers))
+    suites = [sum(curves.suite_values({**numbers, nodeid: n})) for n in tried]
+    assert curves.gains(nodeid, tried, numbers) == pytest.approx([suite - before for suite in suites])
+
+
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_an_interval_holds_its_value(values: list[float]) -> None:
     """The mean lies in its own interval, give or take what resampling leaves out, and repeats exactly."""

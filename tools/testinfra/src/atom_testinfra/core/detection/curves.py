@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,13 +62,14 @@ class Curves:
             grouped[trial.nodeid, trial.mutant].append(trial)
         self._asked: dict[str, set[str]] = defaultdict(set)
         self._pairs: dict[str, dict[str, PairCurve]] = defaultdict(dict)
+        self._by_mutant: dict[str, dict[str, PairCurve]] = defaultdict(dict)
         self.most_planned = 0
         """The largest number of examples that was tried."""
         for (nodeid, mutant), group in grouped.items():
             self._asked[nodeid].add(mutant)
             self.most_planned = max(self.most_planned, *(trial.planned for trial in group))
             if any(trial.first is not None for trial in group):
-                self._pairs[nodeid][mutant] = PairCurve(group)
+                self._pairs[nodeid][mutant] = self._by_mutant[mutant][nodeid] = PairCurve(group)
 
     @property
     def properties(self) -> list[str]:
@@ -77,7 +79,7 @@ class Curves:
     @property
     def mutants(self) -> list[str]:
         """The mutants that some property noticed: what the shares are taken of."""
-        return sorted({mutant for pairs in self._pairs.values() for mutant in pairs})
+        return sorted(self._by_mutant)
 
     def n_asked(self, nodeid: str) -> int:
         """Return how many mutants a property was asked about."""
@@ -103,6 +105,30 @@ class Curves:
             for mutant, curve in self.noticed(nodeid).items():
                 missed[mutant] *= 1.0 - curve.within(n)
         return [1.0 - value for value in missed.values()]
+
+    def gains(self, nodeid: str, tried: Iterable[int], numbers: Mapping[str, int]) -> list[float]:
+        """
+        Return how many mutants more the suite is expected to notice for each number that is tried.
+
+        Args:
+            nodeid: the property whose number changes.
+            tried: its numbers of examples instead of the one in `numbers`.
+            numbers: those of the suite, by property.
+        """
+        missed = {
+            mutant: prod(
+                1.0 - curve.within(numbers[other])
+                for other, curve in self._by_mutant[mutant].items()
+                if other != nodeid and other in numbers
+            )
+            for mutant in self.noticed(nodeid)
+        }
+
+        def found(n: int) -> float:
+            return sum(missed[mutant] * curve.within(n) for mutant, curve in self.noticed(nodeid).items())
+
+        before = found(numbers[nodeid]) if nodeid in numbers else 0.0
+        return [found(n) - before for n in tried]
 
 
 def interval_of_mean(values: Sequence[float]) -> Interval:
