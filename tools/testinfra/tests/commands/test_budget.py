@@ -61,7 +61,10 @@ UNHURRIED = """
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("one", max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("many", settings.get_profile("one"), max_examples=100)
+class Count(int):
+    pass  # the project tells its own numbers from others
+
+settings.register_profile("many", settings.get_profile("one"), max_examples=Count(100))
 settings.load_profile("many")
 """
 TRUTH = """

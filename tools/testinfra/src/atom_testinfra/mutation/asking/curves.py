@@ -113,6 +113,11 @@ class CurveReplay(Replay):
         return True
 
 
+def _why(said: dict[str, Any]) -> str:
+    """Return why a run ended early: its test failed, or the tool did, as the end of a traceback says."""
+    return str(said["error"] if "error" in said else said["trouble"].rstrip().rpartition("\n")[2])
+
+
 class CurveRound:
     """Runs every pair of a property and a mutant in copies of this process."""
 
@@ -177,7 +182,7 @@ class CurveRound:
                 self._replay.take(_key(nodeid, size), said["choices"])
         is_whole = len(runs) == len(self._sizes)
         self._runs[nodeid], self._texts[nodeid] = (runs, texts) if is_whole else ({}, {})
-        error = next((said["error"] for said in copy.said if "error" in said), "it did not end")
+        error = next((_why(said) for said in copy.said if "run" not in said), "it did not end")
         self._worker.say(
             Fact.UNCHANGED,
             nodeid=nodeid,
@@ -218,7 +223,8 @@ class CurveRound:
         assert subject is not None
         assert subject.settings is not None
         # A copy may steer a property again and again: the first number is its own.
-        own = self._own.setdefault(nodeid, subject.settings.max_examples)
+        # A project may count in a subclass of int, which no JSON encoder knows.
+        own = self._own.setdefault(nodeid, int(subject.settings.max_examples))
         changed = settings(
             subject.settings,
             max_examples=size.planned,
