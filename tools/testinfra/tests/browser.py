@@ -17,7 +17,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from tests.samples import make_baseline, make_history
+from tests.samples import make_baseline, make_detection, make_history
 
 from atom_testinfra.core.origin import Origin
 from atom_testinfra.reports.data import build_report
@@ -36,6 +36,8 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--window-size=1280,900",
 )
+WITH_CURVE = 20
+"""The first properties of a page have a curve, and that of the next one is stale."""
 ORIGIN = Origin(
     project="example/shop",
     head="fedcba9876543210fedcba9876543210fedcba98",
@@ -164,7 +166,10 @@ def write_page(folder: Path, n: int, *, is_hostile: bool = False) -> Path:
         *(make_history(nodeid, costs[::-1], step=2) for nodeid in nodeids[3:5]),
         *(make_history(nodeid, [100.0, 130.0]) for nodeid in nodeids[5:6]),
     ]
-    report = build_report(baseline, "perf.json", histories, ORIGIN)
+    detection = make_detection(
+        nodeids[:WITH_CURVE], stale=nodeids[WITH_CURVE : WITH_CURVE + 1], budgeted={}, n_properties=n
+    )
+    report = build_report(baseline, "perf.json", histories, ORIGIN, detection=detection)
     path = folder / f"page-{n}.html"
     path.write_text(render_html(report), encoding="utf-8")
     return path

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from atom_testinfra.core.budgets.examples import Candidate
 from atom_testinfra.core.changes.history import History, Point, Source
 from atom_testinfra.core.config import Targets
 from atom_testinfra.core.costs.baseline import (
@@ -30,10 +31,13 @@ from atom_testinfra.core.costs.cost import (
 )
 from atom_testinfra.core.costs.digests import digest_property
 from atom_testinfra.core.costs.tiers import measured_tier
+from atom_testinfra.core.detection.curves import Curves
+from atom_testinfra.core.detection.trials import Trial
 from atom_testinfra.core.policies import PinPolicy
 from atom_testinfra.core.records.measurement import Machine, Pin
 from atom_testinfra.core.targets.verification import complete
 from atom_testinfra.core.vocabulary import Kind, Outcome
+from atom_testinfra.reports.sections.detection import DetectionSection, build_detection
 
 DECLARED = 11
 """Index of the property that is declared fast, pinned, and is not fast."""
@@ -201,6 +205,44 @@ def make_baseline(
 def _declared_fast(rng: random.Random) -> PropertyCost:
     pin = Pin(max_examples=500, path="tests/test_pin.py", line=12)
     return make_property(rng, local_s=12.5, ci_s=3.4722, pin=pin, is_declared=True, tier="fast")
+
+
+def make_detection(
+    nodeids: list[str],
+    *,
+    stale: list[str] | None = None,
+    budgeted: dict[str, int] | None = None,
+    n_properties: int | None = None,
+) -> DetectionSection | None:
+    """Return what properties notice of five mutants each, some easily, some hardly within 200 examples."""
+    rng = random.Random(len(nodeids))
+    trials = []
+    for nodeid in nodeids:
+        for place in range(5):
+            hardness = 10 ** rng.uniform(0.0, 2.5)
+            for planned in (200, 50, 12):
+                firsts = [1 + int(rng.expovariate(1 / hardness)) for _ in range(3)]
+                trials += [
+                    Trial(
+                        nodeid=nodeid,
+                        mutant=f"{nodeid}{place}",
+                        seed=seed,
+                        planned=planned,
+                        first=first if first <= planned else None,
+                    )
+                    for seed, first in enumerate(firsts)
+                ]
+    candidates = [
+        Candidate(nodeid=nodeid, own=rng.choice([50, 100, 500]), example_s=10 ** rng.uniform(-4, -2))
+        for nodeid in [*nodeids, *(stale or [])]
+    ]
+    return build_detection(
+        candidates,
+        Curves(trials),
+        budgeted=budgeted,
+        stale=stale or [],
+        n_properties=len(candidates) if n_properties is None else n_properties,
+    )
 
 
 def make_history(

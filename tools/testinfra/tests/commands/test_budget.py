@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.samples import make_baseline
 
 from atom_testinfra.core.detection.trials import Trial
 from atom_testinfra.core.mutants import Reach
 from atom_testinfra.mutation.product import find_product
+from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.example_budget import BudgetFile, load_budget
 from atom_testinfra.storage.mutants import MutantStore
 from atom_testinfra.storage.trials import TrialStore
@@ -256,6 +258,40 @@ def test_a_property_is_explained(learnt: Project) -> None:
     assert "the whole suite:" in text
     refused = learnt.run("budget", "--explain", "price")
     assert (refused.returncode, "2 properties match 'price'" in refused.stderr) == (2, True)
+
+
+def test_a_report_says_what_budget_says(tmp_path: Path, learnt: Project) -> None:
+    """Today's share, the budget's and each curve are those of `budget`; what changed since is stale."""
+    project = Project(tmp_path / "copy")
+    shutil.copytree(learnt.folder, project.folder, dirs_exist_ok=True)
+    save_baseline(project.folder / "performance_baseline.json", make_baseline(1))
+    (project.folder / "testinfra-budget.json").unlink(missing_ok=True)
+    report = json.loads(project.run("report", "--json").stdout)["detection"]
+    assert report["budget"] is None
+    budget = project.budget("--time", "1s")
+    report = json.loads(project.run("report", "--json").stdout)["detection"]
+    assert report["now"] == {"cpu_s": budget["now_s"], "noticed": budget["found_now"]}
+    assert report["budget"]["noticed"] == budget["found_proposed"]
+    (curve,) = [one for one in report["properties"] if one["nodeid"].endswith("test_price_adds_up")]
+    explained = project.run("budget", "--time", "1s", "--explain", "test_price_adds", "--json").stdout
+    assert curve == json.loads(explained)
+    assert report["stale"] == []
+    (project.folder / "testinfra-budget.json").write_text("{}")
+    done = project.run("report", "--json")
+    assert (done.returncode, json.loads(done.stdout)["detection"]["budget"]) == (0, None)
+    assert "note: no budget in the report: 'testinfra-budget.json' is neither" in done.stderr.replace(
+        f"{project.folder}/", ""
+    )
+
+    source = project.folder / "src" / "shop.py"
+    source.write_text(source.read_text().replace("number % 2 == 0", "not number % 2"))
+    report = json.loads(project.run("report", "--json").stdout)["detection"]
+    assert [nodeid.partition("::")[2] for nodeid in report["stale"]] == ["test_even", "test_slow"]
+    fresh = [one["nodeid"].partition("::")[2] for one in report["properties"]]
+    assert fresh == ["test_price", "test_price_adds_up"]
+    source.write_text(source.read_text().replace("total = 0", "total = 0 + 0"))
+    report = json.loads(project.run("report", "--json").stdout)["detection"]
+    assert (report["points"], report["properties"], len(report["stale"])) == ([], [], 4)
 
 
 def test_what_changed_comes_first_and_makes_the_curve_stale(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +20,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 MARKUP = HOSTILE[0]
 STEPPED = "tests/property_tests/analytics/test_analytics_invariants.py::test_rule_00000"
+
+
+def page_data_of(path: Path) -> tuple[list[str], dict[str, Any]]:
+    """Return the node ids of a page's rows, and its curves."""
+    (text,) = re.findall(
+        r'<script type="application/json" id="data">(.*?)</script>',
+        path.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    data = json.loads(text)
+    rows = data["rows"]
+    nodeids = [rows["files"][file] + name for file, name in zip(rows["file"], rows["name"], strict=True)]
+    return nodeids, data["curves"]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +61,7 @@ def test_the_answers_come_in_the_order_of_the_questions(page: Page, hostile_page
         "Are we inside the targets?",
         "Where does the time go?",
         "Which tests to work on first?",
+        "What would more examples find?",
         "What got slower?",
         "How was it measured?",
         "All tests",
@@ -276,6 +292,46 @@ def test_a_tests_dialog_has_its_past_its_command_and_its_source(page: Page, host
 
     page.click(page.find("#detail-copy"))
     page.until(lambda: page.find("#detail-copied").text)
+    assert page.complaints == []
+
+
+def test_a_tests_dialog_has_its_detection_curve(page: Page, hostile_page: Path) -> None:
+    """A line with its band up to what was tried, a dot at today's number, and all of it in words."""
+    rows, curves = page_data_of(hostile_page)
+    place, (own, words, flat) = next((int(at), one) for at, one in curves["fresh"].items() if one[0] == 100)
+    page.open(hostile_page, f"#test={quote(rows[place], safe='')}")
+
+    assert page.find("#detail-curve").is_displayed()
+    assert page.find("#detail-curve-says").text == words
+    assert page.find("#detail-curve-now").text.startswith(f"{own} examples now: ")
+    assert page.texts("#detail-curve-ticks span") == ["1", "10", "100", "500"]
+    assert page.run("return document.querySelector('#detail-curve-lines polyline').points.length") == len(
+        [n for n in flat[::4] if n <= curves["most"]]
+    )
+    dot, tick = (
+        page.run(f"return document.querySelector({selector!r}).getBoundingClientRect()")
+        for selector in ("#detail-curve-lines .today .dot", "#detail-curve-ticks span:nth-child(3)")
+    )
+    assert dot["x"] + dot["width"] / 2 == pytest.approx(tick["x"] + tick["width"] / 2, abs=2)
+    page.click(page.find("#detail-curve-plot summary"))
+    assert f"{own} (now)" in page.texts("#detail-curve-points td:first-child")
+    assert page.complaints == []
+
+
+def test_a_stale_curve_is_said_and_one_that_is_not_there_is_not(page: Page, hostile_page: Path) -> None:
+    """The dialog of a test says that its curve is stale; without a curve it says nothing about any."""
+    rows, curves = page_data_of(hostile_page)
+    (stale,) = curves["stale"]
+    page.open(hostile_page, f"#test={quote(rows[stale], safe='')}")
+    assert "Its curve is stale" in page.find("#detail-curve-says").text
+    assert not page.find("#detail-curve-plot").is_displayed()
+
+    without = next(
+        at for at, _ in enumerate(rows) if at not in curves["stale"] and str(at) not in curves["fresh"]
+    )
+    page.open(hostile_page, f"#test={quote(rows[without], safe='')}")
+    assert page.find("#detail-frame").is_displayed()
+    assert not page.find("#detail-curve").is_displayed()
     assert page.complaints == []
 
 

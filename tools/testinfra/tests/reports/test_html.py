@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.samples import make_baseline, make_history
+from tests.samples import make_baseline, make_detection, make_history
 
 from atom_testinfra.reports.data import build_report
 from atom_testinfra.reports.html import (
@@ -105,12 +105,13 @@ def test_the_same_report_gives_the_same_bytes() -> None:
     assert first == second
 
 
-def test_a_thousand_tests_with_a_past_fit_into_a_megabyte_and_a_half() -> None:
+def test_a_thousand_tests_with_a_past_and_curves_fit_into_a_megabyte_and_a_half() -> None:
     """The page can be mailed, kept as an artifact and opened on a phone."""
     baseline = make_baseline(1000)
     costs = [100.0 + index / 7 for index in range(20)]
     histories = [make_history(nodeid, costs, spread=0.1) for nodeid in baseline.properties]
-    page = render_html(build_report(baseline, "b.json", histories))
+    detection = make_detection(list(baseline.properties))
+    page = render_html(build_report(baseline, "b.json", histories, detection=detection))
 
     assert len(page.encode()) < 1_500_000
 

@@ -1,5 +1,5 @@
 """
-Ten pictures of the page for a person to look at, and the page as it is printed: `make screenshots`.
+Thirteen pictures of the page for a person to look at, and the page as it is printed: `make screenshots`.
 
 What no assertion sees, a person sees at once: a label over a bar, a column of nothing, a colour that hurts.
 """
@@ -36,6 +36,8 @@ class Shot(NamedTuple):
     script: str = ""
 
 
+SHOW_CURVE = "document.getElementById('detail-curve').scrollIntoView()"
+
 SHOTS = [
     Shot("01-failing-light", 50, 1280, 2400),
     Shot("02-failing-dark", 50, 1280, 2400, "dark"),
@@ -44,6 +46,16 @@ SHOTS = [
     Shot("05-dialog", 50, 1280, 1000, fragment=f"#test={STEPPED}"),
     Shot("06-filter", 50, 1280, 900, fragment="#q=test_x&sort=-body_s"),
     Shot("07-history", 50, 1280, 1000, script="document.getElementById('history').scrollIntoView()"),
+    Shot("11-curve", 50, 1280, 1000, script="document.getElementById('detection').scrollIntoView()"),
+    Shot(
+        "12-curve-dark",
+        50,
+        1280,
+        1000,
+        "dark",
+        script="document.getElementById('detection').scrollIntoView()",
+    ),
+    Shot("13-curve-of-a-test", 50, 1280, 1000, "dark", f"#test={STEPPED}", SHOW_CURVE),
     Shot(
         "08-thousand-by-folder",
         1000,

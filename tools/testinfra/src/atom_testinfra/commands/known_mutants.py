@@ -1,18 +1,23 @@
-"""What is known of mutants without asking anybody: the verdicts that still hold."""
+"""What is known of mutants without asking anybody: the verdicts and the curves that still hold."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
 import msgspec
 
+from atom_testinfra.core.errors import BudgetError
 from atom_testinfra.storage.accepted_mutants import load_accepted
+from atom_testinfra.storage.example_budget import BudgetFile, Freshness, load_budget
 from atom_testinfra.storage.mutants import newest_store
+from atom_testinfra.storage.trials import newest_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atom_testinfra.core.mutants import Finding
+    from atom_testinfra.reports.sections.detection import DetectionSection
     from atom_testinfra.reports.sections.worth import WorthSection
     from atom_testinfra.storage.project import Project
 
@@ -33,6 +38,45 @@ def load_worth(project: Project) -> WorthSection | None:
     findings = knowledge.find_findings(selected)
     blocks = {mutant.id: f"{mutant.path}:{mutant.block}" for mutant in selected if mutant.id in findings}
     return build_worth(accept_survivors(findings.values(), project), blocks, list(knowledge.reaches.values()))
+
+
+def load_detection(project: Project) -> DetectionSection | None:
+    """Return the section of a report on the detection curves that were learnt last; `None` without any."""
+    folder = newest_trials(project.root / project.config.mutants)
+    if folder is None:
+        return None
+    from atom_testinfra.commands.learnt import learnt_in
+    from atom_testinfra.reports.sections.detection import build_detection
+
+    learnt = learnt_in(folder, project)
+    return build_detection(
+        learnt.candidates(),
+        learnt.curves,
+        budgeted=_budgeted(project),
+        stale=learnt.stale,
+        n_properties=len(learnt.reaches) + len(learnt.unlearnt),
+    )
+
+
+def _budgeted(project: Project) -> dict[str, int] | None:
+    """Return the numbers of the budget file that a run would apply today; `None` where there is no file."""
+    from atom_testinfra.mutation.states import hypothesis_version
+
+    if not project.budget.is_file():
+        return None
+    try:
+        budget = load_budget(project.budget)
+    except BudgetError as exc:
+        click.echo(f"note: no budget in the report: {exc}", err=True)
+        return None
+    if not isinstance(budget, BudgetFile):
+        return None
+    freshness = Freshness(budget, project.budget.parent, hypothesis_version())
+    return {
+        nodeid: one.max_examples
+        for nodeid, one in budget.properties.items()
+        if freshness.problem(nodeid) is None
+    }
 
 
 def accept_survivors(findings: Iterable[Finding], project: Project) -> list[Finding]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from atom_testinfra.commands.known_mutants import load_worth
+from atom_testinfra.commands.known_mutants import load_detection, load_worth
 from atom_testinfra.core.errors import ReportError
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.reports.columns import WIDE, output_width
@@ -125,9 +125,9 @@ def load_report(project: Project, baseline: Path | None, *, last: int) -> Report
     if baseline is not None:
         return build_report(loaded, name.as_posix())  # it may be another project's
     histories = load_histories(project, last) if last else None
-    worth = load_worth(project)
+    worth, detection = load_worth(project), load_detection(project)
     origin = load_origin(project, loaded.provenance.commit)
-    return build_report(loaded, name.as_posix(), histories, origin, worth)
+    return build_report(loaded, name.as_posix(), histories, origin, worth, detection)
 
 
 def load_histories(project: Project, last: int) -> list[History]:

@@ -48,7 +48,7 @@ class PropertyCurve(Struct, frozen=True, kw_only=True):
     """The two largest numbers that were tried, the largest first; one if there was no other."""
     points: list[CurvePoint]
     further: int
-    """`NEXT` more than now, as far as so many were tried."""
+    """`NEXT` more than now, or as many as were tried."""
     further_found: float
     further_cpu_s: float
 

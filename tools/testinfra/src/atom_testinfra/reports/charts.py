@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.changes.history import History, Point
     from atom_testinfra.core.targets.targets import TargetResult
+    from atom_testinfra.reports.budget import SuitePoint
     from atom_testinfra.reports.rows import CostSplit
+    from atom_testinfra.reports.sections.detection import DetectionSection
 
 HEADROOM = 1.5
 """Height of the histogram over its highest bar: room for the names of the limits."""
 N_TICKS = 4
+WIDER = 1.03
+"""Width of the curve's plot over its longest time, so that a dot there is inside."""
+HALF = 0.5
+"""Lowest share of the curve's plot from which on every tenth has a name."""
 MARGIN = 1.25
 """How far a scale of ratios reaches beyond the values on it."""
 
@@ -75,6 +81,15 @@ class Line(Struct, frozen=True, kw_only=True):
     band: list[tuple[float, float]]
     """The outline of the range, there and back; empty where no point has a range."""
     name: str = ""
+
+
+class CurveChart(Struct, frozen=True, kw_only=True):
+    """What a suite is expected to notice in a time: a line with its band, and the runs to compare it with."""
+
+    lines: list[Line]
+    """The curve; then today's numbers and those of the budget file, of one point each."""
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
 
 
 class Distance(Struct, frozen=True, kw_only=True):
@@ -225,6 +240,43 @@ def describe_point(point: Point) -> str:
     if point.begins is not None:
         text += f"; a new line: {point.begins}"
     return text if point.change is None else f"{text}; another level: {numbers.ratio(point.change)}"
+
+
+def suite_curve(section: DetectionSection) -> CurveChart:
+    """Return the curve of a suite: CPU seconds from zero up, shares from the tenth below the lowest up."""
+    runs = [("today", section.now), *([] if section.budget is None else [("budget", section.budget)])]
+    everything = [*section.points, *(point for _, point in runs)]
+    longest_s = WIDER * max(point.cpu_s for point in everything)
+    lowest = math.floor(10 * min(min(point.noticed.low, point.noticed.value) for point in everything)) / 10
+    lowest = min(lowest, 0.9)
+
+    def x(cpu_s: float) -> float:
+        return round(100 * cpu_s / longest_s, 2)
+
+    def y(share: float) -> float:
+        return round(100 * (share - lowest) / (1 - lowest), 2)
+
+    def dot(point: SuitePoint) -> Dot:
+        says = f"{numbers.share(point.noticed.value)} in {numbers.seconds(point.cpu_s)}"
+        return Dot(x=x(point.cpu_s), y=y(point.noticed.value), title=says)
+
+    band = [(x(point.cpu_s), y(point.noticed.high)) for point in section.points]
+    band += [(x(point.cpu_s), y(point.noticed.low)) for point in reversed(section.points)]
+    tenths = range(10, round(10 * lowest) - 1, -1 if lowest >= HALF else -2)
+    return CurveChart(
+        lines=[
+            Line(dots=[dot(point) for point in section.points], band=band),
+            *(Line(dots=[dot(point)], band=[], name=name) for name, point in runs),
+        ],
+        x_ticks=[Tick(at=x(cpu_s), text=numbers.limit(cpu_s)) for cpu_s in second_ticks(longest_s)],
+        y_ticks=[Tick(at=y(tenth / 10), text=numbers.share(tenth / 10)) for tenth in tenths],
+    )
+
+
+def second_ticks(longest_s: float) -> list[float]:
+    """Return zero and a few round numbers of seconds up to the longest."""
+    scale = 10.0 ** (math.floor(math.log10(longest_s)) - 1)
+    return [0.0, *(float(f"{n * scale:.6g}") for n in count_ticks(longest_s / scale))]
 
 
 def _decade(place: int) -> str:

@@ -15,6 +15,7 @@ from atom_testinfra.core.targets.verification import check
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.numbers import moment
 from atom_testinfra.reports.rows import PropertyRow, property_rows
+from atom_testinfra.reports.sections.detection import DetectionSection
 from atom_testinfra.reports.sections.history import HistorySection, build_history
 from atom_testinfra.reports.sections.provenance import ProvenanceSection, build_provenance
 from atom_testinfra.reports.sections.targets import TargetsSection, build_targets
@@ -74,6 +75,8 @@ class ReportData(Struct, frozen=True, kw_only=True):
     provenance: ProvenanceSection
     worth: WorthSection | None
     """What mutants say; `None` where none was asked about."""
+    detection: DetectionSection | None
+    """What more examples would find; `None` where no curve was learnt."""
     properties: list[PropertyRow]
 
     @property
@@ -106,8 +109,8 @@ class ReportData(Struct, frozen=True, kw_only=True):
     @property
     def sections(self) -> list[Section]:
         """The sections, in the order in which a reader asks."""
-        worth = [] if self.worth is None else [self.worth]
-        return [self.targets, self.time, self.work, *worth, self.history, self.provenance]
+        mutants = [section for section in (self.worth, self.detection) if section is not None]
+        return [self.targets, self.time, self.work, *mutants, self.history, self.provenance]
 
 
 def build_report(
@@ -116,6 +119,7 @@ def build_report(
     histories: list[History] | None = None,
     origin: Origin | None = None,
     worth: WorthSection | None = None,
+    detection: DetectionSection | None = None,
 ) -> ReportData:
     """Return the report on a baseline and, if given, on its past; the same input gives the same report."""
     rows = property_rows(baseline)
@@ -134,6 +138,7 @@ def build_report(
         work=build_work(baseline, rows, time.profile),
         history=build_history(histories),
         worth=worth,
+        detection=detection,
         provenance=build_provenance(baseline, rows),
         properties=rows,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from atom_testinfra.reports.rows import PART_TITLES, PARTS, PropertyRow
+from atom_testinfra.reports.sections.detection import describe_curve
 from atom_testinfra.reports.tables import visible
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def page_data(report: ReportData) -> dict[str, Any]:
             for item in report.provenance.excluded
         ],
         "history": histories_of(report.history.histories),
+        "curves": curves_of(report),
         "rootdir": None if origin is None or origin.rootdir == "." else visible(origin.rootdir),
         "files": None if origin is None else origin.files,
     }
@@ -87,6 +89,44 @@ def histories_of(histories: list[History]) -> dict[str, Any]:
         for item in histories
     }
     return {"moments": [[at, visible(name)] for at, name in moments], "points": points}
+
+
+def curves_of(report: ReportData) -> dict[str, Any]:
+    """
+    Return the detection curves of the rows that have one, and the rows whose curve is stale, by place.
+
+    A curve is its number of examples now, what it says in words, and its points as a flat list of four values
+    each: the number of examples, the probability of noticing, and the bounds of its interval, per mille.
+    `most` is the largest number that was tried.
+    """
+    if report.detection is None:
+        return {"most": 0, "fresh": {}, "stale": []}
+    places = {row.nodeid: place for place, row in enumerate(report.properties)}
+    return {
+        "most": max((curve.tried[0] for curve in report.detection.properties), default=0),
+        "fresh": {
+            places[curve.nodeid]: [
+                curve.own,
+                describe_curve(curve),
+                [
+                    value
+                    for point in curve.points
+                    for value in (
+                        point.n,
+                        *map(_per_mille, (point.alone.value, point.alone.low, point.alone.high)),
+                    )
+                ],
+            ]
+            for curve in report.detection.properties
+            if curve.nodeid in places
+        },
+        "stale": [places[nodeid] for nodeid in report.detection.stale if nodeid in places],
+    }
+
+
+def _per_mille(share: float) -> int:
+    """Return a share in thousandths; only nothing is 0, and only all of it 1,000."""
+    return round(1000 * share) if share in {0.0, 1.0} else min(max(round(1000 * share), 1), 999)
 
 
 def _lines(text: str | None) -> str | None:

@@ -33,6 +33,8 @@ class _Ran(Struct, frozen=True, kw_only=True, tag="ran", tag_field="kind"):
     runs: list[UnchangedRun]
 
 
+FILE = "trials.jsonl"
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[_Asked | _Ran] = msgspec.json.Decoder(_Asked | _Ran)
 
@@ -41,7 +43,7 @@ class TrialStore:
     """The file `trials.jsonl` beside the verdicts of `testinfra mutate`."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "trials.jsonl"
+        self._path = folder / FILE
         self._asked: dict[tuple[str, str], _Asked] = {}
         self._ran: dict[str, _Ran] = {}
         try:
@@ -117,3 +119,9 @@ class TrialStore:
             self._asked[value.nodeid, value.mutant] = value
         else:
             self._ran[value.nodeid] = value
+
+
+def newest_trials(folder: Path) -> Path | None:
+    """Return the folder whose trials were written last; `None` if there are none."""
+    found = sorted(folder.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
+    return found[-1].parent if found else None

@@ -7,22 +7,29 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 const command = (id) => `${data.rootdir ? `cd ${quoted(data.rootdir)} && ` : ""}pytest ${quoted(id)}`;
 
 const svg = (tag, values) => attributes(document.createElementNS("http://www.w3.org/2000/svg", tag), values);
+// A line with its band: the points have places, all in the same box of 100 by 100.
+const drawLine = (line) => {
+  const path = (places) => places.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(" ");
+  const band = [...line.map(({ x, high }) => [x, high]), ...line.toReversed().map(({ x, low }) => [x, low])];
+  return [svg("polygon", { class: "band", points: path(band) }), svg("polyline", { points: path(line.map(({ x, y }) => [x, y])) })];
+};
+const drawDot = ({ x, y }, className, title) => {
+  const dot = svg("path", { class: className, d: `M${x.toFixed(2)} ${y.toFixed(2)}h0.001` });
+  dot.append(svg("title", {}));
+  dot.firstChild.textContent = title;
+  return dot;
+};
 const drawHistory = (found) => {
   const highest = Math.max(...found.map((point) => point.high ?? point.cost)) || 1;
   const x = (point) => (100 * found.indexOf(point)) / Math.max(1, found.length - 1);
   const y = (value) => 100 - (90 * value) / highest;
-  const place = (point, value) => `${x(point).toFixed(2)},${y(value).toFixed(2)}`;
+  const place = (point) => ({ x: x(point), y: y(point.cost), low: y(point.low ?? point.cost), high: y(point.high ?? point.cost) });
   const drawn = [];
   for (const number of new Set(found.map((point) => point.line))) {
     const line = found.filter((point) => point.line === number);
-    const band = [...line.map((point) => place(point, point.high ?? point.cost)), ...line.toReversed().map((point) => place(point, point.low ?? point.cost))];
-    drawn.push(svg("polygon", { class: "band", points: band.join(" ") }));
-    drawn.push(svg("polyline", { points: line.map((point) => place(point, point.cost)).join(" ") }));
+    drawn.push(...drawLine(line.map(place)));
     for (const point of line) {
-      const dot = svg("path", { class: point.change === null ? "dot" : "dot marked", d: `M${x(point).toFixed(2)} ${y(point.cost).toFixed(2)}h0.001` });
-      dot.append(svg("title", {}));
-      dot.firstChild.textContent = `${point.at}, ${point.name.slice(0, 12)}: ${micros(point.cost)}`;
-      drawn.push(dot);
+      drawn.push(drawDot(place(point), point.change === null ? "dot" : "dot marked", `${point.at}, ${point.name.slice(0, 12)}: ${micros(point.cost)}`));
     }
   }
   byId("detail-lines").replaceChildren(...drawn);
@@ -43,6 +50,43 @@ const showHistory = (id) => {
     element("td", { textContent: point.at }), element("td", { textContent: point.name.slice(0, 12) }),
     element("td", { className: "number", textContent: micros(point.cost) }), element("td", { textContent: remarkOf(point) }),
   ])));
+};
+// A test's detection curve; its columns are those of `curves_of` in page_data.py.
+const MOST = 500;
+const drawCurve = (own, found) => {
+  const most = Math.max(MOST, own);
+  const x = (number) => (100 * Math.log(Math.max(number, 1))) / Math.log(most);
+  const place = ({ number, value, low, high }) => ({ x: x(number), y: 100 - 100 * value, low: 100 - 100 * low, high: 100 - 100 * high });
+  const now = found.find(({ number }) => number === own);
+  const { most: tried } = data.curves;
+  const says = `${count(own)} examples now${own > tried ? `, more than the ${count(tried)} tried: at least` : ":"} ${share(now.value)}`;
+  const today = svg("g", { class: "today" });
+  today.append(drawDot(place(now), "dot", says));
+  byId("detail-curve-now").textContent = says;
+  byId("detail-curve-lines").replaceChildren(...drawLine(found.filter(({ number }) => number <= tried).map(place)), today);
+  byId("detail-curve-ticks").replaceChildren(...[1, 10, 100, most].map((number) => {
+    const tick = element("span", { textContent: count(number) });
+    tick.style.insetInlineStart = `${x(number)}%`;
+    return tick;
+  }));
+  byId("detail-curve-points").replaceChildren(...found.map(({ number, value, low, high }) => element("tr", {}, [
+    `${count(number)}${number === own ? " (now)" : ""}`, share(value), share(low), share(high),
+  ].map((textContent) => element("td", { className: "number", textContent })))));
+};
+const showCurve = (row) => {
+  const curve = data.curves.fresh[row];
+  const isStale = data.curves.stale.includes(row);
+  byId("detail-curve").hidden = !curve && !isStale;
+  byId("detail-curve-plot").hidden = !curve;
+  byId("detail-curve-says").textContent = isStale ? "Its curve is stale, and not drawn: the code or the tests changed since it was learnt. Learn it again: testinfra mutate --curves" : "";
+  if (!curve) return;
+  const [own, says, flat] = curve;
+  byId("detail-curve-says").textContent = says;
+  drawCurve(own, Array.from({ length: flat.length / 4 }, (_, place) => {
+    const [number, ...shares] = flat.slice(place * 4, (place + 1) * 4);
+    const [value, low, high] = shares.map((share) => share / 1000);
+    return { number, value, low, high };
+  }));
 };
 const showCosts = (row) => {
   const measured = profiles.filter((profile) => rows.costs[profile].duration_s[row] !== null);
@@ -87,6 +131,7 @@ const showTest = (id) => {
   byId("detail-facts").replaceChildren();
   if (row >= 0) showCosts(row);
   showHistory(id);
+  showCurve(row);
   if (!dialog.open) { opener = document.activeElement; dialog.showModal(); }
   dialog.scrollTop = 0;
 };
