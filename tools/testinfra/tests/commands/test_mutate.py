@@ -401,6 +401,27 @@ def test_since_asks_about_the_lines_of_a_diff(tmp_path: Path) -> None:
     assert "Next: tests/test_shop.py::test_loose executes" in done.stdout
 
 
+def test_since_asks_whether_removed_lines_are_missed(tmp_path: Path) -> None:
+    """A check that is gone without a trace would leave nothing to change; it is put back for the tests."""
+    project = Shop.create(tmp_path / "shop")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *arguments], cwd=project.folder, check=True)
+    check = '        if price < 0:\n            raise ValueError("negative")\n'
+    project.write("src/shop.py", check, "")
+    project.write("tests/test_shop.py", "def test_negative(price):", "def negative(price):")
+    (one,) = project.mutate("--since", "HEAD")["findings"]
+    assert (one["verdict"], one["operator"]) == ("survived", "removed lines put back")
+    assert [
+        line[1:] for line in one["difference"].splitlines() if line.startswith("+  ")
+    ] == check.splitlines()
+    assert "if price < 0:" in project.run("--since", "HEAD", "--show", one["id"]).stdout
+    more = "import pytest\n\n\ndef test_removed():\n    shop.Cart().add(-1)\n\n\n"
+    project.write("tests/test_shop.py", "import pytest\n", more)
+    (one,) = project.mutate("--since", "HEAD")["findings"]
+    assert one["verdict"] == "noticed by an exception"
+
+
 HOSTILE = """
 import os
 import sys

@@ -184,3 +184,20 @@ def test_a_folder_without_git_is_an_error_of_ours(tmp_path: Path) -> None:
     """git's own reason is passed on."""
     with pytest.raises(GitError, match="not a git repository"):
         Repository(tmp_path)
+
+
+def test_lines_of_code_that_look_like_gits_are_told_from_them(project: Path) -> None:
+    """What was added is counted, however it begins; what was removed is where it stood."""
+    file = project / "sub" / "file.txt"
+    file.write_text("one\ntwo\nthree\nfour\n")
+    git(project, "commit", "-qam", "lines")
+    file.write_text("++ b/other.txt\none\n@@ -1 +7 @@\nfour\n-- five\n")
+    (project / "other.txt").write_text("")
+    repository = Repository(project)
+    changed = repository.changed_lines("HEAD")
+    assert changed[file] == [(1, 1), (3, 3), (5, 5)]
+    assert [tuple(one) for one in repository.removed_lines("HEAD")] == [
+        (project / "other.txt", 0, ["version 1"])
+    ]
+    file.write_text("one\nfour\n")
+    assert [tuple(one) for one in repository.removed_lines("HEAD")][1:] == [(file, 1, ["two", "three"])]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
+from atom_testinfra.mutation.operators.written import put_back
 from atom_testinfra.storage.git import Repository
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from atom_testinfra.core.mutants import Mutant
     from atom_testinfra.mutation.operators.mutants import Module
+    from atom_testinfra.mutation.operators.written import WrittenFault
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.project import Project
 
@@ -36,6 +38,19 @@ def find_changed_lines(revision: str, product: Product, project: Project) -> dic
             hint=f"nothing in the product changed since {revision}",
         )
     return changed
+
+
+def find_removed_lines(
+    revision: str, modules: Mapping[str, Module], product: Product, project: Project
+) -> list[WrittenFault]:
+    """Return the faults of putting back what was removed from functions of the product since a revision."""
+    found = []
+    for removed in Repository(project.root).removed_lines(revision):
+        module = modules.get(product.relative(removed.path))
+        fault = None if module is None else put_back(module, removed.after, removed.lines)
+        if fault is not None:
+            found.append(fault)
+    return found
 
 
 def select_named(

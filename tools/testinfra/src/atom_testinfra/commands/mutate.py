@@ -15,7 +15,12 @@ import msgspec
 from atom_testinfra import __version__
 from atom_testinfra.commands.github import IN_WORKFLOW, add_to_summary
 from atom_testinfra.commands.known_mutants import accept_survivors
-from atom_testinfra.commands.mutant_selection import find_changed_lines, select_changed, select_named
+from atom_testinfra.commands.mutant_selection import (
+    find_changed_lines,
+    find_removed_lines,
+    select_changed,
+    select_named,
+)
 from atom_testinfra.commands.mutant_shards import MutantShard
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
 from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
@@ -151,10 +156,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     product = find_product(project.root, project.rootdir, [*options.places] or project.config.product)
     changed = None if options.since is None else find_changed_lines(options.since, product, project)
     modules = {module.path: module for module in map(product.read, product.files)}
-    if options.show is not None:
-        return _show(options.show, modules)
-    faults = load_written(options.faults) if options.faults is not None else []
+    faults = []
+    if options.faults is not None:
+        faults = load_written(options.faults)
+    elif options.since is not None:
+        faults = find_removed_lines(options.since, modules, product, project)
     chosen = _choose(options, faults, changed, modules, product, project)
+    if options.show is not None:
+        return _show(options.show, chosen, modules)
     settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
     asked = digest_request(settings.arguments, options.profile)
     shard = None
@@ -211,7 +220,12 @@ def _choose(
         among = modules if changed is None else {path: modules[path] for path in changed}
         chosen = select_named(among, options.paths, product, project)
     if changed is not None:
+        named = {(mutant.path, mutant.function) for mutant in chosen}
         chosen = select_changed(chosen, changed)
+        if options.faults is None:
+            removed = apply_written(faults, modules)
+            is_all = not options.paths
+            chosen += [one for one in removed if is_all or (one.path, one.function) in named]
     if options.sample is not None:
         chosen = order_mutants(chosen, options.seed)[: options.sample]
     return chosen
@@ -379,12 +393,12 @@ def _list(mutants: Sequence[Mutant], *, as_json: bool) -> int:
     return ExitStatus.OK if mutants else ExitStatus.NOTHING
 
 
-def _show(id_: str, modules: Mapping[str, Module]) -> int:
-    for module in modules.values():
-        for mutant in module.mutants:
-            if mutant.id == id_:
-                click.echo(module.difference(mutant))
-                return ExitStatus.OK
+def _show(id_: str, chosen: Sequence[Mutant], modules: Mapping[str, Module]) -> int:
+    every = [mutant for module in modules.values() for mutant in module.mutants]
+    for mutant in (*chosen, *every):
+        if mutant.id == id_:
+            click.echo(modules[mutant.path].difference(mutant))
+            return ExitStatus.OK
     raise ConfigError(
         f"there is no mutant {id_!r} in the product as it is now", hint="`testinfra mutate --list`"
     )

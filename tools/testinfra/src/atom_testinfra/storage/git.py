@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,24 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     committed_at: datetime
     subject: str
+
+
+class Removed(NamedTuple):
+    """Lines that stood in a file."""
+
+    path: Path
+    after: int
+    """The line of the file as it is now that they stood below; 0 at its begin."""
+    lines: list[str]
+    """Without what ends them."""
+
+
+class _Hunk(NamedTuple):
+    path: Path
+    first: int
+    """The first line that is new; without any, the line before."""
+    n_lines: int
+    before: list[str]
 
 
 class Repository:
@@ -130,27 +148,44 @@ class Repository:
         Lines are counted from 1, and both ends belong to the range. A file that git does not track counts as
         changed as a whole, and one that it ignores is left out.
         """
-        commit = self.resolve(revision)
-        plain = ("-c", "core.quotePath=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
-        output = self._run(
-            *plain, "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", commit, "--", root=True
-        )
         changed: dict[Path, list[tuple[int, int]]] = {}
-        path: Path | None = None
-        for line in output.decode("utf-8", "replace").splitlines():
-            if line.startswith("+++ "):
-                name = line[4:].removeprefix("b/").rstrip("\t")
-                path = None if name == "/dev/null" else self.root / name
-            elif line.startswith("@@ ") and path is not None:
-                start, _, count = line.split(" ")[2][1:].partition(",")
-                first, n_lines = int(start), int(count or 1)
-                # Where lines were only removed, the line before them is what changed its neighbour.
-                changed.setdefault(path, []).append((first, first + max(n_lines, 1) - 1))
+        for hunk in self._hunks(revision):
+            # Where lines were only removed, the line before them is what changed its neighbour.
+            changed.setdefault(hunk.path, []).append((hunk.first, hunk.first + max(hunk.n_lines, 1) - 1))
         untracked = self._run("ls-files", "--others", "--exclude-standard", "-z", root=True)
         for name in untracked.decode("utf-8", "replace").split("\0"):
             if name:
                 changed[self.root / name] = [(1, 10**9)]
         return changed
+
+    def removed_lines(self, revision: str) -> list[Removed]:
+        """Return the lines that a revision has and the working tree has not, where nothing stands instead."""
+        return [
+            Removed(hunk.path, hunk.first, hunk.before)
+            for hunk in self._hunks(revision)
+            if hunk.n_lines == 0 and hunk.path.is_file()
+        ]
+
+    def _hunks(self, revision: str) -> Iterator[_Hunk]:
+        """Yield the changes from a revision to the working tree, without lines around them."""
+        commit = self.resolve(revision)
+        plain = ("-c", "core.quotePath=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
+        output = self._run(
+            *plain, "diff", "--no-color", "--no-ext-diff", "--no-renames", "-U0", commit, "--", root=True
+        )
+        lines = iter(output.decode("utf-8", "replace").split("\n"))
+        path: Path | None = None
+        for line in lines:
+            if line.startswith("+++ "):
+                name = line[4:].removeprefix("b/").rstrip("\t")
+                path = None if name == "/dev/null" else self.root / name
+            elif line.startswith("@@ "):
+                (_, n_before), (first, n_after) = map(_range_of, line.split(" ")[1:3])
+                before = [next(lines)[1:] for _ in range(n_before)]
+                for _ in range(n_after):  # a line of code may begin like one of git's
+                    next(lines)
+                if path is not None:
+                    yield _Hunk(path, first, n_after, before)
 
     @contextmanager
     def worktree(self, commit: str) -> Iterator[Path]:
@@ -193,3 +228,9 @@ class Repository:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
             raise GitError(f"git {arguments[0]}: {lines[0]}")
         return done.stdout
+
+
+def _range_of(text: str) -> tuple[int, int]:
+    """Return the first line and the number of lines of `-12,3`, `+4` or the like."""
+    first, _, count = text[1:].partition(",")
+    return int(first), int(count or 1)

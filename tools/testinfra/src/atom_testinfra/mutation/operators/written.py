@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from atom_testinfra.mutation.operators.mutants import Module
 
 OPERATOR = "written down"
+PUT_BACK = "removed lines put back"
 
 
 class WrittenFault(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class WrittenFault(Struct, frozen=True, kw_only=True):
     after: str
     says: str
     """What goes wrong, in a sentence."""
+    is_put_back: bool = False
+    """The text of `after` stood there before; the lines may have been anywhere in their function."""
 
 
 def load_written(path: Path) -> list[WrittenFault]:
@@ -49,6 +52,40 @@ def load_written(path: Path) -> list[WrittenFault]:
             f"cannot read {os.fspath(path)!r}: {exc}",
             hint="each [[fault]] has a path, a before, an after, and says what goes wrong",
         ) from exc
+
+
+def put_back(module: Module, after: int, lines: Sequence[str]) -> WrittenFault | None:
+    """
+    Return the fault of lines that were removed from a function and are there again, if they fit.
+
+    Args:
+        module: The module as it is now, without the lines.
+        after: The line that they stood below, 0 at the begin of the file.
+        lines: The lines, without what ends them.
+    """
+    now = module.text.splitlines(keepends=True)
+    back = "".join(f"{line}\n" for line in lines)
+    code = [i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
+    if not code:
+        return None
+    first = after + 1 + code[0]
+    for n_before, n_after in ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (2, 2), (3, 3)):
+        above, below = now[max(after - n_before, 0) : after], now[after : after + n_after]
+        before = "".join([*above, *below])
+        fault = WrittenFault(
+            path=module.path,
+            before=before,
+            after="".join([*above, back, *below]),
+            says=f"what was removed from {module.path} below line {after}",
+            is_put_back=True,
+        )
+        if not before.strip() or find_problem(fault, {module.path: module}) is not None:
+            continue
+        text = module.text.replace(fault.before, fault.after)
+        function = _block_at(ast.parse(text), first, first)[0].function
+        if function is not None and _site(module, text, fault).block.function == function:
+            return fault
+    return None
 
 
 def apply_written(faults: Sequence[WrittenFault], modules: Mapping[str, Module]) -> list[Mutant]:
@@ -90,12 +127,20 @@ def find_problem(fault: WrittenFault, modules: Mapping[str, Module]) -> str | No
 
 def _site(module: Module, text: str, fault: WrittenFault) -> Site:
     after = ast.parse(text)
-    first = module.text[: module.text.index(fault.before)].count("\n") + 1
-    last = first + fault.before.count("\n")
+    begin = module.text.index(fault.before)
+    first = module.text.count("\n", 0, begin + len(fault.before) - len(fault.before.lstrip())) + 1
+    last = module.text.count("\n", 0, begin + len(fault.before.rstrip())) + 1
     block, statement = _block_at(module.tree, first, last)
     if not _has_function(after, block):
         block = OUTSIDE
-    return Site(OPERATOR, block, statement, replace_field(module.tree, "body", after.body))
+    elif fault.is_put_back:
+        block = block._replace(ordinal=0)  # every test that enters the function, not only the lines beside it
+    return Site(
+        PUT_BACK if fault.is_put_back else OPERATOR,
+        block,
+        statement,
+        replace_field(module.tree, "body", after.body),
+    )
 
 
 def _block_at(tree: ast.Module, first: int, last: int) -> tuple[Block, ast.stmt]:
