@@ -196,15 +196,13 @@ class TestSection:
         assert without is not None
         assert "the budget file" not in [row[-1] for row in without.tables()[0].rows]
 
-    def test_an_interval_without_width_is_explained(self) -> None:
-        """Where every run noticed every mutant, resampling has nothing to vary; that is not certainty."""
+    def test_every_run_noticed_every_mutant_and_the_next_may_not(self) -> None:
+        """100 % of one mutant is no certainty, and the bounds say so."""
         noticed = [Trial(nodeid="a", mutant="m", seed=seed, planned=200, first=1) for seed in range(3)]
         section = section_of(noticed, 50, 0.01)
         assert section is not None
-        assert any("has no width because each of 1 mutants" in note for note in section.notes)
-        section = make_detection(["a", "b"])
-        assert section is not None
-        assert not any("no width" in note for note in section.notes)
+        assert section.now.noticed.value == 1.0
+        assert "100 % (21 % to 100 %)" in section.summary
 
     def test_a_terminal_is_told_the_same(self) -> None:
         """The answer, how to read it, and the points are there without a page."""

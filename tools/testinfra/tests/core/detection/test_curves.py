@@ -75,11 +75,21 @@ def test_a_gain_is_the_difference_of_two_suites(
 
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_an_interval_holds_its_value(values: list[float]) -> None:
-    """The mean lies in its own interval, give or take what resampling leaves out, and repeats exactly."""
+    """The mean lies in its own interval, which has a width for equal values too and repeats exactly."""
     found = interval_of_mean(values)
-    assert 0.0 <= found.low <= found.high <= 1.0
+    assert 0.0 <= found.low < found.high <= 1.0
+    assert found.low - 1e-9 <= found.value <= found.high + 1e-9
     assert found == interval_of_mean(values)
     assert min(values) - 1e-9 <= found.value <= max(values) + 1e-9
+
+
+@pytest.mark.parametrize(("n", "low"), [(1, 0.207), (14, 0.785), (1000, 0.996)])
+def test_mutants_that_are_all_noticed_leave_room_for_one_that_is_not(n: int, low: float) -> None:
+    """The lower bound is Wilson's n / (n + z^2) with z = 1.96."""
+    found = interval_of_mean([1.0] * n)
+    assert (found.value, found.low, found.high) == pytest.approx((1.0, low, 1.0), abs=5e-4)
+    missed = interval_of_mean([0.0] * n)
+    assert (missed.low, missed.high) == pytest.approx((0.0, 1.0 - low), abs=5e-4)
 
 
 def test_a_number_is_read_from_the_next_larger_run() -> None:

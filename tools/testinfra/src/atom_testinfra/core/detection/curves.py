@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import prod, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ TAIL = 0.025
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An estimate with a bootstrap interval of 95 % over mutants."""
+    """An estimate with an interval of 95 % over mutants."""
 
     value: float
     low: float
@@ -134,10 +135,28 @@ class Curves:
 
 
 def interval_of_mean(values: Sequence[float]) -> Interval:
-    """Return the mean with a bootstrap interval; the same values always give the same one."""
+    """
+    Return the mean of shares with an interval; the same values always give the same one.
+
+    It holds the percentile bootstrap interval and Wilson's score interval for as many yes or no answers: a
+    bootstrap alone has no width where all values are equal, however few they are.
+
+    References:
+        E. B. Wilson, Probable inference, the law of succession, and statistical inference, Journal of the
+        American Statistical Association 22 (1927), 209-212.
+    """
     if not values:
         return Interval(value=0.0, low=0.0, high=1.0)
-    return bootstrap(values, lambda sample: sum(sample) / len(sample))
+    resampled = bootstrap(values, lambda sample: sum(sample) / len(sample))
+    low, high = _wilson(min(resampled.value, 1.0), len(values))
+    return Interval(value=resampled.value, low=min(low, resampled.low), high=max(high, resampled.high))
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    z2 = NormalDist().inv_cdf(1.0 - TAIL) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def bootstrap(values: Sequence[float], statistic: Callable[[Sequence[float]], float]) -> Interval:

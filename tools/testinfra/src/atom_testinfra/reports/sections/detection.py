@@ -68,11 +68,6 @@ class DetectionSection(Struct, frozen=True, kw_only=True):
     def notes(self) -> list[str]:
         """How to read the curve, and what it leaves out."""
         found = [READING] if self.points else []
-        if self.points and self.now.noticed.low == self.now.noticed.high:
-            found.append(
-                f"The interval of today's numbers has no width because each of {self.n_mutants:,} mutants "
-                "was noticed in every run of that size; another mutant may still be missed."
-            )
         if self.points and len(self.properties) < self.n_properties:
             has = "has" if len(self.properties) == 1 else "have"
             found.append(
