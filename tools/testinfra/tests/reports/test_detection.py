@@ -197,7 +197,7 @@ class TestSection:
         assert "the budget file" not in [row[-1] for row in without.tables()[0].rows]
 
     def test_every_run_noticed_every_mutant_and_the_next_may_not(self) -> None:
-        """100 % of one mutant is no certainty, and the bounds say so."""
+        """100 % of one mutant does not make it certain, and the bounds say so."""
         noticed = [Trial(nodeid="a", mutant="m", seed=seed, planned=200, first=1) for seed in range(3)]
         section = section_of(noticed, 50, 0.01)
         assert section is not None
