@@ -85,7 +85,7 @@ def _conftests_of(name: str) -> frozenset[str]:
 
 
 def _imported_paths(path: str, tree: ast.Module, by_ending: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _walk_statements(tree.body):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -94,6 +94,14 @@ def _imported_paths(path: str, tree: ast.Module, by_ending: Mapping[str, Sequenc
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         for name in names:
             yield from by_ending.get(name.replace(".", "/"), ())
+
+
+def _walk_statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements at any depth, without their expressions."""
+    for node in nodes:
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _walk_statements(getattr(node, name, ()))
 
 
 def _absolute(path: str, node: ast.ImportFrom) -> str:
