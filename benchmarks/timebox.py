@@ -144,7 +144,13 @@ class Cell:
 def main() -> int:
     """Run what is missing, print, save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="write benchmarks/results/timebox.*")
+    parser.add_argument(
+        "--keep",
+        nargs="?",
+        const="timebox",
+        choices=["timebox", "timebox_busy"],
+        help="write benchmarks/results/timebox.*, or timebox_busy.* for runs beside other work",
+    )
     parser.add_argument("--rounds", type=int, default=1, help="runs of each suite, costs and workers")
     parser.add_argument(
         "--suites", nargs="*", default=["synthetic"], choices=["synthetic", "backend", *SUBJECTS]
@@ -174,8 +180,9 @@ def main() -> int:
     report = describe(found, n_missing=sum(cell.key not in kept.runs for cell in cells))
     if options.keep:
         names, seconds = " ".join(options.suites), " ".join(f"{each:g}" for each in options.seconds)
-        command = f'make bench-time SUITES="{names}" SECONDS="{seconds}" ROUNDS={options.rounds} KEEP=--keep'
-        save("timebox", command, found, report)
+        command = f'make bench-time SUITES="{names}" SECONDS="{seconds}" ROUNDS={options.rounds}'
+        command += f' KEEP="--keep {options.keep}"'
+        save(options.keep, command, found, report)
     else:
         sys.stdout.write(f"{report}\n")
     return 0 if found else 1
