@@ -223,6 +223,25 @@ def test_a_session_without_figures_moves_no_other_point(
     assert "left out: s20: no property in its runs of the profile 'local'" in captured.err
 
 
+def test_sessions_of_other_profiles_are_counted_in_one_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each bare `measure` makes one, and none of them belongs to this history."""
+    folder = project / ".testinfra" / "runs"
+    prepare_folder(folder)
+    for day in (20, 21):
+        run = make_run([Measurement(nodeid="test_a.py::test_p", kind=Kind.PLAIN, outcome=Outcome.PASSED)])
+        name = f"s{day}"
+        began = f"2026-01-{day}T00:00:00Z"
+        header = replace(run.header, session_id=name, run_id=name, profile="as-is", started_at=began)
+        save_run(replace(run, header=header), folder / f"{name}.jsonl")
+    assert main(["history", "--json"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if "as-is" in line or "profile" in line] == [
+        "left out: 2 sessions without runs of the profile 'local'"
+    ]
+
+
 def test_seconds_are_on_a_line_of_their_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A session without calibration cannot be put on the same scale, and the output says so."""
     folder = project / ".testinfra" / "runs"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from atom_testinfra.core.changes.history import Moment, Source
 from atom_testinfra.core.errors import GitError, InfraError, NothingMeasuredError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.storage.baseline import load_baseline, parse_baseline
 from atom_testinfra.storage.git import FETCH_ALL, Repository
 from atom_testinfra.storage.recordings import Recording, of_baseline
@@ -33,7 +34,7 @@ class Moments(Struct, frozen=True, kw_only=True):
 
     found: list[Moment]
     left_out: list[str]
-    """A sentence for each version or session without figures, with the reason."""
+    """A sentence for each version or session without figures, with the reason; one for other profiles'."""
     notes: list[str]
     """A sentence for each version or session that is dated in the future."""
     profiles: list[str]
@@ -51,6 +52,7 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
     profiles: set[str] = set()
     seen: set[str] = set()
     told: list[_Told] = []
+    n_of_others = 0
     for name, source, committed_at, load in _candidates(project, limit, left_out):
         try:
             recording = load()
@@ -59,6 +61,9 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
                 continue
             seen.update(recording.run_ids)
             profiles.update(recording.profiles)
+            if source is Source.SESSION and profile not in recording.profiles:
+                n_of_others += 1
+                continue
             # The unit of a calibration without a name is unknown: what is known then is the CPU time itself.
             is_calibrated = recording.calibration is not None and recording.is_calibrated(profile)
             side = recording.side(statistic, profile, is_calibrated=is_calibrated, with_earlier=False)
@@ -67,6 +72,8 @@ def load_moments(project: Project, statistic: Statistic, profile: str, *, limit:
             found.append(Moment(at=recording.started_at, source=source, name=name, side=side))
         except InfraError as exc:
             left_out.append(f"{name}: {exc}")
+    if n_of_others:
+        left_out.append(f"{plural(n_of_others, 'session')} without runs of the profile {profile!r}")
     shown_at = _bring_back(told, datetime.now(UTC))
     return Moments(
         found=[replace(moment, at=shown_at.get(moment.name, moment.at)) for moment in found],
