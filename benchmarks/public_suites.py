@@ -25,7 +25,7 @@ import venv
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree as ET
 
 from evidence import RESULTS, ROOT, save, table
@@ -48,14 +48,21 @@ PHASE = re.compile(
 STATISTICS = "hypothesis-statistics-"
 COUNTED = ("reuse", "generate")
 """The phases whose examples count towards `max_examples`."""
+T = TypeVar("T")
+SUBJECT_FOLDERS = ROOT / "benchmarks" / "subjects"
+GENERATED = shutil.ignore_patterns("__pycache__", ".*")
 CI_NAMES = {"CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A source distribution, what its tests need, and how many examples its own profile asks for."""
+    """
+    A suite, what its tests need, and how many examples its own profile asks for.
 
-    version: str
+    It comes from the source distribution of a version, or from a folder of `subjects`.
+    """
+
+    version: str = ""
     needs: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
     n_examples: int = 100
@@ -147,6 +154,11 @@ SUBJECTS = {
         ],
         about="classes made inside the strategies, its own profiles",
     ),
+    "roots": Subject(
+        needs=["hypothesis", "starlette", "httpx"],
+        arguments=["services/api/tests", "libs/core/tests"],
+        about="two rootdirs in one run, Starlette's TestClient and its threads; our own, not public",
+    ),
 }
 
 
@@ -156,13 +168,17 @@ class Project:
     def __init__(self, name: str, subject: Subject, folder: Path, wheel: Path) -> None:
         self._subject = subject
         self._folder = folder
-        with tarfile.open(_download(name, subject.version, folder)) as archive:
-            archive.extractall(folder, filter="data")
-        self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
+        if subject.version:
+            with tarfile.open(_download(name, subject.version, folder)) as archive:
+                archive.extractall(folder, filter="data")
+            self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
+        else:
+            self.root = shutil.copytree(SUBJECT_FOLDERS / name, folder / name, ignore=GENERATED)
         venv.create(folder / "venv", with_pip=True)
         self._bin = folder / "venv" / "bin"
         pip = [str(self._bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, str(self.root), str(wheel), *subject.needs])
+        own = [str(self.root)] if subject.version else []
+        _run([*pip, *own, str(wheel), *subject.needs])
 
     @property
     def runs(self) -> Path:
@@ -252,7 +268,7 @@ def main() -> int:
 def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
     """Measure one suite: once whole, once without the tool, once killed and resumed."""
     subject = SUBJECTS[name]
-    _say(f"{name} {subject.version}: making its environment")
+    _say(f"{name} {subject.version}".rstrip() + ": making its environment")
     project = Project(name, subject, folder, wheel)
     _say(f"{name}: measuring")
     output, _ = (process := project.measure()).communicate(timeout=LIMIT_S)
@@ -261,14 +277,18 @@ def measure_subject(name: str, folder: Path, wheel: Path) -> dict[str, Any]:
     (run,) = load_session(project.runs)
     records = {record.nodeid: record for record in run.measurements}
     figures = asdict(subject) | {"python": run.header.provenance.python}
-    figures |= compare_statistics(records, _statistics(project.junit("measured")))
+    measured = _statistics(project.junit("measured"))
+    if not subject.version:
+        records, measured = _by_file(records), _by_file(measured)
+    figures |= compare_statistics(records, measured)
     figures |= compare_parts(records)
     _say(f"{name}: running it without the tool")
     project.run_bare()
-    figures |= compare_bare(records, _statistics(project.junit("bare")))
-    measured, bare = (_outcomes(project.junit(which)) for which in ("measured", "bare"))
-    changed = sorted(key for key in measured.keys() | bare.keys() if measured.get(key) != bare.get(key))
-    figures["other_outcome"] = [f"{key}: {bare.get(key)} -> {measured.get(key)}" for key in changed]
+    bare = _statistics(project.junit("bare"))
+    figures |= compare_bare(records, bare if subject.version else _by_file(bare))
+    with_us, without = (_outcomes(project.junit(which)) for which in ("measured", "bare"))
+    changed = sorted(key for key in with_us.keys() | without.keys() if with_us.get(key) != without.get(key))
+    figures["other_outcome"] = [f"{key}: {without.get(key)} -> {with_us.get(key)}" for key in changed]
     _say(f"{name}: killing and resuming it")
     return figures | kill_and_resume(project, run)
 
@@ -374,6 +394,11 @@ def _statistics(junit: ET.Element) -> dict[str, str]:
     }
 
 
+def _by_file(values: dict[str, T]) -> dict[str, T]:
+    """Return values by file and function alone: pytest names a test outside of its rootdir otherwise."""
+    return {nodeid.rpartition("/")[2]: value for nodeid, value in values.items()}
+
+
 def _outcomes(junit: ET.Element) -> dict[str, str]:
     return {
         f"{case.get('classname')}::{case.get('name')}": next(
@@ -403,7 +428,7 @@ def _report(figures: dict[str, Any]) -> list[str]:
         parts = Agreement(**found["parts_cpu_s"]) if "parts_cpu_s" in found else None
         rows.append(
             [
-                f"{name} {found['version']}",
+                f"{name} {found['version']}".rstrip(),
                 str(found["n_tests"]),
                 str(found["n_properties"]),
                 f"{cases.recorded:.0f} / {cases.reported:.0f}",

@@ -1,0 +1,1 @@
+"""Makes `shop_api` importable: pytest adds the folder of a conftest file to the path."""
