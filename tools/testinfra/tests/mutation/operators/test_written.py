@@ -73,6 +73,18 @@ def test_a_comment_is_no_code() -> None:
     assert put_back(module, 6, [comment, "    price += 1"]) is not None
 
 
+def test_a_form_feed_ends_no_line() -> None:
+    """Older sources have them between functions, and git counts lines without them."""
+    source = SOURCE.replace("def add", "\f\ndef add")
+    now = source.replace("    found += 0\n", "")
+    module = Module("src/shop.py", now)
+    after = now[: now.index("    return found")].count("\n")
+    fault = put_back(module, after, ["    found += 0"])
+    assert fault is not None
+    (mutant,) = apply_written([fault], {module.path: module})
+    assert module.patched(mutant) == source
+
+
 @given(st.integers(0, len(LINES)), st.lists(st.text(max_size=12), max_size=3))
 def test_whatever_was_removed_makes_a_valid_source_or_none(after: int, lines: list[str]) -> None:
     """Half of a statement, or of a text in quotes, is left out."""

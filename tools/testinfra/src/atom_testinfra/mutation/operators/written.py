@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import tomllib
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,7 +64,7 @@ def put_back(module: Module, after: int, lines: Sequence[str]) -> WrittenFault |
         after: The line that they stood below, 0 at the begin of the file.
         lines: The lines, without what ends them.
     """
-    now = module.text.splitlines(keepends=True)
+    now = [*StringIO(module.text)]  # a form feed ends no line, neither for git nor for Python
     back = "".join(f"{line}\n" for line in lines)
     code = [i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
     if not code:
