@@ -200,7 +200,7 @@ bench-prediction: install ## how well the cost of the CI run is predicted, on th
 bench-compare: install ## how often `compare` is wrong, and which kinds of slow-down it finds: a small run; ROUNDS=10 KEEP="--keep --runs .testinfra/kinds" for all
 	$(BIN)/python benchmarks/compare_kinds.py --rounds $(or $(ROUNDS),1) $(KEEP)
 
-bench-power: install ## the same for the body alone, by statistic and under load: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
+bench-power: install ## the same for the body alone: a small run; COMPARISONS=200 KEEP="--keep --runs .testinfra/power" for all
 	$(BIN)/python benchmarks/compare_power.py --comparisons $(or $(COMPARISONS),10) $(KEEP)
 
 bench-episodes: install ## an episode of 10,000 messages

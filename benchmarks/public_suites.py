@@ -395,7 +395,7 @@ def _statistics(junit: ET.Element) -> dict[str, str]:
 
 
 def _by_file(values: dict[str, T]) -> dict[str, T]:
-    """Return values by file and function alone: pytest names a test outside of its rootdir otherwise."""
+    """Return values by file and function alone: outside of its rootdir pytest names tests in its own way."""
     return {nodeid.rpartition("/")[2]: value for nodeid, value in values.items()}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from atom_testinfra.mutation.operators.mutants import Module
 from atom_testinfra.mutation.product import Product
 from atom_testinfra.mutation.states import States
 
@@ -41,3 +42,16 @@ def test_another_hypothesis_is_another_state(tmp_path: Path, monkeypatch: pytest
     before = States(product, {}, tmp_path).support
     monkeypatch.setattr("atom_testinfra.mutation.states.hypothesis_version", lambda: "5.0")
     assert States(product, {}, tmp_path).support != before
+
+
+def test_a_test_that_fails_depends_on_the_whole_product(tmp_path: Path) -> None:
+    """Nobody knows what it enters: a change of any function may let it pass."""
+    product = Product(tmp_path, [])
+
+    def state(text: str) -> str:
+        modules = {"a.py": Module("a.py", "A = 1\n"), "b.py": Module("b.py", text)}
+        return States(product, modules, tmp_path).of_failing("test_a.py::test_a")
+
+    before = state("def f():\n    return 1\n")
+    assert before == state("def f():  # a comment\n    return 1\n")
+    assert before != state("def f():\n    return 2\n")

@@ -103,7 +103,7 @@ class Knowledge:
         """
         Note which blocks were entered before the first test.
 
-        All tests of `files` have run, and all stale ones, so that tests that are stale still are gone.
+        All tests of `files` and all stale tests have run. A test that is still stale no longer exists.
         """
         for nodeid in self.stale_tests:
             self._store.forget_test(nodeid)

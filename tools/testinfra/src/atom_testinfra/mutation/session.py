@@ -339,7 +339,7 @@ class MutationSession:
         self._listener.on_ready(fact["n_tests"], self._remarks)
 
     def _remark_on_tests(self) -> None:
-        """Name the tests on which verdicts do not rest, also when an earlier call ran them."""
+        """Name the tests that fail or start programs, also when an earlier call ran them."""
         excluded = list(self._knowledge.excluded)
         if excluded:
             verbs = ("does", "is") if len(excluded) == 1 else ("do", "are")

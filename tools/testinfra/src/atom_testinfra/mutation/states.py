@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,17 @@ class States:
         return combine_digests(parts)
 
     def of_failing(self, nodeid: str) -> str:
-        """Return the state of a test that fails, and may enter anything: of all that it could depend on."""
-        parts = [self.support, self.of_file(nodeid.split("::")[0])]
-        for path, module in sorted(self._modules.items()):
-            parts += [f"{path} {name} {digest}" for name, digest in sorted(module.functions.items())]
-        return combine_digests(parts)
+        """Return the state of a test that fails. Nobody knows what it enters, so the whole product counts."""
+        return combine_digests([self.support, self.of_file(nodeid.split("::")[0]), self._product])
+
+    @cached_property
+    def _product(self) -> str:
+        """One digest of the whole product."""
+        return combine_digests(
+            f"{path} {name} {digest}"
+            for path, module in sorted(self._modules.items())
+            for name, digest in sorted(module.functions.items())
+        )
 
     def of_finding(self, id_: str, states: Iterable[str]) -> str:
         """Return the state of a verdict, from the states of the tests that it rests on."""

@@ -52,9 +52,9 @@ class Removed(NamedTuple):
 
     path: Path
     after: int
-    """The line of the file as it is now that they stood below; 0 at its begin."""
+    """Number of the line above them in the file as it is now; 0 if they were the first."""
     lines: list[str]
-    """Without what ends them."""
+    """Without line ends."""
 
 
 class _Hunk(NamedTuple):
@@ -159,7 +159,7 @@ class Repository:
         return changed
 
     def removed_lines(self, revision: str) -> list[Removed]:
-        """Return the lines that a revision has and the working tree has not, where nothing stands instead."""
+        """Return the lines of a revision that were removed in the working tree and not replaced by others."""
         return [
             Removed(hunk.path, hunk.first, hunk.before)
             for hunk in self._hunks(revision)

@@ -34,7 +34,7 @@ class Moments(Struct, frozen=True, kw_only=True):
 
     found: list[Moment]
     left_out: list[str]
-    """A sentence for each version or session without figures, with the reason; one for other profiles'."""
+    """A sentence for each version or session without figures, and one for all sessions of other profiles."""
     notes: list[str]
     """A sentence for each version or session that is dated in the future."""
     profiles: list[str]

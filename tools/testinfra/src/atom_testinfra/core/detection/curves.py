@@ -138,8 +138,8 @@ def interval_of_mean(values: Sequence[float]) -> Interval:
     """
     Return the mean of shares with an interval; the same values always give the same one.
 
-    It holds the percentile bootstrap interval and Wilson's score interval for as many yes or no answers: a
-    bootstrap alone has no width where all values are equal, however few they are.
+    It covers the percentile bootstrap interval and Wilson's score interval for that number of yes or no
+    answers, because a bootstrap alone has no width where all values are equal, however few they are.
 
     References:
         E. B. Wilson, Probable inference, the law of succession, and statistical inference, Journal of the

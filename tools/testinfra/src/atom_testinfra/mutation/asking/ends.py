@@ -11,7 +11,7 @@ from atom_testinfra.core.mutants import MutantVerdict
 if TYPE_CHECKING:
     from atom_testinfra.mutation.asking.copies import Copy
 
-CAME_BACK = "a fork of a test does not end but goes on with the tests; what pytest says then depends on both"
+CAME_BACK = "a process that a test forked goes on with the tests instead of ending, so that two would report"
 
 
 def describe_end(copy: Copy, status: int) -> dict[str, Any]:

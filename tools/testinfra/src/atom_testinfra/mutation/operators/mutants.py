@@ -41,7 +41,7 @@ class Module:
 
     def prepare(self) -> None:
         """Find every change, so that copies of this process need not."""
-        assert self.sites is not None
+        _ = self.sites
 
     @cached_property
     def mutants(self) -> list[Mutant]:

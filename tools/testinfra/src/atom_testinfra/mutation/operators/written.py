@@ -35,7 +35,7 @@ class WrittenFault(Struct, frozen=True, kw_only=True):
     says: str
     """What goes wrong, in a sentence."""
     is_put_back: bool = False
-    """The text of `after` stood there before; the lines may have been anywhere in their function."""
+    """The lines that `after` adds were removed; every test that enters their function is asked."""
 
 
 def load_written(path: Path) -> list[WrittenFault]:
@@ -57,11 +57,11 @@ def load_written(path: Path) -> list[WrittenFault]:
 
 def put_back(module: Module, after: int, lines: Sequence[str]) -> WrittenFault | None:
     """
-    Return the fault of lines that were removed from a function and are there again, if they fit.
+    Return the fault that puts lines back which were removed from a function; `None` if they do not fit there.
 
     Args:
         module: The module as it is now, without the lines.
-        after: The line that they stood below, 0 at the begin of the file.
+        after: The line that they stood below, 0 at the start of the file.
         lines: The lines, without what ends them.
     """
     now = [*StringIO(module.text)]  # a form feed ends no line, neither for git nor for Python
@@ -82,9 +82,9 @@ def put_back(module: Module, after: int, lines: Sequence[str]) -> WrittenFault |
         )
         if not before.strip() or find_problem(fault, {module.path: module}) is not None:
             continue
-        text = module.text.replace(fault.before, fault.after)
-        function = _block_at(ast.parse(text), first, first)[0].function
-        if function is not None and _site(module, text, fault).block.function == function:
+        tree = ast.parse(module.text.replace(fault.before, fault.after))
+        function = _block_at(tree, first, first)[0].function
+        if function is not None and _site(module, tree, fault).block.function == function:
             return fault
     return None
 
@@ -107,7 +107,7 @@ def apply_written(faults: Sequence[WrittenFault], modules: Mapping[str, Module])
     for fault in faults:
         module = modules[fault.path]
         text = module.text.replace(fault.before, fault.after)
-        mutants.append(module.add(_site(module, text, fault), text))
+        mutants.append(module.add(_site(module, ast.parse(text), fault), text))
     return mutants
 
 
@@ -126,8 +126,7 @@ def find_problem(fault: WrittenFault, modules: Mapping[str, Module]) -> str | No
     return None
 
 
-def _site(module: Module, text: str, fault: WrittenFault) -> Site:
-    after = ast.parse(text)
+def _site(module: Module, after: ast.Module, fault: WrittenFault) -> Site:
     begin = module.text.index(fault.before)
     first = module.text.count("\n", 0, begin + len(fault.before) - len(fault.before.lstrip())) + 1
     last = module.text.count("\n", 0, begin + len(fault.before.rstrip())) + 1
