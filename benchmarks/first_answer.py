@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_RATIO, MOST_LOOK_S = 1.1, 15.0
 PUBLIC = ("attrs", "bidict")
 BACKEND = "backend"
+NOT_PASSED_ON = {*CI_NAMES, "PYTHONDONTWRITEBYTECODE"}
+"""With the second one every run would compile the tool again, and few people set it."""
 LOOK = tuple(
     f"tests/property_tests/{name}.py"
     for name in ("chat/test_chat_invariants", "workflows/test_definition_invariants")
@@ -125,7 +127,7 @@ def _measure(suite: Suite) -> list[str]:
 
 
 def _run(command: list[str], suite: Suite) -> Cost:
-    environment = {name: value for name, value in os.environ.items() if name not in CI_NAMES}
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     began = time.monotonic()
     process = subprocess.Popen(
         command,
