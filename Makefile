@@ -90,7 +90,7 @@ report: install ## show the baseline as a page: .testinfra/report.html
 	$(BIN)/testinfra report --format html
 
 # 3 says that there was nothing to ask about: no changed line can be changed further.
-mutants: install ## put faults into the backend and say which tests notice; SINCE=REV: only on lines changed since REV (DURATION)
+mutants: install ## put faults into the backend and say which tests notice; SINCE=REV: only on lines changed since REV; DURATION=30m
 	$(BIN)/testinfra mutate --faults benchmarks/subjects/faults/by_hand.toml --list > /dev/null # they apply to the code as it is
 	$(BIN)/testinfra mutate --profile ci $(if $(SINCE),--since "$$(git merge-base $(SINCE) HEAD)") --time $(or $(DURATION),30m) || test $$? -eq 3
 
