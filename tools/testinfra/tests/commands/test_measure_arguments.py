@@ -182,3 +182,14 @@ class TestSpec:
         assert main(["measure"]) == 2
         assert [path.name for path in runs.iterdir()] == [".gitignore"]
         assert "No space left on device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["measure --fit", "measure --time-budget", "mutate --fail-under"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1"])
+def test_a_number_that_bounds_nothing_is_refused(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], option: str, number: str
+) -> None:
+    """Before anything is measured: a comparison with it is false, or has no end."""
+    assert main([*option.split(), number]) == 2
+    assert asked == []
+    assert option.split()[1] in capsys.readouterr().err

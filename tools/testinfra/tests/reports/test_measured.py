@@ -138,13 +138,35 @@ def test_the_next_step_is_one_command() -> None:
     assert render(("p", [*records, failed]))[-1] == "Next: see why it fails: pytest 't.py::test_wrong[a b]'"
 
 
-def test_a_pin_is_told_with_what_it_costs() -> None:
-    """In seconds, beside the number that the others run, and where it stands."""
-    pinned = make_record("t.py::test_pinned")
+@pytest.mark.parametrize(
+    ("n_ran", "own", "said"),
+    [
+        (500, 500, "500 examples take 2.00 s, 600 ms less (t.py:7)"),
+        (200, 500, "200 examples, not its own 500, take 2.00 s (t.py:7)"),
+        (200, 200, "200 examples take 2.00 s (t.py:7)"),
+        (1, 1, "1 example takes 2.00 s (t.py:7)"),
+    ],
+)
+def test_a_pin_is_told_with_what_ran_and_its_cost(n_ran: int, own: int, said: str) -> None:
+    """The examples that ran, which a policy may have changed; what the usual number saves, if anything."""
+    pinned = make_record("t.py::test_pinned", n_valid=n_ran)
     assert pinned.hypothesis is not None
+    cost = replace(
+        pinned.hypothesis, effective=n_ran, configured=n_ran, pin=Pin(max_examples=own, path="t.py", line=7)
+    )
     pinned = replace(
-        pinned, hypothesis=replace(pinned.hypothesis, pin=Pin(max_examples=500, path="t.py", line=7))
+        pinned, hypothesis=replace(cost, phases={"generate": replace(cost.generate, n_valid=n_ran)})
     )
     lines = render(("p", [pinned, make_record("t.py::test_free")]), width=None)
-    (line,) = [line for line in lines if line.startswith("    t.py::test_pinned: 500 examples take ")]
-    assert line.endswith("(t.py:7)")
+    assert f"    t.py::test_pinned: {said}" in lines
+    saved = "; with 200 examples, like the others, 600 ms less" if n_ran == 500 else ""
+    assert f"  2.00 s in 1 pinned property{saved}" in lines
+
+
+def test_how_many_examples_fit_is_told_only_where_it_is_known() -> None:
+    """A suite in which no cost follows the examples fits any time, with any number of them."""
+    found, suite = overview([make_run([make_record("t.py::test_a", n_valid=7)], profile="p")], "p")
+    summary = summarise_session([make_run([], profile="p")], Targets())
+    lines = [*render_session(summary, [found], width=None, fit=(suite, 30.0))]
+    why = "the cost model holds for none of the properties"
+    assert f"  how many examples fit into 30.0 s cannot be said: {why}" in lines

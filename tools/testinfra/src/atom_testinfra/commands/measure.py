@@ -12,6 +12,7 @@ import msgspec
 from click.core import ParameterSource
 
 from atom_testinfra.commands.measure_options import MeasureOptions, Workers, make_spec
+from atom_testinfra.commands.parameters import Duration
 from atom_testinfra.core.config import AS_IS
 from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.summary import Summary, summarise_session
@@ -45,7 +46,6 @@ from atom_testinfra.storage.sessions import list_sessions, load_session
 if TYPE_CHECKING:
     from atom_testinfra.core.records.measurement import Provenance, Run
 
-SECONDS = click.FloatRange(min=0, min_open=True)
 OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
 """Options that say what is printed, not what is measured."""
 
@@ -79,8 +79,8 @@ OF_THE_REPORT = frozenset({"resume", "top", "as_json", "fit", "saved_as"})
     metavar="K",
     help="Use another set of fixed seeds.",
 )
-@click.option("--time-budget", type=SECONDS, metavar="S", help="Stop after S seconds.")
-@click.option("--fit", type=SECONDS, metavar="S", help="Say how many examples fit into S seconds.")
+@click.option("--time-budget", type=Duration(), metavar="S", help="Stop after S seconds.")
+@click.option("--fit", type=Duration(), metavar="S", help="Say how many examples fit into S seconds.")
 @click.option(
     "-n", "n_workers", type=Workers(), metavar="N", help="xdist workers, or auto: one for each CPU."
 )

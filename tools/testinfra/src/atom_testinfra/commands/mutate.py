@@ -22,7 +22,13 @@ from atom_testinfra.commands.mutant_selection import (
     select_named,
 )
 from atom_testinfra.commands.mutant_shards import MutantShard
-from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
+from atom_testinfra.commands.parameters import (
+    PYTEST_WORDS,
+    Duration,
+    PathsThenPytest,
+    Percent,
+    pytest_arguments,
+)
 from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
@@ -132,9 +138,7 @@ class MutateOptions:
     metavar="K",
     help="With --curves: how many seeds.",
 )
-@click.option(
-    "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit with 1 if fewer are noticed."
-)
+@click.option("--fail-under", type=Percent(), metavar="PERCENT", help="Exit with 1 if fewer are noticed.")
 @click.option("--fail-on-survivors", is_flag=True, help="Exit with 1 when a mutant survives.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), help="Write a summary there.")
 @click.option("--sarif", type=click.Path(dir_okay=False, path_type=Path), help="Write the survivors there.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +32,18 @@ class Duration(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
             return parse_wall_seconds(value)
         except ConfigError as exc:
             self.fail(str(exc), param, ctx)
+
+
+class Percent(click.FloatRange):
+    """A share in per cent, from 0 to 100."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; `nan`, which no bound of click's keeps out, is refused."""
+        number: float = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number", param, ctx) if isnan(number) else number
 
 
 class PathsThenPytest(click.Command):

@@ -9,6 +9,7 @@ import msgspec
 
 from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.summary import summarise_session
+from atom_testinfra.core.costs.what_if import MOST_EXAMPLES
 from atom_testinfra.core.vocabulary import Kind
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.columns import render_rows
@@ -184,19 +185,23 @@ def _render_pins(found: Overview) -> Iterator[str]:
     whole_s = sum(pin.total_s for pin in found.pins)
     n = numbers.plural(len(found.pins), "pinned property")
     said = f"  {numbers.seconds(whole_s)} in {n}"
-    if found.usual_examples is not None:
-        word = "less" if saved_s >= 0 else "more"
-        changed = f"{numbers.seconds(abs(saved_s))} {word}"
-        said += f"; with {found.usual_examples:,} examples, like the others, {changed}"
+    if found.usual_examples is not None and saved_s:
+        usual = numbers.plural(found.usual_examples, "example")
+        said += f"; with {usual}, like the others, {_less_or_more(saved_s)}"
     yield said
     for pin in found.pins[:N_PINS]:
         place = f" ({pin.pin.path}:{pin.pin.line})" if pin.pin.path else ""
-        saved = "" if pin.saved_s is None else f", {numbers.seconds(abs(pin.saved_s))}"
-        saved += "" if pin.saved_s is None else " less" if pin.saved_s >= 0 else " more"
-        took = f"{pin.pin.max_examples:,} examples take {numbers.seconds(pin.total_s)}"
-        yield visible(f"    {pin.nodeid}: {took}{saved}{place}")
+        saved = f", {_less_or_more(pin.saved_s)}" if pin.saved_s else ""
+        own = "" if pin.n_examples == pin.pin.max_examples else f", not its own {pin.pin.max_examples:,},"
+        took = f"{own} {'takes' if pin.n_examples == 1 else 'take'} {numbers.seconds(pin.total_s)}"
+        ran = numbers.plural(pin.n_examples, "example")
+        yield visible(f"    {pin.nodeid}: {ran}{took}{saved}{place}")
     if len(found.pins) > N_PINS:
         yield f"    and {len(found.pins) - N_PINS} more"
+
+
+def _less_or_more(saved_s: float) -> str:
+    return f"{numbers.seconds(abs(saved_s))} {'less' if saved_s > 0 else 'more'}"
 
 
 def _render_files(found: Overview, least_s: float) -> Iterator[str]:
@@ -219,12 +224,16 @@ def _range(found: Estimate) -> str:
 
 
 def _describe_fit(suite: GrowingSuite, limit_s: float) -> str:
-    found = suite.largest_within(limit_s)
     limit = numbers.seconds(limit_s)
+    if not suite.growing:
+        why = "the cost model holds for none of the properties"
+        return f"how many examples fit into {limit} cannot be said: {why}"
+    found = suite.largest_within(limit_s)
     if found is None:
         least = suite.estimate(1)
         return f"no number of examples fits {limit}: one example in each takes {_range(least)}"
-    return f"N={found.n_examples:,} examples in every property fit into {limit}: {_range(found)}"
+    least = " or more" if found.n_examples == MOST_EXAMPLES else ""
+    return f"N={found.n_examples:,}{least} examples in every property fit into {limit}: {_range(found)}"
 
 
 def _describe_bounds(bounds: Sequence[Bound]) -> str:

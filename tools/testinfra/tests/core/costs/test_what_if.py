@@ -64,6 +64,24 @@ def test_a_pinned_property_keeps_its_time() -> None:
     assert kept.estimate(400).seconds < suite.estimate(400).seconds
 
 
+def test_a_pin_is_kept_whatever_the_policy_let_it_run() -> None:
+    """A session that ran 200 examples of a test that asks for 400 says what the 400 would take."""
+    record = make_record("t.py::test_a")
+    assert record.hypothesis is not None
+    capped = replace(record, hypothesis=replace(record.hypothesis, pin=Pin(max_examples=400)))
+    suite = a_suite([capped])
+    assert suite.keeping_pins().estimate(25).seconds == pytest.approx(suite.estimate(400).seconds)
+
+
+def test_one_example_predicts_nothing() -> None:
+    """What starting costs cannot be told from what an example costs, so the property counts as it is."""
+    record = make_record("t.py::test_a", n_valid=1)
+    assert record.hypothesis is not None
+    one = replace(record, hypothesis=replace(record.hypothesis, requested=1, configured=1, effective=1))
+    suite = a_suite([one])
+    assert (suite.growing, suite.n_fixed) == ([], 1)
+
+
 def test_tests_without_a_model_keep_their_time() -> None:
     """Plain tests, those with a remark and those that found too few examples are counted, and do not grow."""
     plain = replace(make_record("t.py::test_plain"), kind=Kind.PLAIN, hypothesis=None)

@@ -362,6 +362,8 @@ def _why_unpredictable(properties: Sequence[Property], n_examples: int, bound: i
         return f"its search space ended after {plural(n_examples, 'example')}"
     if n_examples == 0:
         return "it generates no examples"
+    if n_examples == 1:
+        return "it ran one example, which does not show what a further one costs"
     if any(p.n_engine_runs > 1 for p in properties):
         return "it runs Hypothesis inside Hypothesis"
     if bound is not None and n_examples < bound:

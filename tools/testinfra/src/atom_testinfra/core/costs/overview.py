@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from atom_testinfra.core.costs.cost import combine_runs, split_time
+from atom_testinfra.core.costs.cost import combine_runs, duration_with, split_time
 from atom_testinfra.core.costs.what_if import Estimate, Growing, GrowingSuite, grow
 from atom_testinfra.core.records.measurement import Pin
 from atom_testinfra.core.records.repeats import Repeats
@@ -57,6 +57,8 @@ class PinCost(Struct, frozen=True, kw_only=True, gc=False):
 
     nodeid: str
     pin: Pin
+    n_examples: int
+    """What ran: another number than the pin's if the session's policy changed it, or if fewer were found."""
     total_s: float
     saved_s: float | None
     """What the number that other properties run would save; `None` if that is not known."""
@@ -200,11 +202,16 @@ def _pin_costs(
         if subject is None or subject.pin is None:
             continue
         grown = growing.get(nodeid)
-        total_s = cost.duration_s
-        saved_s = (
-            None if grown is None or usual is None else total_s - grown.seconds(usual) + grown.teardown_s
+        saved_s = None if grown is None or usual is None else cost.duration_s - duration_with(cost, usual)
+        pins.append(
+            PinCost(
+                nodeid=nodeid,
+                pin=subject.pin,
+                n_examples=cost.n_examples,
+                total_s=cost.duration_s,
+                saved_s=saved_s,
+            )
         )
-        pins.append(PinCost(nodeid=nodeid, pin=subject.pin, total_s=total_s, saved_s=saved_s))
     return sorted(pins, key=lambda pin: (-(pin.saved_s or 0.0), -pin.total_s, pin.nodeid))
 
 

@@ -27,7 +27,8 @@ class Growing(Struct, frozen=True, kw_only=True):
     teardown_s: float
     variance: float
     """Upper bound of the variance of an example's cost, in square seconds."""
-    is_pinned: bool
+    n_pinned: int | None
+    """The number of examples that the test itself asks for."""
 
     def seconds(self, n_examples: int) -> float:
         """Return what the property is expected to take."""
@@ -76,11 +77,11 @@ class GrowingSuite(Struct, frozen=True, kw_only=True):
 
     def keeping_pins(self) -> GrowingSuite:
         """Return the same suite in which a property with a number of its own keeps it."""
-        pinned = [test for test in self.growing if test.is_pinned]
+        pinned_s = [test.seconds(test.n_pinned) for test in self.growing if test.n_pinned is not None]
         return GrowingSuite(
-            fixed_s=fsum([self.fixed_s, *(test.seconds(test.cost.n_examples) for test in pinned)]),
-            n_fixed=self.n_fixed + len(pinned),
-            growing=[test for test in self.growing if not test.is_pinned],
+            fixed_s=fsum([self.fixed_s, *pinned_s]),
+            n_fixed=self.n_fixed + len(pinned_s),
+            growing=[test for test in self.growing if test.n_pinned is None],
         )
 
 
@@ -96,7 +97,7 @@ def grow(nodeid: str, cost: ProfileCost, runs: Sequence[Measurement]) -> Growing
         variance=max(_variance(p.run.total_s / p.run.n, p.run.max_s) for p in properties if p.run is not None)
         if all(p.run is not None and p.run.n for p in properties)
         else marginal_s(cost) ** 2,
-        is_pinned=any(p.pin is not None for p in properties),
+        n_pinned=max((p.pin.max_examples for p in properties if p.pin is not None), default=None),
     )
 
 
