@@ -65,6 +65,27 @@ def test_what_runs_no_test_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        ("-n 2", "-n"),
+        ("-qn2", "-n"),
+        ("--numprocesses=2", "-n"),
+        ("--testinfra-max-examples 3", "--max-examples"),
+        ("--testinfra-values", "--values"),
+    ],
+)
+def test_what_the_command_itself_says_is_refused_after_the_dashes(
+    asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], given: str, option: str
+) -> None:
+    """The run would be serial, or have another number of examples, without a word; as a value it is none."""
+    assert main(["measure", "--", *given.split()]) == 2
+    assert asked == []
+    assert f"after -- has no effect: say {option} before it" in " ".join(capsys.readouterr().err.split())
+    main(["measure", "--", "-k", *given.split()[:1]])
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
     "given",
     [
         *("--profile a=1", "--max-examples 5", "--pins cap", "--repeats 2", "--seed-set 0", "--values"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from atom_testinfra.core.arguments import find_option_without_tests, name_places, relocate
+from atom_testinfra.core.arguments import find_option, find_option_without_tests, name_places, relocate
 from atom_testinfra.core.config import AS_IS
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.policies import PinPolicy, Steering
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from atom_testinfra.storage.project import Project
 
 AUTO = "auto"
+OWN_OPTIONS = {
+    "-n": "-n",
+    "--numprocesses": "-n",
+    "--testinfra-max-examples": "--max-examples",
+    "--testinfra-pins": "--pins",
+    "--testinfra-profile": "--profile",
+    "--testinfra-seed-set": "--seed-set",
+    "--testinfra-values": "--values",
+}
+"""What pytest is not told after `--`, by the option that says it to this command."""
 
 
 class Workers(click.ParamType):  # type: ignore[type-arg]  # in click 8.1 it takes none
@@ -101,6 +111,9 @@ def _pytest_arguments(project: Project, given: list[str]) -> list[str]:
     without_tests = find_option_without_tests(given)
     if without_tests is not None:
         raise click.UsageError(f"with {without_tests} pytest runs no test, so there is nothing to measure")
+    own = find_option(given, OWN_OPTIONS)
+    if own is not None:
+        raise click.UsageError(f"{own} after -- has no effect: say {OWN_OPTIONS[own]} before it")
     if not Path.cwd().samefile(project.rootdir):
         given = relocate(
             given,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
 _SHORT = frozenset("Wckmnopr")
 _LONG = frozenset(
@@ -53,7 +53,12 @@ def name_places(arguments: Iterable[str]) -> list[str]:
 
 def find_option_without_tests(arguments: Iterable[str]) -> str | None:
     """Return the option with which pytest runs no test, if there is one."""
-    return next((option for option, _ in _read(arguments) if option in _WITHOUT_TESTS), None)
+    return find_option(arguments, _WITHOUT_TESTS)
+
+
+def find_option(arguments: Iterable[str], options: Container[str]) -> str | None:
+    """Return the first of the options that is among the arguments."""
+    return next((option for option, _ in _read(arguments) if option in options), None)
 
 
 def stop_at_failure(arguments: Iterable[str]) -> bool:

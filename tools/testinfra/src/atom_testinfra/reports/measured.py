@@ -232,8 +232,8 @@ def _describe_fit(suite: GrowingSuite, limit_s: float) -> str:
     if found is None:
         least = suite.estimate(1)
         return f"no number of examples fits {limit}: one example in each takes {_range(least)}"
-    least = " or more" if found.n_examples == MOST_EXAMPLES else ""
-    return f"N={found.n_examples:,}{least} examples in every property fit into {limit}: {_range(found)}"
+    or_more = " or more" if found.n_examples == MOST_EXAMPLES else ""
+    return f"N={found.n_examples:,}{or_more} examples in every property fit into {limit}: {_range(found)}"
 
 
 def _describe_bounds(bounds: Sequence[Bound]) -> str:
