@@ -61,6 +61,8 @@ ADMIN_ROLES = frozenset({"workspace_admin", "super_admin"})
 
 _COMPLEXITY = {name: level for level, names in ACTIONS_BY_COMPLEXITY.items() for name in names}
 _LONGEST_NAME = max(name.count("_") + 1 for name in _COMPLEXITY)
+HANGUL_FILLERS = frozenset("\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}")
+"""Letters by their category, and blank."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -120,9 +122,14 @@ def complexity_of(action: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return the text without accents and in one width: letters that look the same are the same."""
+    """Return the text without accents and unseen characters, in one width: what looks alike is alike."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+    return "".join(letter for letter in decomposed if not _is_unseen(letter)).casefold()
+
+
+def _is_unseen(letter: str) -> bool:
+    """Whether a character is only a mark on the one before it, or has no shape of its own."""
+    return unicodedata.category(letter) in {"Mn", "Mc", "Me", "Cf"} or letter in HANGUL_FILLERS
 
 
 def required_status(complexity: int) -> AgentStatus:

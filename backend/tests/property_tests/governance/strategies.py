@@ -34,6 +34,14 @@ rungs = st.sampled_from(RUNGS)
 known_actions = st.sampled_from(sorted(COMPLEXITY))
 UNKNOWN = ["frobnicate", "ponder", "listen", "undo it", "x", "42"]
 actions = st.sampled_from([*sorted(COMPLEXITY), *UNKNOWN * 5])
+unseen = st.characters(categories=("Mn", "Me", "Cf")) | st.sampled_from(
+    [
+        *["\N{ZERO WIDTH SPACE}", "\N{ZERO WIDTH JOINER}", "\N{WORD JOINER}", "\N{SOFT HYPHEN}"],
+        *["\N{VARIATION SELECTOR-16}", "\N{COMBINING GRAPHEME JOINER}", "\N{RIGHT-TO-LEFT OVERRIDE}"],
+        *["\N{HANGUL FILLER}", "\N{HALFWIDTH HANGUL FILLER}", "\N{HANGUL CHOSEONG FILLER}"],
+    ]
+)
+"""Characters that change nothing of how a name looks, or only mark the one before them."""
 words_around = st.text(max_size=3) | st.sampled_from(["un", "all", "get_", " list", "read-", "search and "])
 
 EDGES = (0, 1, 2, 9, 10, 49, 50, 51, 52, 69, 70, 71, 89, 90, 91, 99, 100)

@@ -155,6 +155,26 @@ def test_no_name_makes_an_irreversible_action_harmless(
 
 @pytest.mark.invariant(37)
 @given(
+    action=gov.known_actions,
+    unseen=st.lists(st.tuples(st.integers(0, 8), gov.unseen), min_size=1, max_size=3),
+)
+@example(action="delete", unseen=[(3, "\N{ZERO WIDTH SPACE}")])
+@example(action="execute", unseen=[(1, "\N{VARIATION SELECTOR-16}")])
+@example(action="deploy", unseen=[(2, "\N{HANGUL FILLER}")])
+@example(action="transfer", unseen=[(4, "\N{COMBINING ENCLOSING CIRCLE}")])
+def test_what_nobody_sees_in_a_name_changes_nothing(action: str, unseen: list[tuple[int, str]]) -> None:
+    """
+    Invariant 37: a known action keeps its complexity when characters without a shape of their own are put
+    anywhere into its name.
+    """
+    name = action
+    for place, character in unseen:
+        name = name[:place] + character + name[place:]
+    assert policy.complexity_of(name) == COMPLEXITY[action]
+
+
+@pytest.mark.invariant(37)
+@given(
     words=st.lists(gov.actions, min_size=2, max_size=4), separator=st.sampled_from(["_", "-", " ", ".", "/"])
 )
 @example(words=["search", "frobnicate"], separator="_")
