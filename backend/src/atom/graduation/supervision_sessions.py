@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from atom.kit.clock import Clock
 
 MAX_NOTE = 2_000
+MAX_INTERVENTIONS = 200
+"""The most of a session, but for the one that ends it: all are in one JSON document."""
 
 
 class Intervention(StrEnum):
@@ -64,10 +66,15 @@ def intervene(
     """Step into a running session: a pause or a correction leaves it running, a termination ends it."""
     check_text(note, field="note", max_length=MAX_NOTE)
     supervision = _hold_running(session, workspace_id=workspace_id, supervision_id=supervision_id)
+    is_last = intervention is Intervention.TERMINATE
+    if supervision.intervention_count >= MAX_INTERVENTIONS and not is_last:
+        raise ConflictError(
+            f"supervision {supervision_id!r} has {MAX_INTERVENTIONS} interventions, which is the limit"
+        )
     now = clock.now()
     supervision.interventions.append({"type": intervention.value, "note": note, "at": now.isoformat()})
     supervision.intervention_count += 1
-    if intervention is Intervention.TERMINATE:
+    if is_last:
         _end(supervision, clock, SupervisionStatus.INTERRUPTED)
     session.flush()
     return supervision

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, Integer, String, bindparam, cast, func, insert, literal, select
 from sqlalchemy.orm import Session
@@ -25,11 +25,9 @@ from atom.governance.decision_cache import DecisionCache
 from atom.governance.models import AgentProposal, BlockedTrigger, ProposalStatus, ProposalType
 from atom.governance.routing import TriggerSource
 from atom.governance.triggers import Trigger, route_trigger
-from atom.graduation import service, training_sessions
+from atom.graduation import service, supervision_sessions, training_sessions
 from atom.graduation.exam import CaseResult, Severity, grade_compliance
-from atom.graduation.models import (
-    Promotion,
-)
+from atom.graduation.models import Promotion, SupervisionStatus
 from atom.graduation.readiness import Advice, Criterion, Record, assess
 from atom.graduation.supervision import (
     SupervisedSession,
@@ -39,6 +37,7 @@ from atom.graduation.supervision import (
     supervision_boost,
     trend,
 )
+from atom.graduation.supervision_sessions import MAX_INTERVENTIONS, Intervention
 from atom.graduation.training import training_boost
 from atom.kit.clock import ManualClock
 from atom.kit.errors import ConflictError, NotFoundError
@@ -46,6 +45,7 @@ from tests import factories
 from tests.database import Database
 from tests.factories import EPISODES, NOW
 from tests.keywords import OfWorkspace
+from tests.property_tests.conftest import scaled
 from tests.property_tests.graduation import strategies as grad
 from tests.property_tests.graduation.strategies import CRITERIA, RUNGS, TARGETS
 
@@ -377,6 +377,59 @@ def test_boosts_are_bounded_and_just(one: float, other: float, rating: int, n: i
     assert 0 <= boost <= 0.1
     assert supervision_boost(rating=rating, n_interventions=n + more) <= boost
     assert supervision_boost(rating=min(5, rating + 1), n_interventions=n) >= boost
+
+
+@pytest.mark.invariant(50)
+@settings(scaled(0.2))
+@given(
+    n_before=st.sampled_from((0, MAX_INTERVENTIONS - 2, MAX_INTERVENTIONS - 1, MAX_INTERVENTIONS)),
+    deeds=st.lists(st.sampled_from(Intervention), min_size=1, max_size=3),
+)
+@example(n_before=MAX_INTERVENTIONS - 1, deeds=[Intervention.PAUSE, Intervention.PAUSE])
+@example(n_before=MAX_INTERVENTIONS, deeds=[Intervention.TERMINATE])
+def test_a_session_has_room_for_so_many_interventions(
+    database: Database, n_before: int, deeds: list[Intervention]
+) -> None:
+    """
+    Invariant 50: a session keeps no more interventions than its limit, one too many leaves its row untouched,
+    and a termination is always taken.
+    """
+    with factories.with_people(database) as (session, people):
+        where = OfWorkspace(workspace_id=people.tenant.workspace_id)
+        watched = supervision_sessions.start_supervision(
+            session,
+            ManualClock(NOW),
+            **where,
+            agent_id=people.tenant.agent_id,
+            supervisor_id=people.tenant.user_id,
+        )
+        noted = [{"type": "pause", "note": "n", "at": NOW.isoformat()}] * n_before
+        watched.interventions, watched.intervention_count = noted, n_before
+        session.flush()
+        n = n_before
+        for deed in deeds:
+            step_in = partial(
+                supervision_sessions.intervene,
+                session,
+                ManualClock(NOW),
+                **where,
+                supervision_id=watched.id,
+                intervention=deed,
+                note="n",
+            )
+            is_over = watched.status is not SupervisionStatus.RUNNING
+            if is_over or (n >= MAX_INTERVENTIONS and deed is not Intervention.TERMINATE):
+                with pytest.raises(ConflictError):
+                    step_in()
+            else:
+                step_in()
+                n += 1
+            session.expire_all()
+            assert len(watched.interventions) == watched.intervention_count == n
+            is_ended = is_over or deed is Intervention.TERMINATE
+            assert watched.status is (
+                SupervisionStatus.INTERRUPTED if is_ended else SupervisionStatus.RUNNING
+            )
 
 
 @pytest.mark.invariant(50)
