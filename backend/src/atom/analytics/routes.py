@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, status
 
 from atom.analytics import service
+from atom.analytics.metrics import Counters
 from atom.analytics.reports import CachedReports
 from atom.analytics.schemas import (
     AlertRuleRequest,
@@ -130,8 +131,12 @@ def count_events(
         after=query.after,
         key=lambda item: item[0],
     )
-    rest = [(None, found[None])] if None in found and named.next is None else []
-    page = KeyPage(items=(*named.items, *rest), next=named.next)
+    page: KeyPage[tuple[str | None, Counters]] = KeyPage(items=named.items, next=named.next)
+    if None in found and named.next is None:
+        if len(named.items) < query.limit:
+            page = KeyPage(items=(*named.items, (None, found[None])))
+        else:
+            page = KeyPage(items=named.items, next=named.items[-1][0])
     return PageAnswer.of_names(
         page,
         lambda item: GroupCountersResponse.model_validate({"member": item[0], "counters": item[1]}),

@@ -285,7 +285,16 @@ def _measure(session: Session, workspace: Workspace, word: str) -> None:
         status=EventStatus.FAILED,
         error=word,
     )
-    analytics.record_events(session, CLOCK, events=[event], **scope)
+    step = NewEvent(
+        event_id=f"{word} step",
+        workflow_id=f"{word} two",
+        execution_id=word,
+        type=EventType.STEP_COMPLETED,
+        status=EventStatus.COMPLETED,
+        step_id=word,
+        user_id=word,
+    )
+    analytics.record_events(session, CLOCK, events=[event, step], **scope)
     analytics.collect_metric(
         session, CLOCK, metric=NewMetric(name=word, type=MetricType.GAUGE, value=7.0), **scope
     )
