@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -261,6 +262,17 @@ def test_a_path_that_is_none_and_a_method_that_is_not_there(api: Api) -> None:
     assert stranger("PUT", f"/v1/chats/{NOWHERE}").headers["allow"] == "DELETE, GET, HEAD, PATCH"
     assert stranger("GET", "/v1/episode-decay").headers["allow"] == "POST"
     assert stranger("POST", "/openapi.json").headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "TRACE"])
+def test_what_is_allowed_at_a_path_is_what_is_documented(api: Api, method: str) -> None:
+    """For each path of the document, a 405 says all its methods, and HEAD beside GET; it needs no key."""
+    stranger = api.stranger()
+    for path, operations in stranger.ok("GET", "/openapi.json")["paths"].items():
+        methods = {each.upper() for each in operations} | ({"HEAD"} if "get" in operations else set())
+        refused = stranger(method, re.sub(r"\{\w+\}", NOWHERE, path))
+        assert problem_of(refused)["status"] == 405
+        assert refused.headers["allow"] == ", ".join(sorted(methods)), path
 
 
 def things_of(api: Api, workspace: Workspace) -> dict[str, str]:

@@ -38,7 +38,7 @@ from atom.identity.uses import KeyUses
 from atom.kit.clock import Clock
 from atom.kit.errors import UnauthenticatedError, UnavailableError
 from atom.kit.threads import Threads
-from atom.web.bodies import check_address, check_body
+from atom.web.bodies import JsonRequest, check_address, check_body
 from atom.web.openapi import NEEDS_KEY, operation_id
 from atom.web.problems import WITH_KEY, problem_responses
 from atom.web.queries import refuse_repeats
@@ -250,7 +250,8 @@ class UnitRoute(APIRoute):
         takes_body = self.body_field is not None
         hidden = fields_shown_once(self.response_model)
 
-        async def answer(request: Request) -> Response:
+        async def answer(received: Request) -> Response:
+            request = JsonRequest(received.scope, received.receive)
             gateway: Gateway = request.app.state.gateway
             _secret_of(request)  # a request without a key is not read further
             body = await _body_of(request) if takes_body else b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from atom.kit.errors import AtomError, InvalidError
 from atom.web.logs import FIELDS
@@ -28,7 +28,6 @@ RETRY_AFTER_S = 1
 MAX_ERRORS = 50
 MAX_TEXT = 500
 """How many fields a problem names, and how much of what was sent it repeats."""
-PATH_PARAMETER = re.compile(r"\{\w+\}")
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +153,7 @@ async def _answer_http_exception(request: Request, exc: Exception) -> JSONRespon
     phrase = HTTPStatus(exc.status_code).phrase
     headers = dict(exc.headers or {})
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods = _methods_of(request) or set(headers["Allow"].split(", "))
+        methods = _methods_of(request)
         if "GET" in methods:
             methods.add("HEAD")
         headers["Allow"] = ", ".join(sorted(methods))
@@ -162,12 +161,12 @@ async def _answer_http_exception(request: Request, exc: Exception) -> JSONRespon
 
 
 def _methods_of(request: Request) -> set[str]:
-    """Return the methods documented for the path of a request: Starlette names those of one route alone."""
+    """Return the methods of all routes at the path of a request: Starlette names those of one route alone."""
     return {
-        method.upper()
-        for template, operations in request.app.openapi()["paths"].items()
-        if re.fullmatch(PATH_PARAMETER.sub("[^/]+", template), request.url.path)
-        for method in operations
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"])
+        for method in route.methods or ()
     }
 
 

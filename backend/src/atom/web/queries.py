@@ -1,4 +1,4 @@
-"""What a query may look like before a route reads it: each parameter once."""
+"""What a query and its headers may look like before a route reads them: each parameter once."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from collections import Counter
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
+SINGLE_HEADERS = {b"content-type": "Content-Type", b"idempotency-key": "Idempotency-Key"}
+"""Headers that routes read, by their names in a request; two of `Authorization` are refused with the key."""
+
 
 def refuse_repeats(request: Request) -> None:
     """
-    Raise RequestValidationError for parameters that are given several times.
+    Raise RequestValidationError for parameters and headers that are given several times.
 
-    Each of ours is a single value, and FastAPI would read the last one without a word.
+    Each of ours is a single value, and FastAPI would read one of them without a word.
     """
-    if not request.scope["query_string"]:
+    headers = [SINGLE_HEADERS[name] for name, _ in request.scope["headers"] if name in SINGLE_HEADERS]
+    given = [("header", name) for name in headers]
+    if request.scope["query_string"]:
+        given += [("query", name) for name, _ in request.query_params.multi_items()]
+    if len(given) == len(set(given)):
         return
-    n_given = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = [
-        {"loc": ("query", name), "msg": f"Input should be a single value, not {n}"}
-        for name, n in n_given.items()
-        if n > 1
-    ]
-    if repeated:
-        raise RequestValidationError(repeated)
+    raise RequestValidationError(
+        [
+            {"loc": place, "msg": f"Input should be a single value, not {n}"}
+            for place, n in Counter(given).items()
+            if n > 1
+        ]
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -40,11 +40,11 @@ class DirectTransport:
         kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
         return self.answer(requests.Request(**kwargs).prepare())
 
-    def answer(self, request: requests.PreparedRequest) -> Response:
-        """Send a request as it is, and return the answer."""
+    def answer(self, request: requests.PreparedRequest, *, also: Sequence[tuple[str, str]] = ()) -> Response:
+        """Send a request as it is, with some more headers even of names that it has; return the answer."""
         began = time.perf_counter()
         with _handlers_in_the_loop():
-            start, body = self._loop.run_until_complete(self._answer(request))
+            start, body = self._loop.run_until_complete(self._answer(request, also))
         answer_headers: dict[str, list[str]] = {}
         for name, value in start["headers"]:
             answer_headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -58,7 +58,9 @@ class DirectTransport:
             http_version="1.1",
         )
 
-    async def _answer(self, request: requests.PreparedRequest) -> tuple[Message, bytes]:
+    async def _answer(
+        self, request: requests.PreparedRequest, also: Sequence[tuple[str, str]]
+    ) -> tuple[Message, bytes]:
         messages: list[Message] = []
         pending = [{"type": "http.request", "body": _body(request)}]
 
@@ -68,7 +70,7 @@ class DirectTransport:
         async def send(message: Message) -> None:
             messages.append(message)
 
-        await self.app(_scope(request), receive, send)
+        await self.app(_scope(request, also), receive, send)
         start, *chunks = messages
         return start, b"".join(chunk.get("body", b"") for chunk in chunks)
 
@@ -80,9 +82,9 @@ def request(transport: DirectTransport, method: str, path: str, body: Any, secre
     return transport.answer(prepared)
 
 
-def _scope(request: requests.PreparedRequest) -> dict[str, Any]:
+def _scope(request: requests.PreparedRequest, also: Sequence[tuple[str, str]]) -> dict[str, Any]:
     url = urlsplit(str(request.url))
-    headers = {"host": url.netloc, **request.headers}
+    headers = [("host", url.netloc), *request.headers.items(), *also]
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -93,7 +95,7 @@ def _scope(request: requests.PreparedRequest) -> dict[str, Any]:
         "raw_path": url.path.encode(),
         "root_path": "",
         "query_string": url.query.encode(),
-        "headers": [(name.lower().encode("latin-1"), _bytes(value)) for name, value in headers.items()],
+        "headers": [(name.lower().encode("latin-1"), _bytes(value)) for name, value in headers],
         "client": ("127.0.0.1", 50_000),
         "server": (url.hostname, 80),
         "state": {},
