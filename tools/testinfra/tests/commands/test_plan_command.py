@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.samples import make_baseline
 
 from atom_testinfra.cli import main
 from atom_testinfra.measuring import startup as measured
 from atom_testinfra.pytest_plugin import startup as plugin
+from atom_testinfra.storage.baseline import save_baseline
 from atom_testinfra.storage.durations import save_durations
 
 pytestmark = pytest.mark.integration
@@ -41,6 +43,19 @@ def test_the_plan_names_what_it_measured(suite: pytest.Pytester, capsys: pytest.
     assert not (suite.path / "ran").exists()
     assert main(["plan", "--budget", "50s", "--workers", "3", "--machines", "2"]) == 0
     assert "2 machines meet it" in capsys.readouterr().out
+
+
+def test_a_baseline_that_was_changed_by_hand_gives_no_plan(
+    suite: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing may be concluded from it, as by `compare`; the hint is how to list the figures."""
+    path = suite.path / "performance_baseline.json"
+    save_baseline(path, make_baseline(3))
+    path.write_text(path.read_text(encoding="utf-8").replace('"duration_s":', '"duration_s":9', 1))
+    assert main(["plan"]) == 2
+    error = capsys.readouterr().err
+    assert "'performance_baseline.json' was changed after it was written" in error
+    assert "testinfra verify --check performance_baseline.json" in error
 
 
 def test_without_durations_it_says_how_to_get_them(

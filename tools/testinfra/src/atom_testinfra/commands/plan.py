@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from atom_testinfra.commands.parameters import PYTEST_WORDS, Duration, PathsThenPytest, pytest_arguments
+from atom_testinfra.core.costs.seal import refuse_changed
 from atom_testinfra.core.errors import NothingMeasuredError, ScheduleError
 from atom_testinfra.core.figures import plural
 from atom_testinfra.core.scheduling.durations import baseline_durations, expect
@@ -104,11 +105,13 @@ def _find_known(project: Project) -> tuple[dict[str, float], dict[str, float], d
     """Return the durations of tests and of fixtures, as far as known, and the properties' figures."""
     profile = project.config.targets.local_profile
     try:
-        properties = load_baseline(project.baseline).properties
+        baseline = load_baseline(project.baseline)
     except NothingMeasuredError:
         measured: dict[str, float] = {}
         costs: dict[str, ProfileCost] = {}
     else:
+        refuse_changed(baseline, project.config.baseline, project.config.baseline, keys=())
+        properties = baseline.properties
         measured = baseline_durations(properties, [profile])
         costs = {
             nodeid: one.profiles[profile] for nodeid, one in properties.items() if profile in one.profiles

@@ -165,6 +165,18 @@ def test_a_worker_says_it_of_each_test(subject: Subject, by_name: ByName) -> Non
     assert by_name(run)["test_a_before"].problems == ["conftest.watch (sys.setprofile) was on while it ran"]
 
 
+@pytest.mark.parametrize("verbosity", ["quiet", "normal", "verbose", "debug"])
+def test_a_verbosity_that_prints_each_test_case_is_a_mode(
+    subject: Subject, by_name: ByName, verbosity: str
+) -> None:
+    """What is printed costs time, so the figures compare with those of the same verbosity only."""
+    run = subject.record(*MAX, f"--hypothesis-verbosity={verbosity}", test_x=PROPERTY)
+    record = by_name(run)["test_a_before"]
+    prints = verbosity in {"verbose", "debug"}
+    assert record.modes == ([f"Hypothesis's verbosity {verbosity}"] if prints else [])
+    assert record.problems == []
+
+
 def test_modes_are_recorded_and_are_no_problem(subject: Subject, by_name: ByName) -> None:
     """A suite that switches the garbage collector off is measured so, and compared only with such runs."""
     run = subject.record(

@@ -9,7 +9,7 @@ from operator import not_
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import Phase, core
+from hypothesis import Phase, Verbosity, core
 from hypothesis.errors import HypothesisException
 
 from atom_testinfra.machine.calibration import Calibrator
@@ -396,6 +396,10 @@ class ItemRecorder:
             record["backend"] = getattr(own, "backend", "hypothesis")  # before 6.100 there is no other
             record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
             record["database"] = None if own.database is None else type(own.database).__name__
+            if own.verbosity > Verbosity.normal:  # it prints each test case
+                self._conditions.setdefault("modes", []).append(
+                    f"Hypothesis's verbosity {own.verbosity.name}"
+                )
         if run_settings is not None:
             record |= run_settings.figures
             self._problems += run_settings.problems
