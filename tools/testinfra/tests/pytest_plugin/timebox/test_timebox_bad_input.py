@@ -14,9 +14,11 @@ pytestmark = [since_hypothesis("6.131.4"), pytest.mark.integration]
 CONFTEST = """
     from types import SimpleNamespace
     from atom_testinfra.machine.clocks import Clocks
+    from atom_testinfra.pytest_plugin.timebox import runner, terms
 
     now = SimpleNamespace(s=0.0)
     Clocks.wall = staticmethod(lambda: now.s)
+    runner.speed_guess = terms.speed_guess = lambda: 1.0  # however busy the machine is
 """
 SUITE = """
     from conftest import now
@@ -231,13 +233,23 @@ SKIPPED = """
 """
 
 
-def test_no_time_is_kept_for_what_was_skipped_last_time(suite: Suite) -> None:
-    """A fixture skipped six of nine properties: the next run shares the time among the other three."""
-    skipped = SKIPPED.format('pytest.skip("not installed")')
-    first = suite.run(more=skipped)
-    first.assert_outcomes(passed=3, skipped=6)
-    assert endings(first)["test_local[0]"] == (0, "skipped")
-    second = suite.run(more=skipped)
+@pytest.mark.parametrize(
+    ("statement", "ending", "outcome"),
+    [
+        ('pytest.skip("not installed")', "skipped", {"skipped": 6}),
+        ('raise OSError("not installed")', "failed", {"errors": 6}),
+    ],
+)
+def test_no_time_is_kept_for_what_a_fixture_kept_from_running(
+    suite: Suite, statement: str, ending: str, outcome: dict[str, int]
+) -> None:
+    """Six of nine properties had no example: the next run shares the time among the other three."""
+    more = SKIPPED.format(statement)
+    first = suite.run(more=more)
+    first.assert_outcomes(passed=3, **outcome)
+    assert endings(first)["test_local[0]"] == (0, ending)
+    assert ("failed in the set-up, so that no example ran" in first.stdout.str()) is (ending == "failed")
+    second = suite.run(more=more)
     shares = [
         float(share) for share in re.findall(r"test_(?:cheap|cheaper|steady) +([\d.]+)", second.stdout.str())
     ]

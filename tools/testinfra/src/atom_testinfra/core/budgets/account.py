@@ -121,8 +121,12 @@ class Account:
             lines.append(f"not steered: {self._named(fixed)} ({reasons})")
         lines += [f"not steered: {remark}" for remark in self.unsteered]
         failed = [end for end in self.ended if end.ending is Ending.FAILED]
-        if failed:
-            lines.append(f"failed, with the time to shrink: {self._named(failed)}")
+        no_call = [end for end in failed if end.is_idle]
+        if no_call:
+            lines.append(f"failed in the set-up, so that no example ran: {self._named(no_call)}")
+        shrunk = [end for end in failed if not end.is_idle]
+        if shrunk:
+            lines.append(f"failed, with the time to shrink: {self._named(shrunk)}")
         return lines
 
     def _round_lines(self, properties: Sequence[Ended]) -> list[str]:
@@ -185,7 +189,7 @@ class Account:
             self.names[end.test]: _known_cost(end, stretch)
             for end in self.ended
             if (end.n_running and (end.ending.is_telling or end.ending is Ending.EXHAUSTED))
-            or end.ending is Ending.SKIPPED
+            or end.is_idle
         }
         plain: dict[str, list[Time]] = {}
         for end in self.ended:
@@ -265,7 +269,7 @@ def _properties(n: int) -> str:
 
 def _known_cost(end: Ended, stretch: float) -> KnownCost:
     wall, cpu = BudgetClock.WALL, BudgetClock.CPU
-    if end.ending is Ending.SKIPPED:
+    if end.is_idle:
         fixed = split_wall(end.wall_s, end.process_s, stretch, end.queued_s)
         return KnownCost(example=Time(), fixed=fixed, n_examples=0, most=0)
     example = split_wall(end.example_by(wall), end.example_by(cpu), stretch, end.example_queued_s)

@@ -24,7 +24,7 @@ class Ending(StrEnum):
     GAVE_UP = "gave up"
     """Hypothesis ended it: too many test cases did not fit."""
     FAILED = "failed"
-    """It failed, so that shrinking is in its time."""
+    """It failed; if it did so in its call, shrinking is in its time."""
     FIXED = "fixed"
     """A property whose number could not be set."""
     SKIPPED = "skipped"
@@ -77,6 +77,12 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", tag_field="event"):
     """Its share is what another plugin's timeout allows."""
     reason: str | None = None
     """Why its number could not be set."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is a property that no example ran of: it was skipped, or its set-up failed."""
+        has_no_call = self.ending is Ending.FAILED and not self.n_planned and self.reason is None
+        return has_no_call or self.ending is Ending.SKIPPED
 
     def by(self, clock: BudgetClock) -> float:
         """Return what it took by a clock."""

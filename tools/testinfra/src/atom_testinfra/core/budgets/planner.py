@@ -55,7 +55,7 @@ class PlannedTest:
     most: float = inf
     """Examples after which nothing was left to try."""
     is_idle: bool = False
-    """It was skipped last time, so that no time is kept for it unless it runs."""
+    """It was skipped last time, or its set-up failed: no time is kept for it unless its call begins."""
 
     @property
     def floor(self) -> int:
@@ -134,7 +134,7 @@ class Planner:
         self._level = self._equal_s = 0.0
         """The shares of what is to come: of properties by their costs, and of those without a cost."""
         self._awake: set[int] = set()
-        """The tests that run although they were skipped last time."""
+        """The tests that run although no example of them ran last time."""
         self._renew_at = 0
         """The number of tests to come at which the shares are computed anew."""
         self.outcomes: Counter[Ending] = Counter()
