@@ -233,7 +233,7 @@ def test_pytest_runs_the_numbers(learnt: Project) -> None:
     learnt.run("budget", "--time", "1s")
     command = [sys.executable, "-m", "pytest", "-q", "-o", "testinfra_budget=testinfra-budget.json"]
     done = subprocess.run(command, cwd=learnt.folder, check=False, capture_output=True, text=True)
-    assert "testinfra: budget: 4 of 4 properties ran its number of examples" in done.stdout
+    assert "testinfra: budget: 4 of 4 properties ran the number of examples that it gives" in done.stdout
 
 
 def test_floors_that_do_not_fit_are_exit_status_1(learnt: Project) -> None:

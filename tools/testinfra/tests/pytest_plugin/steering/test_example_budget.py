@@ -119,7 +119,7 @@ def test_every_kind_of_property_runs_its_number(suite: Suite) -> None:
     has_machines = release("6.131.4") <= HYPOTHESIS
     for n in (11, 12, 14, 15, 16, *([17] if has_machines else [])):
         assert f"Stopped because settings.max_examples={n}" in text
-    assert f"testinfra: budget: {6 + has_machines} of 7 properties ran its number of examples" in text
+    assert f"testinfra: budget: {6 + has_machines} of 7 properties ran the number of examples that it gives" in text
     refused = "the number is not in force for test_x.py::TestOwn::runTest: how many failures"
     assert text.count("not in force") == text.count(refused) == 1 - has_machines
 
@@ -130,7 +130,7 @@ def test_workers_tell_what_became_of_the_numbers(suite: Suite) -> None:
     suite.write(KINDS, dict.fromkeys(NAMES[:3], 9))
     text = suite.run("-n", "2")
     suite.result.assert_outcomes(passed=8)
-    assert "testinfra: budget: 3 of 7 properties ran its number of examples" in text
+    assert "testinfra: budget: 3 of 7 properties ran the number of examples that it gives" in text
     assert "the file does not name it" in text
 
 
@@ -191,7 +191,7 @@ def test_a_missing_file_is_a_usage_error(suite: Suite, monkeypatch: pytest.Monke
 def test_a_suite_without_properties_says_so(suite: Suite) -> None:
     """Nothing is steered, and nothing is silent about it."""
     suite.write("def test_plain(): pass", {})
-    assert "testinfra: budget: 0 of 0 properties ran its number of examples" in suite.run()
+    assert "testinfra: budget: 0 of 0 properties ran the number of examples that it gives" in suite.run()
     assert json.loads(Path("budget.json").read_text())["properties"] == {}
 
 

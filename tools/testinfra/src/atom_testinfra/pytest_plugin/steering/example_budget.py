@@ -241,7 +241,7 @@ class BudgetAccount:
                 nodeid: one["number"] or one.get("ended") or NO_RUN for nodeid, one in self._outcomes.items()
             }
             n_ran = sum(word == RAN for word in words.values())
-            lines.append(f"{n_ran:,} of {len(words):,} properties ran its number of examples")
+            lines.append(f"{n_ran:,} of {len(words):,} properties ran the number of examples that it gives")
             lines += _not_in_force("the number", {name: word for name, word in words.items() if word != RAN})
         if self._has_corpus:
             used = [one for one in self._outcomes.values() if one["n_entries"]]
