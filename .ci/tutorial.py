@@ -1,5 +1,5 @@
 """
-Run a tutorial as a reader would, and compare what it prints with what the page shows.
+Run the tutorials as a reader would, and compare what they print with what the pages show.
 
 A page tells one story: each ```` ```console ```` block holds commands (`$ ...`) with their output, and each
 ```` ```diff ```` block is a change that the reader makes. The commands run in an empty folder, one after the
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "three-days.md"
+PAGES = sorted(Path(__file__).parents[1].glob("docs/tutorial/*.md"))
 FENCE = re.compile(r"^```(?P<language>console|diff)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"[-+]?\d[\d,.]*(?: ?(?:ms|µs|us|min|s|%)(?!\w))?")
 NOT_SHOWN = "note: "
@@ -163,22 +163,23 @@ def follow(page: str, reader: Reader, *, is_written: bool) -> str:
 
 
 def main() -> int:
-    """Follow the page in a folder that is thrown away; 1 where it does not say what happens."""
+    """Follow each page in a folder that is thrown away; 1 where one does not say what happens."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1] if __doc__ else None)
     parser.add_argument("--write", action="store_true", help="write what is printed into the page")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="Python with the tool")
-    parser.add_argument("page", nargs="?", type=Path, default=PAGE)
+    parser.add_argument("pages", nargs="*", type=Path, default=PAGES)
     arguments = parser.parse_args()
-    page = arguments.page.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            followed = follow(page, reader_in(Path(name), arguments.python), is_written=arguments.write)
-        except TutorialError as exc:
-            print(f"error: {exc}", file=sys.stderr)
-            print(f"hint: `{shlex.join([*sys.argv, '--write'])}` writes what is printed", file=sys.stderr)
-            return 1
-    if arguments.write:
-        arguments.page.write_text(followed, encoding="utf-8")
+    for path in arguments.pages:
+        page = path.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as name:
+            try:
+                followed = follow(page, reader_in(Path(name), arguments.python), is_written=arguments.write)
+            except TutorialError as exc:
+                print(f"error: {path}: {exc}", file=sys.stderr)
+                print(f"hint: `{shlex.join([*sys.argv, '--write'])}` writes what is printed", file=sys.stderr)
+                return 1
+        if arguments.write:
+            path.write_text(followed, encoding="utf-8")
     return 0
 
 

@@ -41,7 +41,7 @@ from atom_testinfra.storage.runs import save_run
 
 ROOT = Path(__file__).parents[3]
 BACKEND = ROOT / "backend"
-STORIES = {ROOT / "docs" / "tutorial" / "three-days.md"}
+STORIES = set(ROOT.glob("docs/tutorial/*.md"))
 """Pages whose blocks follow on each other: `test_tutorial.py` runs them from the first line to the last."""
 PATTERNS = (
     "*.md",

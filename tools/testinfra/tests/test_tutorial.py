@@ -98,24 +98,31 @@ def test_what_is_printed_is_written_into_the_page(tutorial: ModuleType, tmp_path
 
 @pytest.mark.integration
 @pytest.mark.nightly
-def test_the_tutorial_shows_what_happens() -> None:
-    """A reader who follows it from the first command to the last sees what the page shows."""
+def test_the_tutorials_show_what_happens() -> None:
+    """A reader who follows them from the first command to the last sees what the pages show."""
     done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_changes_of_the_tutorial_apply(tutorial: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "n_changes", "changed", "text"),
+    [
+        ("three-days.md", 4, "tests/test_cart.py", "test_five_percent_more"),
+        ("ten-minutes-with-a-budget.md", 1, "pyproject.toml", "testinfra_budget"),
+    ],
+)
+def test_the_changes_of_a_tutorial_apply(
+    tutorial: ModuleType, tmp_path: Path, name: str, n_changes: int, changed: str, text: str
+) -> None:
     """The sample project and the diffs of the page fit each other, one after the other."""
     reader = tutorial.reader_in(tmp_path, Path(sys.executable))
     reader.type("testinfra sample shop")
     reader.type("cd shop")
     reader.type("git init --quiet && git add --all && git commit --quiet --message shop")
-    page = tutorial.PAGE.read_text(encoding="utf-8")
+    page = next(path for path in tutorial.PAGES if path.name == name).read_text(encoding="utf-8")
     changes = [found["content"] for found in tutorial.FENCE.finditer(page) if found["language"] == "diff"]
 
-    assert len(changes) == 4
+    assert len(changes) == n_changes
     for change in changes:
         reader.apply(change)
-    assert "test_five_percent_more" in (tmp_path / "shop" / "tests" / "test_cart.py").read_text(
-        encoding="utf-8"
-    )
+    assert text in (tmp_path / "shop" / changed).read_text(encoding="utf-8")
