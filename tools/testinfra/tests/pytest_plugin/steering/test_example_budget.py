@@ -119,7 +119,8 @@ def test_every_kind_of_property_runs_its_number(suite: Suite) -> None:
     has_machines = release("6.131.4") <= HYPOTHESIS
     for n in (11, 12, 14, 15, 16, *([17] if has_machines else [])):
         assert f"Stopped because settings.max_examples={n}" in text
-    assert f"testinfra: budget: {6 + has_machines} of 7 properties ran the number of examples that it gives" in text
+    n_ran = 6 + has_machines
+    assert f"testinfra: budget: {n_ran} of 7 properties ran the number of examples that it gives" in text
     refused = "the number is not in force for test_x.py::TestOwn::runTest: how many failures"
     assert text.count("not in force") == text.count(refused) == 1 - has_machines
 

@@ -188,8 +188,7 @@ class Account:
         properties = {
             self.names[end.test]: _known_cost(end, stretch)
             for end in self.ended
-            if (end.n_running and (end.ending.is_telling or end.ending is Ending.EXHAUSTED))
-            or end.is_idle
+            if (end.n_running and (end.ending.is_telling or end.ending is Ending.EXHAUSTED)) or end.is_idle
         }
         plain: dict[str, list[Time]] = {}
         for end in self.ended:

@@ -55,7 +55,7 @@ class KnownCost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     n_examples: Count
     """Valid examples that the figures are from; those of earlier runs count less."""
     most: Count | None = None
-    """The number of examples after which nothing was left to try; 0 where none ran: it was skipped, or its set-up failed."""
+    """The number of examples after which nothing was left to try; 0 of a test that had no call to run any."""
 
     def updated(self, new: KnownCost) -> KnownCost:
         """Return the cost after a further run: an average in which the latest examples weigh most."""
