@@ -206,7 +206,7 @@ bench-power: install ## the same for the body alone: a small run; COMPARISONS=20
 bench-episodes: install ## an episode of 10,000 messages
 	$(BIN)/python benchmarks/episodes.py
 
-bench-budget: install ## a budget and a corpus against 50 examples each: a small run; TRAIN=40 TEST=40 FAULTS=20 RUNS=2 KEEP=--keep for all
+bench-budget: install ## a budget and a corpus against 50 examples each: a small run; TRAIN=40 TEST=40 FAULTS=61 RUNS=2 KEEP=--keep for all
 	$(BIN)/python benchmarks/budget.py --train $(or $(TRAIN),8) --test $(or $(TEST),8) --faults $(or $(FAULTS),8) --runs $(or $(RUNS),1) $(KEEP)
 
 bench-waits: install ## how long others wait to write while an episode of a long conversation is made

@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--train", type=int, default=40, help="mutants to learn from")
     parser.add_argument("--test", type=int, default=40, help="other mutants to ask about")
-    parser.add_argument("--faults", type=int, default=20, help="faults that a person wrote")
+    parser.add_argument("--faults", type=int, default=61, help="faults that a person wrote")
     parser.add_argument("--runs", type=int, default=2, help="runs of each way under each fault")
     parser.add_argument("--keep", action="store_true", help="keep the figures in benchmarks/results")
     options = parser.parse_args()
@@ -177,8 +177,9 @@ def make_arms(store: TrialStore) -> list[Arm]:
     candidates = []
     for nodeid in properties:
         cost = cost_of(store.runs(nodeid))
-        # Set-up is the same in each way, and the meter does not see it.
-        candidates.append(Candidate(nodeid=nodeid, own=50, example_s=cost.example_s, floor=5))
+        candidates.append(
+            Candidate(nodeid=nodeid, own=50, example_s=cost.example_s, fixed_s=cost.fixed_s, floor=5)
+        )
     corpus = {}
     cases = {(one.nodeid, one.seed, one.planned, one.place): one for one in store.cases(properties)}
     for nodeid in properties:
