@@ -72,6 +72,18 @@ def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None
     assert outcomes(project) == [Outcome.PASSED, Outcome.CRASHED]
 
 
+@pytest.mark.parametrize(
+    "removes",
+    ["shutil.rmtree('.testinfra')", "[p.unlink() for p in pathlib.Path('.testinfra/runs').glob('2*.jsonl')]"],
+)
+def test_records_that_the_suite_removes_are_missed(project: Project, removes: str) -> None:
+    """A suite that cleans up too much is told so, whether the log is gone as well or not."""
+    project.write(test_a=f"import pathlib, shutil\n\ndef test_cleans():\n    {removes}\n")
+    _, error = project.measure("--profile", "p=5", status=2)
+    assert "and what it recorded is not in" in error
+    assert "does a test remove that folder" in error
+
+
 def test_what_ends_every_test_ends_the_session(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fixture that finds no database is told once, not with a process for each test."""
     monkeypatch.setattr("atom_testinfra.measuring.session.MOST_ENDINGS", 3)

@@ -277,6 +277,12 @@ class Session:
                 f"pytest collected no tests in {os.fspath(self._folder)!r}",
                 hint="name them after --, as for pytest: testinfra measure -- tests/ -m property",
             )
+        if status == 0 or not log.exists():
+            folder = os.fspath(log.parent)
+            return RunFileError(
+                f"pytest ended with status {status}, and what it recorded is not in {folder!r}",
+                hint="does a test remove that folder, or is the plugin off (-p no:atom_testinfra)?",
+            )
         return _with_log(f"pytest could not run here (exit status {status})", self._keep(log))
 
     def _header(self, repeat: int, profile: str, part: int) -> RunHeader:
