@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from functools import partial
 
 import pytest
@@ -165,3 +166,11 @@ def test_the_reference_names_every_operation_and_loads_nothing(api: Api) -> None
     assert "https://" not in page
     assert not [operation for operation in committed() if f'id="{operation.split()[0]}"' not in page]
     assert api.client.get("/redoc").status_code == 404
+
+
+def test_the_reference_sends_each_parameter_where_it_belongs(api: Api) -> None:
+    """The page's script handles every place in which an operation takes a parameter, headers included."""
+    page = api.client.get("/docs").text
+    places = set(re.findall(r'<input name="[^"]+" data-in="(\w+)"', page))
+    assert places == {"path", "query", "header"}
+    assert [place for place in places if f'input.dataset.in === "{place}"' not in page] == []

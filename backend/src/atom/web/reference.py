@@ -24,21 +24,25 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 STYLE = """
+:root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
 summary { cursor: pointer; padding: .3rem 0; } code, pre, textarea, input { font-family: monospace; }
-textarea { width: 100%; } pre { overflow: auto; background: #8881; padding: .5rem; }
+textarea, input { width: 100%; box-sizing: border-box; } #key, [data-in="path"] { max-width: 30rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #8883; padding: .5rem; }
+pre:empty { display: none; }
 .method { font-weight: bold; }
 label { display: block; }
 """
 SCRIPT = """
 for (const form of document.querySelectorAll("form")) form.addEventListener("submit", async event => {
   event.preventDefault();
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(), headers = {};
   let path = form.dataset.path;
   for (const input of form.querySelectorAll("input"))
     if (input.dataset.in === "path") path = path.replace(`{${input.name}}`, encodeURIComponent(input.value));
-    else if (input.value) query.set(input.name, input.value);
-  const headers = {}, key = document.getElementById("key").value, body = form.querySelector("textarea");
+    else if (input.value && input.dataset.in === "query") query.set(input.name, input.value);
+    else if (input.value && input.dataset.in === "header") headers[input.name] = input.value;
+  const key = document.getElementById("key").value, body = form.querySelector("textarea");
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   const url = `${path}${query.size ? `?${query}` : ""}`;
@@ -97,7 +101,7 @@ def _operation(document: dict[str, Any], method: str, path: str, operation: dict
         text = escape(json.dumps(example, indent=2, ensure_ascii=False))
         yield f'<label>Body <textarea rows="{min(text.count(chr(10)) + 1, 20)}">{text}</textarea></label>'
     yield "<button>Send</button><pre></pre></form><ul>"
-    for status, response in operation["responses"].items():
+    for status, response in sorted(operation["responses"].items()):
         yield f"<li><code>{escape(status)}</code> {escape(response['description'])}</li>"
     yield "</ul></details>"
 
