@@ -8,6 +8,8 @@ const element = (tag, properties = {}, children = []) => {
   made.append(...children);
   return made;
 };
+// The text in pieces between which a line may end: after `::`, `/`, `_` and `[`, as in the rest of the page.
+const breakable = (text) => text.split(/(?<=::|[/_[])/).flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));
 const attributes = (node, values) => {
   for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
   return node;

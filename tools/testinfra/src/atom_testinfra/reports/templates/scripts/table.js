@@ -4,11 +4,11 @@ const cost = (key, row) => rows.costs[state.profile]?.[key][row];
 const timed = (key, title, more = {}) => ({ key, title, isNumber: true, isSum: true, className: "extra", value: (row) => cost(key, row), write: seconds, ...more });
 const COLUMNS = [
   { key: "name", title: "Test", className: "col-test" },
-  { key: "tier", title: "Tier", className: "extra", value: tier, write: String },
+  { key: "tier", title: "Tier", className: "col-tier extra", value: tier, write: String },
   timed("duration_s", "Time", { className: "col-time" }),
   { key: "split", title: "Split", className: "col-split extra", isFixed: true },
-  timed("setup_s", "Set-up"), timed("generate_s", "Generating"), timed("body_s", "Body"), timed("engine_s", "Engine"), timed("filtered_s", "Given up"),
-  { key: "n_examples", title: "Examples", isNumber: true, isSum: true, className: "extra", value: (row) => cost("n_examples", row), write: count },
+  timed("setup_s", "Set-up"), timed("generate_s", "Generating", { className: "col-broad extra" }), timed("body_s", "Body"), timed("engine_s", "Engine"), timed("filtered_s", "Given up"),
+  { key: "n_examples", title: "Examples", isNumber: true, isSum: true, className: "col-broad extra", value: (row) => cost("n_examples", row), write: count },
   timed("seconds_per_example", "Each", { isSum: false }),
   ...(changes.some((change) => change !== null)
     ? [{ key: "change", title: "Change", help: "Cost per example at the last point in time, over that at the point before it that can be compared", isNumber: true, className: "extra", value: (row) => changes[row], write: ratio }]
@@ -103,7 +103,7 @@ const split = (row) => {
 const testLink = (row) => {
   const [, name, params] = /^(?:::)?([^[]*)(.*)$/s.exec(rows.name[row]);
   return element("a", { className: state.isByFolder ? "nodeid inside" : "nodeid", href: `#test=${encodeURIComponent(nodeid(row))}`, title: nodeid(row) }, [
-    element("span", { className: "title" }, [element("span", { className: "name", textContent: name }), element("span", { className: "params", textContent: params })]), " ",
+    element("span", { className: "title" }, [element("span", { className: "name" }, breakable(name)), element("span", { className: "params", textContent: params })]), " ",
     element("span", { className: "path", textContent: rows.files[rows.file[row]] }),
   ]);
 };

@@ -114,7 +114,7 @@ const showTest = (id) => {
   const reasons = data.excluded.filter(([excluded]) => excluded === id);
   const isKnown = row >= 0 || reasons.length > 0;
   shownTest = id;
-  byId("detail-title").textContent = id;
+  byId("detail-title").replaceChildren(...breakable(id));
   byId("detail-gone").hidden = isKnown;
   byId("detail-gone").textContent = "No test of this name is in this baseline. It may have been renamed or removed since the link was made.";
   byId("detail-command").hidden = !isKnown;
