@@ -16,17 +16,18 @@ from atom.db.repair import deep_values
 from atom.identity.models import ApiKeyScope
 from atom.kit.text import MAX_JSON_DEPTH
 from atom.tables import METADATA
+from tests.api.operations import OPERATIONS
 from tests.database import Database
 from tests.faults import InjectedError, Stage, unanswerable
+from tests.property_tests.api.ids import id_fields, with_fields
 from tests.property_tests.api.places import is_free, nested, put
-from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+from tests.property_tests.api.world import World, build, world_of
 from tests.property_tests.conftest import scaled
 
 if TYPE_CHECKING:
     from schemathesis import Case
 
     from tests.property_tests.api.contract import Contract
-    from tests.property_tests.api.world import World
 
 SENDERS_OWN = {"configuration", "context", "inputs", "metadata", "output", "params", "trigger_context"}
 OBJECTS = [
@@ -110,8 +111,6 @@ def test_deep_rows_are_there(database: Database) -> None:
 
 def build_deep(sessions: sessionmaker[Session]) -> World:
     """Commit a world in which all JSON objects that senders choose are too deep."""
-    from tests.property_tests.api.world import build
-
     world = build(sessions)
     with sessions.begin() as session:
         is_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -123,7 +122,5 @@ def build_deep(sessions: sessionmaker[Session]) -> World:
 
 def _valid(contract: Contract, name: str, world: World) -> Case[Any]:
     """Return a request that conforms to the document and is about the caller's own rows."""
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     case = contract.whole_cases[name]
     return with_fields(case, world.own(id_fields(case)))

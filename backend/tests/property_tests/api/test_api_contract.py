@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +12,15 @@ from sqlalchemy.orm import Session
 
 from atom.identity.models import ApiKeyScope
 from atom.tables import METADATA
-from tests.api.operations import scopes_of_operations
+from tests.api.operations import OPERATIONS, scopes_of_operations
 from tests.database import Database
 from tests.factories import EPISODES
+from tests.property_tests.api.ids import NOBODY, TABLES, id_fields, with_fields
+from tests.property_tests.api.world import THEIRS, rows_of, world_of
 from tests.property_tests.conftest import scaled
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
-    from tests.property_tests.api.world import World
 
 
 LOG = "episode_access_logs"
@@ -30,19 +29,9 @@ UNCOUNTED = select(*(column for column in EPISODES.c if column.name != "access_c
 OTHERS = [table.name for table in METADATA.sorted_tables if table.name not in (LOG, EPISODES.name)]
 
 SCOPES = scopes_of_operations()
-OPERATIONS = sorted(SCOPES)
 ORDER = list(ApiKeyScope)
 ACTS_FOR_PEOPLE = ("intervene_in_execution", "propose", "route_trigger", "submit_feedback")
 """Operations whose fullest request acts for a person, which takes more than the scope of the route."""
-
-
-@contextmanager
-def world_of(database: Database) -> Iterator[World]:
-    """Give a database with two workspaces."""
-    from tests.property_tests.api.world import build
-
-    with database.prepared(build) as (_, world):
-        yield world
 
 
 def rows_but_for_looks(database: Database) -> dict[str, list[str]]:
@@ -85,8 +74,6 @@ def test_nothing_of_another_workspace_is_shown_or_changed(
     database: Database, contract: Contract, data: st.DataObject
 ) -> None:
     """Asked about another workspace's rows, no operation shows or changes anything of them."""
-    from tests.property_tests.api.world import THEIRS, rows_of
-
     with world_of(database) as world:
         their_ids = {id_ for ids in world.their_ids.values() for id_ in ids}
         drawn = data.draw(contract.valid())
@@ -105,9 +92,6 @@ def test_the_id_of_another_workspace_is_an_id_of_nothing(
     database: Database, contract: Contract, name: str
 ) -> None:
     """For each id field, another workspace's id gets the same answer as an id that does not exist."""
-    from tests.property_tests.api.contract import NOBODY, TABLES, id_fields, with_fields
-    from tests.property_tests.api.world import rows_of
-
     case = contract.whole_cases[name]
     fields = id_fields(case)
     with world_of(database) as world:
@@ -131,8 +115,6 @@ def test_no_operation_answers_without_a_key(database: Database, contract: Contra
     For each operation, a missing or useless key is a 401,
     in the same words for every useless key, and nothing is written.
     """
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     case = contract.whole_cases[name]
     with world_of(database) as world:
         own = world.own(id_fields(case))
@@ -154,8 +136,6 @@ def test_a_key_of_a_lower_scope_is_refused_and_a_reading_one_changes_only_the_lo
     For each operation, a key of too low a scope gets a 403 before anything is written,
     and a read key changes only the access log.
     """
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     case = contract.whole_cases[name]
     needed = SCOPES[name]
     assert needed is not None

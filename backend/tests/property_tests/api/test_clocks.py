@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from atom.identity.models import ApiKeyScope
 from atom.kit.clock import FIRST, LAST, moved
+from tests.api.operations import OPERATIONS
 from tests.database import Database
 from tests.factories import NOW
 from tests.http import Api
-from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+from tests.property_tests.api.ids import id_fields, with_fields
+from tests.property_tests.api.world import world_of
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
@@ -42,8 +44,6 @@ def test_a_clock_at_the_ends_of_the_calendar_breaks_nothing(
     database: Database, contract: Contract, running_api: Api, name: str
 ) -> None:
     """No operation answers with a 5xx when the clock is at the first or the last moment of the calendar."""
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     whole = contract.whole_cases[name]
     try:
         for moment in (FIRST, FIRST + timedelta(hours=30), LAST):

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from atom.identity.models import ApiKeyScope
 from tests.api.operations import committed
 from tests.database import Database
+from tests.factories import NOW
 from tests.http import Api
-from tests.property_tests.api.test_api_contract import world_of
+from tests.property_tests.api.ids import id_fields, with_fields
+from tests.property_tests.api.world import world_of
 from tests.property_tests.conftest import scaled
 
 if TYPE_CHECKING:
@@ -38,8 +40,6 @@ def test_a_named_request_is_done_once(database: Database, contract: Contract, op
     For each POST, a repetition with the same idempotency key gets the same answer, without a secret in it,
     and writes nothing; with another idempotency key it is not a repetition.
     """
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     whole = contract.whole_cases[operation]
     with world_of(database) as world:
         case = with_fields(whole, world.own(id_fields(whole)))
@@ -84,8 +84,6 @@ def test_a_name_stands_for_one_request_for_a_day(
     running_api: Api, names: list[str], bodies: list[int], hours: list[int]
 ) -> None:
     """Another body under a known idempotency key is refused; after 24 hours the key is free."""
-    from tests.factories import NOW
-
     running_api.clock.set(NOW)
     with running_api.database.sessions():
         workspace = running_api.workspace()

@@ -6,9 +6,11 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from atom.identity.models import ApiKeyScope
+from tests.api.operations import OPERATIONS
 from tests.database import Database
+from tests.property_tests.api.ids import with_fields
 from tests.property_tests.api.places import is_free, is_text, put
-from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+from tests.property_tests.api.world import world_of
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
@@ -58,6 +60,4 @@ def test_no_query_or_path_has_a_nul(database: Database, contract: Contract) -> N
 
 
 def _case(contract: Contract, name: str) -> Any:
-    from tests.property_tests.api.contract import with_fields
-
     return with_fields(contract.whole_cases[name], {})

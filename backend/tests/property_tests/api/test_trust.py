@@ -25,10 +25,11 @@ from tests.api.operations import committed, scopes_of_operations
 from tests.database import Database
 from tests.factories import NOW
 from tests.keywords import OfAgent, OfWorkspace
+from tests.property_tests.api.ids import id_fields, with_fields
+from tests.property_tests.api.world import World, build
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
-    from tests.property_tests.api.world import World
 
 ADMIN, WRITE, READ = ApiKeyScope.ADMIN, ApiKeyScope.WRITE, ApiKeyScope.READ
 WRITING = sorted(name.split()[0] for name, scope in committed().items() if scope is WRITE)
@@ -97,8 +98,6 @@ class Office:
 
 def build_office(sessions: sessionmaker[Session]) -> Office:
     """Commit the office; the agent that the tests ask about is supervised, so that it can be promoted."""
-    from tests.property_tests.api.world import build
-
     world = build(sessions)
     with unit_of_work(sessions) as session:
         agent = session.get_one(agents.Agent, world.mine.agent_id)
@@ -143,9 +142,7 @@ def office_of(database: Database) -> Iterator[Office]:
 
 
 def call(contract: Contract, office: Office, kind: str, path: str, body: Any) -> Any:
-    from tests.property_tests.api.transport import request
-
-    return request(contract.transport, "POST", path.format(**office.ids()), body, office.secrets[kind])
+    return contract.transport.request("POST", path.format(**office.ids()), body, office.secrets[kind])
 
 
 def format_ids(value: Any, ids: dict[str, str]) -> Any:
@@ -194,8 +191,6 @@ def test_no_key_below_admin_lifts_an_agent(database: Database, contract: Contrac
     Whatever a write key calls, no agent gets a higher maturity, a higher confidence at the same maturity, or
     another category; a new agent is at most a student with confidence 0.5.
     """
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     for kind in ("write of nobody", "write of the admin"):
         with office_of(database) as office:
             before = standings(database)
@@ -272,10 +267,8 @@ def test_the_plain_lists_of_memory_keep_to_the_same_rule(
     """
     A guest's key gets a 403 for the episode list, an episode and its segments; every other key reads them.
     """
-    from tests.property_tests.api.transport import request
-
     with office_of(database) as office:
-        answer = request(contract.transport, "GET", path.format(**office.ids()), None, office.secrets[kind])
+        answer = contract.transport.request("GET", path.format(**office.ids()), None, office.secrets[kind])
         assert answer.status_code == (403 if KEYS[kind][1] == "guest" else 200)
 
 
@@ -296,13 +289,11 @@ def test_a_persons_key_reaches_that_persons_conversations(
     database: Database, contract: Contract, kind: str, method: str, path: str, body: Any
 ) -> None:
     """A person's key reaches no other person's chats; a key of nobody reaches all that its scope allows."""
-    from tests.property_tests.api.transport import request
-
     with office_of(database) as office:
         ids = {"owner": office.world.mine.user_id, "chat": office.world.my_ids["chat_sessions"][0]}
         filled = body and {key: value.format(**ids) for key, value in body.items()}
         before = database.snapshot("chat_sessions", "chat_messages")
-        answer = request(contract.transport, method, path.format(**ids), filled, office.secrets[kind])
+        answer = contract.transport.request(method, path.format(**ids), filled, office.secrets[kind])
         scope, who = KEYS[kind]
         may = who is None and (method == "GET" or scope is not READ)
         assert (answer.status_code < 300) is may, answer.text

@@ -40,6 +40,12 @@ class DirectTransport:
         kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
         return self.answer(requests.Request(**kwargs).prepare())
 
+    def request(self, method: str, path: str, body: Any, secret: str) -> Response:
+        """Send a request that a test has written, with a key, and return the answer."""
+        headers = {"Authorization": f"Bearer {secret}"}
+        prepared = requests.Request(method, f"{BASE_URL}{path}", json=body, headers=headers).prepare()
+        return self.answer(prepared)
+
     def answer(self, request: requests.PreparedRequest, *, also: Sequence[tuple[str, str]] = ()) -> Response:
         """Send a request as it is, with some more headers even of names that it has; return the answer."""
         began = time.perf_counter()
@@ -73,13 +79,6 @@ class DirectTransport:
         await self.app(_scope(request, also), receive, send)
         start, *chunks = messages
         return start, b"".join(chunk.get("body", b"") for chunk in chunks)
-
-
-def request(transport: DirectTransport, method: str, path: str, body: Any, secret: str) -> Response:
-    """Send a request that a test has written, with a key."""
-    headers = {"Authorization": f"Bearer {secret}"}
-    prepared = requests.Request(method, f"{BASE_URL}{path}", json=body, headers=headers).prepare()
-    return transport.answer(prepared)
 
 
 def _scope(request: requests.PreparedRequest, also: Sequence[tuple[str, str]]) -> dict[str, Any]:

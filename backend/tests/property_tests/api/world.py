@@ -5,6 +5,7 @@ Two workspaces with a thing of every kind in each, and the rows of the database 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,10 +42,11 @@ from atom.workflows import claims, definitions
 from atom.workflows import service as workflows
 from atom.workflows.graph import Step, Workflow
 from tests import factories
+from tests.database import Database
 from tests.factories import NOW
 from tests.http import Workspace
 from tests.keywords import OfAgent, OfWorkspace
-from tests.property_tests.api.contract import TABLES
+from tests.property_tests.api.ids import TABLES
 
 MINE, THEIRS = "Quilombo", "Zanzibar"
 """A word for each workspace that is in all its texts, so that a text shows whose it is."""
@@ -301,3 +303,10 @@ def _measure(session: Session, workspace: Workspace, word: str) -> None:
     analytics.add_alert_rule(session, name=word, metric=word, threshold=1.0, severity=Severity.HIGH, **scope)
     analytics.evaluate_alerts(session, CLOCK, **scope)
     analytics.record_integration_call(session, CLOCK, integration=word, is_error=True, **scope)
+
+
+@contextmanager
+def world_of(database: Database) -> Iterator[World]:
+    """Give a database with two workspaces."""
+    with database.prepared(build) as (_, world):
+        yield world
