@@ -69,9 +69,3 @@ class OfTraining(OfWorkspace):
     """A training of an agent of a workspace."""
 
     training_id: str
-
-
-class OfSupervision(OfWorkspace):
-    """A supervised session of an agent of a workspace."""
-
-    supervision_id: str

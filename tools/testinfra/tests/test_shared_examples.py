@@ -82,9 +82,7 @@ def empty(url: str) -> str:
 def run_on_machine(folder: Path, *arguments: str, url: str | None, only_replay: bool = False) -> str:
     """Run the property in a folder of its own with the page's conftest; return what pytest prints."""
     folder.mkdir(exist_ok=True)
-    found = re.search(
-        r"^```python conftest\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    found = CONFTEST.search(PAGE.read_text(encoding="utf-8"))
     assert found is not None
     (folder / "conftest.py").write_text(found[1], encoding="utf-8")
     (folder / "test_a.py").write_text(dedent(PROPERTY), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tables of episodes: what an agent lived through, in segments, and who looked at it."""
+"""Tables of episodes: conversations and runs that an agent remembers, their segments, and the access log."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PackedVector(TypeDecorator[Vector]):
 
 class Episode(Base):
     """
-    A stretch of an agent's life: a conversation and the runs in it.
+    A part of an agent's past: a conversation and the runs in it.
 
     Consolidation sets `consolidated_into` and leaves the status: what an agent has completed stays completed.
     """

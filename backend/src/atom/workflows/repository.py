@@ -1,4 +1,4 @@
-"""Every query on workflow executions, each statement built once; each names the workspace, none commits."""
+"""Every query on workflows, their executions and steps; none commits."""
 
 from __future__ import annotations
 

@@ -38,13 +38,6 @@ from tests.pages import follow
 from tests.property_tests.workflows import strategies
 from tests.property_tests.workflows.strategies import add_workspace
 
-ENDED = (
-    ExecutionStatus.COMPLETED,
-    ExecutionStatus.FAILED,
-    ExecutionStatus.PARTIAL,
-    ExecutionStatus.CANCELLED,
-)
-
 
 class AtOnce(Executor):
     """Runs what is submitted before it returns."""

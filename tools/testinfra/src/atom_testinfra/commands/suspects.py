@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Sides(NamedTuple):
-    """What is compared; of a baseline only what is needed for that is still in memory."""
+    """What is compared. Of a baseline, only the runs that the comparison needs are in memory."""
 
     base: Recording
     new: Recording

@@ -38,11 +38,6 @@ class MutantVerdict(StrEnum):
         """Whether some test noticed."""
         return self.value.startswith("noticed")
 
-    @property
-    def is_decided(self) -> bool:
-        """Whether the verdict counts: the mutant was asked about."""
-        return self is not MutantVerdict.NOT_ASKED
-
 
 class Mutant(Struct, frozen=True, kw_only=True, gc=False):
     """One change of one statement."""

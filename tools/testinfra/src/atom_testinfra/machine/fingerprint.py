@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from atom_testinfra.core.records.measurement import Machine, Provenance
+    from atom_testinfra.core.records.measurement import Provenance
 
 DISTRIBUTIONS = ("atom-testinfra", "hypothesis", "pytest", "pytest-xdist")
 GIT_TIMEOUT_S = 10.0
@@ -31,13 +31,6 @@ def read_provenance(folder: Path, command: list[str], *, outputs: Iterable[str] 
 
     made = describe_provenance(folder, command, versions=read_versions(), outputs=outputs)
     return msgspec.convert(made, Provenance)
-
-
-def read_machine() -> Machine:
-    """Return the kind of machine this is; nothing in it names a host or a person."""
-    from atom_testinfra.core.records.measurement import Machine
-
-    return Machine(**describe_machine())
 
 
 def describe_provenance(
@@ -69,13 +62,13 @@ def describe_provenance(
 def _read_changes(folder: Path, outputs: Iterable[str]) -> str | None:
     """Return what differs from the commit in files that git knows, as text."""
     places = [":/", *(f":(exclude,glob){pattern}" for pattern in outputs)]
-    # None of a person's settings may add to it, or leave out what lies beside the folder.
+    # A person's own git settings must not change the text, or leave out what lies outside of the folder.
     plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--binary")
     return _git(folder, "diff", *plain, "HEAD", "--", *places)
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return the kind of machine this is as plain data."""
+    """Return the kind of machine this is as plain data; nothing in it names a host or a person."""
     system, arch = _system_and_arch()
     return {
         "system": system,

@@ -1,9 +1,7 @@
 """
-What a property is worth: faults put into the product, one at a time, and who notices each.
+Puts faults into the product, one at a time, and finds out which tests notice each.
 
-`sites`, `statements` and `expressions` say where a module can be changed and how; `mutants` names each
-change. `product` finds the modules, `loading` puts a mutant into a process, `reach` counts what a test
-executes. `copies` answers a question in a copy of a process, `asking` runs tests there, `rounds` goes from
-mutant to mutant, and `worker` is the process that collected the tests. `session` decides what to ask, starts
-the worker, and keeps its answers as long as `states` says that they hold.
+`product` finds the modules of the product, and `operators` makes their mutants. `session` decides about which
+of them to ask, starts the processes of `asking`, and stores their answers. `states` says how long an answer
+stays valid, and `knowledge` reads the answers that still are.
 """

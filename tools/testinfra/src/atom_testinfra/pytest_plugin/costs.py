@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     Record = dict[str, Any]
-    """Plain data, as one of the structs of `core.measurement` reads it back."""
+    """Plain data, as one of the structs of `core.records.measurement` reads it back."""
 
 PHASE = "-phase"
 STATUSES = ("valid", "invalid", "overrun", "interesting")

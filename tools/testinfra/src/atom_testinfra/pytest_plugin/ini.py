@@ -36,7 +36,7 @@ class IniHooks(HooksOnly):
         export_counts(early_config)
         return (yield)
 
-    # pytest takes no function for a hook whose name does not begin like this.
+    # pytest registers only functions whose names begin with `pytest_`.
     @pytest.hookimpl(specname="pytest_load_initial_conftests")
     def pytest_testinfra_load_profile(self, early_config: pytest.Config) -> None:
         """Load the profile of the ini options: after pytest-env, before the first conftest is imported."""

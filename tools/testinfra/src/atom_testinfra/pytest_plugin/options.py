@@ -24,7 +24,7 @@ DEADLINE = "hypothesis_deadline"
 SUPPRESS = "hypothesis_suppress_health_check"
 
 MOST_SEED_SET = 2**63 - 1
-"""`core.session.MOST_SEED_SET`, without its import; a test holds them together."""
+"""`core.records.session.MOST_SEED_SET`, without its import; a test holds them together."""
 
 UNSET: Any = object()
 """What pytest hands back for an option that is not set."""

@@ -26,7 +26,8 @@ class Plan:
     """
     The plan of a run: its file, the header of that file, and what to run how.
 
-    `testinfra measure` hands it over as a file (`core.measurement.RunPlan`); without it the options make one.
+    `testinfra measure` hands it over as a file (`core.records.measurement.RunPlan`). Without the file the
+    options make one.
     """
 
     # Bound before a test can put a file system of its own in their place.

@@ -204,11 +204,6 @@ class Planner:
         self.outcomes[event.ending] += 1
         self._learn(self._tests[event.test], event)
 
-    @property
-    def n_to_come(self) -> int:
-        """The number of tests that have not begun."""
-        return len(self._pending)
-
     def _learn(self, test: PlannedTest, end: Ended) -> None:
         spent_s = end.by(self._clock)
         if spent_s > self._asked_s:

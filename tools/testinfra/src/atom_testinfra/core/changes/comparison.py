@@ -63,7 +63,7 @@ class Side(Struct, frozen=True, kw_only=True):
     calibration: str | None = None
     """Name of the calibration that is the unit of the costs; `None` where it was not recorded."""
     outside: Mapping[str, Series] = {}
-    """What a run costs outside of its tests, by what takes it: see `core.outside`."""
+    """What a run costs outside of its tests, by what takes it: see `core.records.outside`."""
     payers: Mapping[str, str] = {}
     """By shared fixture, a test that needs it."""
 

@@ -23,7 +23,7 @@ class Statistic(StrEnum):
     """Which cost of a test is compared; each is per valid example."""
 
     PARTS = "parts"
-    """The body by itself, and each other part by what it adds to the whole: see `core.parts`."""
+    """The body by itself, and each other part by what it adds to the whole: see `core.records.parts`."""
     BODY_CPU = "body_cpu"
     """Median CPU time inside the test's own function, or a machine's rules and invariants."""
     CPU = "cpu"

@@ -79,10 +79,6 @@ class Dispatcher(Generic[W]):
         """Whether every test has been sent."""
         return not self._units and not any(queue.held for queue in self._workers.values())
 
-    def sent_to(self, worker: W) -> list[int]:
-        """Return what a worker was sent and has not finished, in this order."""
-        return list(self._workers[worker].sent)
-
     def knows(self, worker: W) -> bool:
         """Return whether a worker takes part."""
         return worker in self._workers

@@ -41,9 +41,9 @@ class Recorder(HooksOnly):
 
     In a suite without Hypothesis this hook is the only one, because recording may cost at most 3 % of
     300 trivial tests: wall times are pytest's own, CPU times run from report to report, and the line is put
-    together by hand from what `core.vocabulary` and `core.measurement` say. As soon as Hypothesis is there
-    the `HypothesisRecorder` times each step from its first hook to its last, with clocks that no test has
-    patched.
+    together by hand as `core.vocabulary` and `core.records.measurement` describe it. As soon as Hypothesis is
+    there the `HypothesisRecorder` times each step from its first hook to its last, with clocks that no test
+    has patched.
     """
 
     def __init__(self, plan: Plan, config: pytest.Config, naming: Naming, journal: Journal | None) -> None:
