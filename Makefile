@@ -142,7 +142,7 @@ picture: report ## take the picture in the tool's README again (needs Chromium)
 	chromium --headless --no-sandbox --hide-scrollbars --virtual-time-budget=4000 --window-size=1180,1040 \
 		--screenshot=tools/testinfra/docs/report.png .testinfra/report.html
 
-screenshots: install ## take ten pictures of the page and its print, for a person to look at (needs Chromium)
+screenshots: install ## take pictures of the page and of its print, for a person to look at (needs Chromium)
 	cd tools/testinfra && TESTINFRA_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -q -m nightly tests/reports/test_screenshots.py
 	@echo "look at tools/testinfra/.testinfra/screenshots/"
 
