@@ -19,7 +19,9 @@ N_READERS = 60
 
 
 @pytest.mark.parametrize("n_readers", [0, N_READERS], ids=["writers", "writers and readers"])
-def test_a_crowd_is_served_to_the_last(database: Database, n_readers: int) -> None:
+def test_more_requests_than_threads_and_connections_are_all_answered(
+    database: Database, n_readers: int
+) -> None:
     """More requests than threads and connections: none waits for what another one of them holds."""
     with database.clone() as clone, serving(database, clone.engine) as api:
         workspace = api.workspace()

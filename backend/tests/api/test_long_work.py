@@ -89,7 +89,7 @@ def test_others_write_while_words_are_compared(own: tuple[Api, Workspace], name:
     assert written == [201]
 
 
-def test_what_changed_meanwhile_is_seen(own: tuple[Api, Workspace]) -> None:
+def test_an_episode_of_a_conversation_deleted_meanwhile_is_not_written(own: tuple[Api, Workspace]) -> None:
     """A conversation that is deleted while its episode is made has none: nothing of it is written."""
     api, workspace = own
     chat = talk(api, workspace, [10, 10])

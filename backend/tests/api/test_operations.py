@@ -695,7 +695,7 @@ def test_every_operation_of_a_domain_works(api: Api, visit: Callable[[Tour], Non
     assert of_domain - tour.succeeded == set()
 
 
-def test_every_domain_has_a_tour(api: Api) -> None:
+def test_every_domain_has_a_walk_through_its_operations(api: Api) -> None:
     """No tag of the document is left out."""
     assert {op["tags"][0] for op in documented(api).values()} == {visit.__name__ for visit in TOURS}
 

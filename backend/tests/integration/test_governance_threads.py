@@ -98,7 +98,9 @@ def supervision(session: Session, tenant: Tenant) -> Use:
 
 
 @pytest.mark.parametrize("prepare", [approval, proposal, training, supervision])
-def test_only_one_of_two_ends_it(database: Database, prepare: Callable[[Session, Tenant], Use]) -> None:
+def test_of_two_who_end_a_session_at_once_one_is_refused(
+    database: Database, prepare: Callable[[Session, Tenant], Use]
+) -> None:
     """The second finds what the first did, and is refused; the agent gains what one of them is worth."""
     with database.clone() as clone:
         with clone.sessions.begin() as session:
@@ -112,7 +114,7 @@ def test_only_one_of_two_ends_it(database: Database, prepare: Callable[[Session,
             assert session.get_one(Agent, tenant.agent_id).confidence == pytest.approx(0.6 + gained)
 
 
-def test_no_outcome_is_lost(database: Database) -> None:
+def test_two_outcomes_at_once_both_count(database: Database) -> None:
     """Two successes at once are two successes."""
     with database.clone() as clone:
         with clone.sessions.begin() as session:
@@ -122,7 +124,7 @@ def test_no_outcome_is_lost(database: Database) -> None:
             assert session.get_one(Agent, tenant.agent_id).confidence == 0.62
 
 
-def test_two_workers_start_different_runs(database: Database) -> None:
+def test_two_workers_start_different_entries(database: Database) -> None:
     """Each of two entries is started once, the most urgent by the first worker."""
     with database.clone() as clone:
         with clone.sessions.begin() as session:
@@ -144,7 +146,7 @@ def test_two_workers_start_different_runs(database: Database) -> None:
 
 
 def test_registering_a_class_at_once_gives_one_agent(database: Database) -> None:
-    """Both get the same row."""
+    """Two registrations of one class at the same time both return the same row."""
     registration = registry.Registration(name="n", category="c", module_path="m", class_name="C")
     with database.clone() as clone:
         with clone.sessions.begin() as session:

@@ -41,7 +41,7 @@ def test_artifact_provides_what_the_plan_says(artifact: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("link", MUST_HAVES["key_links"], ids=lambda link: f"{link['from']} to {link['to']}")
-def test_key_link_holds(link: dict[str, str]) -> None:
+def test_every_key_link_of_the_plan_leads_to_a_file_that_exists(link: dict[str, str]) -> None:
     """Every key link of the plan leads from a file that names its pattern to a file that exists."""
     assert re.search(link["pattern"], (ROOT / link["from"]).read_text(encoding="utf-8"))
     assert (ROOT / link["to"]).is_file()

@@ -192,6 +192,6 @@ LIMITS: dict[str, dict[str, object]] = {
         for name, value in numbers.items()
     ],
 )
-def test_a_number_is_what_was_promised(module: str, name: str, value: object) -> None:
+def test_the_product_has_the_numbers_that_the_domain_was_told(module: str, name: str, value: object) -> None:
     """The product has the number that the domain or the clients were told."""
     assert getattr(import_module(f"atom.{module}"), name) == value

@@ -375,7 +375,7 @@ def test_every_decision_is_listed_under_its_title() -> None:
 @pytest.mark.integration
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("sh", "console"))
-def test_commands_run(block: CodeBlock, tmp_path: Path) -> None:
+def test_every_command_of_a_document_runs(block: CodeBlock, tmp_path: Path) -> None:
     """What a reader types does what the document says it does, or at least ends well."""
     commands = commands_of(block)
 
@@ -418,7 +418,7 @@ def test_session_with_the_service_runs(block: CodeBlock, tmp_path: Path) -> None
 @pytest.mark.integration
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("block", of("python"))
-def test_python_runs(block: CodeBlock, tmp_path: Path) -> None:
+def test_every_python_block_of_a_document_runs(block: CodeBlock, tmp_path: Path) -> None:
     """A property of a document is collected and passes; a conftest can be imported."""
     path = tmp_path / "test_block.py"
     path.write_text(block.content, encoding="utf-8")

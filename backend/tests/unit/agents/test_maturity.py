@@ -75,5 +75,5 @@ def test_many_small_gains_reach_the_floor() -> None:
 
 @pytest.mark.parametrize(("start", "by", "after"), [(0.95, 0.2, 1.0), (0.05, -0.1, 0.0), (0.3, 0.0, 0.3)])
 def test_confidence_is_held_between_zero_and_one(start: float, by: float, after: float) -> None:
-    """It stops at the ends."""
+    """An outcome never moves the confidence below 0 or above 1."""
     assert raise_confidence(start, by) == after

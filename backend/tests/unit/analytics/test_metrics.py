@@ -61,8 +61,8 @@ def test_mean_of_equal_values_is_that_value() -> None:
 
 
 @pytest.mark.parametrize(("part", "whole", "expected"), [(0, 0, 0), (1, 4, 25), (3, 3, 100)])
-def test_percent(part: int, whole: int, expected: float) -> None:
-    """Nothing of nothing is 0 percent."""
+def test_percent_of_a_part_and_zero_of_nothing(part: int, whole: int, expected: float) -> None:
+    """A part is in percent of the whole; of a whole of zero it is 0 percent."""
     assert percent(part, whole) == expected
 
 
@@ -105,7 +105,7 @@ def test_health_by_error_rate(n_calls: int, n_errors: int, status: HealthStatus)
     assert health.uptime_percent == 100 - health.error_percent
 
 
-def test_health_rates() -> None:
+def test_error_rate_and_uptime_add_up_to_a_hundred() -> None:
     """Three errors in twelve calls are 25 percent, the uptime is the rest."""
     health = IntegrationHealth(n_calls=12, n_errors=3)
     assert (health.error_percent, health.uptime_percent) == (25, 75)

@@ -41,7 +41,7 @@ NAIVE = datetime(2026, 3, 1)  # noqa: DTZ001 - that is what is refused
         ("status", EventStatus.PAUSED),
     ],
 )
-def test_event_is_refused(field: str, value: object) -> None:
+def test_an_unfit_event_is_refused_by_its_field(field: str, value: object) -> None:
     """The error names the field."""
     with pytest.raises(InvalidError) as caught:
         NewEvent(**{**EVENT, field: value})
@@ -100,7 +100,7 @@ def test_only_the_end_of_an_execution_has_saved_something(gain: str) -> None:
         ("recorded_at", {"recorded_at": NAIVE}),
     ],
 )
-def test_metric_is_refused(field: str, values: dict[str, Any]) -> None:
+def test_an_unfit_metric_is_refused_by_its_field(field: str, values: dict[str, Any]) -> None:
     """The error names the field."""
     with pytest.raises(InvalidError) as caught:
         NewMetric(**{"name": "load", "type": MetricType.GAUGE, "value": 1.0, **values})

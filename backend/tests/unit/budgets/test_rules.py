@@ -22,7 +22,9 @@ from atom.budgets.rules import BudgetStatus, Guardrail, Verdict, budget_status, 
         (8 * 10**14 - 1, 10**15, BudgetStatus.ON_TRACK),
     ],
 )
-def test_status_by_burn(burn_minor: int, budget_minor: int, status: BudgetStatus) -> None:
+def test_a_project_is_at_risk_from_80_percent_and_over_budget_from_100(
+    burn_minor: int, budget_minor: int, status: BudgetStatus
+) -> None:
     """At risk from exactly 80 percent, over from exactly 100; a project without a budget is on track."""
     assert budget_status(burn_minor=burn_minor, budget_minor=budget_minor) is status
 
@@ -40,7 +42,7 @@ def test_status_by_burn(burn_minor: int, budget_minor: int, status: BudgetStatus
         ([(1, 89)], 1),
     ],
 )
-def test_labour_cost(pairs: list[tuple[int, int]], cost_minor: int) -> None:
+def test_labour_costs_the_hourly_rate_rounded_half_up(pairs: list[tuple[int, int]], cost_minor: int) -> None:
     """An hour costs its rate or 50.00; the sum is rounded, half a cent up."""
     assert labour_cost_minor(pairs) == cost_minor
 

@@ -27,9 +27,6 @@ def rows_of(clone: Clone) -> dict[str, list[str]]:
         }
 
 
-DAMAGES = ["nothing there", "garbage", "empty", "cut off", "other database", "newer"]
-
-
 class Site:
     """Two databases, one with rows and one without, and a folder for backups."""
 
@@ -51,7 +48,7 @@ def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("is_migrated", [True, False])
-def test_everything_comes_back(site: Site, is_migrated: bool) -> None:
+def test_a_restored_database_has_every_row(site: Site, is_migrated: bool) -> None:
     """Row for row, into a database with the tables and into one without."""
     if not is_migrated:
         migrate.downgrade(site.empty.engine, "base")
@@ -62,7 +59,7 @@ def test_everything_comes_back(site: Site, is_migrated: bool) -> None:
     assert migrate.current(site.empty.engine) == migrate.head()
 
 
-def test_what_came_back_is_guarded(site: Site) -> None:
+def test_a_restored_database_keeps_the_rules_of_its_schema(site: Site) -> None:
     """The rules of the schema hold in the restored database: what is posted stays."""
     site.atom(site.full, "backup")
     site.atom(site.empty, "restore")
@@ -84,7 +81,9 @@ def test_a_backup_is_its_owners_and_of_one_moment(site: Site) -> None:
     assert rows_of(site.empty) == before
 
 
-def test_nothing_is_replaced(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_backup_replaces_no_file_and_a_restore_no_rows(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file that is there stays, and a database that has rows does."""
     assert site.atom(site.full, "backup") == 0
     written = site.file.read_bytes()
@@ -160,7 +159,7 @@ def change(file: Path, statement: str | None) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y", "n", None])
-def test_going_down_is_asked_first(
+def test_a_downgrade_asks_before_it_drops_tables(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str | None
 ) -> None:
     """Every table goes only for a yes, said here or by --yes; where nobody can answer, nothing is done."""

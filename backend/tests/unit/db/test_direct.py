@@ -141,7 +141,7 @@ def test_a_change_says_how_many_rows_it_found(connection: Connection) -> None:
     assert change(connection, REMOVE, {"unwanted": Colour.RED}) == 3
 
 
-def test_an_error_is_sqlalchemys(connection: Connection) -> None:
+def test_an_error_of_the_driver_is_raised_as_sqlalchemys(connection: Connection) -> None:
     """With the driver's own inside, and its text without parameters; PostgreSQL's own message has them."""
     change(connection, ADD, {"id": 1, "name": "a secret"})
     with pytest.raises(IntegrityError) as refused, connection.begin_nested():

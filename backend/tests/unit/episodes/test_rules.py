@@ -86,7 +86,7 @@ class TestSegmentation:
         assert (silent.content, silent.content_summary) == ("", "")
 
     def test_a_conversation_segment_is_summed_up_by_its_first_message(self) -> None:
-        """The first hundred characters."""
+        """The summary is the first hundred characters of that message."""
         (draft,) = segmentation.draft_segments([message("x" * 101)], [None])
         assert (draft.content_summary, draft.content) == ("x" * 100, "user: " + "x" * 101)
         assert draft.source_type == "chat_message"
@@ -100,7 +100,7 @@ class TestDigest:
         assert digest.title_of(said, started_at=NOW) == title
 
     def test_without_the_user_the_title_is_the_date(self) -> None:
-        """The day the episode began."""
+        """The title names the day on which the episode began."""
         assert digest.title_of([message("hello", "assistant")], started_at=NOW) == "Episode of 2026-03-01"
 
     def test_the_summary_has_both_ends(self) -> None:
@@ -136,7 +136,7 @@ class TestDigest:
         assert digest.entities_of([message(text)]) == entities
 
     def test_entities_are_at_most_twenty(self) -> None:
-        """The first twenty in order."""
+        """The first twenty are kept, in the order of the text."""
         names = [f"Name{letter}" for letter in "zyxwvutsrqponmlkjihgfedcba"]
         assert digest.entities_of([message(" ".join(names))]) == sorted(names)[:20]
 
@@ -153,7 +153,9 @@ class TestScoring:
         ("n_messages", "n_runs", "importance"),
         [(0, 1, 0.6), (5, 0, 0.5), (6, 0, 0.6), (10, 0, 0.6), (11, 0, 0.7), (11, 1, 0.8), (99, 99, 0.8)],
     )
-    def test_initial_importance(self, n_messages: int, n_runs: int, importance: float) -> None:
+    def test_importance_begins_by_length_and_runs(
+        self, n_messages: int, n_runs: int, importance: float
+    ) -> None:
         """More than 5 messages 0.1, more than 10 0.2, any run 0.1, from 0.5."""
         assert scoring.initial_importance(n_messages=n_messages, n_runs=n_runs) == pytest.approx(importance)
 
@@ -166,7 +168,7 @@ class TestScoring:
             (ProposalOutcome.APPROVED, True, 0.7),
         ],
     )
-    def test_proposal_importance(
+    def test_importance_of_a_proposal_goes_by_its_decision(
         self, outcome: ProposalOutcome, is_modified: bool, importance: float
     ) -> None:
         """Rejected 0.3, approved 0.1, modified 0.1, from 0.5."""
@@ -176,14 +178,14 @@ class TestScoring:
         ("days", "left"),
         [(0, 1), (89, 1), (90, 0.5), (91, 89 / 180), (179, 1 / 180), (180, 0), (181, 0), (-1, 1)],
     )
-    def test_decay(self, days: int, left: float) -> None:
+    def test_weight_halves_on_day_90_and_ends_on_day_180(self, days: int, left: float) -> None:
         """All until day 89, half on day 90, nothing from day 180."""
         assert scoring.decay_at(days) == pytest.approx(left)
 
     @pytest.mark.parametrize(
         ("old", "feedback", "new"), [(0.5, 1, 0.6), (0.5, -1, 0.4), (1, 1, 1), (0, -1, 0), (1, 0, 0.9)]
     )
-    def test_importance_after(self, old: float, feedback: float, new: float) -> None:
+    def test_feedback_moves_importance_by_a_fifth(self, old: float, feedback: float, new: float) -> None:
         """Four fifths of the old, one fifth of the feedback."""
         assert scoring.importance_after(old, feedback) == pytest.approx(new)
 
@@ -207,7 +209,9 @@ class TestScoring:
             ([Reaction(is_thumb_up=True), Reaction(rating=2), Reaction()], 0.25),
         ],
     )
-    def test_feedback_score(self, reactions: list[Reaction], score: float | None) -> None:
+    def test_feedback_score_is_the_mean_of_thumbs_and_ratings(
+        self, reactions: list[Reaction], score: float | None
+    ) -> None:
         """Thumbs are 1 and -1, ratings (r - 3) / 2; the mean of those who reacted."""
         assert scoring.feedback_score(reactions) == score
 
@@ -223,7 +227,7 @@ class TestScoring:
             (True, True, True, 1.0, 1.3),
         ],
     )
-    def test_relevance(
+    def test_relevance_adds_up_its_weights(
         self, recent: bool, similar: bool, canvas: bool, feedback: float | None, score: float
     ) -> None:
         """Each weight on its own, and all together."""
@@ -231,7 +235,7 @@ class TestScoring:
         assert found == pytest.approx(score)
 
     @pytest.mark.parametrize(("value", "clamped"), [(-0.1, 0), (0, 0), (0.5, 0.5), (1, 1), (1.1, 1)])
-    def test_clamp01(self, value: float, clamped: float) -> None:
+    def test_clamp01_gives_the_nearest_number_from_0_to_1(self, value: float, clamped: float) -> None:
         """The nearest number from 0 to 1."""
         assert scoring.clamp01(value) == clamped
 
@@ -248,13 +252,13 @@ class TestEmbedding:
         assert empty is None
 
     def test_more_shared_words_are_more_alike(self) -> None:
-        """Identical, half shared, nothing shared."""
+        """Identical texts are most alike, then texts with shared words, then those without."""
         vectors = WordOverlapEmbedder().embed(["invoice march", "invoice april", "holiday photos"])
         march, april, photos = (vector for vector in vectors if vector is not None)
         assert cosine(march, april) == pytest.approx(0.5)
         assert cosine(march, photos) == 0
 
-    def test_cosine(self) -> None:
+    def test_cosine_goes_from_opposite_to_equal(self) -> None:
         """From opposite to equal; a vector without direction is like nothing; dimensions must agree."""
         assert cosine((1.0, 0.0), (-2.0, 0.0)) == -1
         assert cosine((3.0, 4.0), (6.0, 8.0)) == 1
@@ -275,7 +279,9 @@ class TestAccess:
             (EpisodeAction.UPDATE_IMPORTANCE, 2),
         ],
     )
-    def test_the_ladder_decides(self, action: EpisodeAction, allowed: int) -> None:
+    def test_maturity_decides_what_an_agent_may_do_with_episodes(
+        self, action: EpisodeAction, allowed: int
+    ) -> None:
         """Students look, interns search and make, supervised agents rate; off the ladder nobody does."""
         gate = MaturityGate()
         decisions = {
@@ -287,7 +293,7 @@ class TestAccess:
         assert decisions[AgentStatus.PAUSED].reason.endswith(", and agent 'a' is paused.")
 
 
-def test_documented_limits() -> None:
+def test_limits_are_those_of_the_documentation() -> None:
     """The numbers the documentation promises."""
     assert consolidation.CONSOLIDATION_THRESHOLD == 0.85
     assert lifecycle.MERGE_WINDOW == 100

@@ -28,7 +28,7 @@ def test_a_cache_holds_a_thousand_answers_for_a_minute() -> None:
     assert cache.stats().size == 999
 
 
-def test_a_cache_has_room() -> None:
+def test_a_cache_without_room_for_an_entry_is_refused() -> None:
     """One entry is the least; none would make every `set` an eviction of itself."""
     cache: GovernanceCache[int] = GovernanceCache(ManualClock(NOW), max_size=1)
     cache.set("agent", "list", 1)

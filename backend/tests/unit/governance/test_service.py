@@ -19,7 +19,7 @@ from tests.keywords import OfAgent
 
 
 @pytest.mark.parametrize("action", ["", " ", "x" * 201, "nul\0"])
-def test_an_action_is_a_name(database: Database, action: str) -> None:
+def test_an_action_whose_name_is_unfit_is_refused(database: Database, action: str) -> None:
     """Blank, endless or unstorable text is refused by its field, before anything is remembered."""
     decisions = DecisionCache(GovernanceCache(ManualClock(NOW)))
     with database.session() as session:

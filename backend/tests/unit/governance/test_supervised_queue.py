@@ -86,7 +86,7 @@ def test_an_entry_needs_its_own_agent_user_and_a_sane_priority(database: Databas
 
 
 def test_entries_are_listed_by_workspace(database: Database) -> None:
-    """Newest first, and only one's own."""
+    """The list has the newest entry first, and none of another workspace."""
     with database.session() as session:
         office, stranger = factories.tenant(session), factories.tenant(session)
         mine = [

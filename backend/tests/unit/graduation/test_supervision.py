@@ -34,7 +34,9 @@ def session(rating: int, n_interventions: int = 0, hours: float = 1.0) -> Superv
         (1, 0, 0.0),
     ],
 )
-def test_a_session_has_its_worth(rating: int, n_interventions: int, boost: float) -> None:
+def test_a_session_adds_confidence_by_rating_and_interventions(
+    rating: int, n_interventions: int, boost: float
+) -> None:
     """A fortieth for each point above one, less a hundredth an intervention, five at most."""
     assert supervision_boost(rating=rating, n_interventions=n_interventions) == boost
 
@@ -66,7 +68,9 @@ def test_a_rating_goes_from_one_to_five(rating: int) -> None:
         ([session(3)] * 5 + [session(4)] * 5, "intern", 81.6667),
     ],
 )
-def test_a_series_is_scored(sessions: list[SupervisedSession], target: str, score: float) -> None:
+def test_a_series_of_sessions_has_a_score_of_four_parts(
+    sessions: list[SupervisedSession], target: str, score: float
+) -> None:
     """40 for ratings, 30 for few interventions an hour, 20 for high ratings, 10 for the trend."""
     assert assess_supervision(sessions, AgentStatus(target)).score == pytest.approx(score, abs=1e-3)
 
@@ -111,6 +115,6 @@ def test_a_trend_needs_ten_sessions_and_a_step(
 
 
 def test_the_combined_score_is_seven_parts_episodes() -> None:
-    """And three parts supervision."""
+    """The other three parts are the score of the supervision sessions."""
     assert combined_score(episode_score=100.0, supervision_score=0.0) == pytest.approx(70.0)
     assert combined_score(episode_score=0.0, supervision_score=100.0) == pytest.approx(30.0)

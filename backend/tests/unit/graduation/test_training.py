@@ -12,7 +12,7 @@ from atom.kit.errors import InvalidError
     ("performance", "boost"),
     [(0.0, 0.05), (0.29, 0.05), (0.3, 0.1), (0.49, 0.1), (0.5, 0.15), (0.69, 0.15), (0.7, 0.2), (1.0, 0.2)],
 )
-def test_a_performance_has_its_worth(performance: float, boost: float) -> None:
+def test_a_performance_adds_confidence_in_four_steps(performance: float, boost: float) -> None:
     """Four steps, each from its bound on."""
     assert training_boost(performance) == boost
 
@@ -39,7 +39,9 @@ def test_a_performance_lies_between_zero_and_one(performance: float) -> None:
         (0.5, 0, 0.1, 80.0),
     ],
 )
-def test_a_training_takes_its_time(confidence: float | None, n_gaps: int, rate: float, hours: float) -> None:
+def test_the_hours_of_a_training_follow_from_what_is_missing(
+    confidence: float | None, n_gaps: int, rate: float, hours: float
+) -> None:
     """40 hours, 50 a unit of missing confidence, 4 a missing capability; quick learners need less."""
     estimate = estimate_training_time(confidence=confidence, n_capability_gaps=n_gaps, learning_rate=rate)
     assert estimate.hours == pytest.approx(hours)

@@ -16,12 +16,12 @@ async def answer(*, waits: bool) -> Response:
     return Response("done")
 
 
-def test_what_does_not_wait_is_answered() -> None:
+def test_a_coroutine_that_does_not_wait_is_run_to_its_end() -> None:
     """The response is there without an event loop."""
     assert run_now(answer(waits=False)).body == b"done"
 
 
-def test_what_waits_is_a_fault() -> None:
+def test_a_coroutine_that_waits_is_an_error() -> None:
     """It would wait for ever: nobody wakes it in this thread."""
     with pytest.raises(RuntimeError, match="has to be async and never wait"):
         run_now(answer(waits=True))

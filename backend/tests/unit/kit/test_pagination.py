@@ -17,8 +17,8 @@ ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
 
 
 @given(at=st.datetimes(timezones=ZONES), id_=st.from_regex("[!-~]{1,36}", fullmatch=True))
-def test_cursor_round_trips(at: datetime, id_: str) -> None:
-    """Decoding gives the same place."""
+def test_a_decoded_cursor_gives_the_same_place(at: datetime, id_: str) -> None:
+    """Encoding a place and decoding the cursor gives the place again."""
     assert Cursor.decode(Cursor(at=at, id=id_).encode()) == Cursor(at=at, id=id_)
 
 
@@ -37,7 +37,7 @@ def test_a_place_without_an_id_is_invalid() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1, MAX_LIMIT + 1])
-def test_limit_has_bounds(limit: int) -> None:
+def test_a_limit_out_of_bounds_is_refused(limit: int) -> None:
     """A page is neither empty nor endless."""
     with pytest.raises(InvalidError):
         PageRequest(limit=limit)

@@ -17,7 +17,7 @@ def test_unfit_text_is_refused_with_its_field(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "abcde", "漢😀", " a "])
-def test_fit_text_passes(text: str) -> None:
+def test_text_up_to_its_length_is_accepted_in_any_script(text: str) -> None:
     """Up to the length, in any script."""
     check_text(text, field="title", max_length=5)
 

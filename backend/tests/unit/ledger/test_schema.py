@@ -138,7 +138,7 @@ def prepare(sessions: sessionmaker[Session]) -> tuple[Books, Books, str, str]:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_schema_refuses(database: Database, case: str) -> None:
+def test_the_schema_refuses_what_the_service_refuses(database: Database, case: str) -> None:
     """Raw SQL meets the same rules as the service, at the statement or at the commit."""
     with database.prepared(prepare) as (sessions, prepared):
         before = database.snapshot()

@@ -33,7 +33,7 @@ def wire(source: str, target: str) -> Connection:
         ((A, B), (wire("a", "b"), wire("b", "a")), "connections", "cycle"),
     ],
 )
-def test_workflow_is_refused(
+def test_an_unfit_workflow_is_refused_with_the_place(
     steps: tuple[Step, ...], connections: tuple[Connection, ...], field: str, message: str
 ) -> None:
     """The error says what is wrong, and where."""
@@ -118,7 +118,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_document_says_everything() -> None:
+def test_a_workflow_round_trips_through_its_document() -> None:
     """A workflow and its document are two ways to say the same."""
     assert render_workflow(WHOLE) == DOCUMENT
     assert parse_workflow(DOCUMENT) == WHOLE
@@ -199,7 +199,7 @@ def test_document_may_leave_out_what_is_optional() -> None:
         ),
     ],
 )
-def test_document_is_refused(document: object, field: str) -> None:
+def test_an_unfit_document_is_refused_with_the_place(document: object, field: str) -> None:
     """The error names the place in the document."""
     with pytest.raises(InvalidError) as caught:
         parse_workflow(document)

@@ -189,7 +189,7 @@ def test_conflicts_are_tried_again_a_bounded_number_of_times(database: Database,
 
 
 def test_execution_of_nobody_is_not_found(database: Database, clock: ManualClock) -> None:
-    """There is nothing to run."""
+    """An execution that does not exist is an error, and no step runs."""
     with database.sessions() as sessions:
         runner = Runner(
             sessions=sessions,

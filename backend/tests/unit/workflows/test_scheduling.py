@@ -11,7 +11,7 @@ from tests.factories import NOW
 
 
 @pytest.mark.parametrize(("n_running", "n_started"), [(0, 5), (1, 4), (4, 1), (5, 0), (6, 0)])
-def test_running_steps_take_room(n_running: int, n_started: int) -> None:
+def test_running_steps_count_for_the_limit_of_five(n_running: int, n_started: int) -> None:
     """Five run at a time; what has no room waits for a later plan."""
     names = [f"s{number:02}" for number in range(12)]
     workflow = Workflow(steps=tuple(Step(id=name, action="work") for name in names), connections=())

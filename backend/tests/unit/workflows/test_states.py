@@ -39,8 +39,8 @@ def test_only_the_documented_transitions_are_possible(
         assert caught.value.message.endswith(", ".join(possible) or "it has ended")
 
 
-def test_final_statuses() -> None:
-    """Nothing follows on these."""
+def test_a_final_status_is_never_left() -> None:
+    """No status can follow on a final one."""
     assert {status for status in ExecutionStatus if is_final(status)} == {
         "completed",
         "failed",
@@ -49,12 +49,12 @@ def test_final_statuses() -> None:
     }
 
 
-def test_backoff_doubles() -> None:
+def test_the_wait_before_each_retry_doubles() -> None:
     """The three retries wait one, two and four seconds."""
     assert [backoff(retry) for retry in (1, 2, 3)] == [timedelta(seconds=n) for n in (1, 2, 4)]
 
 
-def test_three_retries() -> None:
+def test_a_step_is_retried_three_times_at_most() -> None:
     """After the third retry there is none."""
     assert [may_retry(count) for count in range(5)] == [True, True, True, False, False]
 

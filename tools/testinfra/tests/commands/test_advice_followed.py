@@ -216,7 +216,7 @@ def test_what_is_advised_makes_the_test_cheaper(tests: dict[str, Measured], reme
 
 
 @pytest.mark.parametrize("name", ["build_data", "shrink_data"])
-def test_what_it_is_said_to_be_worth_is_what_it_wins(tests: dict[str, Measured], name: str) -> None:
+def test_following_advice_saves_the_share_that_it_names(tests: dict[str, Measured], name: str) -> None:
     """The share of the time that test cases without a result take is the share that is saved without them."""
     before, after = tests[name], tests[f"{name}_followed"]
 

@@ -317,7 +317,7 @@ class TestSides:
     def test_the_only_common_profile_is_taken(
         self, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """And named in the output."""
+        """A profile that both sides have, and no other, is compared and named in the output."""
         write_session(project, "a", 5, profile="ci")
         write_session(project, "b", 3, profile="ci")
         assert compare("a", "b") == 0
@@ -564,7 +564,7 @@ class TestRefusals:
         assert "coverage" in capsys.readouterr().err
 
     def test_no_session_at_all_is_status_3(self, project: Path) -> None:
-        """A project that was never measured."""
+        """In a project that was never measured there is nothing to compare."""
         assert compare("latest") == 3
 
 
@@ -635,7 +635,7 @@ class TestBaselineFiles:
         assert f"was changed after it was written: the digest of '{NAMES[0]}' does not hold" in captured.err
         assert f"hint: see which figures: testinfra verify --check {baseline}" in captured.err
 
-    def test_it_is_refused_on_either_side(self, project: Path, baseline: Path) -> None:
+    def test_a_figure_changed_by_hand_is_refused_on_either_side(self, project: Path, baseline: Path) -> None:
         """Also against the file that it was made from."""
         changed = write_baseline(project, "a", "changed.json")
         change_by_hand(changed, 0.01)
@@ -643,7 +643,7 @@ class TestBaselineFiles:
         assert compare("performance_baseline.json", "changed.json", "--gate", "--no-confirm") == 2
         assert compare("changed.json", "performance_baseline.json", "--gate", "--no-confirm") == 2
 
-    def test_a_committed_one_is_refused_too(
+    def test_a_committed_figure_changed_by_hand_is_refused_too(
         self,
         project: Path,
         baseline: Path,
@@ -746,7 +746,9 @@ class TestRerun:
         done = run_testinfra(repository, "compare", "--baseline", "same", "--reruns", "3", "--json")
         assert "'product' was imported from the working tree" in " ".join(json.loads(done.stdout)["notes"])
 
-    def test_a_tree_that_moved_on_is_not_run(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_suspects_are_not_run_again_on_another_commit(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """NEW was measured on another commit than the one here now."""
         write_session(project, "a", 5)
         write_session(project, "b", 3, costs={NAMES[0]: 0.002})
@@ -954,7 +956,7 @@ class TestAgainst:
         status: int,
         message: str,
     ) -> None:
-        """Before anything is run."""
+        """Arguments that cannot be measured are one line on stderr, before anything is run."""
         monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
         git(project, "init", "-q")
         git(project, "commit", "-q", "--allow-empty", "-m", "one")

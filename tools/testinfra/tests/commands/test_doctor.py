@@ -132,7 +132,7 @@ def test_the_workers_of_the_settings_are_told(project: Path, capsys: pytest.Capt
 
 
 def test_coverage_turned_off_again_is_no_tracer(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--no-cov` beside `--cov`."""
+    """`--no-cov` beside `--cov` leaves no tracer to warn about."""
     (project / "pytest.ini").write_text("[pytest]\naddopts = --cov=package --no-cov\n")
     main(["doctor", "--json"])
     assert "pytest-cov" not in findings(capsys)["tracing"]["message"]

@@ -255,7 +255,7 @@ def line_of(text: str) -> int:
 @pytest.mark.parametrize(
     "name", ["test_nested", "TestMachine::runTest", "TestCase::test_unit", "test_async", "test_deep"]
 )
-def test_the_line_of_the_dear_draw_is_named(hostile: Project, name: str) -> None:
+def test_the_line_of_the_expensive_draw_is_named(hostile: Project, name: str) -> None:
     """In whatever kind of test: the draw inside the composite, and not the composite that asks for it."""
     record, _ = explain(hostile, name)
     assert record.explanation is not None

@@ -388,7 +388,9 @@ class TestCannotRun:
             ({"conftest": "raise ValueError('broken conftest')", "test_a": MIXED}, 2, "broken conftest"),
         ],
     )
-    def test_it_is_said_why(self, project: Project, files: dict[str, str], status: int, message: str) -> None:
+    def test_what_pytest_says_is_shown_when_it_cannot_run(
+        self, project: Project, files: dict[str, str], status: int, message: str
+    ) -> None:
         """pytest's own message, exit status 2; without any test 3."""
         project.write(**files)
         _, err = project.measure("--profile", "p=10", status=status)
@@ -672,7 +674,7 @@ class TestStopped:
 
     @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
     def test_a_worker_that_dies_loses_only_its_running_test(self, project: Project) -> None:
-        """With `-n` too."""
+        """With `-n`, a test that kills its worker is recorded as crashed, and all others have records."""
         project.write(
             test_a="""
             import os, pytest

@@ -779,7 +779,7 @@ def test_written_faults_that_no_longer_apply_are_named(shop: Shop, old: str, new
     assert message in done.stderr
 
 
-def test_time_is_kept(tmp_path: Path) -> None:
+def test_no_mutant_is_begun_after_the_time(tmp_path: Path) -> None:
     """After the time no further mutant is asked about, and what is left is counted."""
     done = Shop.create(tmp_path / "shop").run("--time", "1s", "--json")
     document = json.loads(done.stdout)

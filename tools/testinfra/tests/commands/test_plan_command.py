@@ -75,7 +75,7 @@ def test_what_cannot_be_read_is_refused(arguments: list[str]) -> None:
     assert main(["plan", *arguments]) == 2
 
 
-def test_both_sides_agree_on_their_files() -> None:
+def test_the_command_and_the_plugin_use_the_same_file_names() -> None:
     """The process that waits may not import the plugin's layer, so it holds the names again."""
     assert (measured.FOLDER, measured.COLLECTED) == (plugin.FOLDER, plugin.COLLECTED)
     assert measured.CONTROLLER == plugin.CONTROLLER

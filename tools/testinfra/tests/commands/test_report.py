@@ -120,7 +120,7 @@ class TestHistory:
 
 
 class TestJobSummary:
-    def test_in_a_workflow_the_report_is_added_by_itself(
+    def test_in_a_workflow_the_report_is_added_to_the_job_summary(
         self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What is there already stays, and the terminal's report is printed all the same."""
@@ -131,7 +131,9 @@ class TestJobSummary:
         assert main(["report"]) == 0
         assert summary.read_text(encoding="utf-8").startswith("before\n\n### Property tests: ✗ ")
 
-    def test_it_never_grows_past_the_limit(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_summary_never_grows_past_githubs_limit(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What other steps wrote counts, too."""
         summary = project / "summary.md"
         summary.write_bytes(b"x" * (SUMMARY_LIMIT - 5_000))
@@ -141,10 +143,10 @@ class TestJobSummary:
         assert SUMMARY_LIMIT - 5_000 < summary.stat().st_size <= SUMMARY_LIMIT
         assert "Cut to fit" in summary.read_text(encoding="utf-8")
 
-    def test_a_full_summary_is_said(
+    def test_a_summary_without_room_is_named_on_stderr(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Nothing is dropped in silence."""
+        """If the job summary is full already, the report is not added, and the exit status is 2."""
         summary = project / "summary.md"
         summary.write_bytes(b"x" * SUMMARY_LIMIT)
         monkeypatch.setenv(SUMMARY_VARIABLE, str(summary))
@@ -153,15 +155,17 @@ class TestJobSummary:
         assert "no room in the job summary" in capsys.readouterr().err
         assert summary.stat().st_size == SUMMARY_LIMIT
 
-    def test_it_can_be_left_out(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """`--no-summary` writes none."""
+    def test_no_summary_is_written_with_no_summary(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`--no-summary` leaves the job summary as it is."""
         summary = project / "summary.md"
         monkeypatch.setenv(SUMMARY_VARIABLE, str(summary))
 
         assert main(["report", "--no-summary"]) == 0
         assert not summary.exists()
 
-    def test_one_that_cannot_be_written_is_an_error(
+    def test_a_summary_that_cannot_be_written_is_an_error(
         self, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The message names the file and what to do."""

@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_another_session_is_read_and_the_file_is_told(
     project: Path, capsys: pytest.CaptureFixture[str], arguments: str
 ) -> None:
-    """On stderr, once."""
+    """A run file that cannot be read is named once, on stderr."""
     main(["verify", "--no-suite"])
     capsys.readouterr()
     assert main(arguments.split()) == 0
@@ -75,7 +75,7 @@ def test_the_past_is_shown_without_the_file(
 def test_a_measurement_goes_on_beside_it(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so, and measures."""
+    """`measure` names the file that cannot be read, and measures."""
     monkeypatch.setattr(Session, "run", lambda session: None)
     assert main(["measure"]) == 3, "nothing was measured, because nothing was run"
     captured = capsys.readouterr()

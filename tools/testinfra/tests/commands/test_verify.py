@@ -217,7 +217,7 @@ class TestVerify:
 class TestNothingToJudge:
     """A success about nothing is not a success: status 3, the next step, and the file as it was."""
 
-    def test_a_session_of_another_profile(self, project: Project, capsys: Any) -> None:
+    def test_a_session_of_another_profile_judges_nothing(self, project: Project, capsys: Any) -> None:
         """A renamed profile leaves every target without a figure, whatever the suite's time."""
         run = a_run([a_measurement()])
         project.record([replace(run, header=replace(run.header, profile="dev"))])
@@ -227,7 +227,7 @@ class TestNothingToJudge:
         assert "hint: measured was 'dev': measure 'local' (testinfra measure --baseline)" in err
         assert not project.baseline.exists()
 
-    def test_a_good_baseline_stays(self, project: Project) -> None:
+    def test_a_session_that_judges_nothing_leaves_the_baseline(self, project: Project) -> None:
         """It is neither replaced nor verified again by a session that no target is about."""
         project.record(a_session(BODIES))
         assert main(["verify", "--no-suite"]) == 0
@@ -237,7 +237,7 @@ class TestNothingToJudge:
         assert main(["verify", "--no-suite"]) == 3
         assert project.baseline.read_bytes() == before
 
-    def test_a_profile_that_was_renamed_in_the_settings(self, project: Project, capsys: Any) -> None:
+    def test_figures_of_a_renamed_profile_meet_no_target(self, project: Project, capsys: Any) -> None:
         """Old figures do not make its targets green for ever: the settings have to name its successor."""
         project.record(a_session(BODIES))
         assert main(["verify", "--no-suite"]) == 0
@@ -313,7 +313,9 @@ class TestUpdate:
             (4, f"1 property keeps earlier figures {AGE}: {NAMES[4]}"),
         ],
     )
-    def test_a_part_of_the_suite(self, measured: Project, capsys: Any, n_left: int, what: str) -> None:
+    def test_measuring_a_part_of_the_suite_keeps_the_other_figures(
+        self, measured: Project, capsys: Any, n_left: int, what: str
+    ) -> None:
         """`measure -- -k a` and then `verify`: the others keep their figures, and a note says so."""
         before = measured.read()
         capsys.readouterr()
@@ -377,7 +379,7 @@ class TestUpdate:
         assert main(["verify", "--no-suite"]) == 0
         assert (f"asked for {n} examples under 'local'" in capsys.readouterr().err) is is_told
 
-    def test_one_profile(self, measured: Project) -> None:
+    def test_measuring_one_profile_keeps_the_figures_of_the_other(self, measured: Project) -> None:
         """`measure --profile ci` leaves the local figures and what was asked of them."""
         before = measured.read()
         runs = [run for run in a_session(dict.fromkeys(self.NAMES, 300.0)) if run.header.profile == "ci"]
@@ -428,7 +430,9 @@ class TestUpdate:
         assert measured.read()["earlier"] == {}
 
     @pytest.mark.parametrize("is_there", [True, False])
-    def test_a_file_without_any_test(self, measured: Project, *, is_there: bool) -> None:
+    def test_tests_of_an_ignored_file_stay_and_those_of_a_deleted_one_go(
+        self, measured: Project, *, is_there: bool
+    ) -> None:
         """It may be ignored by an option as long as it is there; a deleted file takes its tests along."""
         if not is_there:
             (measured.root / "tests" / "test_a.py").unlink()
@@ -512,7 +516,7 @@ class TestUpdate:
         assert measured.read()["suite"]["last_passed"]["wall_s"] == wall_s
         assert main(["verify", "--check"]) == 0
 
-    def test_it_does_nothing_to_a_terminal(self, project: Project, capsys: Any) -> None:
+    def test_control_characters_of_a_name_are_shown_as_escapes(self, project: Project, capsys: Any) -> None:
         """A name's control characters are shown as escapes, and stdout stays one document."""
         project.record(a_session({"tests/t.py::test_x[\x1b[31m]": 100.0}))
         assert main(["verify", "--no-suite"]) == 0
@@ -527,12 +531,12 @@ class TestUpdate:
 class TestNothing:
     """Where there is nothing to verify, the status says so and the file is untouched."""
 
-    def test_no_runs(self, project: Project, capsys: Any) -> None:
+    def test_without_runs_the_status_is_3(self, project: Project, capsys: Any) -> None:
         """Without a measurement there is no verdict."""
         assert main(["verify"]) == 3
         assert "testinfra measure" in capsys.readouterr().err
 
-    def test_no_property_passed(self, project: Project, capsys: Any) -> None:
+    def test_without_a_passed_property_the_status_is_3(self, project: Project, capsys: Any) -> None:
         """When all of them failed there is nothing to write."""
         project.record([a_run([a_measurement(outcome=Outcome.FAILED)])])
         assert main(["verify"]) == 3
@@ -542,11 +546,11 @@ class TestNothing:
         )
         assert not project.baseline.exists()
 
-    def test_no_baseline_to_check(self, project: Project) -> None:
+    def test_checking_a_missing_baseline_is_an_error(self, project: Project) -> None:
         """Checking a file that is not there is no success."""
         assert main(["verify", "--check"]) == 3
 
-    def test_no_such_session(self, project: Project) -> None:
+    def test_an_unknown_session_is_an_error(self, project: Project) -> None:
         """A session that was asked for by name is not replaced by another."""
         project.record(a_session(BODIES))
         assert main(["verify", "--session", "gone"]) == 3
@@ -556,7 +560,9 @@ class TestRefuse:
     """What cannot be trusted is refused in one line, and nothing is written."""
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"schema": "other"}'])
-    def test_a_file_that_is_no_baseline(self, project: Project, text: str, capsys: Any) -> None:
+    def test_a_file_that_is_not_a_baseline_is_refused_and_left_alone(
+        self, project: Project, text: str, capsys: Any
+    ) -> None:
         """It is refused before the suite runs, and left as it is."""
         project.baseline.write_text(text)
         project.record(a_session(BODIES))
@@ -580,7 +586,7 @@ class TestRefuse:
             ),
         ],
     )
-    def test_runs_that_are_no_measurement(
+    def test_runs_that_were_cut_off_or_traced_are_refused(
         self, project: Project, runs: list[Run], message: str, capsys: Any
     ) -> None:
         """Runs that were cut off, traced, or made under different circumstances make no baseline."""
@@ -681,8 +687,8 @@ class TestCheck:
         assert main(["verify", "--check"]) == 0
         assert "note: targets_verified.mine is kept" in capsys.readouterr().err
 
-    def test_takes_another_file(self, project: Project, tmp_path: Path) -> None:
-        """A file can be named."""
+    def test_a_file_can_be_named_for_the_check(self, project: Project, tmp_path: Path) -> None:
+        """`verify --check FILE` checks that file and not the one of the settings."""
         project.record(a_session(BODIES))
         assert main(["verify", "--no-suite", "other.json"]) == 0
         assert not project.baseline.exists()
@@ -708,7 +714,9 @@ class TestHostileNames:
 @pytest.mark.integration
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_while_it_times_the_suite(project: Project, sent: signal.Signals, status: int) -> None:
+def test_a_signal_while_the_suite_is_timed_leaves_the_old_baseline(
+    project: Project, sent: signal.Signals, status: int
+) -> None:
     """The suite is ended, and the baseline is the old one, whole."""
     project.record(a_session(BODIES))
     assert main(["verify", "--no-suite"]) == 0

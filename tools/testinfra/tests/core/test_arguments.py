@@ -45,7 +45,7 @@ def test_the_value_of_an_option_names_no_place(arguments: list[str], places: lis
     "arguments", [["-x"], ["-vx"], ["-xvs"], ["--exitfirst"], ["--maxfail", "2"], ["--maxfail=2"]]
 )
 def test_a_run_stops_at_a_failure_when_it_is_told_to(arguments: list[str]) -> None:
-    """In any spelling that pytest takes."""
+    """`-x` and `--maxfail` are found in any spelling that pytest takes."""
     assert stop_at_failure(["-q", *arguments, "tests"])
 
 

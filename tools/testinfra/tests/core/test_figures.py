@@ -29,7 +29,7 @@ def test_a_figure_has_no_exponent_and_keeps_its_digits(value: float, digits: int
 @pytest.mark.parametrize(
     ("share", "text"), [(0.0, "0 %"), (0.004, "under 1 %"), (0.996, "over 99 %"), (1.0, "100 %")]
 )
-def test_only_nothing_is_0_percent_and_only_all_of_it_100(share: float, text: str) -> None:
+def test_only_zero_is_0_percent_and_only_all_is_100(share: float, text: str) -> None:
     """Rounding never turns almost into none or all."""
     assert percent(share) == text
 

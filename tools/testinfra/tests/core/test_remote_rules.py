@@ -64,7 +64,7 @@ def test_a_path_is_not_a_remote_on_a_host(address: str) -> None:
         (None, None),
     ],
 )
-def test_the_age_in_commits(n: int | None, told: str | None) -> None:
+def test_an_older_commit_is_named_with_its_distance(n: int | None, told: str | None) -> None:
     """The figures of an older commit are not taken for those of the one that is checked out."""
     assert describe_age(Origin(project="p", head="abcdefabcdef0123", n_commits_since=n)) == told
     assert describe_age(None) is None

@@ -70,7 +70,7 @@ class TestRatioInterval:
     def test_order_of_runs_does_not_matter(
         self, base: list[float], new: list[float], data: st.DataObject
     ) -> None:
-        """Runs are a set."""
+        """Any order of the same runs gives the same interval."""
         shuffled = ratio_interval(data.draw(st.permutations(base)), data.draw(st.permutations(new)))
         assert shuffled == ratio_interval(base, new)
 
@@ -134,7 +134,7 @@ class TestQuantile:
         """No quantile is outside the data."""
         assert min(values) <= quantile(values, q) <= max(values)
 
-    def test_interpolates(self) -> None:
+    def test_a_quantile_is_interpolated_between_its_neighbours(self) -> None:
         """A quarter of the way through four gaps of ten is ten."""
         assert quantile([0, 40, 10, 30, 20], 0.25) == 10
         assert quantile([0, 10], 0.25) == 2.5

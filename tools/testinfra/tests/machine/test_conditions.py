@@ -27,7 +27,7 @@ def test_noise_is_measured_as_often_as_asked() -> None:
 
 
 def test_load_is_told_or_unknown() -> None:
-    """Never negative."""
+    """The load is never negative; where the system does not tell it, it is unknown."""
     load = read_load()
     assert load is None or load >= 0
 

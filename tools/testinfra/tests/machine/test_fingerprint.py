@@ -112,7 +112,7 @@ def test_the_measured_process_imports_little_for_it() -> None:
 
 
 def test_without_git_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unknown is not clean."""
+    """Without git, commit and changes are unknown, and the tree does not count as clean."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     made = read(tmp_path)
     assert (made.commit, made.is_dirty, made.changes) == (None, None, None)

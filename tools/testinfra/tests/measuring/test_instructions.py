@@ -74,7 +74,7 @@ def test_start_up_cancels_out(counter: InstructionCounter, tmp_path: Path) -> No
     assert counter.count(trees, "test_a.py::test_one") == [700.0, 900.0]
 
 
-def test_it_counts_the_examples_that_ran(counter: InstructionCounter, tmp_path: Path) -> None:
+def test_the_slope_is_over_the_examples_that_ran(counter: InstructionCounter, tmp_path: Path) -> None:
     """A space of seven examples ends before the 25 that were asked for."""
     assert counter.count([tree(tmp_path, most=7)], "test_a.py::test_one") == [700.0]
 

@@ -92,7 +92,7 @@ def test_a_number_on_the_command_line_reaches_a_suite_that_steers_itself(
 def test_the_command_line_s_workers_go_before_those_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], n_workers: int
 ) -> None:
-    """Also none at all."""
+    """`-n` takes precedence over the setting `workers`, and so does `-n 0`."""
     (tmp_path / "pyproject.toml").write_text("[tool.testinfra]\nworkers = 2\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     asked: list[SessionSpec] = []

@@ -37,7 +37,7 @@ def test_what_all_tests_share_is_in_one_digest(tmp_path: Path, name: str) -> Non
 
 
 def test_another_hypothesis_is_another_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It generates other examples."""
+    """Another version of Hypothesis generates other examples, so that verdicts do not hold."""
     product = Product(tmp_path, [])
     before = States(product, {}, tmp_path).support
     monkeypatch.setattr("atom_testinfra.mutation.states.hypothesis_version", lambda: "5.0")

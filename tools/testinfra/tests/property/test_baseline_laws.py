@@ -70,7 +70,7 @@ def test_a_fresh_baseline_has_no_differences(baseline: Baseline) -> None:
 
 
 @given(baselines(), st.integers(0, 4))
-def test_layout_is_no_evidence(baseline: Baseline, indent: int) -> None:
+def test_another_layout_of_the_file_is_no_difference(baseline: Baseline, indent: int) -> None:
     """A formatter may lay the file out anew: nothing differs then."""
     text = json.dumps(json.loads(text_of(baseline)), indent=indent, ensure_ascii=False).encode()
     assert check(parse_baseline(text, "b.json"))[1] == []

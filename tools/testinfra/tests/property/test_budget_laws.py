@@ -18,7 +18,6 @@ from atom_testinfra.core.budgets.events import Began, Ended, Ending
 from atom_testinfra.core.budgets.planner import FLOOR, PlannedTest, Planner
 from atom_testinfra.core.time_spans import BudgetClock
 
-COSTS = st.floats(1e-5, 0.1)
 DEMANDS = st.lists(
     st.builds(
         Demand,
@@ -60,7 +59,7 @@ def test_more_time_is_never_fewer_examples(demands: list[Demand], room_s: float,
 
 
 @given(DEMANDS, st.floats(0.1, 1e3))
-def test_a_dearer_property_gets_no_more_examples(demands: list[Demand], room_s: float) -> None:
+def test_a_more_expensive_property_gets_no_more_examples(demands: list[Demand], room_s: float) -> None:
     """Between two that ask for the same, the cheaper one gets at least as many, and less of the time."""
     demands = [Demand(cost_s=demand.cost_s) for demand in demands]
     level = level_of(demands, room_s)
@@ -103,7 +102,9 @@ SEEDS = st.integers(0, 10**6)
 
 
 @given(SEEDS, st.sampled_from([1.0, 0.5, 2.0]), st.sampled_from([1, 2, 4]))
-def test_known_costs_land_on_the_time(seed: int, error: float, n_workers: int) -> None:
+def test_with_known_costs_a_run_ends_within_two_percent_of_its_time(
+    seed: int, error: float, n_workers: int
+) -> None:
     """With costs that are right, or wrong by two, a run ends within two percent of the time."""
     costs = random_costs(seed)
     run = VirtualRun(suite(costs, error), costs, asked_s=20.0, n_workers=n_workers).run()
@@ -112,7 +113,7 @@ def test_known_costs_land_on_the_time(seed: int, error: float, n_workers: int) -
 
 
 @given(SEEDS)
-def test_no_costs_land_on_the_time(seed: int) -> None:
+def test_without_costs_a_run_keeps_to_its_time(seed: int) -> None:
     """Where nothing is known each property runs until its share is spent, and the time is kept."""
     costs = random_costs(seed)
     run = VirtualRun(suite(costs, None), costs, asked_s=20.0).run()
@@ -121,7 +122,7 @@ def test_no_costs_land_on_the_time(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_no_costs_share_the_time_equally(seed: int) -> None:
+def test_without_costs_the_last_property_gets_as_much_time_as_the_first(seed: int) -> None:
     """Where nothing is known the last property gets as much time as the first."""
     costs = random_costs(seed)
     run = VirtualRun(suite(costs, None), costs, asked_s=40.0).run()

@@ -165,7 +165,7 @@ def measured_otherwise(draw: st.DrawFn) -> bytes:
 
 
 @given(measured_otherwise(), st.sampled_from(Statistic))
-def test_measured_otherwise(text: bytes, statistic: Statistic) -> None:
+def test_a_comparison_notices_a_changed_figure(text: bytes, statistic: Statistic) -> None:
     """A comparison refuses a figure that was changed, or says what it would have said without that."""
     try:
         found = compare(text, statistic)
@@ -175,7 +175,7 @@ def test_measured_otherwise(text: bytes, statistic: Statistic) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.99, 1.01, 100])
-def test_every_run_counts(factor: float) -> None:
+def test_the_cost_of_no_single_run_can_be_changed_unnoticed(factor: float) -> None:
     """There is no cost of one run that can be changed without a word."""
     paths = [path for path in leaves(DOCUMENT["properties"]) if "runs" in path]
     assert len(paths) > 50
@@ -190,19 +190,19 @@ def test_every_run_counts(factor: float) -> None:
 
 
 @given(cut_and_pasted())
-def test_cut_and_pasted(text: bytes) -> None:
+def test_lost_doubled_or_foreign_bytes_are_noticed(text: bytes) -> None:
     """Wherever bytes are lost, doubled or foreign, it is noticed."""
     try_it(text)
 
 
 @given(rearranged())
-def test_rearranged(text: bytes) -> None:
+def test_changed_missing_or_renamed_values_are_noticed(text: bytes) -> None:
     """Wherever a value is another, missing, or under another name, it is noticed."""
     try_it(text)
 
 
 @given(values.map(json.dumps) | st.text(max_size=50))
-def test_something_else(text: str) -> None:
+def test_text_that_is_not_a_baseline_is_refused(text: str) -> None:
     """Anything but a baseline is refused."""
     try_it(text.encode(errors="surrogatepass"))
 

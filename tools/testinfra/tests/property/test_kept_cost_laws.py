@@ -154,7 +154,7 @@ def test_a_run_that_ended_before_its_first_test_has_an_account() -> None:
 
 
 def test_the_first_line_has_all_figures() -> None:
-    """Asked, taken, CPU, exit, examples."""
+    """It has the time asked for and taken, the CPU time, the exit and the examples."""
     line = account(ended(Ending.COUNT)).lines()[0]
     assert line == (
         "asked 10 s, taken 9.5 s and 2.0 CPU s, about 0.3 s more for the exit; 100 examples of 1 property"

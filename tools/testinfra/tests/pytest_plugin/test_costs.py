@@ -53,7 +53,7 @@ class TestEngineRun:
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 0.1 + 0.2, 1.2345678949e-5, 86_400.123456789, 4.4e-10])
 def test_seconds_are_kept_to_the_nanosecond(value: float) -> None:
-    """As `round` does it."""
+    """The text that is recorded is the number that `round` gives."""
     assert seconds(value) == round(value, 9)
 
 

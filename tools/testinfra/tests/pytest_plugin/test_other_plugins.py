@@ -122,7 +122,7 @@ class TestForks:
             assert record.setup.cpu_s + record.call.cpu_s + record.teardown.cpu_s == 0
         assert records["test_dies"].reason == "running the test CRASHED with signal 9 (SIGKILL)"
 
-    def test_none_of_them_passes_for_measured_or_for_plain(self, subject: Subject) -> None:
+    def test_a_forked_test_is_neither_measured_nor_plain(self, subject: Subject) -> None:
         """Whatever may have run Hypothesis is listed, and the run came to its end."""
         run = subject.record(*MAX, conftest=self.CONFTEST, test_x=self.SUITE)
         assert is_complete([run])
@@ -130,7 +130,7 @@ class TestForks:
         summary = summarise_session([run], Targets())
         assert (len(summary.measured), len(summary.failed), len(summary.unmeasured)) == (0, 3, 3)
 
-    def test_a_test_after_it_in_the_same_process_is_measured(self, subject: Subject, by_name: ByName) -> None:
+    def test_a_test_after_a_forked_one_is_measured(self, subject: Subject, by_name: ByName) -> None:
         """Only some tests fork, by a mark; what one process saw is never told of another's test."""
         suite = """
             from hypothesis import given, strategies as st
@@ -208,7 +208,7 @@ class TestSubtests:
     """
 
     @pytest.mark.parametrize("imports", ["", "import hypothesis"])
-    def test_only_their_failures_are_the_test_s(
+    def test_only_failures_of_subtests_count_for_the_test(
         self, subject: Subject, by_name: ByName, imports: str
     ) -> None:
         """A part that is skipped is not the test skipped, and what came before it is part of the call."""
@@ -426,7 +426,7 @@ class TestGroups:
         workers = {record.worker for record in grouped.measurements if "test_first" in record.nodeid}
         assert len(workers) == 1
 
-    def test_a_test_that_is_lost_has_that_name_too(self, subject: Subject, by_name: ByName) -> None:
+    def test_a_test_of_a_lost_group_worker_keeps_its_name(self, subject: Subject, by_name: ByName) -> None:
         """Its worker died, and with it what it would have told."""
         suite = """
             import os

@@ -28,12 +28,12 @@ def test_the_plugin_writes_the_current_schema() -> None:
 
 
 def test_both_sides_know_the_status_of_a_run_that_could_not_write() -> None:
-    """It too is there twice."""
+    """The plugin and the command each have the exit status, and it is the same."""
     assert journal.CANNOT_WRITE == session.CANNOT_WRITE
 
 
 def test_both_sides_know_the_largest_set_of_seeds() -> None:
-    """And this one."""
+    """The plugin and the command each have the largest seed set, and it is the same."""
     assert options.MOST_SEED_SET == MOST_SEED_SET
 
 
@@ -95,7 +95,7 @@ def test_a_run_is_called_off_when_its_plan_is_gone_or_its_parent(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"path": "x"}', '{"path": "x", "header": {}}'])
-def test_anything_else_is_a_usage_error(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_plan_is_a_usage_error(tmp_path: Path, text: str) -> None:
     """The message names the file."""
     path = tmp_path / "plan.json"
     path.write_text(text)
@@ -106,7 +106,7 @@ def test_anything_else_is_a_usage_error(tmp_path: Path, text: str) -> None:
 class TestInternals:
     """Internals that moved are noticed before anything relies on them."""
 
-    def test_this_version_has_them_all(self) -> None:
+    def test_this_version_of_hypothesis_has_all_internals(self) -> None:
         """The version that the tests run on."""
         internals = Internals()
         assert internals.problems == []

@@ -92,12 +92,14 @@ class TestWords:
             ),
         ],
     )
-    def test_a_property_in_words(self, curve: PropertyCurve, words: str) -> None:
+    def test_a_property_says_what_fewer_and_more_examples_do(self, curve: PropertyCurve, words: str) -> None:
         """What fewer examples lose, and what more find and cost; nothing is said that was not tried."""
         assert describe_curve(curve) == words
 
     @given(TRIALS, OWN, COST_S)
-    def test_only_nothing_is_called_nothing(self, trials: list[Trial], own: int, example_s: float) -> None:
+    def test_no_loss_or_gain_is_rounded_to_zero(
+        self, trials: list[Trial], own: int, example_s: float
+    ) -> None:
         """A loss or a gain is never rounded to zero, and zero is never called a loss or a gain."""
         section = section_of(trials, own, example_s)
         for curve in [] if section is None else section.properties:
@@ -138,7 +140,7 @@ class TestSection:
         assert ticks[0] == 0
         assert ticks[-1] <= longest_s
 
-    def test_without_curves_there_is_nothing(self) -> None:
+    def test_without_curves_there_is_no_section(self) -> None:
         """A project that never learnt any has no section, no figure and no data."""
         assert make_detection([]) is None
         report = report_on(None)

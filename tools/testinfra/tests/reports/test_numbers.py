@@ -63,7 +63,7 @@ def test_a_duration_beside_its_limit_is_on_its_own_side(value: float, limit: flo
 
 
 @given(st.floats(min_value=0, max_value=1))
-def test_only_nothing_is_no_percent_and_only_all_is_a_hundred(value: float) -> None:
+def test_only_zero_is_0_percent_and_only_all_is_100(value: float) -> None:
     """Rounding never turns almost into none or all."""
     text = numbers.share(value)
 
@@ -88,6 +88,6 @@ def test_no_figure_needs_an_exponent(value: float) -> None:
         (1200, "run", "1,200 runs"),
     ],
 )
-def test_plurals(n: int, noun: str, text: str) -> None:
+def test_a_noun_agrees_with_its_count(n: int, noun: str, text: str) -> None:
     """A count agrees with its noun."""
     assert numbers.plural(n, noun) == text

@@ -109,7 +109,7 @@ class TestWithoutATerminal:
         ]
 
     def test_it_is_chosen_where_stderr_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """As in CI."""
+        """Where stderr is not a terminal, as in CI, progress is printed in lines."""
         assert isinstance(choose_progress(Forecast([], {}), lambda _: 1), LineProgress)
         assert capsys.readouterr().err == ""
 
@@ -118,7 +118,7 @@ class TestWithoutATerminal:
     ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
 )
 def test_durations_read_as_a_person_says_them(seconds: float, text: str) -> None:
-    """Two units at most."""
+    """A duration has two units at most."""
     assert describe_seconds(seconds) == text
 
 

@@ -39,7 +39,7 @@ def contrast(first: tuple[float, ...], second: tuple[float, ...]) -> float:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", ["ink", "soft", "accent", "good", "bad", "warn"])
-def test_text_can_be_read(theme: str, name: str) -> None:
+def test_text_has_enough_contrast(theme: str, name: str) -> None:
     """Every colour of text stands out from the page and from the tables."""
     colors = palettes()[theme]
 

@@ -95,7 +95,7 @@ class TestLoad:
         assert caught.value.hint
 
     @pytest.mark.parametrize("key", KEYS)
-    def test_misses_no_key(self, key: str) -> None:
+    def test_a_file_without_a_key_is_refused(self, key: str) -> None:
         """A file without one of the keys is not completed by guessing."""
         document = json.loads(TEXT)
         del document[key]
@@ -320,7 +320,7 @@ class TestSchema:
         _, components = msgspec.json.schema_components([Baseline], ref_template="#/$defs/{name}")
         assert schema["$defs"] == components
 
-    def test_accepts_a_baseline(self) -> None:
+    def test_the_schema_accepts_a_written_baseline(self) -> None:
         """What the tool writes is valid by it, with other people's keys, too."""
         validator = Draft202012Validator(baseline_schema())
         validator.validate(json.loads(TEXT))
@@ -329,6 +329,6 @@ class TestSchema:
     @pytest.mark.parametrize(
         "text", [changed(schema_version="1"), changed(properties=[]), in_property(n_examples=-1), b"[]"]
     )
-    def test_refuses_what_is_none(self, text: bytes) -> None:
+    def test_the_schema_refuses_what_is_not_a_baseline(self, text: bytes) -> None:
         """The schema does not accept everything."""
         assert not Draft202012Validator(baseline_schema()).is_valid(json.loads(text))

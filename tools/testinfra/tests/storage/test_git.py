@@ -134,7 +134,7 @@ def test_a_subject_may_hold_what_ends_a_line_elsewhere(project: Path) -> None:
 
 
 def test_a_file_without_commits_has_no_revisions(project: Path) -> None:
-    """That is none, and no error."""
+    """A file that was never committed has an empty list of revisions, which is not an error."""
     assert Repository(project).list_revisions(Path("nosuch.txt"), 5) == []
 
 

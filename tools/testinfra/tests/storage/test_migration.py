@@ -37,7 +37,7 @@ def test_version_1_is_read() -> None:
             assert kept == {name: stored["profiles"][profile][name] for name in kept}
 
 
-def test_its_sentences_are_todays() -> None:
+def test_sentences_of_version_1_are_written_again() -> None:
     """An older version said the same in other words; its figures are still checked against each other."""
     document = deepcopy(DOCUMENT)
     document["slowest_tests"][0]["duration"] += 1
@@ -46,7 +46,7 @@ def test_its_sentences_are_todays() -> None:
     assert baseline.slowest_tests[0].recommendation != document["slowest_tests"][0]["recommendation"]
 
 
-def test_its_layout_is_no_evidence() -> None:
+def test_another_layout_of_version_1_is_no_change() -> None:
     """A formatter may have laid it out anew."""
     assert check(parse_baseline(json.dumps(DOCUMENT, indent=1).encode(), "b.json"))[1] == []
 
@@ -93,7 +93,7 @@ def test_a_test_taken_out_is_missed() -> None:
         ({"properties": []}, "properties"),
     ],
 )
-def test_what_is_none_is_refused(changes: dict[str, Any], place: str) -> None:
+def test_a_file_that_is_not_a_baseline_is_refused(changes: dict[str, Any], place: str) -> None:
     """One line names the place."""
     with pytest.raises(BaselineError) as caught:
         parse_baseline(json.dumps(DOCUMENT | changes).encode(), "b.json")
@@ -101,7 +101,7 @@ def test_what_is_none_is_refused(changes: dict[str, Any], place: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["digests", "properties"])
-def test_misses_no_key(key: str) -> None:
+def test_a_file_without_a_key_is_refused(key: str) -> None:
     """It is not completed by guessing."""
     document = {name: value for name, value in DOCUMENT.items() if name != key}
     with pytest.raises(BaselineError, match=f"the key '{key}' is missing"):

@@ -17,7 +17,7 @@ def load(folder: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["ci", "ci-fast", "py3.11_local", "0", "a" * 64])
 def test_a_profile_has_a_name_that_can_be_part_of_a_file_s(tmp_path: Path, name: str) -> None:
-    """Letters, digits, dots, dashes, underscores."""
+    """A name has letters, digits, dots, dashes and underscores only."""
     load(tmp_path, f'[tool.testinfra.profiles."{name}"]\nmax_examples = 5\n')
 
 

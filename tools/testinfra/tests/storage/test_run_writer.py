@@ -16,8 +16,8 @@ UNICODE = st.text()
 
 
 @given(ANY_TEXT)
-def test_what_is_escaped_can_be_written(text: str) -> None:
-    """Once is enough."""
+def test_escaping_twice_changes_nothing_more(text: str) -> None:
+    """Escaped text can be encoded, and is the same when it is escaped again."""
     escaped = escape(text)
     assert escaped.encode().decode() == escaped
     assert escape(escaped) == escaped
@@ -25,7 +25,7 @@ def test_what_is_escaped_can_be_written(text: str) -> None:
 
 @given(UNICODE)
 def test_unicode_stays_as_it_is(text: str) -> None:
-    """Whatever it says."""
+    """Text that can be encoded is not escaped."""
     assert escape(text) == text
 
 

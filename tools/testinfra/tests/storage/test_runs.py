@@ -236,8 +236,8 @@ class TestDescriptorThatATestCloses:
         os.close(writer._file)
         return writer._file
 
-    def test_nothing_is_lost(self, tmp_path: Path) -> None:
-        """The file is opened again."""
+    def test_a_record_after_the_descriptor_was_closed_is_kept(self, tmp_path: Path) -> None:
+        """The file is opened again, and no record is missing."""
         with RunWriter(tmp_path / "run.jsonl") as writer:
             for record in RECORDS:
                 writer.write_line(encode(record))
@@ -260,8 +260,8 @@ class TestDescriptorThatATestCloses:
         assert (tmp_path / "other").read_bytes() == (tmp_path / "another").read_bytes() == b""
         assert load_run(tmp_path / "run.jsonl").collected == RECORDS[1]
 
-    def test_it_is_locked_again(self, tmp_path: Path) -> None:
-        """The lock went with the descriptor."""
+    def test_the_file_is_locked_again_when_it_is_reopened(self, tmp_path: Path) -> None:
+        """The lock was lost with the closed descriptor, so it is taken again."""
         with RunWriter(tmp_path / "run.jsonl") as writer:
             self.close(writer)
             writer.write_line(encode(RECORDS[0]))
@@ -431,7 +431,7 @@ class TestFolder:
         assert not list((tmp_path / "docs").iterdir())
 
 
-def test_what_is_no_unicode_is_named(tmp_path: Path) -> None:
+def test_an_argument_that_is_not_unicode_is_named(tmp_path: Path) -> None:
     """A session cannot be saved that has such an argument: it could not be resumed as it was begun."""
     spec = SessionSpec(
         session_id="s",
@@ -450,8 +450,8 @@ def test_what_is_no_unicode_is_named(tmp_path: Path) -> None:
 class TestSchema:
     """The JSON Schema of a line is shipped, current, and no schema that accepts everything."""
 
-    def test_it_follows_the_types(self) -> None:
-        """Written anew by `make schemas`."""
+    def test_the_schema_of_a_line_is_that_of_the_types(self) -> None:
+        """The shipped schema is what `make schemas` would write."""
         schema = run_schema()
         Draft202012Validator.check_schema(schema)
         _, components = msgspec.json.schema_components([RunLine], ref_template="#/$defs/{name}")
@@ -461,8 +461,8 @@ class TestSchema:
     @pytest.mark.parametrize(
         "record", [header(), measurement("a"), RunEnd(exit_status=0, wall_s=0, cpu_s=0, outcomes={})]
     )
-    def test_it_accepts_a_record(self, record: RunLine) -> None:
-        """Of each sort."""
+    def test_the_schema_accepts_a_record(self, record: RunLine) -> None:
+        """A line of each sort is valid."""
         Draft202012Validator(run_schema()).validate(msgspec.json.decode(encode(record)))
 
     @pytest.mark.parametrize(
@@ -475,6 +475,6 @@ class TestSchema:
             b'{"record": "test", "nodeid": "a", "kind": "plain", "outcome": "passed", "line": "1"}',
         ],
     )
-    def test_it_refuses_what_is_no_record(self, line: bytes) -> None:
+    def test_the_schema_refuses_what_is_not_a_record(self, line: bytes) -> None:
         """Another sort, a missing or wrong outcome, a line that is text."""
         assert not Draft202012Validator(run_schema()).is_valid(msgspec.json.decode(line))

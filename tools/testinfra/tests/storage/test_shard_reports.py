@@ -48,7 +48,7 @@ class TestJunit:
 class TestCoverage:
     """One data file with all lines."""
 
-    def test_lines_add_up(self, tmp_path: Path) -> None:
+    def test_merged_coverage_has_the_lines_of_all_shards(self, tmp_path: Path) -> None:
         """What one shard executed and another did not is executed; merging again gives the same."""
         coverage: Any = pytest.importorskip("coverage")
         paths = [tmp_path / ".coverage.1", tmp_path / ".coverage.2"]
@@ -69,7 +69,9 @@ class TestCoverage:
         with pytest.raises(ShardError, match="cannot merge"):
             merge_coverage([tmp_path / ".coverage"], tmp_path / "merged")
 
-    def test_without_coverage_installed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_coverage_data_without_coverage_installed_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Data that cannot be merged is an error, and not left out."""
         monkeypatch.setitem(__import__("sys").modules, "coverage", None)
         with pytest.raises(ShardError, match=r"coverage\.py is not installed"):

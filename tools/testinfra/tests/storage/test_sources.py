@@ -25,7 +25,7 @@ class TestReadPytestOptions:
         ],
     )
     def test_reads_every_place_that_pytest_reads(self, tmp_path: Path, name: str, text: str) -> None:
-        """From a folder below, too."""
+        """Each file that may hold settings is found from a folder below its own."""
         (tmp_path / name).write_text(text)
         (tmp_path / "sub").mkdir()
         assert read_pytest_options(tmp_path / "sub", {}) == {name: ["-n", "auto", "--dist", "load"]}
@@ -43,7 +43,7 @@ class TestReadPytestOptions:
         assert read_pytest_options(tmp_path, {}) == {"tox.ini": ["-x"]}
 
     def test_the_environment_counts(self, tmp_path: Path) -> None:
-        """PYTEST_ADDOPTS stands beside the file."""
+        """The options of PYTEST_ADDOPTS are returned beside those of the file."""
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -ra\n")
         found = read_pytest_options(tmp_path, {"PYTEST_ADDOPTS": "-n 2 'quoted words'"})
         assert found == {"PYTEST_ADDOPTS": ["-n", "2", "quoted words"], "pytest.ini": ["-ra"]}

@@ -113,7 +113,7 @@ def test_measure_has_the_workers_of_the_settings(options: list[str], n_workers: 
     ("variable", "is_ci"), [("CI=false", True), ("GITHUB_ACTIONS=1", False), ("GITHUB_ACTIONS=true", True)]
 )
 def test_only_what_hypothesis_takes_for_ci_is_said_to_load_its_profile(variable: str, is_ci: bool) -> None:
-    """As Hypothesis itself decides it."""
+    """The variables that count are those by which Hypothesis itself decides."""
     name, _, value = variable.partition("=")
     known = _settings._CI_VARS
     assert is_ci is (known[name] is None or known[name] == value)

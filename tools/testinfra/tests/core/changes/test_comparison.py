@@ -92,7 +92,7 @@ class TestVerdicts:
         assert not result.is_slower
 
     def test_a_cost_below_the_clock_is_inconclusive(self) -> None:
-        """Zero has no ratio."""
+        """A cost of zero has no ratio."""
         result = compare_sides(side("a", t=[0.0, *STEADY]), side("b", t=STEADY), QUARTER)
         assert verdicts(result) == {"t": "inconclusive"}
 
@@ -172,7 +172,7 @@ class TestSuiteFactor:
         assert result.changes[0].ratio is not None
         assert result.changes[0].ratio.value == pytest.approx(2)
 
-    def test_few_tests_have_no_factor(self) -> None:
+    def test_fewer_than_five_tests_have_no_factor(self) -> None:
         """With four tests the suite and a change cannot be told apart, so nothing is corrected."""
         base = side("a", **{f"t{i}": STEADY for i in range(4)})
         result = compare_sides(base, side("b", **{f"t{i}": times(2) for i in range(4)}), QUARTER)
@@ -245,14 +245,14 @@ class TestConfirm:
         assert again.suspected == first.ratio
 
     def test_a_slow_down_that_stays_is_slower(self) -> None:
-        """Slow again is slow."""
+        """A suspect that is slow in the reruns too is called slower."""
         (first,) = self.suspect().suspects
         again = confirm(first, Series(values=STEADY, unit_us=100), Series(values=times(1.6)), QUARTER)
         assert again.verdict is ChangeVerdict.SLOWER
 
     @pytest.mark.parametrize("new", [None, Series(values=[]), Series(values=STEADY, problem="it failed")])
     def test_a_suspect_that_cannot_run_again_is_inconclusive(self, new: Series | None) -> None:
-        """Neither cleared nor called."""
+        """Without reruns a suspect is neither called slower nor cleared."""
         (first,) = self.suspect().suspects
         assert confirm(first, Series(values=STEADY), new, QUARTER).verdict is ChangeVerdict.INCONCLUSIVE
 
@@ -268,12 +268,12 @@ class TestConfirm:
 
 
 class TestChance:
-    def test_steady_runs_expect_none(self) -> None:
+    def test_steady_runs_let_no_false_alarm_be_expected(self) -> None:
         """Noise of 2 % cannot reach 25 %."""
         result = compare_sides(side("a", t=STEADY), side("b", t=times(2)), QUARTER)
         assert result.expected_by_chance == 0
 
-    def test_wild_runs_expect_some(self) -> None:
+    def test_noisy_runs_let_some_false_alarms_be_expected(self) -> None:
         """Noise of a factor of two, by itself, raises an alarm in some of the ways to deal it out."""
         wild = [1.0, 1.1, 2.0, 1.9, 2.1]
         result = compare_sides(side("a", t=wild), side("b", t=wild), QUARTER)

@@ -153,7 +153,7 @@ def test_companions_make_up_the_number(suspected: Comparison) -> None:
 
 
 def test_few_run_beside_many_suspects() -> None:
-    """Five in all."""
+    """Suspects and companions are at least five tests together."""
     slow = {f"t{i}": 0.002 for i in range(3)}
     crowd = compare_sides(side("base", 5), side("new", 3, **slow), Threshold())
     ran: set[str] = set()

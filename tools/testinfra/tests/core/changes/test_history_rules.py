@@ -40,7 +40,7 @@ def only(moments: Sequence[Moment]) -> History:
 
 
 def test_points_are_in_the_order_of_time() -> None:
-    """However the moments come in."""
+    """The order in which the points are given does not matter."""
     history = only([moment(2, t=series(3)), moment(0, t=series(1)), moment(1, t=series(2))])
     assert [point.name for point in history.points] == ["c0", "c1", "c2"]
 

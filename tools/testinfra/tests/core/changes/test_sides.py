@@ -284,7 +284,7 @@ class TestEarlierFigures:
     def side(baseline: Baseline, *, with_earlier: bool = True) -> Side:
         return side_from_baseline("b", baseline, Statistic.BODY_CPU, "local", with_earlier=with_earlier)
 
-    def test_they_keep_their_own_unit(self) -> None:
+    def test_earlier_figures_keep_their_own_calibration(self) -> None:
         """A calibration that is twice as long in the new session does not change what was kept."""
         before, after = self.merged(calibration_s=0.006)
         kept, new = self.NAMES
@@ -293,14 +293,14 @@ class TestEarlierFigures:
             pytest.approx(value / 2) for value in self.side(before).tests[new].values
         ]
 
-    def test_they_keep_their_seeds(self) -> None:
+    def test_earlier_figures_keep_their_seeds(self) -> None:
         """Another seed set in the new session is another workload, and the kept test has its own still."""
         before, after = self.merged(seed_set=1)
         kept, new = self.NAMES
         assert self.side(after).tests[kept].workload == self.side(before).tests[kept].workload
         assert self.side(after).tests[new].workload != self.side(before).tests[new].workload
 
-    def test_those_of_another_machine_are_not_compared(self) -> None:
+    def test_earlier_figures_of_another_machine_are_not_compared(self) -> None:
         """They have no values, and the reason names the date and what differs."""
         elsewhere = replace(PROVENANCE, machine=replace(PROVENANCE.machine, cpu="another"))
         _, after = self.merged(provenance=elsewhere, n_workers=2)
@@ -310,7 +310,7 @@ class TestEarlierFigures:
             "it was measured earlier (2026-11-22), with another number of workers and machine"
         )
 
-    def test_a_history_leaves_them_out(self) -> None:
+    def test_a_history_leaves_earlier_figures_out(self) -> None:
         """They are a point where they were measured, and not a second time after each update."""
         _, after = self.merged()
         assert [*self.side(after, with_earlier=False).tests] == [self.NAMES[1]]

@@ -80,7 +80,7 @@ def test_no_number_in_a_document_can_be_changed(change: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("tiers", {"*": "slow"}), ("verification_timestamp", "2030-01-01T00:00:00Z")]
 )
-def test_nor_can_another_setting_or_date(key: str, value: Any) -> None:
+def test_no_setting_or_date_can_be_changed(key: str, value: Any) -> None:
     """It is the same for what a comparison does not look at."""
     refuse(DOCUMENT | {key: value})
     with pytest.raises(BaselineError, match=f"the digest of '{key}' does not hold"):
@@ -124,7 +124,7 @@ def test_a_test_taken_out_is_missed() -> None:
         refuse(document)
 
 
-def test_a_test_cannot_be_excused() -> None:
+def test_a_test_cannot_be_listed_as_failed_by_hand() -> None:
     """One that is said to have failed would not be compared."""
     document = deepcopy(DOCUMENT)
     one = {"nodeid": "tests/test_a.py::test_a", "profile": "local", "outcome": "failed", "reason": "x"}

@@ -96,7 +96,7 @@ def test_little_of_it_is_not_worth_a_word(ratio: float) -> None:
     assert judge_contention([run]).describe() is None
 
 
-def test_from_next_to_nothing_nothing_follows() -> None:
+def test_a_millisecond_of_cpu_says_nothing() -> None:
     """With 1 ms of CPU one interruption decides; a failed test says nothing; nor does no test at all."""
     short = a_record(body_wall_s=0, body_cpu_s=0, wall_s=0.1, cpu_s=0.001)
     assert judge_contention([make_run([short])]).engine is None
@@ -109,7 +109,7 @@ def test_from_next_to_nothing_nothing_follows() -> None:
 @pytest.mark.parametrize(
     ("body_wall_s", "wall_s", "engine"), [(4, 4.05, 5.0), (4, 4.012, None), (1, 1.05, None)]
 )
-def test_from_a_little_only_what_is_clear_follows(
+def test_ten_milliseconds_of_cpu_need_two_high_ratios(
     body_wall_s: float, wall_s: float, engine: float | None
 ) -> None:
     """10 ms outside of bodies of 1 s of CPU: both ratios have to be high for a word to be said."""

@@ -38,7 +38,7 @@ def test_a_long_suite_takes_all_cores() -> None:
     assert (best.n_workers, best.seconds, best.startup_s) == (4, 11.5, 1.5)
 
 
-def test_as_many_machines_as_the_budget_needs() -> None:
+def test_the_plan_asks_for_as_many_machines_as_the_budget_needs() -> None:
     """Four workers on each of three machines are twelve; a budget below the longest test is out of reach."""
     assert plan([1.0] * 40, budget_s=5.5).n_machines == 3
     assert plan([1.0] * 40, budget_s=2.0).n_machines is None

@@ -156,49 +156,49 @@ class TestProblems:
         """Some of twelve shards of ten tests are empty."""
         assert find_problems(whole(n_shards)) == []
 
-    def test_a_missing_shard(self) -> None:
+    def test_a_missing_shard_is_named(self) -> None:
         """Each missing one is named."""
         assert find_problems(whole()[:1]) == ["missing: shard 2/3, 3/3"]
 
-    def test_a_repeated_shard(self) -> None:
+    def test_a_repeated_shard_is_named_with_its_files(self) -> None:
         """The files that hold it are named."""
         shards = whole()
         assert find_problems([*shards, ("again", shards[1][1])]) == [
             "shard 2/3 is in 2 files: shard-2, again"
         ]
 
-    def test_a_shard_with_another_digest(self) -> None:
+    def test_a_shard_with_another_digest_is_refused(self) -> None:
         """It is named, and so is what is missing without it."""
         first, second = problems_with(1, digest="another")
         assert first.startswith("shard-2: shard 2/3 does not belong to the others: its digest is another")
         assert second == "missing: shard 2/3"
 
-    def test_a_shard_of_another_number(self) -> None:
+    def test_a_shard_of_another_division_is_refused(self) -> None:
         """One of four does not fit to three."""
         first, *_ = problems_with(2, number=ShardNumber(3, 4))
         assert first == "shard-3: shard 3/4 does not belong to the others: it is one of 4, not of 3"
 
-    def test_a_shard_that_collected_other_tests(self) -> None:
+    def test_a_shard_that_collected_other_tests_is_refused(self) -> None:
         """How many more and fewer, and the first of each."""
         ids = [*(f"t.py::test_{n}" for n in range(9)), "t.py::test_new"]
         first, *_ = problems_with(0, ids=ids)
         assert "1 more (first 't.py::test_new'), 1 fewer (first 't.py::test_9')" in first
 
-    def test_a_test_without_result(self) -> None:
+    def test_a_test_without_a_result_is_named(self) -> None:
         """As after `-x`, or where the run was killed."""
         (problem,) = problems_with(1, results=[])
         assert problem.startswith("shard-2: 3 tests have no result, the first is")
 
-    def test_a_result_of_another_shard(self) -> None:
+    def test_a_result_of_another_shard_is_named(self) -> None:
         """A result that nobody asked for is named."""
         (problem,) = problems_with(1, results=[*whole()[1][1].results, ("t.py::test_0", "passed")])
         assert problem == "shard-2: 1 results are of other tests, the first is 't.py::test_0'"
 
-    def test_a_run_that_was_interrupted(self) -> None:
+    def test_a_run_that_was_interrupted_is_refused(self) -> None:
         """pytest's exit status is named."""
         assert problems_with(0, exit_status=2) == ["shard-1: its run ended with exit status 2"]
 
-    def test_shards_that_overlap(self) -> None:
+    def test_shards_that_overlap_are_refused(self) -> None:
         """Digests detect accidents, and this is another check: nothing is lost, nothing is in two shards."""
         chosen = whole()[0][1].chosen
         problems = problems_with(1, chosen=chosen, results=[(id_, "passed") for id_ in chosen])
@@ -207,10 +207,10 @@ class TestProblems:
             "are in a shard and were not collected",
         ]
 
-    def test_other_seeds(self) -> None:
+    def test_shards_of_different_random_seeds_are_refused(self) -> None:
         """Two shards of a random order have to have one seed."""
         assert problems_with(0, seed="1") == ["the random order had different seeds: 1, None"]
 
-    def test_no_shard(self) -> None:
-        """Nothing is not the whole."""
+    def test_no_shards_at_all_are_refused(self) -> None:
+        """An empty list of shards is not the whole suite."""
         assert find_problems([]) == ["there is no shard"]

@@ -205,7 +205,7 @@ def test_a_test_taken_out_is_missed() -> None:
     assert "targets_verified.slow_tier_under_100s" in found
 
 
-def test_no_tests_no_verdict() -> None:
+def test_a_tier_without_a_test_has_no_verdict() -> None:
     """A tier without a test has no verdict, and neither has a suite that was not timed or did not pass."""
     baseline = a_baseline({"t.py::test_a": 10.0}, suite=None)
     assert baseline.targets_verified.fast_tier_under_10s is True
@@ -215,7 +215,7 @@ def test_no_tests_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(("limit_s", "verdict"), [(48.7, False), (48.8, True)])
-def test_the_suite_is_held_against_its_limit(limit_s: float, *, verdict: bool) -> None:
+def test_a_suite_exactly_at_its_limit_misses_it(limit_s: float, *, verdict: bool) -> None:
     """Exactly on the limit is not under it."""
     baseline = a_baseline({"t.py::test_a": 10.0}, targets=Targets(suite_s=limit_s))
     assert baseline.targets_verified.full_suite_under_5min is verdict

@@ -128,7 +128,7 @@ def test_tests_that_read_a_module_without_entering_it_are_found(tmp_path: Path) 
     assert graph.files_importing("src/shop/cart.py") == {"tests/api/conftest.py", "tests/api/test_api.py"}
 
 
-def test_counting_calls_nothing() -> None:
+def test_counting_blocks_is_not_seen_by_a_tracing_test() -> None:
     """A test that traces or profiles calls sees those of the product alone."""
     counts = EntryCounts()
     module = Module("shop.py", "def price(n):\n    if n:\n        return 2\n    return 1\n")

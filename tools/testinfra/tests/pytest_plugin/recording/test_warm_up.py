@@ -55,7 +55,7 @@ def test_tables_are_there_before_the_first_test_if_there_is_use_for_them(subject
 
 @pytest.mark.usefixtures("folder")
 def test_a_suite_without_a_property_pays_for_no_table(subject: Subject) -> None:
-    """It only imports Hypothesis."""
+    """A suite that only imports Hypothesis does not build the tables."""
     assert passes(subject, "", (False, False))
     assert not (subject.path / "fresh" / "unicode_data").exists()
 

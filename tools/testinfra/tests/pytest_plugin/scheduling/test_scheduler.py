@@ -68,7 +68,7 @@ class TestRealRuns:
         assert ran(suite.path) == list(range(12))
 
 
-def test_asked_for_without_workers_it_says_that_it_has_no_effect(suite: pytest.Pytester) -> None:
+def test_scheduling_without_workers_says_that_it_has_no_effect(suite: pytest.Pytester) -> None:
     """Nobody believes that the tests were scheduled."""
     result = run(suite, "--testinfra-schedule=on")
     result.assert_outcomes(passed=12)
@@ -89,12 +89,12 @@ def test_durations_that_cannot_be_used_are_named(suite: pytest.Pytester) -> None
 class TestHowRunsEnd:
     """Early, with little to do, or with nothing."""
 
-    def test_more_workers_than_tests(self, suite: pytest.Pytester) -> None:
-        """A worker without a test ends."""
+    def test_a_worker_without_a_test_ends(self, suite: pytest.Pytester) -> None:
+        """With more workers than tests, the run still ends, and every test has run."""
         result = run(suite, "-n4", "test_a.py::test_it[1]", "test_a.py::test_it[2]")
         result.assert_outcomes(passed=2)
 
-    def test_no_test_at_all(self, suite: pytest.Pytester) -> None:
+    def test_a_run_without_tests_ends_with_status_5(self, suite: pytest.Pytester) -> None:
         """pytest's own status says that nothing was collected."""
         assert run(suite, "-n2", "-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
@@ -117,7 +117,9 @@ class TestHowRunsEnd:
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.fnmatch_lines(["*worker restarting disabled*"])
 
-    def test_last_failed(self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_last_failed_runs_what_failed(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """`--lf` runs what failed."""
         monkeypatch.setenv("FAIL", "2 11")
         suite.runpytest_subprocess("-n2").assert_outcomes(failed=2, passed=10)
@@ -126,7 +128,7 @@ class TestHowRunsEnd:
         assert ran(suite.path) == [2, 11]
 
     @pytest.mark.skipif(find_spec("pytest_randomly") is None, reason="pytest-randomly is not installed")
-    def test_random_order(self, suite: pytest.Pytester) -> None:
+    def test_every_test_runs_once_in_a_random_order(self, suite: pytest.Pytester) -> None:
         """Every test runs once, whatever order they are collected in."""
         result = run(suite, "-n2", "-p", "pytest_randomly")
         result.assert_outcomes(passed=12)
@@ -156,7 +158,7 @@ ODD = """
 
 @pytest.mark.integration
 @pytest.mark.parametrize("crash", ["", "4"])
-def test_ids_that_are_collected_twice_in_odd_folders(
+def test_tests_that_share_an_id_run_once_each(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, crash: str
 ) -> None:
     """Each of the tests that share an id runs once, also where a worker dies in one of them."""
@@ -176,7 +178,9 @@ class TestWhichScheduler:
     """When it is ours, and what says so."""
 
     @pytest.mark.parametrize("argument", ["--testinfra-schedule=off", "--dist=loadfile", "--dist=loadscope"])
-    def test_xdist_keeps_its_own(self, suite: pytest.Pytester, argument: str) -> None:
+    def test_xdists_scheduler_is_used_where_ours_is_off_or_tests_stay_together(
+        self, suite: pytest.Pytester, argument: str
+    ) -> None:
         """It is turned off, or the mode promises to keep tests together."""
         result = run(suite, "-n2", argument)
         result.assert_outcomes(passed=12)
@@ -200,7 +204,9 @@ class TestWhichScheduler:
             ["*--testinfra-schedule=on cannot keep what --dist=loadfile promises; use --dist=load*"]
         )
 
-    def test_loaded_by_name(self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_xdist_is_found_when_it_was_loaded_by_name(
+        self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Where plugins are loaded with `-p xdist.plugin`, xdist has another name."""
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist.plugin -p atom_testinfra.pytest_plugin.plugin")
@@ -280,7 +286,7 @@ class TestFixtures:
             def test_two(self, client): pass
     """
 
-    def test_they_are_kept_by_module_and_class(self, pytester: pytest.Pytester) -> None:
+    def test_durations_of_fixtures_are_kept_by_module_and_class(self, pytester: pytest.Pytester) -> None:
         """No test counts for its fixtures' time; those of the session are set up in each worker anyway."""
         pytester.makepyfile(test_a=self.SUITE)
         run(pytester, "-n1", "--testinfra-schedule=on").assert_outcomes(passed=4)
@@ -290,7 +296,7 @@ class TestFixtures:
         assert set(known.fixtures_s) == {"test_a.py", "test_a.py::TestClient"}
         assert known.seconds["test_a.py::TestClient::test_one"] < 1
 
-    def test_they_are_forgotten_where_they_are_gone(self, pytester: pytest.Pytester) -> None:
+    def test_durations_of_fixtures_that_are_gone_are_forgotten(self, pytester: pytest.Pytester) -> None:
         """A module that is run without such fixtures has none any more; other modules keep theirs."""
         pytester.makepyfile(test_a="class TestPlain:\n    def test_plain(self): pass")
         fixtures_s = {"test_a.py": 9.0, "test_a.py::TestPlain": 7.0, "b.py": 8.0}

@@ -53,7 +53,7 @@ class TestEveryTestRunsOnce:
     """Exactly the collected tests are executed, each once."""
 
     @given(run=runs(), n_workers=st.integers(1, 9), fixtures_s=st.dictionaries(scopes, durations, max_size=3))
-    def test_whatever_is_known(
+    def test_every_test_runs_once_with_any_durations(
         self,
         run: tuple[list[str], list[float], dict[str, float]],
         n_workers: int,
@@ -65,7 +65,7 @@ class TestEveryTestRunsOnce:
         assert sorted(index for _, index in executed) == list(range(len(nodeids)))
 
     @given(run=runs(), n_workers=st.integers(1, 5), data=st.data())
-    def test_when_workers_crash(
+    def test_every_test_runs_once_when_workers_crash(
         self, run: tuple[list[str], list[float], dict[str, float]], n_workers: int, data: st.DataObject
     ) -> None:
         """A worker that dies gives back what it had, its replacement takes part, and the crash is named."""
@@ -77,7 +77,7 @@ class TestEveryTestRunsOnce:
         assert sorted(result.crashed) == sorted(nodeids[index] for index in crashes)
 
     @given(run=runs(), n_workers=st.integers(1, 5), n=st.integers(1, 5))
-    def test_until_it_is_stopped(
+    def test_no_test_runs_twice_in_a_run_that_is_stopped(
         self, run: tuple[list[str], list[float], dict[str, float]], n_workers: int, n: int
     ) -> None:
         """A run that is stopped, as by `-x`, ends, and has run no test twice."""

@@ -57,7 +57,7 @@ def load(number: str) -> Shard:
 class TestWholeSuite:
     """All shards, with everything that is merged."""
 
-    def test_run_and_merge(
+    def test_shards_that_ran_are_merged_into_the_whole_suite(
         self, suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """One is killed and run again, one fails; every test is in the whole once; a lost file is noticed."""
@@ -104,7 +104,7 @@ class TestWholeSuite:
 class TestSpecialShards:
     """Shards with workers, with a worker that dies, and without a test."""
 
-    def test_with_workers(self, suite: pytest.Pytester) -> None:
+    def test_a_shard_with_workers_is_written_once(self, suite: pytest.Pytester) -> None:
         """The workers select, and the process that started them writes; workers are part of the digest."""
         pytest.importorskip("xdist")
         for index in (1, 2):

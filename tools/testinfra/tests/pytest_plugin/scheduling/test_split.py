@@ -200,7 +200,7 @@ class TestHowRunsEnd:
             (("--tx", "ssh=host", "--dist=load"), "*'ssh=host' may be on another machine*"),
         ],
     )
-    def test_what_it_does_not_go_with(
+    def test_options_that_splitting_excludes_are_refused_by_name(
         self, suite: pytest.Pytester, arguments: tuple[str, ...], message: str
     ) -> None:
         """Each is refused by name, and no test runs."""
@@ -208,7 +208,7 @@ class TestHowRunsEnd:
         result.stderr.fnmatch_lines([message])
         assert not (suite.path / "ran").exists()
 
-    def test_without_workers_it_says_that_it_has_no_effect(self, suite: pytest.Pytester) -> None:
+    def test_splitting_without_workers_says_that_it_has_no_effect(self, suite: pytest.Pytester) -> None:
         """The run is as it would be without the option."""
         result = run(suite)
         result.assert_outcomes(passed=5)

@@ -73,7 +73,7 @@ def test_a_planned_number_is_run_exactly() -> None:
     assert (len(seen), result.n_valid, result.reason, limit.is_over) == (7, 7, "max_examples", False)
 
 
-def test_the_clock_on_the_wall_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wall_clock_ends_a_property_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget of CPU seconds may pass slowly, and another plugin's timeout does not."""
     wall = Clock()
     monkeypatch.setattr(Clocks, "wall", wall)
@@ -100,7 +100,7 @@ def test_a_clock_ends_it_without_a_failure() -> None:
     assert limit.result().n_valid == 10
 
 
-def test_it_grows_beyond_what_was_planned() -> None:
+def test_a_limit_may_grow_beyond_the_planned_number() -> None:
     """A share that grows ends by the clock alone."""
     clock = Clock()
 

@@ -35,10 +35,10 @@ class TestDump:
 
 
 class TestRelativePath:
-    def test_below_the_root(self, tmp_path: Path) -> None:
-        """With forward slashes."""
+    def test_a_path_below_the_root_has_forward_slashes(self, tmp_path: Path) -> None:
+        """The path is relative to the root, on every system with forward slashes."""
         assert relative_path(str(tmp_path / "a" / "test_b.py"), str(tmp_path)) == "a/test_b.py"
 
-    def test_elsewhere(self, tmp_path: Path) -> None:
-        """No more than its name, also where the root's name is how its folder begins."""
+    def test_a_path_outside_of_the_root_is_its_name(self, tmp_path: Path) -> None:
+        """Only the file's name remains, also where the other folder's name begins with that of the root."""
         assert relative_path(f"{tmp_path}_other/test_b.py", str(tmp_path)) == "test_b.py"

@@ -99,7 +99,7 @@ def test_properties_that_fail_in_their_own_ways_leave_the_others_their_time(suit
     assert "failed, with the time to shrink: test_x.py::test_flaky" in result.stdout.str()
 
 
-def test_an_example_that_is_dear_is_named(suite: Suite) -> None:
+def test_an_example_longer_than_the_run_is_named(suite: Suite) -> None:
     """One that takes longer than the whole time makes the run late, and the last lines say why."""
     result = suite.run(more="    test_dear = made(200.0)\n", time="100s")
     result.assert_outcomes(passed=4)
