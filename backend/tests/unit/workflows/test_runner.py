@@ -39,6 +39,11 @@ class AtOnce(Executor):
         return future
 
 
+def make_runner(sessions: sessionmaker[Session], clock: ManualClock, handler: StepHandler) -> Runner:
+    """Return a runner that runs a step where it starts it, and waits by setting the clock."""
+    return Runner(sessions=sessions, clock=clock, handler=handler, executor=AtOnce(), sleep_until=clock.set)
+
+
 def run(
     sessions: sessionmaker[Session],
     clock: ManualClock,
@@ -55,8 +60,7 @@ def run(
         )
         if is_begun:
             service.begin(session, clock, workspace_id=own, execution_id=created.id)
-    runner = Runner(sessions=sessions, clock=clock, handler=handler, executor=AtOnce(), sleep_until=clock.set)
-    ended = runner.run(workspace_id=own, execution_id=created.id)
+    ended = make_runner(sessions, clock, handler).run(workspace_id=own, execution_id=created.id)
     with sessions() as session:
         return ended, service.get_steps(session, workspace_id=own, execution_id=created.id)
 
@@ -148,9 +152,7 @@ def test_steps_of_a_dead_runner_wait_to_be_failed(database: Database, clock: Man
         with sessions() as session:
             (found,) = service.list_executions(session, workspace_id=owner(session)).items
             scope = OfExecution(workspace_id=owner(session), execution_id=found.id)
-        runner = Runner(
-            sessions=sessions, clock=clock, handler=work, executor=AtOnce(), sleep_until=clock.set
-        )
+        runner = make_runner(sessions, clock, work)
         assert runner.run(**scope).status is ExecutionStatus.RUNNING
         assert asked == ["a"]
         with sessions.begin() as session:
@@ -164,13 +166,7 @@ def test_steps_of_a_dead_runner_wait_to_be_failed(database: Database, clock: Man
 def test_conflicts_are_tried_again_a_bounded_number_of_times(database: Database, clock: ManualClock) -> None:
     """Somebody else's changes delay a runner; without end they stop it."""
     with database.sessions() as sessions:
-        runner = Runner(
-            sessions=sessions,
-            clock=clock,
-            handler=lambda _assignment: {},
-            executor=AtOnce(),
-            sleep_until=clock.set,
-        )
+        runner = make_runner(sessions, clock, lambda _assignment: {})
         for n_conflicts, is_enough in ((MAX_CONFLICTS, False), (MAX_CONFLICTS + 1, True)):
             attempts: list[int] = []
 
@@ -191,13 +187,7 @@ def test_conflicts_are_tried_again_a_bounded_number_of_times(database: Database,
 def test_execution_of_nobody_is_not_found(database: Database, clock: ManualClock) -> None:
     """An execution that does not exist is an error, and no step runs."""
     with database.sessions() as sessions:
-        runner = Runner(
-            sessions=sessions,
-            clock=clock,
-            handler=lambda _assignment: {},
-            executor=AtOnce(),
-            sleep_until=clock.set,
-        )
+        runner = make_runner(sessions, clock, lambda _assignment: {})
         with pytest.raises(NotFoundError):
             runner.run(workspace_id="w", execution_id="x")
 
@@ -205,13 +195,7 @@ def test_execution_of_nobody_is_not_found(database: Database, clock: ManualClock
 def test_patience_ends_when_a_step_can_be_tried_again(database: Database, clock: ManualClock) -> None:
     """A runner waits for running steps as long as no other one is due, and never a negative time."""
     with database.sessions() as sessions:
-        runner = Runner(
-            sessions=sessions,
-            clock=clock,
-            handler=lambda _assignment: {},
-            executor=AtOnce(),
-            sleep_until=clock.set,
-        )
+        runner = make_runner(sessions, clock, lambda _assignment: {})
 
         def patience(due: datetime | None) -> float | None:
             return runner._patience(Plan(wait_until=due))
