@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atom.identity.models import ApiKeyScope
+from tests.api.operations import OPERATIONS
 from tests.database import Database
-from tests.property_tests.api.test_api_contract import OPERATIONS, world_of
+from tests.property_tests.api.ids import id_fields, with_fields
+from tests.property_tests.api.world import world_of
 
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
@@ -19,8 +21,6 @@ def test_pages_are_as_long_as_asked_for_and_make_the_list(
     database: Database, contract: Contract, limit: int
 ) -> None:
     """Each operation with a cursor gives, page by page, what it gives on one page; no page is empty."""
-    from tests.property_tests.api.contract import id_fields, with_fields
-
     listings = [name for name in OPERATIONS if ("query", "cursor") in contract.parameters(name)]
     assert len(listings) > 20
     n_pages = []

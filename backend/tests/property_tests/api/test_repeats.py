@@ -6,18 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from atom.identity.models import ApiKeyScope
 from tests.api.operations import committed
 from tests.database import Database
 from tests.property_tests.api.places import is_free, put
-from tests.property_tests.api.test_api_contract import world_of
-from tests.property_tests.api.transport import BASE_URL
+from tests.property_tests.api.world import world_of
 
 if TYPE_CHECKING:
-    from schemathesis import Case
-
     from tests.property_tests.api.contract import Contract
 
 POSTS = sorted(
@@ -49,7 +44,7 @@ def test_no_body_says_a_name_twice(database: Database, contract: Contract) -> No
         before = database.snapshot()
         for case, body, name in bodies:
             text = json.dumps(body).replace(json.dumps(MARK), json.dumps(name))
-            response = contract.transport.answer(_request(case, text, headers))
+            response = contract.transport.answer(contract.transport.with_body(case, text, headers))
             assert response.status_code == 400, (case.path, text)
             assert response.json()["detail"] == f"an object of the body has the name {name!r} twice"
         assert database.snapshot() == before
@@ -64,22 +59,13 @@ def test_no_header_that_is_read_comes_twice(database: Database, contract: Contra
             case = contract.whole_cases[name]
             for header in ("Content-Type", "Idempotency-Key"):
                 headers = {"Authorization": f"Bearer {secret}", header: "application/json"}
-                request = _request(
-                    case, json.dumps(case.body if isinstance(case.body, dict) else {}), headers
-                )
+                body = json.dumps(case.body if isinstance(case.body, dict) else {})
+                request = contract.transport.with_body(case, body, headers)
                 response = contract.transport.answer(request, also=[(header, "text/plain")])
                 assert response.status_code == 422, (name, header)
                 fields = [error["field"] for error in response.json()["errors"]]
                 assert fields == [f"header.{header}"], (name, header)
         assert database.snapshot() == before
-
-
-def _request(case: Case[Any], text: str, headers: dict[str, str]) -> requests.PreparedRequest:
-    kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=headers)
-    kwargs.pop("json", None)
-    prepared = requests.Request(**{**kwargs, "data": text.encode()}).prepare()
-    prepared.headers["Content-Type"] = "application/json"
-    return prepared
 
 
 def _with_a_name_twice(value: Any) -> Iterator[tuple[Any, str]]:

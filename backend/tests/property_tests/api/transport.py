@@ -46,6 +46,14 @@ class DirectTransport:
         prepared = requests.Request(method, f"{BASE_URL}{path}", json=body, headers=headers).prepare()
         return self.answer(prepared)
 
+    def with_body(self, case: Case[Any], text: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        """Return a request whose body is this text, which calls itself JSON."""
+        kwargs = case.as_transport_kwargs(base_url=BASE_URL, headers=dict(headers))
+        kwargs.pop("json", None)
+        prepared = requests.Request(**{**kwargs, "data": text.encode()}).prepare()
+        prepared.headers["Content-Type"] = "application/json"
+        return prepared
+
     def answer(self, request: requests.PreparedRequest, *, also: Sequence[tuple[str, str]] = ()) -> Response:
         """Send a request as it is, with some more headers even of names that it has; return the answer."""
         began = time.perf_counter()
