@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 def load_worth(project: Project) -> WorthSection | None:
     """Return the section of a report on what mutants said last; `None` where nothing of it holds."""
-    store = newest_store(project.root / project.config.mutants)
+    store = newest_store(project.mutants)
     if store is None:
         return None
     from atom_testinfra.mutation.knowledge import Knowledge
     from atom_testinfra.mutation.product import find_product
     from atom_testinfra.reports.sections.worth import build_worth
 
-    product = find_product(project.root, project.rootdir, project.config.product)
+    product = find_product(project.root, project.rootdir, project.config.product, project.known_sources)
     modules = {module.path: module for module in map(product.read, product.files)}
     knowledge = Knowledge(product, modules, project.rootdir, store)
     selected = [mutant for module in modules.values() for mutant in module.mutants]
@@ -42,7 +42,7 @@ def load_worth(project: Project) -> WorthSection | None:
 
 def load_detection(project: Project) -> DetectionSection | None:
     """Return the section of a report on the detection curves that were learnt last; `None` without any."""
-    folder = newest_trials(project.root / project.config.mutants)
+    folder = newest_trials(project.mutants)
     if folder is None:
         return None
     from atom_testinfra.commands.learnt import learnt_in

@@ -103,7 +103,7 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
         NothingMeasuredError: Nothing was.
     """
     arguments = pytest_arguments(words or project.config.suite)
-    learnt = learnt_in(project.root / project.config.mutants / digest_request(arguments, profile), project)
+    learnt = learnt_in(project.mutants / digest_request(arguments, profile), project)
     if not learnt.reaches:
         raise NothingMeasuredError(
             "nothing was learnt about these tests: there are no detection curves",
@@ -116,7 +116,7 @@ def read_learnt(project: Project, words: Sequence[str], profile: str | None) -> 
 
 def learnt_in(folder: Path, project: Project) -> Learnt:
     """Return what a folder of `testinfra mutate --curves` holds, which may be nothing."""
-    product = find_product(project.root, project.rootdir, project.config.product)
+    product = find_product(project.root, project.rootdir, project.config.product, project.known_sources)
     modules = {module.path: module for module in map(product.read, product.files)}
     states = States(product, modules, project.rootdir)
     store = TrialStore(folder)

@@ -157,7 +157,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     if sys.platform != "linux":
         raise ConfigError("`testinfra mutate` needs Linux, because it tries mutants in forks of a process")
     project = load_project(Path.cwd())
-    product = find_product(project.root, project.rootdir, [*options.places] or project.config.product)
+    product = find_product(
+        project.root, project.rootdir, [*options.places] or project.config.product, project.known_sources
+    )
     changed = None if options.since is None else find_changed_lines(options.since, product, project)
     modules = {module.path: module for module in map(product.read, product.files)}
     faults = []
@@ -189,7 +191,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             hint="`testinfra mutate --list` shows what there is",
         )
     _say_product(product, len(modules), len(chosen))
-    folder = project.root / project.config.mutants / asked
+    folder = project.mutants / asked
     session = MutationSession(
         product=product,
         modules=modules,

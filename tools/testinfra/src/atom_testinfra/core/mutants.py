@@ -61,7 +61,7 @@ class Mutant(Struct, frozen=True, kw_only=True, gc=False):
     """Number of the statement in its module as it is now."""
 
 
-class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What became of a mutant, and the evidence."""
 
     id: str
@@ -227,7 +227,5 @@ def order_tests(
 
 def combine_digests(parts: Iterable[str]) -> str:
     """Return one digest of many texts, which may be digests themselves."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    return whole.hexdigest()[:16]
+    whole = "\0".join([*parts, ""])
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from atom_testinfra.mutation.operators.mutants import Module
+    from atom_testinfra.mutation.states import OtherFile
 
 
 class ImportGraph:
     """Who imports whom among the modules of the product, and which other files import them."""
 
-    def __init__(self, modules: Mapping[str, Module], others: Mapping[str, Path]) -> None:
+    def __init__(self, modules: Mapping[str, Module], others: Mapping[str, OtherFile]) -> None:
         """`others` are the tests and what belongs to them, by their names in node ids."""
         self._modules = modules
         self._others = others
@@ -27,25 +26,16 @@ class ImportGraph:
     @cached_property
     def _direct(self) -> dict[str, frozenset[str]]:
         modules = _by_ending(self._modules)
-        return {
-            path: frozenset(_imported_paths(path, module.tree, modules))
-            for path, module in self._modules.items()
-        }
+        return {path: _find(module.imports, modules) for path, module in self._modules.items()}
 
     @cached_property
     def _direct_of_others(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
         """For each other file the modules of the product that it imports, and the other files."""
         found = {}
         modules, others = _by_ending(self._modules), _by_ending(self._others)
-        for name, path in self._others.items():
-            try:
-                tree = ast.parse(path.read_bytes())
-            except (SyntaxError, ValueError, OSError):  # pytest says so when it collects the file
-                continue
-            found[name] = (
-                frozenset(_imported_paths(name, tree, modules)),
-                frozenset(_imported_paths(name, tree, others)),
-            )
+        for name, file in self._others.items():
+            imports = file.imports
+            found[name] = _find(imports, modules), _find(imports, others)
         return found
 
     def importers_of(self, path: str) -> frozenset[str]:
@@ -84,33 +74,9 @@ def _conftests_of(name: str) -> frozenset[str]:
     return frozenset((folder / "conftest.py").as_posix() for folder in PurePosixPath(name).parents)
 
 
-def _imported_paths(path: str, tree: ast.Module, by_ending: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for node in _walk_statements(tree.body):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(path, node)
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        for name in names:
-            yield from by_ending.get(name.replace(".", "/"), ())
-
-
-def _walk_statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield statements at any depth, without their expressions."""
-    for node in nodes:
-        yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            yield from _walk_statements(getattr(node, name, ()))
-
-
-def _absolute(path: str, node: ast.ImportFrom) -> str:
-    if not node.level:
-        return node.module or ""
-    folders = path.removesuffix(".py").removesuffix("/__init__").split("/")
-    is_package = path.endswith("/__init__.py")
-    parents = folders[: len(folders) - node.level + is_package]
-    return ".".join([*parents, *([node.module] if node.module else [])])
+def _find(imports: Iterable[str], by_ending: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Return the files that import statements name."""
+    return frozenset(path for name in imports for path in by_ending.get(name.replace(".", "/"), ()))
 
 
 def _by_ending(paths: Iterable[str]) -> dict[str, list[str]]:

@@ -132,21 +132,33 @@ class Knowledge:
         """Return the tests that a mutant can be noticed by."""
         block = f"{mutant.path}:{mutant.block}"
         if mutant.function is not None and block not in self._store.early:
-            if self._by_block is None:
-                self._by_block = _by_block(self.reaches.values())
-            return self._by_block.get(block, [])
+            return self._find_entering().get(block, [])
         if mutant.path not in self._importing:
             self._importing[mutant.path] = self._find_importing(mutant.path)
         return self._importing[mutant.path]
 
     def _find_importing(self, path: str) -> list[Reach]:
         paths, files = self._imports.importers_of(path), self._imports.files_importing(path)
+        entering = {
+            reach.nodeid
+            for block, reaches in self._find_entering().items()
+            if block.partition(":")[0] in paths
+            for reach in reaches
+        }
         return [
             reach
             for reach in self.reaches.values()
-            if _file_of(reach.nodeid) in files
-            or any(entered.partition(":")[0] in paths for entered in reach.blocks)
+            if reach.nodeid in entering or _file_of(reach.nodeid) in files
         ]
+
+    def _find_entering(self) -> dict[str, list[Reach]]:
+        """Return by block the tests that enter it."""
+        if self._by_block is None:
+            self._by_block = {}
+            for reach in self.reaches.values():
+                for block in reach.blocks:
+                    self._by_block.setdefault(block, []).append(reach)
+        return self._by_block
 
     def _state_of(self, mutant: Mutant, finding: Finding) -> str:
         """Return the state of what a verdict rests on: the test that noticed, or all that could have."""
@@ -156,14 +168,6 @@ class Knowledge:
             nodeids = [reach.nodeid for reach in self.tests_for(mutant)]
         states = [self._test_states[nodeid] for nodeid in nodeids if nodeid in self.reaches]
         return self._states.of_finding(mutant.id, [*states, *sorted(nodeids)])
-
-
-def _by_block(reaches: Iterable[Reach]) -> dict[str, list[Reach]]:
-    found: dict[str, list[Reach]] = {}
-    for reach in reaches:
-        for block in reach.blocks:
-            found.setdefault(block, []).append(reach)
-    return found
 
 
 def _file_of(nodeid: str) -> str:

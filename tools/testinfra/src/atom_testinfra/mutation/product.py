@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atom_testinfra.core.errors import ConfigError
+from atom_testinfra.core.mutants import combine_digests
 from atom_testinfra.mutation.operators.mutants import Module
+from atom_testinfra.storage.known_files import KnownFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 NOT_PRODUCT = frozenset(
     {
@@ -45,9 +48,14 @@ NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "m
 class Product:
     """The files of the product, and their names as modules."""
 
-    def __init__(self, root: Path, places: Sequence[Path]) -> None:
-        """`root` is the project's; `places` are packages (folders) and modules (files) of the product."""
+    def __init__(self, root: Path, places: Sequence[Path], known: Path | None = None) -> None:
+        """
+        `root` is the project's; `places` are packages (folders) and modules (files) of the product.
+
+        `known` is the file that keeps what was found in source files; it need not exist.
+        """
         self.root = root
+        self.known = KnownFiles(known, _name_finder())
         self.places = [place.resolve() for place in places]
         self.files = sorted({path for place in self.places for path in _python_files(place)})
 
@@ -63,7 +71,9 @@ class Product:
             ConfigError: It is not valid Python, or not text.
         """
         try:
-            return Module(self.relative(path), path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            name = self.relative(path)
+            return Module(name, text, self.known.of(name, combine_digests([text])))
         except (SyntaxError, UnicodeDecodeError, ValueError) as exc:
             raise ConfigError(
                 f"{self.relative(path)!r} belongs to the product and cannot be parsed: {exc}",
@@ -71,12 +81,12 @@ class Product:
             ) from exc
 
 
-def find_product(root: Path, rootdir: Path, configured: Sequence[str]) -> Product:
+def find_product(root: Path, rootdir: Path, configured: Sequence[str], known: Path | None = None) -> Product:
     """
     Return the product of a project.
 
     The setting `product` names it; without one it is what lies below `src/`, else the packages and modules
-    beside the project's tests.
+    beside the project's tests. `known` is the file that keeps what was found in source files.
 
     Raises:
         ConfigError: The setting names nothing that exists, or no product was found.
@@ -86,13 +96,13 @@ def find_product(root: Path, rootdir: Path, configured: Sequence[str]) -> Produc
         for name, place in zip(configured, places, strict=True):
             if not place.exists():
                 raise ConfigError(f"product: there is no {name!r} in {os.fspath(root)!r}")
-        return Product(root, places)
+        return Product(root, places, known)
     for folder in dict.fromkeys((rootdir, root)):
         places = list(_packages(folder / "src")) or [
             place for place in _packages(folder) if place.name not in NOT_PRODUCT
         ]
         if places:
-            return Product(root, places)
+            return Product(root, places, known)
     raise ConfigError(
         f"found no Python package or module in {os.fspath(root)!r} that is not a test",
         hint='name it: product = ["src/NAME"] in [tool.testinfra]',
@@ -102,6 +112,13 @@ def find_product(root: Path, rootdir: Path, configured: Sequence[str]) -> Produc
 def digest_file(path: Path) -> str:
     """Return a digest of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _name_finder() -> str:
+    """Return a name of the code that finds things in source files, and of the Python that it runs on."""
+    package = Path(__file__).parents[1]
+    own = [package / "core/mutants.py", *sorted((package / "mutation/operators").glob("*.py"))]
+    return combine_digests([sys.version, *map(digest_file, own)])
 
 
 def _packages(folder: Path) -> Iterator[Path]:

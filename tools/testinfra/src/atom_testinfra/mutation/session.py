@@ -66,10 +66,13 @@ class MutationSession:
             SubjectError: The tests could not be collected, or do not pass unchanged.
         """
         findings = self._knowledge.find_findings(selected)
-        open_ones = [
-            mutant for mutant in order_mutants(selected, self._settings.seed) if mutant.id not in findings
-        ]
-        open_ones = [mutant for mutant in open_ones if not self._modules[mutant.path].is_same(mutant)]
+        unknown = {
+            mutant.id
+            for mutant in selected
+            if mutant.id not in findings and not self._modules[mutant.path].is_same(mutant)
+        }
+        ordered = order_mutants(selected, self._settings.seed) if unknown else []
+        open_ones = [mutant for mutant in ordered if mutant.id in unknown]
         n_asked = 0
         is_interrupted = False
         if open_ones:
@@ -84,6 +87,7 @@ class MutationSession:
             self._remark_on_tests()
             self._listener.on_ready(len(self._knowledge.reaches), self._remarks)
         self._store.compact()
+        self._product.known.save()
         return Outcome(
             findings=findings,
             n_asked=n_asked,

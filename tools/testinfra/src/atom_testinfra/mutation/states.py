@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atom_testinfra.core.mutants import combine_digests
+from atom_testinfra.mutation.operators.imported import imported_names
 from atom_testinfra.mutation.product import digest_file
 from atom_testinfra.storage.sources import SETTINGS
 
@@ -18,8 +20,27 @@ if TYPE_CHECKING:
     from atom_testinfra.core.mutants import Reach
     from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
+    from atom_testinfra.storage.known_files import KnownFile
 
 SKIPPED = frozenset({"node_modules", "site-packages", "__pycache__", "build", "dist"})
+
+
+class OtherFile(NamedTuple):
+    """A file that is not product, such as one of tests."""
+
+    path: Path
+    name: str
+    known: KnownFile
+
+    @property
+    def imports(self) -> list[str]:
+        """What its import statements name, with dots; nothing where it cannot be parsed."""
+        if self.known.imports is None:
+            try:
+                self.known.imports = imported_names(self.name, ast.parse(self.path.read_bytes()))
+            except (SyntaxError, ValueError):  # pytest says so when it collects the file
+                self.known.imports = []
+        return self.known.imports
 
 
 class States:
@@ -28,17 +49,18 @@ class States:
     def __init__(self, product: Product, modules: dict[str, Module], rootdir: Path) -> None:
         self._modules = modules
         self._rootdir = rootdir
+        self._functions: dict[str, tuple[str, str]] = {}
         owned = set(product.files)
         self.test_files: dict[str, str] = {}
         """Digest of each file that looks like one of tests, by its path from where pytest runs."""
         support: list[str] = []
-        self.files: dict[str, Path] = {}
+        self.files: dict[str, OtherFile] = {}
         """Every file that is not product, by its path from where pytest runs."""
         for path in sorted(_python_files(rootdir)):
             if path.resolve() in owned:
                 continue
             name, digest = path.relative_to(rootdir).as_posix(), digest_file(path)
-            self.files[name] = path
+            self.files[name] = OtherFile(path, name, product.known.of(name, digest))
             if path.name.startswith("test_") or path.name.endswith("_test.py"):
                 self.test_files[name] = digest
             else:
@@ -59,15 +81,21 @@ class States:
     def of_test(self, reach: Reach) -> str:
         """Return the state of a test: of its file, of what tests share, of each function that it enters."""
         parts = [self.support, self.of_file(reach.nodeid.split("::")[0])]
-        entered: dict[str, set[str]] = {}
-        for block in reach.blocks:
-            path, _, key = block.partition(":")
-            entered.setdefault(path, set()).add(key.rpartition("#")[0])
-        for path in sorted(entered):
+        last = ""
+        for path, name in sorted({self._function_of(block) for block in reach.blocks}):
             digests = self._modules[path].functions if path in self._modules else {}
-            parts += [path, digests.get("", "gone")]
-            parts += [f"{name} {digests.get(name, 'gone')}" for name in sorted(entered[path])]
+            if path != last:
+                parts += [path, digests.get("", "gone")]
+                last = path
+            parts.append(f"{name} {digests.get(name, 'gone')}")
         return combine_digests(parts)
+
+    def _function_of(self, block: str) -> tuple[str, str]:
+        """Return the module and the function that a block is in."""
+        if block not in self._functions:
+            path, _, key = block.partition(":")
+            self._functions[block] = path, key.rpartition("#")[0]
+        return self._functions[block]
 
     def of_failing(self, nodeid: str) -> str:
         """Return the state of a test that fails. Nobody knows what it enters, so the whole product counts."""

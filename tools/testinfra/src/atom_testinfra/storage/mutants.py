@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class KnownReach(Struct, frozen=True, kw_only=True):
+class KnownReach(Struct, frozen=True, kw_only=True, gc=False):
     """What a test entered, and the state of everything that decides that."""
 
     reach: Reach
     state: str
 
 
-class KnownFinding(Struct, frozen=True, kw_only=True):
+class KnownFinding(Struct, frozen=True, kw_only=True, gc=False):
     """What became of a mutant, and the state of the tests that the verdict rests on."""
 
     finding: Finding

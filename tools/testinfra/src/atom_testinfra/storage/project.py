@@ -44,6 +44,16 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
         return self.root / self.config.durations
 
     @property
+    def mutants(self) -> Path:
+        """The folder of what is known of mutants."""
+        return self.root / self.config.mutants
+
+    @property
+    def known_sources(self) -> Path:
+        """The file of what `testinfra mutate` found in source files."""
+        return self.mutants / "sources.json"
+
+    @property
     def shards(self) -> Path:
         """The folder of shards."""
         return self.root / self.config.shards

@@ -18,6 +18,8 @@ from atom_testinfra.mutation.asking.repeats import find_rests
 from atom_testinfra.mutation.asking.sharing import SharedEntries
 from atom_testinfra.mutation.imports import ImportGraph
 from atom_testinfra.mutation.operators.mutants import Module
+from atom_testinfra.mutation.states import OtherFile
+from atom_testinfra.storage.known_files import KnownFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,8 +119,9 @@ def test_tests_that_read_a_module_without_entering_it_are_found(tmp_path: Path) 
     }
     others = {}
     for name, text in sources.items():
-        others[name] = tmp_path / name.replace("/", "-")
-        others[name].write_text(text, encoding="utf-8")
+        path = tmp_path / name.replace("/", "-")
+        path.write_text(text, encoding="utf-8")
+        others[name] = OtherFile(path, name, KnownFile())
     modules = {
         "src/shop/prices.py": Module("src/shop/prices.py", "LIMIT = 3"),
         "src/shop/cart.py": Module("src/shop/cart.py", "from shop import prices"),

@@ -11,9 +11,14 @@ from collections import Counter
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+from msgspec import Raw
+
 from atom_testinfra.core.mutants import Mutant
+from atom_testinfra.mutation.operators.imported import imported_names
 from atom_testinfra.mutation.operators.sites import Block, Definition, Site, walk_blocks
 from atom_testinfra.mutation.operators.statements import find_sites
+from atom_testinfra.storage.known_files import UNKNOWN, KnownFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,15 +29,33 @@ BODIES = ("body", "orelse", "handlers", "finalbody")
 
 
 class Module:
-    """A module of the product, parsed once, with everything that an operator can change in it."""
+    """A module of the product, parsed at most once, with everything that an operator can change in it."""
 
-    def __init__(self, path: str, text: str) -> None:
-        """`path` names it from the project's root; `text` is its source."""
+    def __init__(self, path: str, text: str, known: KnownFile | None = None) -> None:
+        """
+        `path` names it from the project's root; `text` is its source. What is `known` is not found again.
+
+        Raises:
+            SyntaxError: It is not valid Python.
+            ValueError: It contains a null byte.
+        """
         self.path = path
         self.text = text
-        self.tree = ast.parse(text)
+        self._known = known or KnownFile()
+        if self._known.imports is None:
+            self._known.imports = imported_names(path, self.tree)
         self._written: dict[int, str] = {}
         self._own_codes: dict[int, tuple[object, ...] | None] = {}
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree of the source."""
+        return ast.parse(self.text)
+
+    @property
+    def imports(self) -> list[str]:
+        """What the import statements name, with dots."""
+        return self._known.imports or []
 
     @cached_property
     def sites(self) -> list[Site]:
@@ -46,6 +69,11 @@ class Module:
     @cached_property
     def mutants(self) -> list[Mutant]:
         """A mutant for each change."""
+        if self._known.mutants == UNKNOWN:
+            self._known.mutants = Raw(msgspec.json.encode(self._find_mutants()))
+        return msgspec.json.decode(self._known.mutants, type=list[Mutant])
+
+    def _find_mutants(self) -> list[Mutant]:
         statements: dict[int, tuple[int, str]] = {}
         seen: Counter[tuple[str, str, str]] = Counter()
         found = []
@@ -91,9 +119,14 @@ class Module:
             statement=-1 - len(self._written),
         )
 
-    @cached_property
+    @property
     def functions(self) -> dict[str, str]:
         """Digest of the source of each function that is not inside of another one, and of all the rest."""
+        if self._known.functions is None:
+            self._known.functions = self._digest_functions()
+        return self._known.functions
+
+    def _digest_functions(self) -> dict[str, str]:
         whole = ast.parse(self.text)  # much quicker than a copy of the tree
         digests: dict[str, str] = {}
         for body, block in list(walk_blocks(whole)):
@@ -120,6 +153,11 @@ class Module:
 
     def is_same(self, mutant: Mutant) -> bool:
         """Return whether a mutant compiles to the code that was there before."""
+        if mutant.id not in self._known.same and self._compiles_to_same(mutant):
+            self._known.same.add(mutant.id)
+        return mutant.id in self._known.same
+
+    def _compiles_to_same(self, mutant: Mutant) -> bool:
         block = self.sites[mutant.index].block
         if block.function is None:
             return describe_code(self.compile(mutant)) == self._describe_own(block)
