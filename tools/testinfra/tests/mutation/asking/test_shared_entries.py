@@ -7,6 +7,7 @@ import builtins
 import multiprocessing
 import os
 import sys
+import threading
 from multiprocessing.shared_memory import SharedMemory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,22 @@ def test_a_fixture_that_another_one_asks_for_is_counted_apart() -> None:
     set_up(entries, "outer", "module", MODULE, outer)
     assert entries.take(item_with("outer", "inner")) == {"shop:outer#0": 2, "shop:inner#0": 1}
     assert entries.take(item_with("inner")) == {"shop:inner#0": 1}
+
+
+def test_a_fixture_that_starts_a_thread_is_known_by_its_users() -> None:
+    """Only the first test that uses it sees the thread start; a process that runs any of them has it."""
+    entries = SharedEntries(Counts())
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    entries.begin()
+    set_up(entries, "table", "session", SESSION, lambda: None)
+    set_up(entries, "server", "module", MODULE, thread.start)
+    end.set()
+    thread.join()
+    assert not entries.shares_things(item_with("table"))
+    assert entries.shares_things(item_with("table", "server"))
+    elsewhere: Any = SimpleNamespace(fixturenames=("table", "server"), listchain=lambda: [SESSION])
+    assert not entries.shares_things(elsewhere)
 
 
 def test_a_function_whose_result_is_kept_is_found() -> None:

@@ -9,7 +9,9 @@ import os
 import resource
 import select
 import signal
+import socket
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -116,6 +118,23 @@ class Copies:
             os.close(copy.reader)
             os.waitpid(copy.pid, 0)
         self._running.clear()
+
+
+def find_shared_things() -> frozenset[str]:
+    """Return the threads and connections of this process, which two copies of it could not both use."""
+    main = threading.main_thread()
+    found = {
+        f"the thread {thread.name!r} is running" for thread in threading.enumerate() if thread is not main
+    }
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (asked after each test)
+        with contextlib.suppress(OSError, ValueError):
+            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):  # noqa: PTH115
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as connection:
+                peer = connection.getpeername()
+            if peer:
+                found.add(f"a connection to {peer!r} is open")
+    return frozenset(found)
 
 
 def _kill(pid: int) -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from atom_testinfra.mutation.asking.copies import find_shared_things
+
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from atom_testinfra.mutation.asking.reach import EntryCounts
 
@@ -32,6 +34,8 @@ class SharedEntries:
         """Entries of the test, then of each fixture that is being set up."""
         self._by_fixture: dict[tuple[str, Any], Counter[str]] = {}
         """Entries of fixtures that live longer than a test, by name and the node that they live in."""
+        self._holding: set[tuple[str, Any]] = set()
+        """Fixtures that started a thread or opened a connection when they were set up."""
         self._has_started = mmap.mmap(-1, 1)
         """One byte that forks share: a fork may start the program."""
         self._is_watching = False
@@ -66,12 +70,14 @@ class SharedEntries:
             return (yield)
         self._take()
         self._open.append(Counter())
+        place, before = (fixturedef.argname, request.node), find_shared_things()
         try:
             return (yield)
         finally:
             self._take()
-            place = fixturedef.argname, request.node
             self._by_fixture.setdefault(place, Counter()).update(self._open.pop())
+            if not find_shared_things() <= before:
+                self._holding.add(place)
 
     def begin(self) -> None:
         """Forget what was entered outside of tests, and count from now on in forks as well."""
@@ -84,12 +90,15 @@ class SharedEntries:
         """Return the blocks that a test entered since `begin`, with those of the fixtures that it shares."""
         self._take()
         self._counts.follows_forks = False
-        entered, names, nodes = self._open[0], _fixture_names(item), item.listchain()
-        for (name, node), blocks in self._by_fixture.items():
-            if name in names and node in nodes:
-                entered.update(blocks)
+        entered = self._open[0]
+        for place in _shared_by(item, self._by_fixture):
+            entered.update(self._by_fixture[place])
         self._open = [Counter()]
         return dict(entered)
+
+    def shares_things(self, item: pytest.Item) -> bool:
+        """Return whether a test uses a fixture that started a thread or opened a connection."""
+        return bool(_shared_by(item, self._holding))
 
     @property
     def has_started_programs(self) -> bool:
@@ -102,6 +111,12 @@ class SharedEntries:
 
     def _take(self) -> None:
         self._open[-1].update(self._counts.take())
+
+
+def _shared_by(item: pytest.Item, places: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return those of the fixtures, by name and the node that they live in, that a test uses."""
+    names, nodes = _fixture_names(item), item.listchain()
+    return [(name, node) for name, node in places if name in names and node in nodes]
 
 
 def _fixture_names(item: pytest.Item) -> frozenset[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import socket
 import sys
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ import msgspec
 import pytest
 
 from atom_testinfra.core.mutants import Reach
-from atom_testinfra.mutation.asking.copies import Copies, die_with_parent
+from atom_testinfra.mutation.asking.copies import Copies, die_with_parent, find_shared_things
 from atom_testinfra.mutation.asking.curves import CurveReplay, CurveRound
 from atom_testinfra.mutation.asking.fresh import FreshRound
 from atom_testinfra.mutation.asking.in_process import Asker
@@ -194,7 +192,7 @@ class Worker(TakenSession):
             if reach.is_property:
                 say({"nodeid": nodeid, "choices": asker.replay.give(nodeid)})
             before, shared = shared, find_shared_things()
-            if shared <= before:
+            if shared <= before and not self.entries.shares_things(asker.items[nodeid]):
                 clean.append(nodeid)
                 say({"clean": nodeid})
             self.say(Fact.RAN, nodeid=nodeid, number=number + 1, of=len(chosen), reach=reach)
@@ -232,23 +230,6 @@ def choose_warm_tests(reaches: Sequence[Reach], clean: Sequence[str]) -> list[st
         if reach.nodeid in allowed and (file not in cheapest or reach.cpu_s < cheapest[file].cpu_s):
             cheapest[file] = reach
     return [reach.nodeid for reach in cheapest.values()]
-
-
-def find_shared_things() -> frozenset[str]:
-    """Return the threads and connections of this process, which two copies of it could not both use."""
-    main = threading.main_thread()
-    found = {
-        f"the thread {thread.name!r} is running" for thread in threading.enumerate() if thread is not main
-    }
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (asked after each test)
-        with contextlib.suppress(OSError, ValueError):
-            if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):  # noqa: PTH115
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as connection:
-                peer = connection.getpeername()
-            if peer:
-                found.add(f"a connection to {peer!r} is open")
-    return frozenset(found)
 
 
 def main() -> int:
