@@ -221,7 +221,7 @@ def _cli(sources: Sources, arguments: Mapping[str, str]) -> str:
 def _verbs(sources: Sources, _arguments: Mapping[str, str]) -> str:
     lines = ["| verb | what it does |", "| --- | --- |"]
     return "\n".join(
-        lines + [f"| `testinfra {verb}` | {escape(text)} |" for verb, text in sources.verbs.items()]
+        lines + [f"| `testinfra {verb}` | {prose(text)} |" for verb, text in sources.verbs.items()]
     )
 
 
@@ -230,20 +230,20 @@ def _make(sources: Sources, _arguments: Mapping[str, str]) -> str:
     for line in sources.read("Makefile").splitlines():
         name, separator, text = line.partition("## ")
         if separator and ":" in name and not name.startswith(("#", "\t", " ")):
-            lines.append(f"| `make {name.partition(':')[0]}` | {escape(text.strip())} |")
+            lines.append(f"| `make {name.partition(':')[0]}` | {prose(text.strip())} |")
     return "\n".join(lines)
 
 
 def _pytest_options(sources: Sources, _arguments: Mapping[str, str]) -> str:
     lines = ["| option | meaning |", "| --- | --- |"]
-    lines += [f"| `{name}` | {escape(text)} |" for name, text in sources.pytest_options()]
+    lines += [f"| `{name}` | {prose(text)} |" for name, text in sources.pytest_options()]
     return "\n".join(lines)
 
 
 def _flags(sources: Sources, _arguments: Mapping[str, str]) -> str:
     lines = ["| option | verbs | what it does |", "| --- | --- | --- |"]
     lines += [
-        f"| {code(name)} | {', '.join(f'`{verb}`' for verb in verbs)} | {escape(text)} |"
+        f"| {code(name)} | {', '.join(f'`{verb}`' for verb in verbs)} | {prose(text)} |"
         for name, verbs, text in sources.flags()
     ]
     return "\n".join(lines)
@@ -256,7 +256,7 @@ def _left_out(sources: Sources, _arguments: Mapping[str, str]) -> str:
 
 def _schemas(sources: Sources, _arguments: Mapping[str, str]) -> str:
     lines = ["| file in the package | version | what it describes |", "| --- | ---: | --- |"]
-    rows = (f"| `{file}` | {version} | {escape(text)} |" for file, version, text in sources.schemas())
+    rows = (f"| `{file}` | {version} | {prose(text)} |" for file, version, text in sources.schemas())
     return "\n".join([*lines, *rows])
 
 
@@ -283,7 +283,7 @@ def _blocks(_sources: Sources, _arguments: Mapping[str, str]) -> str:
             [f"`{item}=`" for item in sorted(spec.required)]
             + [f"[`{item}=`]" for item in sorted(spec.optional)]
         )
-        lines.append(f"| `{name}` | {arguments_text} | {escape(spec.summary)} |")
+        lines.append(f"| `{name}` | {arguments_text} | {prose(spec.summary)} |")
     return "\n".join(lines)
 
 
