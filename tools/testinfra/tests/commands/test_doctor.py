@@ -114,8 +114,8 @@ def test_the_machine_is_looked_at(
     assert main(["doctor", "--json"]) == 1
     found = findings(capsys)
     assert "costs 2.00 ms of CPU" in found["noise"]["message"]
-    assert "got 50% of a core; load 7.5 on" in found["contention"]["message"]
-    assert "20.0%" in found["steal"]["message"]
+    assert "got 50 % of a core; load 7.5 on" in found["contention"]["message"]
+    assert "20.0 %" in found["steal"]["message"]
     assert "powersave" in found["governor"]["message"]
     assert "PYTHONDEVMODE=1" in found["environment"]["message"]
     assert "test_b.py:1" in found["profiles"]["message"]

@@ -219,10 +219,11 @@ def _losses(facts: PropertyCurve) -> list[str]:
     if facts.two_largest is None:
         return []
     few, many = facts.two_largest
+    share = percent(many.alone.value - few.alone.value, places=1)
     return [
         (
-            f"{few.n:,} against {many.n:,}: by itself it notices {many.alone.value - few.alone.value:.1%} of "
-            f"these less; the suite notices {many.suite_found - few.suite_found:.2f} mutants less, and saves "
+            f"{few.n:,} against {many.n:,}: by itself it notices {share} of these less; the "
+            f"suite notices {many.suite_found - few.suite_found:.2f} mutants less, and saves "
             f"{many.cpu_s - few.cpu_s:.3f} CPU s"
         )
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from atom_testinfra.core.advice.losses import OLDEST, losses, release
-from atom_testinfra.core.figures import seconds, significant
+from atom_testinfra.core.figures import percent, seconds, significant
 from atom_testinfra.core.records.contention import LEAST_SHARE
 from atom_testinfra.core.statistics import deviation, quantile
 
@@ -126,7 +126,7 @@ def _check_noise(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="noise",
         level=level,
-        message=f"the same work costs {seconds(middle)} of CPU, give or take {noise:.1%}"
+        message=f"the same work costs {seconds(middle)} of CPU, give or take {percent(noise, places=1)}"
         f" ({len(seen.calibrations_s)} times, {seconds(min(seen.calibrations_s))}"
         f" to {seconds(max(seen.calibrations_s))})",
         advice=None if level is Level.OK else "stop other work here, or measure more repeats: --repeats 10",
@@ -139,7 +139,7 @@ def _check_contention(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="contention",
         level=Level.NOTICE if busy else Level.OK,
-        message=f"this process got {min(seen.cpu_share, 1):.0%} of a core{load}",
+        message=f"this process got {percent(min(seen.cpu_share, 1))} of a core{load}",
         advice="use CPU times: wall times, which the targets are for, are too high now" if busy else None,
     )
 
@@ -151,7 +151,7 @@ def _check_steal(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="steal",
         level=level,
-        message=f"the host gave {seen.steal:.1%} of this machine's time to other virtual machines",
+        message=f"the host gave {percent(seen.steal, places=1)} of this machine's time to others",
         advice=None if level is Level.OK else "measure at another time, or on a machine of its own",
     )
 
