@@ -44,7 +44,7 @@ def serve(settings: Settings, *, is_quiet: bool) -> None:
 
 
 def options_of(settings: Settings, *, is_quiet: bool) -> dict[str, Any]:
-    """Return what uvicorn is told."""
+    """Return the keyword arguments of `uvicorn.run`."""
     limits = ConnectionLimits(
         max_connections=_connections_that_fit(settings),
         head_timeout_s=settings.head_timeout_s,

@@ -25,7 +25,7 @@ class ApprovalStatus(StrEnum):
 
 
 class ProposalType(StrEnum):
-    """What is proposed."""
+    """What a proposal asks a person to decide on."""
 
     TRAINING = "training"
     ACTION = "action"

@@ -29,12 +29,12 @@ class TrainingTime:
 
     @property
     def shortest_hours(self) -> float:
-        """If all goes well."""
+        """The hours it takes if all goes well."""
         return SHORTEST_SHARE * self.hours
 
     @property
     def longest_hours(self) -> float:
-        """If little does."""
+        """The hours it takes if little goes well."""
         return LONGEST_SHARE * self.hours
 
 

@@ -199,7 +199,7 @@ class _Run:
 
     @property
     def states(self) -> dict[str, StepState]:
-        """What scheduling looks at."""
+        """The state of each step, as scheduling needs it."""
         return {
             step_id: StepState(
                 status=row.status, retry_count=row.retry_count, output=row.output, not_before=row.not_before

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a session runs."""
+    """Where and how a session of `mutate` runs the tests."""
 
     root: Path
     rootdir: Path

@@ -24,7 +24,7 @@ Seconds = Annotated[float, Meta(ge=0.0, le=1e9)]
 
 
 class DurationsFile(Struct, frozen=True, kw_only=True):
-    """The whole file."""
+    """The content of `durations.json`: how long tests and shared fixtures took on this machine."""
 
     schema: Literal["atom-testinfra/durations"] = "atom-testinfra/durations"
     schema_version: Literal[1] = 1

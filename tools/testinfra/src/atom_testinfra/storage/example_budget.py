@@ -23,7 +23,7 @@ Place = Annotated[int, Meta(ge=0)]
 
 
 class PropertyBudget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one property gets."""
+    """How many examples a property gets, and the files that the number rests on."""
 
     max_examples: Count
     files: list[Place]
@@ -31,7 +31,7 @@ class PropertyBudget(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class CorpusEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A test case."""
+    """A recorded test case that a run replays."""
 
     choices: str
     """As Hypothesis writes them, in base 64."""
@@ -42,7 +42,7 @@ class CorpusEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class PropertyCorpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one property replays."""
+    """The recorded test cases of a property, and the files that they rest on."""
 
     entries: list[CorpusEntry]
     files: list[Place]

@@ -26,7 +26,7 @@ class _Asked(Struct, frozen=True, kw_only=True, tag="asked", tag_field="kind"):
 
 
 class _Ran(Struct, frozen=True, kw_only=True, tag="ran", tag_field="kind"):
-    """A property ran unchanged."""
+    """A line of the file: what runs of a property with the product unchanged took."""
 
     nodeid: str
     state: str

@@ -37,7 +37,7 @@ TESTED = {
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How much a finding spoils a measurement."""
 
     OK = "ok"
     NOTICE = "notice"
@@ -151,7 +151,7 @@ def _check_steal(seen: Observation) -> Iterator[Finding]:
     yield Finding(
         check="steal",
         level=level,
-        message=f"the host gave {percent(seen.steal, places=1)} of this machine's time to others",
+        message=f"the host gave {percent(seen.steal, places=1)} of this machine's time to other machines",
         advice=None if level is Level.OK else "measure at another time, or on a machine of its own",
     )
 

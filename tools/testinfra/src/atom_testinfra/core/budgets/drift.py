@@ -20,7 +20,7 @@ class Drift:
 
     @property
     def factor(self) -> float:
-        """The factor for predicted times."""
+        """How many times as long as predicted tests take, judged by those that have ended."""
         return (self._spent_s + self._prior_s * self._guess) / (self._predicted_s + self._prior_s)
 
     def learn(self, predicted_s: float, spent_s: float) -> None:

@@ -82,7 +82,7 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleBudget:
-    """The numbers of a suite."""
+    """How many examples each property of a suite gets in the time that was asked for."""
 
     asked_s: float
     allotments: Sequence[Allotment]

@@ -65,7 +65,7 @@ class PlannedTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What the next property gets."""
+    """How many examples and how much time the next property gets."""
 
     n_examples: int
     """What Hypothesis is to plan for."""

@@ -85,7 +85,7 @@ class CostChange(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def verdict(self) -> ChangeVerdict:
-        """The verdict that follows."""
+        """The verdict on the part: where its interval lies, compared with its limit."""
         return verdict_of(self.ratio, self.limit)
 
     @property

@@ -74,7 +74,7 @@ class Bound(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """One profile of a session."""
+    """What the tests of a session took under one profile."""
 
     profile: str
     n_repeats: int

@@ -57,7 +57,7 @@ class Repeats:
 
     @property
     def n(self) -> int:
-        """How many there are."""
+        """The number of runs."""
         return len(self._repeats)
 
     @property

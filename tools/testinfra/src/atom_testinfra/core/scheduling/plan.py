@@ -59,7 +59,7 @@ class Obstacle(Struct, frozen=True, kw_only=True):
 
 
 class SuitePlan(Struct, frozen=True, kw_only=True):
-    """The whole answer."""
+    """What a suite needs to fit its budget: the estimates, and the tests that are in the way."""
 
     budget_s: float
     n_tests: int

@@ -36,7 +36,7 @@ class ShardKind(StrEnum):
 
 
 class ShardNumber(Struct, frozen=True):
-    """The i-th of N."""
+    """Which shard this is, and how many there are; written `i/N`."""
 
     index: int
     """From 1."""

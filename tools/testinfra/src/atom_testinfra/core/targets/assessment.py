@@ -88,7 +88,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
 
 
 def assess(evidence: Evidence) -> Assessment:
-    """Return what the evidence says."""
+    """Return the verdict on each target, with the tests that miss it."""
     assessor = Assessor(evidence)
     for nodeid, cost in evidence.properties.items():
         assessor.add(nodeid, cost)

@@ -40,7 +40,7 @@ RECORDED_WALL_S = 4 * MEASURED_WALL_S
 
 
 class Size(NamedTuple):
-    """One run of a property."""
+    """A run of a property by its seed and its planned number of examples."""
 
     seed: int
     planned: int

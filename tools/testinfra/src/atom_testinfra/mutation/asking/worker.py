@@ -58,7 +58,7 @@ class Worker(TakenSession):
         return None if module is None else self.counts.compile(module, filename)
 
     def take(self, session: pytest.Session) -> None:
-        """Ask the tests."""
+        """Collect the tests, run them once unchanged, and ask about the mutants."""
         self.asker.take(session)
         self.say(Fact.COLLECTED, n=len(session.items), broken=self.broken_files)
         if not self.broken_files:

@@ -27,7 +27,7 @@ class Referrers:
             self._replace(self)
 
     def get_referrers(self, *objects: object) -> list[Any]:
-        """Answer for the whole heap."""
+        """Return what `gc.get_referrers` does, objects that were set aside included."""
         if not self._heap.is_aside:
             return gc.get_referrers(*objects)
         self._heap.restore()

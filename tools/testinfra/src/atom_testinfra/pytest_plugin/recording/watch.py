@@ -40,7 +40,7 @@ class Watch:
         self._collector: list[str] = []
 
     def begin(self) -> None:
-        """Look before the call."""
+        """Note which instruments and modes are on before the call."""
         self._before, self._collector = find_instruments(), find_collector_modes(self._usual_thresholds)
 
     def look_inside(self) -> None:

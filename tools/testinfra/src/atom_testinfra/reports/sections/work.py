@@ -58,7 +58,7 @@ class WorkSection(Struct, frozen=True, kw_only=True):
         )
 
     def tables(self) -> list[Table]:
-        """Return the candidates."""
+        """Return the table of the tests to work on first."""
         return [
             Table(
                 id="candidates",
