@@ -60,6 +60,7 @@ def test_a_fork_is_a_child_with_a_place_an_environment_and_a_status(tmp_path: Pa
     [
         ({}, True),
         ({"PYTHONPATH": "elsewhere"}, True),
+        ({"PYTHONDONTWRITEBYTECODE": "1"}, True),
         ({"CI": "false"}, True),
         ({"HYPOTHESIS_NO_PLUGINS": "1"}, False),
         ({"PYTHONHASHSEED": "1"}, False),

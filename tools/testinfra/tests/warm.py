@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 IS_POSSIBLE = sys.platform == "linux"
 READ_AT_START = ("PYTHON", "HYPOTHESIS", "COV")
+SET_IN_FORK = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+"""Those that a fork sets for itself."""
 SCRIPT = Path(__file__).with_name("warm_server.py")
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -36,7 +38,7 @@ def read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
     found = {
         name: value
         for name, value in environment.items()
-        if name in CI_VARIABLES or (name.startswith(READ_AT_START) and name != "PYTHONPATH")
+        if name in CI_VARIABLES or (name.startswith(READ_AT_START) and name not in SET_IN_FORK)
     }
     return {"PYTHONHASHSEED": "0"} | found
 

@@ -19,7 +19,7 @@ from atom_testinfra.measuring.instructions import InstructionCounter
 from atom_testinfra.measuring.rerun import Tree
 from atom_testinfra.storage.runs import save_run
 
-VALGRIND = """#!{python}
+VALGRIND = """#!{python} -IS
 import json, os, sys
 option = "--testinfra-plan="
 (path,) = [word.removeprefix(option) for word in sys.argv if word.startswith(option)]
@@ -42,7 +42,7 @@ def test_one(n): assert sum(range(n % 100)) >= 0
 
 
 @pytest.fixture
-def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstructionCounter:
+def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: None) -> InstructionCounter:
     """A counter whose valgrind says how many instructions an example has, and how it ended."""
     program = tmp_path / "valgrind"
     run = make_run([make_record("test_a.py::test_one")])

@@ -16,6 +16,8 @@ from atom_testinfra.machine.fingerprint import read_provenance
 from atom_testinfra.measuring.rerun import Rerunner, Tree, base_tree
 from atom_testinfra.storage.project import load_project
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 SUITE = """
 from hypothesis import given, strategies as st
 import product

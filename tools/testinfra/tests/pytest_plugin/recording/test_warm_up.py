@@ -60,9 +60,9 @@ def test_a_suite_without_a_property_pays_for_no_table(subject: Subject) -> None:
     assert not (subject.path / "fresh" / "unicode_data").exists()
 
 
-def test_no_property_pays_for_an_import_of_hypothesis(subject: Subject) -> None:
+def test_no_property_pays_for_an_import_of_hypothesis(cold_subject: Subject) -> None:
     """Each of these was imported in the first test that drew from it, the first of them in any test."""
-    run = subject.record(
+    run = cold_subject.record(
         test_x="""
     import sys
     from hypothesis import given, strategies as st

@@ -57,7 +57,7 @@ class Suite:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None) -> Suite:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, few_plugins: None, warm: None) -> Suite:
     """A suite whose runs do not depend on where they are run."""
     for name in ("CI", "TESTINFRA_TIME"):
         monkeypatch.delenv(name, raising=False)
