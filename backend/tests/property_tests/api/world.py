@@ -79,8 +79,8 @@ def build(sessions: sessionmaker[Session]) -> World:
     """Commit both workspaces."""
     mine, theirs = Workspace.make(sessions), Workspace.make(sessions)
     with unit_of_work(sessions) as session:
-        _fill(session, mine, MINE)
-        _fill(session, theirs, THEIRS)
+        fill(session, mine, MINE)
+        fill(session, theirs, THEIRS)
         useless = _useless_secrets(session, mine)
     with sessions() as session:
         return World(
@@ -160,7 +160,7 @@ def _links(table: Table) -> list[tuple[str, str]]:
     ]
 
 
-def _fill(session: Session, workspace: Workspace, word: str) -> None:
+def fill(session: Session, workspace: Workspace, word: str) -> None:
     """Write one thing of every kind, each with the word in it."""
     _talk(session, workspace, word)
     _govern(session, workspace, word)
@@ -242,7 +242,7 @@ def _book(session: Session, workspace: Workspace, word: str) -> None:
     for write in (ledger.post, ledger.draft):
         postings = (debit(cash.id, 1_000), credit(equity.id, 1_000))
         write(session, CLOCK, NewTransaction(postings=postings, description=word, **scope))
-    day = (NOW - timedelta(days=365)).date()
+    day = (NOW - timedelta(days=365 + len(word))).date()  # a period cannot be closed twice
     ledger.close_period(session, CLOCK, starts_on=day, ends_on=day, **scope)
     project = budgets.create_project(session, CLOCK, name=word, budget_minor=1_000, **scope)
     budgets.add_task(session, project_id=project.id, title=word, **scope)
