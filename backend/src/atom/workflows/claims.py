@@ -59,8 +59,9 @@ def claim_steps(
     workspace_id: str | None = None,
 ) -> list[Claim]:
     """
-    Start the next steps for a worker, of one workspace or of all, the oldest execution's first.
+    Start the next steps for a worker, of one workspace or of all.
 
+    The oldest execution's come first; executions in which a step runs come after those in which none does.
     Steps whose lease has ended are failed first: they are tried again, by whoever claims them then.
     """
     name = checked_text(worker, field="worker")

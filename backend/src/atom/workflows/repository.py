@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, bindparam, exists, insert, or_, select, tuple_, update
+from sqlalchemy import Select, bindparam, case, exists, insert, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from atom.db.rows import RowsOf
@@ -222,7 +222,12 @@ def find_lost(session: Session, *, now: datetime, workspace_id: str | None, limi
 def find_claimable(
     session: Session, *, now: datetime, workspace_id: str | None, limit: int
 ) -> list[ClaimableExecution]:
-    """Return running executions in which a step may be started now, the oldest first."""
+    """
+    Return running executions in which a step may be started now, the oldest first.
+
+    Those in which a step runs come last: their other steps may all have to wait for it.
+    """
+    is_busy = exists().where(Steps.c.execution_id == Executions.c.id, Steps.c.status == StepStatus.RUNNING)
     is_due = exists().where(
         Steps.c.execution_id == Executions.c.id,
         Steps.c.status == StepStatus.PENDING,
@@ -231,7 +236,7 @@ def find_claimable(
     query = (
         select(*CLAIMABLE.columns)
         .where(Executions.c.status == ExecutionStatus.RUNNING, is_due)
-        .order_by(Executions.c.created_at, Executions.c.id)
+        .order_by(case((is_busy, 1), else_=0), Executions.c.created_at, Executions.c.id)
         .limit(limit)
     )
     if workspace_id is not None:
