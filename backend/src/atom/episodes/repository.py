@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Text,
     Update,
     bindparam,
     case,
+    cast,
     exists,
     func,
     insert,
@@ -125,9 +129,30 @@ CANVAS_ACTIONS_OF_CHAT: Final = (
     .where(CANVAS_ACTIONS.c.session_id == bindparam("chat"), CANVAS_ACTIONS.c.agent_id == bindparam("agent"))
     .order_by(CANVAS_ACTIONS.c.created_at, CANVAS_ACTIONS.c.id)
 )
-LENGTH_OF_CHAT: Final = select(func.sum(func.length(MESSAGES.c.content))).where(
-    MESSAGES.c.session_id == bindparam("chat")
+
+
+def _length(*columns: ColumnElement[Any]) -> ColumnElement[int]:
+    """Return how many characters all rows have in these columns together."""
+    lengths = (func.coalesce(func.length(cast(column, Text)), 0) for column in columns)
+    return func.coalesce(func.sum(reduce(add, lengths)), 0)
+
+
+LENGTHS_IN_CHAT: Final = (
+    select(_length(MESSAGES.c.content)).where(MESSAGES.c.session_id == bindparam("chat")),
+    select(
+        _length(
+            RUNS.c.input_summary,
+            RUNS.c.output_summary,
+            RUNS.c.result_summary,
+            RUNS.c.error_message,
+            RUNS.c.metadata,
+        )
+    ).where(*IN_CHAT),
+    select(_length(FEEDBACK.c.user_correction))
+    .join_from(FEEDBACK, RUNS, RUNS.c.id == FEEDBACK.c.execution_id)
+    .where(*IN_CHAT),
 )
+"""What was said, what the agent's runs tell, and what people corrected: an episode tells all of it."""
 SEGMENTS_OF_EPISODE: Final = (
     select(EpisodeSegment)
     .where(EpisodeSegment.episode_id == bindparam("episode"))
@@ -180,9 +205,10 @@ def chat_user_id(session: Session, chat_id: str, *, workspace_id: str) -> str | 
     return session.scalar(USER_OF_CHAT, {"chat": chat_id, "workspace": workspace_id})
 
 
-def text_length(session: Session, chat_id: str) -> int:
-    """Return how many characters were said in a conversation."""
-    return session.scalar(LENGTH_OF_CHAT, {"chat": chat_id}) or 0
+def text_length(session: Session, chat_id: str, *, agent_id: str) -> int:
+    """Return how many characters a conversation has, with an agent's runs in it and the feedback on them."""
+    sought = {"chat": chat_id, "agent": agent_id}
+    return sum(session.scalars(lengths, sought).one() for lengths in LENGTHS_IN_CHAT)
 
 
 def messages_of(session: Session, chat_id: str) -> list[Message]:

@@ -35,7 +35,7 @@ MAX_TITLE_LENGTH = 200
 MAX_NAME_LENGTH = 100
 MAX_REFLECTION_LENGTH = 100_000
 MAX_TEXT_LENGTH = 2_000_000
-"""The most characters of a conversation that becomes an episode, because all of them are compared."""
+"""The most characters of what becomes an episode: all are compared, and one answer tells all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def draft_episode(
     user_id = repository.chat_user_id(session, chat_id, workspace_id=workspace_id)
     if user_id is None:
         return None
-    _check_length(repository.text_length(session, chat_id))
+    _check_length(repository.text_length(session, chat_id, agent_id=agent_id))
     messages = repository.messages_of(session, chat_id)
     runs = repository.runs_of(session, chat_id, agent_id=agent_id)
     n_items = len(messages) + len(runs)
@@ -340,8 +340,8 @@ def _rows(drafts: Sequence[SegmentDraft], *, episode_id: str) -> list[dict[str, 
 def _check_length(n_characters: int) -> None:
     if n_characters > MAX_TEXT_LENGTH:
         raise ConflictError(
-            f"the conversation has {n_characters} characters, and an episode at most {MAX_TEXT_LENGTH}; "
-            "continue in another one"
+            f"the conversation has {n_characters} characters with the runs in it, an episode at most"
+            f" {MAX_TEXT_LENGTH}; continue in another one"
         )
 
 

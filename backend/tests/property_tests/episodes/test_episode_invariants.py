@@ -5,6 +5,7 @@ Invariants of creating episodes: complete segments, exact times, values in range
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,9 +13,10 @@ from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Select, delete, event, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +27,7 @@ from atom.agents.models import AgentExecution, AgentFeedback, ExecutionStatus, F
 from atom.chat import service as chat
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
 from atom.episodes import digest, repository, scoring
+from atom.episodes import service as episodes
 from atom.episodes.access import MaturityGate
 from atom.episodes.models import (
     CanvasAction,
@@ -50,13 +53,14 @@ from atom.episodes.service import (
     record_canvas_action,
 )
 from atom.kit.clock import ManualClock
-from atom.kit.errors import ForbiddenError, NotFoundError
+from atom.kit.errors import ConflictError, ForbiddenError, NotFoundError
 from atom.kit.ids import new_id
 from atom.tables import METADATA
 from tests import factories
 from tests.database import Database
 from tests.factories import NOW, Tenant
 from tests.keywords import OfAgent, OfWorkspace
+from tests.property_tests.conftest import scaled
 from tests.property_tests.episodes import strategies
 from tests.property_tests.episodes.strategies import (
     VECTORS,
@@ -120,6 +124,16 @@ def say(
     if rows:
         connection.execute(ADD_MESSAGES, rows)
     return chat_id
+
+
+def add_message(session: Session, tenant: Tenant, chat_id: str, content: str) -> None:
+    """Say something in a conversation."""
+    where = OfWorkspace(workspace_id=tenant.workspace_id)
+    clock = ManualClock(NOW)
+    chat.append_message(session, clock, chat_id=chat_id, role=MessageRole.USER, content=content, **where)
+
+
+SUMMARIES = ("input_summary", "output_summary", "result_summary", "error_message")
 
 
 def make(session: Session, tenant: Tenant, chat_id: str, **options: Any) -> Episode | None:
@@ -365,6 +379,51 @@ def test_duration_spans_messages_and_runs(
             elapsed = (max(moments) - min(moments)).total_seconds()
             assert episode.duration_seconds is not None
             assert 0 <= elapsed - episode.duration_seconds < 1
+
+
+@pytest.mark.invariant(27)
+@settings(scaled(0.5))
+@given(
+    said=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    told=st.lists(st.tuples(st.sampled_from(SUMMARIES), st.integers(1, 9), st.integers(0, 9)), max_size=3),
+    corrected=st.lists(st.integers(1, 9), max_size=2),
+    room=st.sampled_from((-1, 0, 1)),
+)
+@example(said=[1], told=[("error_message", 9, 0)], corrected=[], room=-1)
+@example(said=[1], told=[("input_summary", 1, 9)], corrected=[9], room=-1)
+def test_an_episode_has_a_longest_text(
+    database: Database, said: list[int], told: list[tuple[str, int, int]], corrected: list[int], room: int
+) -> None:
+    """
+    Invariant 27: what was said, what the agent's runs tell and what people corrected is counted together; one
+    character more than an episode may have makes no episode.
+    """
+    with factories.with_people(database) as (session, people):
+        tenant, stranger = people.tenant, people.stranger
+        chat_id = say(session, tenant, [])
+        for length in said:
+            add_message(session, tenant, chat_id, "x" * length)
+        texts = ["x" * length for length in said]
+        runs = []
+        for field, length, n_noted in told:
+            details = {"steps": ["x" * n_noted]}
+            run = {"session_id": chat_id, field: "x" * length, "details": details}
+            runs.append(factories.execution(session, agent_id=tenant.agent_id, **run).id)
+            factories.execution(session, agent_id=stranger.agent_id, **run)
+            texts += ["x" * length, json.dumps(details)]
+        if runs:
+            rows = [{"execution_id": runs[0], "user_correction": "x" * length} for length in corrected]
+            add_feedback(session, tenant, rows)
+            texts += ["x" * length for length in corrected]
+        n_characters = sum(map(len, texts))
+        before = count(session, Episode, EpisodeSegment)
+        with mock.patch.object(episodes, "MAX_TEXT_LENGTH", n_characters + room):
+            if room < 0:
+                with pytest.raises(ConflictError, match=f"has {n_characters} characters"):
+                    make(session, tenant, chat_id, force=True)
+                assert count(session, Episode, EpisodeSegment) == before
+            else:
+                assert make(session, tenant, chat_id, force=True) is not None
 
 
 @pytest.mark.invariant(27)
