@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any, Unpack
+
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from atom.agents import executions
 from atom.agents.models import ExecutionStatus
-from atom.agents.runs import ExecutionFilter, NewExecution, Outcome, Result
+from atom.agents.runs import MAX_SUMMARY, ExecutionFilter, NewExecution, Outcome, Result
 from atom.chat import service as chat
 from atom.chat.service import has_session
 from atom.kit.clock import ManualClock
@@ -17,7 +20,15 @@ from atom.kit.errors import ConflictError, InvalidError, NotFoundError
 from atom.kit.pagination import PageRequest
 from tests import factories
 from tests.database import Database
-from tests.factories import NOW
+from tests.factories import NOW, Tenant
+from tests.keywords import OfWorkspace
+from tests.property_tests.conftest import scaled
+
+
+class OfRun(OfWorkspace):
+    """A run of an agent of a workspace."""
+
+    execution_id: str
 
 
 @given(key=st.sampled_from(("steps", "human_intervention", "human_corrections")), is_foreign=st.booleans())
@@ -58,18 +69,77 @@ def test_steps_and_corrections_of_a_run_have_a_limit(
         run = executions.start(session, clock, has_session, **people.tenant.agent, new=NewExecution())
         run.details[key] = [{"at": NOW.isoformat(), "summary": "read"}] * n_before
         session.flush()
-        scope = {"workspace_id": people.tenant.workspace_id, "execution_id": run.id}
+        scope = OfRun(workspace_id=people.tenant.workspace_id, execution_id=run.id)
         for n in range(n_before, executions.MAX_STEPS + 1):
             if n == executions.MAX_STEPS:
                 with pytest.raises(ConflictError, match="the limit"):
-                    report(session, clock, is_step=is_step, **scope)
+                    report_of(session, clock, is_step=is_step, **scope)
             else:
-                report(session, clock, is_step=is_step, **scope)
+                report_of(session, clock, is_step=is_step, **scope)
         session.expire_all()
         assert len(executions.get_execution(session, **scope).details[key]) == executions.MAX_STEPS
 
 
-def report(session: Session, clock: ManualClock, *, is_step: bool, **scope: str) -> None:
+@given(status=st.sampled_from(ExecutionStatus), report=st.sampled_from(("step", "intervention", "end")))
+@example(status=ExecutionStatus.PENDING, report="step")
+@example(status=ExecutionStatus.PENDING, report="end")
+def test_a_run_is_reported_on_until_it_has_ended(
+    database: Database, status: ExecutionStatus, report: str
+) -> None:
+    """A run that waits or goes on takes every report; one that has ended takes none and stays as it is."""
+    clock = ManualClock(NOW)
+    with factories.with_people(database) as (session, people):
+        run = factories.execution(session, agent_id=people.tenant.agent_id, status=status)
+        scope = OfRun(workspace_id=people.tenant.workspace_id, execution_id=run.id)
+        is_over = status in (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED)
+        with pytest.raises(ConflictError) if is_over else nullcontext():
+            if report == "end":
+                executions.finish(session, clock, result=Result(outcome=Outcome.FAILED), **scope)
+            else:
+                report_of(session, clock, is_step=report == "step", **scope)
+        session.expire_all()
+        found = executions.get_execution(session, **scope)
+        assert (found.details == {}) is (is_over or report == "end")
+        assert found.status is (ExecutionStatus.FAILED if report == "end" and not is_over else status)
+
+
+def say(session: Session, tenant: Tenant, scope: OfRun, *, field: str, text: str) -> None:
+    """Say a text where it is said of a run."""
+    clock = ManualClock(NOW)
+    if field == "input_summary":
+        new = NewExecution(input_summary=text)
+        executions.start(session, clock, has_session, **tenant.agent, new=new)
+    elif field == "summary":
+        executions.add_step(session, clock, summary=text, **scope)
+    elif field == "correction":
+        executions.intervene(session, clock, correction=text, **scope)
+    else:
+        said: dict[str, Any] = {field: text}
+        result = Result(outcome=Outcome.COMPLETED, **said)
+        executions.finish(session, clock, result=result, **scope)
+
+
+TEXTS = ("input_summary", "summary", "correction", "output_summary", "result_summary", "error_message")
+UNFIT = ("", " \n", "a\0b", "\ud800", "x" * (MAX_SUMMARY + 1))
+
+
+@settings(scaled(0.5))
+@given(field=st.sampled_from(TEXTS), text=st.sampled_from(UNFIT))
+@example(field="correction", text=" \n")
+def test_no_text_of_a_run_is_blank_too_long_or_unstorable(database: Database, field: str, text: str) -> None:
+    """A text of a run that is unfit is refused by its name, and the run stays as it is."""
+    with factories.with_people(database) as (session, people):
+        run = factories.execution(session, agent_id=people.tenant.agent_id, status=ExecutionStatus.RUNNING)
+        scope = OfRun(workspace_id=people.tenant.workspace_id, execution_id=run.id)
+        with pytest.raises(InvalidError) as caught:
+            say(session, people.tenant, scope, field=field, text=text)
+        assert caught.value.field == field
+        session.expire_all()
+        found = executions.get_execution(session, **scope)
+        assert (found.status, found.details) == (ExecutionStatus.RUNNING, {})
+
+
+def report_of(session: Session, clock: ManualClock, *, is_step: bool, **scope: Unpack[OfRun]) -> None:
     if is_step:
         executions.add_step(session, clock, summary="read", **scope)
     else:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Coroutine
+from contextlib import nullcontext
+from functools import partial
 from types import coroutine
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from atom.kit.threads import Threads
 from atom.web.limits import BodyLimit, BodyTooLargeError, RequestLimit
 from atom.web.metrics import BOUNDS_S, RequestMetrics
+from atom.web.observing import Observing
+from tests.property_tests.conftest import scaled
 
 TIMES_S = (*BOUNDS_S, 0.0, 0.0004, 0.003, 11.0, 1e3)
 
@@ -68,7 +74,7 @@ def test_a_histogram_counts_what_took_at_most_its_bound(answers: list[tuple[str,
 @example(story=["/v1/chats", "/live", "/live", "/v1/chats"], most=1, is_broken=False)
 def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int, is_broken: bool) -> None:
     """
-    A request above the limit is a 503 at once; one that ends, well or not,
+    A request above the limit is a 503 at once that says when to come again; one that ends, well or not,
     makes room; a health check is never refused.
     """
     sent: list[int] = []
@@ -81,6 +87,7 @@ def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
             sent.append(message["status"])
+            assert (b"retry-after", b"1") in message["headers"]
 
     async def receive() -> Any:
         raise AssertionError
@@ -105,6 +112,86 @@ def test_no_more_requests_are_worked_on_than_allowed(story: list[str], most: int
     for each in (*running, *exempt):
         each.close()
     assert set(sent) <= {503}
+
+
+class BrokenError(Exception):
+    """What goes wrong while a request is answered."""
+
+
+ENDS = ("answered", "broken", "broken off")
+
+
+@given(story=st.lists(st.sampled_from((*ENDS, "begun")), max_size=8))
+@example(story=["begun", "broken", "broken off", "answered"])
+def test_requests_are_counted_while_they_run_and_however_they_end(story: list[str]) -> None:
+    """
+    A request counts as running until it has ended, also by an error before or in its answer; the one whose
+    answer has begun counts with its status, and the other's error goes on to who sent it.
+    """
+    metrics = RequestMetrics()
+    running: list[Coroutine[Any, Any, None]] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        await turn()
+        if scope["ends"] != "broken":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["ends"] != "answered":
+            raise BrokenError
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    observing = Observing(app, metrics=metrics)
+    ends = {"answered": 0, "broken": 0, "broken off": 0}
+    for deed in story:
+        if deed == "begun":
+            ends_as = ENDS[len(running) % len(ENDS)]
+            running.append(observing(scope_of(ends_as), receive, send))
+            assert not run(running[-1])
+        else:
+            whole = observing(scope_of(deed), receive, send)
+            assert not run(whole)
+            assert metrics.n_running == len(running) + 1
+            with pytest.raises(BrokenError) if deed == "broken" else nullcontext():
+                assert run(whole)
+            ends[deed] += 1
+        assert metrics.n_running == len(running)
+    lines = dict(line.rsplit(" ", 1) for line in metrics.render({}).splitlines() if line[0] != "#")
+    for status, n in ((200, ends["answered"] + ends["broken off"]), (0, ends["broken"])):
+        name = f'atom_requests_total{{method="GET",route="(none)",status="{status}"}}'
+        assert int(lines.get(name, "0")) == n
+    for each in running:
+        each.close()
+
+
+def scope_of(ends: str) -> dict[str, Any]:
+    return {"type": "http", "method": "GET", "path": "/", "headers": [], "ends": ends}
+
+
+@settings(scaled(0.3))
+@given(calls=st.lists(st.booleans(), max_size=6), n_threads=st.integers(1, 3))
+@example(calls=[False, True], n_threads=1)
+def test_a_call_that_has_ended_takes_no_thread(calls: list[bool], n_threads: int) -> None:
+    """Calls in threads return or raise what they do, and are counted until then."""
+    threads = Threads(n_threads, name="test")
+
+    async def call_all() -> list[Any]:
+        waiting = [threads.run(partial(divide, int(is_fit))) for is_fit in calls]
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    found = asyncio.run(call_all())
+    assert [each if is_fit else type(each) for each, is_fit in zip(found, calls, strict=True)] == [
+        1 if is_fit else ZeroDivisionError for is_fit in calls
+    ]
+    assert (threads.n_running, threads.n_waiting) == (0, 0)
+    threads.close()
+
+
+def divide(by: int) -> int:
+    return 1 // by
 
 
 @given(chunks=st.lists(st.integers(0, 6), min_size=1, max_size=5), most=st.integers(0, 12))

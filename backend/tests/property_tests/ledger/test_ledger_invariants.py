@@ -406,6 +406,7 @@ DEEDS = ("post", "draft", "post a draft", "cancel a draft", "reverse")
 )
 @example(story=[("draft", 0, False), ("post a draft", 0, False)], limit=1)
 @example(story=[("post", 0, True), ("post", 1, False), ("draft", 1, False)], limit=1)
+@example(story=[("post", 0, True), ("reverse", 0, False)], limit=1)
 def test_every_deed_has_its_moment_and_is_listed_for_its_accounts(
     database: Database, story: list[tuple[str, int, bool]], limit: int
 ) -> None:
@@ -508,6 +509,7 @@ DETAILS: tuple[dict[str, Any], ...] = (
     {"project_id": "p-1"},
     {"source": "import"},
     {"description": "three lines"},
+    {"currency": "EUR"},
 )
 """What a transaction may say in addition to what it moves."""
 
@@ -535,6 +537,9 @@ def test_an_external_id_is_posted_once(
                 receipt = service.post(session, CLOCK, new)
             except ExternalIdReusedError:
                 assert posted[external_id][1:] != (amount_minor, details)
+            except InvalidError:  # the accounts are in dollars
+                assert external_id not in posted
+                assert "currency" in details
             else:
                 assert receipt.is_new == (external_id not in posted)
                 asked = (receipt.transaction_id, amount_minor, details)

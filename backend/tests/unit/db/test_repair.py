@@ -41,11 +41,12 @@ def stored(clone: Clone, agent_id: str) -> str:
 def test_what_is_too_deep_is_listed_and_repaired(
     database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], depth: int
 ) -> None:
-    """`--check` finds it and changes nothing; `repair` makes it shallow; then nothing is found any more."""
+    """`--check` finds it and changes nothing; `repair` makes it shallow, and changes no other row."""
     with database.clone() as clone:
         monkeypatch.setenv("ATOM_DATABASE_URL", clone.url.render_as_string(hide_password=False))
         fine, found = store(clone, 3), store(clone, depth)
         before, is_deep = stored(clone, found), depth > MAX_STORED_DEPTH
+        kept = stored(clone, fine)
         assert cli.main(["repair", "--check"]) == int(is_deep)
         out, err = capsys.readouterr()
         assert (f"agent_registry.configuration of {found}: {depth} levels" in out) is is_deep
@@ -54,6 +55,7 @@ def test_what_is_too_deep_is_listed_and_repaired(
         assert stored(clone, found) == before
         assert cli.main(["repair"]) == 0
         assert depth_of(stored(clone, found)) == min(depth, MAX_STORED_DEPTH)
+        assert stored(clone, fine) == kept
         assert cli.main(["repair", "--check"]) == 0
 
 

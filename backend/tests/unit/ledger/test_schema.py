@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db.session import unit_of_work
-from atom.db.violations import violates
+from atom.db.violations import Rule, violates
 from atom.kit.clock import ManualClock
 from atom.ledger import service
-from atom.ledger.models import Account
+from atom.ledger.models import Account, Transaction
 from atom.ledger.postings import NewTransaction, credit, debit
 from tests import factories
 from tests.database import Database
@@ -169,20 +169,26 @@ def test_the_same_statements_pass_where_nothing_is_wrong(database: Database) -> 
         writer.run("UPDATE ledger_accounts SET balance_minor = balance_minor WHERE id = :account")
 
 
-def test_a_refusal_names_its_rule(database: Database) -> None:
+RULES: dict[str, Rule] = {
+    "a balance below the floor": Account.FLOOR,
+    "an account code twice": Account.UNIQUE_CODE,
+    "posting a draft of a closed period": "draft_is_in_time",
+}
+OTHERS: tuple[Rule, ...] = (
+    Account.BALANCE_RANGE,
+    Transaction.UNIQUE_EXTERNAL_ID,
+    Transaction.UNIQUE_REVERSAL,
+    "transaction_is_in_time",
+)
+
+
+def test_a_refusal_names_its_rule_and_no_other(database: Database) -> None:
     """Both databases lead to the same constraint."""
     with database.prepared(prepare) as (sessions, prepared), sessions() as session:
         writer = Writer(session, *prepared)
-        with pytest.raises(IntegrityError) as caught:
-            REFUSED["a balance below the floor"](writer)
-        assert violates(caught.value, Account.FLOOR)
-        assert not violates(caught.value, Account.BALANCE_RANGE)
-        session.rollback()
-        with pytest.raises(IntegrityError) as caught:
-            REFUSED["an account code twice"](writer)
-        assert violates(caught.value, Account.UNIQUE_CODE)
-        session.rollback()
-        with pytest.raises(IntegrityError) as caught:
-            REFUSED["posting a draft of a closed period"](writer)
-        assert violates(caught.value, "draft_is_in_time")
-        session.rollback()
+        for deed, broken in RULES.items():
+            with pytest.raises(IntegrityError) as caught:
+                REFUSED[deed](writer)
+            found = [rule for rule in (*RULES.values(), *OTHERS) if violates(caught.value, rule)]
+            assert found == [broken]
+            session.rollback()
