@@ -64,6 +64,26 @@ def test_a_named_request_is_done_once(database: Database, contract: Contract, op
             assert "idempotency-replayed" not in other.headers
 
 
+OTHERS = sorted(
+    operation.split()[0] for operation in committed() if operation.split()[1] in ("PATCH", "DELETE")
+)
+
+
+@pytest.mark.parametrize("operation", OTHERS)
+def test_no_other_request_has_a_name(database: Database, contract: Contract, operation: str) -> None:
+    """The idempotency key of a PATCH or a DELETE is not kept: a repetition is carried out."""
+    whole = contract.whole_cases[operation]
+    with world_of(database) as world:
+        case = with_fields(whole, world.own(id_fields(whole)))
+        admin = {"Authorization": f"Bearer {world.mine.secrets[ApiKeyScope.ADMIN]}"}
+        before = database.snapshot("idempotent_requests")
+        for _ in range(2):
+            answer = contract.transport.send(case, {**admin, **NAME})
+            assert answer.status_code < 500
+            assert "idempotency-replayed" not in answer.headers
+        assert database.snapshot("idempotent_requests") == before
+
+
 def test_the_document_takes_a_name_for_each_post(contract: Contract) -> None:
     """In the document, every POST lists the header `Idempotency-Key`, and no other operation does."""
     parameters = {

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from atom.agents.maturity import AgentStatus
-from atom.agents.models import AgentExecution, AgentFeedback, ExecutionStatus, FeedbackType
+from atom.agents.models import Agent, AgentExecution, AgentFeedback, ExecutionStatus, FeedbackType
 from atom.chat import service as chat
 from atom.chat.models import ChatMessage, ChatSession, MessageRole
 from atom.episodes import digest, repository, scoring
@@ -937,3 +937,33 @@ def test_only_who_may_create_creates(database: Database, status: AgentStatus, is
             with pytest.raises(NotFoundError):
                 make(session, tenant, chat_id, agent_id=visitor.agent_id)
         assert count(session, Episode) == [int(may and not is_foreign)]
+
+
+@pytest.mark.invariant(34)
+@settings(scaled(0.2))
+@given(status=st.sampled_from(AgentStatus))
+@example(status=AgentStatus.STUDENT)
+@example(status=AgentStatus.SUPERVISED)
+def test_who_may_create_is_asked_again_before_anything_is_written(
+    database: Database, status: AgentStatus
+) -> None:
+    """
+    Invariant 34: an agent that is demoted or paused while its episode is drafted makes none; the episode of
+    another one tells the maturity that it has by then.
+    """
+    with factories.with_people(database) as (session, people):
+        tenant = people.tenant
+        chat_id = say(session, tenant, [])
+        for content in ("alpha", "alpha beta"):
+            add_message(session, tenant, chat_id, content)
+        draft = episodes.draft_episode(session, GATE, WORDS, chat_id=chat_id, **tenant.agent)
+        assert draft is not None
+        session.get_one(Agent, tenant.agent_id).status = status
+        session.flush()
+        before = count(session, Episode, EpisodeSegment)
+        if status in (AgentStatus.INTERN, AgentStatus.SUPERVISED, AgentStatus.AUTONOMOUS):
+            assert episodes.write_episode(session, GATE, draft).maturity_at_time is status
+        else:
+            with pytest.raises(ForbiddenError):
+                episodes.write_episode(session, GATE, draft)
+            assert count(session, Episode, EpisodeSegment) == before
