@@ -178,10 +178,10 @@ def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
     result = suite.timed("2.5cpu-s", "-v", text=TWO)
     result.assert_outcomes(passed=2)
     text = result.stdout.str()
-    words = (
-        r"testinfra: asked 2\.5 CPU s, \d+\.\d s are left for the tests, and the floor of 5 examples for each"
+    words = r"testinfra: asked 2\.5 CPU s, [\d.]+ m?s are left for the tests, and the floor of 5 examples"
+    said = re.search(
+        words + r" for each of 2 properties needs at least 3\.\d+ s: each property gets its floor", text
     )
-    said = re.search(words + r" of 2 properties needs at least 3\.\d s: each property gets its floor", text)
     assert said is not None
     assert said.start() < text.index("test_x.py::test_one")
 
@@ -327,6 +327,22 @@ def test_the_database_of_a_property_is_kept(suite: Suite) -> None:
     again = suite.timed("0.001cpu-s")
     again.assert_outcomes(failed=1)
     assert rows(again)["test_fails"][1] == 0
+
+
+def test_an_expected_failure_is_told_as_one_when_it_is_replayed_too(suite: Suite) -> None:
+    """Also if the engine generates nothing, because the saved failure ends the property."""
+    text = """
+        import pytest
+        from hypothesis import given, strategies as st
+
+        @pytest.mark.xfail(strict=True)
+        @given(st.integers())
+        def test_expected(x): assert x < 100
+    """
+    for _ in range(2):
+        result = suite.timed("2cpu-s", text=text)
+        result.assert_outcomes(xfailed=1)
+        assert rows(result)["test_expected"][2] == "failed"
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_time_that_collection_uses_up_is_said_first(suite: Suite) -> None:
     """
     result = suite.run(conftest=slow)
     result.assert_outcomes(passed=3)
-    assert "asked 100 s, 0.0 s are left for the tests" in result.stdout.str()
+    assert "asked 100 s, 0 s are left for the tests" in result.stdout.str()
     assert {n for n, _ in endings(result).values()} == {5}
     refused = suite.run("--testinfra-time-strict", conftest=slow)
     assert refused.ret == pytest.ExitCode.USAGE_ERROR

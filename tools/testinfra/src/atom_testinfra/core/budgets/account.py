@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atom_testinfra.core import figures
 from atom_testinfra.core.budgets.costs import (
     LEAST_S,
     Costs,
@@ -253,9 +254,9 @@ class Account:
 def describe_forecast(forecast: Forecast, asked: TimeSpan, floor: int) -> str:
     """Return the words before the first test of a run whose floor does not fit."""
     unknown = f"; what {forecast.n_unknown:,} of them cost is not known" if forecast.n_unknown else ""
-    left = f"asked {asked}, {max(forecast.left_s, 0.0):.1f} s are left for the tests"
+    left = f"asked {asked}, {figures.seconds(max(forecast.left_s, 0.0))} are left for the tests"
     examples = f"the floor of {floor} examples for each of {_properties(forecast.n_properties)}"
-    return f"{left}, and {examples} needs at least {forecast.floor_s:.1f} s{unknown}"
+    return f"{left}, and {examples} needs at least {figures.seconds(forecast.floor_s)}{unknown}"
 
 
 def _examples(n: int) -> str:

@@ -223,11 +223,12 @@ class TimeBoxRunner(HooksOnly):
                 subject.restore()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note that the test failed or was skipped, in whatever step."""
+        """Note that the test failed, as it was expected to or not, or was skipped, in whatever step."""
         if self._current is None:
             return
-        self._current.has_failed |= report.failed
-        self._current.is_skipped |= report.skipped and not hasattr(report, "wasxfail")
+        is_expected = report.skipped and hasattr(report, "wasxfail")
+        self._current.has_failed |= report.failed or (is_expected and report.when == "call")
+        self._current.is_skipped |= report.skipped and not is_expected
 
     def _limit(self, item: pytest.Item, current: Current) -> Subject | None:
         from atom_testinfra.pytest_plugin.steering.limits import Limit, LimitedSettings
