@@ -135,7 +135,13 @@ def test_the_next_step_is_one_command() -> None:
     )
     assert render(("p", records))[-1].endswith("testinfra measure --explain t.py::test_0")
     failed = make_record("t.py::test_wrong[a b]", outcome=Outcome.FAILED)
-    assert render(("p", [*records, failed]))[-1] == "Next: see why it fails: pytest 't.py::test_wrong[a b]'"
+    why, quoted = "Next: see why it fails: ", "'t.py::test_wrong[a b]'"
+    for profile in ("as-is", "custom", "local"):
+        assert render((profile, [*records, failed]))[-1] == f"{why}pytest {quoted}"
+    only_in_ci = (
+        f"{why}testinfra measure --profile ci -- {quoted}"  # plain pytest has not got its environment
+    )
+    assert render(("local", records), ("ci", [*records, failed]))[-1] == only_in_ci
 
 
 @pytest.mark.parametrize(

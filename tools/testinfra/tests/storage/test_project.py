@@ -45,3 +45,13 @@ def test_no_profile_at_all_is_refused(tmp_path: Path) -> None:
         load(tmp_path, "[tool.testinfra.profiles]\n")
     assert caught.value.hint is not None
     assert "max_examples" in caught.value.hint
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0", "-1", "2592001"])
+@pytest.mark.parametrize("setting", ["time_budget_s", "targets.suite_s", "targets.fast.local_s"])
+def test_a_time_that_has_no_end_is_refused(tmp_path: Path, setting: str, seconds: str) -> None:
+    """When it is read, and not by the first sum that is made of it."""
+    table, _, key = f"tool.testinfra.{setting}".rpartition(".")
+    limits = "ci_s = 3\n" if key == "local_s" else ""
+    with pytest.raises(ConfigError, match=key):
+        load(tmp_path, f"[{table}]\n{limits}{key} = {seconds}\n")

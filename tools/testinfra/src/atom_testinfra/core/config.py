@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from atom_testinfra.core.errors import ConfigError
 from atom_testinfra.core.policies import PinPolicy, Steering
+from atom_testinfra.core.time_spans import LONGEST_S
 
 AS_IS = "as-is"
 """The profile of a bare `testinfra measure`: the suite's own settings."""
@@ -17,7 +18,8 @@ PROFILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
-PositiveSeconds = Annotated[float, Meta(gt=0.0)]
+PositiveSeconds = Annotated[float, Meta(gt=0.0, le=LONGEST_S)]
+"""At most thirty days, so that `inf` is refused where it is read."""
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 

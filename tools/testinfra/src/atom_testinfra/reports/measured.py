@@ -10,6 +10,7 @@ import msgspec
 from atom_testinfra.core.costs.overview import overview
 from atom_testinfra.core.costs.summary import summarise_session
 from atom_testinfra.core.costs.what_if import MOST_EXAMPLES
+from atom_testinfra.core.targets.conclusion import command_to_see
 from atom_testinfra.core.vocabulary import Kind
 from atom_testinfra.reports import numbers
 from atom_testinfra.reports.columns import render_rows
@@ -65,7 +66,10 @@ def describe_session(
         document |= msgspec.to_builtins(summary) | {"overviews": msgspec.to_builtins(overviews)}
         return msgspec.json.encode(document).decode()
     fit = (found[0][1], fit_s) if fit_s is not None and found else None
-    return "\n".join(render_session(summary, overviews, width=width, n_shown=n_shown, fit=fit))
+    lines = render_session(
+        summary, overviews, width=width, n_shown=n_shown, fit=fit, local_profile=targets.local_profile
+    )
+    return "\n".join(lines)
 
 
 def render_session(
@@ -75,6 +79,7 @@ def render_session(
     width: int | None,
     n_shown: int = SHOWN,
     fit: tuple[GrowingSuite, float] | None = None,
+    local_profile: str = "local",
 ) -> Iterator[str]:
     """Yield the lines that say what was measured, slowest first, and what was not, with the reasons."""
     for found in overviews:
@@ -98,7 +103,7 @@ def render_session(
     if summary.n_plain:
         yield f"Recorded, and not shown: {numbers.plural(summary.n_plain, 'test')} without Hypothesis."
     if overviews and overviews[0].tests:
-        yield _next_step(overviews[0], summary)
+        yield _next_step(overviews[0], summary, local_profile)
 
 
 def _render_profile(found: Overview, n_shown: int, width: int | None) -> Iterator[str]:
@@ -294,10 +299,12 @@ def _render_modes(summary: Summary) -> Iterator[str]:
         yield visible(f"note: {n} ran with {modes}; figures without that cannot be compared with these")
 
 
-def _next_step(found: Overview, summary: Summary) -> str:
+def _next_step(found: Overview, summary: Summary, local_profile: str) -> str:
     """Return the one command that helps most now."""
     if summary.failed:
-        return f"Next: see why it fails: pytest {shlex.quote(visible(summary.failed[0].nodeid))}"
+        nodeid = summary.failed[0].nodeid
+        profiles = [test.profile for test in summary.failed if test.nodeid == nodeid]
+        return f"Next: see why it fails: {command_to_see(visible(nodeid), profiles, [local_profile])}"
     slowest = found.tests[0]
     helpers = {test.nodeid for test in summary.measured if test.kind is Kind.HELPER}
     part = slowest.total_s / found.tests_s

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from atom_testinfra.core.config import AS_IS
 from atom_testinfra.core.figures import percent, plural
 from atom_testinfra.core.policies import PinPolicy
 from atom_testinfra.core.records.session import CUSTOM
@@ -190,7 +191,9 @@ def _problems(assessment: Assessment) -> Iterator[str]:
 
 def _hint(judgement: Judgement, assessment: Assessment) -> str | None:
     if failed := _failed(assessment):
-        return f"run it to see why: `pytest {shlex.quote(failed[0])}`"
+        profiles = [failure.profile for failure in assessment.failures if failure.nodeid == failed[0]]
+        local = _asked_profiles(assessment)[:1]
+        return f"run it to see why: `{command_to_see(failed[0], profiles, local)}`"
     if assessment.suite_failure is not None:
         return "run the suite with pytest, mend what fails, then verify again"
     if assessment.unsteered:
@@ -206,6 +209,21 @@ def _hint(judgement: Judgement, assessment: Assessment) -> str | None:
     if judgement is Judgement.NOTHING:
         return "measure first: testinfra measure --baseline"
     return None
+
+
+def command_to_see(nodeid: str, profiles: Sequence[str], local: Sequence[str]) -> str:
+    """
+    Return the command that shows a failure again.
+
+    Args:
+        nodeid: of the test.
+        profiles: those under which it failed.
+        local: the profile of a person's own runs.
+    """
+    if not {AS_IS, CUSTOM, *local}.isdisjoint(profiles):
+        return f"pytest {shlex.quote(nodeid)}"
+    # Plain pytest has neither the environment of that profile nor its number of examples.
+    return f"testinfra measure --profile {shlex.quote(profiles[0])} -- {shlex.quote(nodeid)}"
 
 
 def _steering_hint(unsteered: Sequence[Unsteered], policy: PinPolicy) -> str:
