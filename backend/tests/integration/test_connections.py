@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from atom.db.session import connected
+from atom.identity.models import ApiKeyScope
 from tests.database import Clone, Database
 from tests.http import Workspace
 
@@ -130,8 +131,6 @@ def clone(database: Database) -> Iterator[Clone]:
 
 
 def head_of(workspace: Workspace, n_bytes: int) -> bytes:
-    from atom.identity.models import ApiKeyScope
-
     secret = workspace.secrets[ApiKeyScope.ADMIN]
     return (
         f"POST /v1/users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {secret}\r\n"

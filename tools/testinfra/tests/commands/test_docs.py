@@ -186,7 +186,7 @@ def test_a_figure_changed_by_hand_gets_into_no_document(
         ("value of=verification_timestamp", ("verification_timestamp",), "2030-01-01T00:00:00Z"),
     ],
 )
-def test_nothing_else_that_was_changed_by_hand_does_either(
+def test_no_other_field_changed_by_hand_gets_into_a_document(
     project: Path, capsys: pytest.CaptureFixture[str], block_text: str, path: tuple[str, ...], value: object
 ) -> None:
     """Not the suite's time, not the limits that it is checked against, not the date."""

@@ -827,7 +827,7 @@ class TestFirstAnswer:
         }
         assert (project.root / "part" / "out.xml").exists()
 
-    def test_auto_is_a_worker_for_each_cpu(self, project: Project) -> None:
+    def test_n_auto_starts_a_worker_for_each_cpu(self, project: Project) -> None:
         """As for pytest-xdist; another word is refused."""
         pytest.importorskip("xdist")
         project.write(test_a=MIXED)

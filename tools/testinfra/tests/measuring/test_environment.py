@@ -26,7 +26,7 @@ def test_what_changes_the_figures_is_left_out_and_told_in_one_line(name: str) ->
     assert "\n" not in said
 
 
-def test_a_profile_may_set_it() -> None:
+def test_a_profile_may_set_a_variable_that_is_left_out() -> None:
     """Who wants to measure under it says so in the settings, and is told nothing."""
     profile = Profile(max_examples=5, env={"PYTHONDEVMODE": "1"})
     assert child_environment({"PYTHONDEVMODE": "0"}, profile)["PYTHONDEVMODE"] == "1"

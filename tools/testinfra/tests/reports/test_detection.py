@@ -206,7 +206,7 @@ class TestSection:
         assert section.now.noticed.value == 1.0
         assert "100 % (21 % to 100 %)" in section.summary
 
-    def test_a_terminal_is_told_the_same(self) -> None:
+    def test_the_terminal_shows_the_same_section(self) -> None:
         """The answer, how to read it, and the points are there without a page."""
         section = make_detection(["a", "b"])
         assert section is not None

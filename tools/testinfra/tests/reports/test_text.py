@@ -45,7 +45,7 @@ def test_colour_says_nothing_that_words_do_not() -> None:
     ).splitlines()
 
 
-def test_the_answers_are_in_it() -> None:
+def test_the_text_has_the_answer_of_every_section() -> None:
     """Somebody who reads nothing but the terminal knows where the suite stands."""
     text = render_text(build_report(make_baseline(40), "perf.json"))
 

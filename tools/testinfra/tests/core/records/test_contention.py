@@ -45,7 +45,7 @@ def a_record(
     return replace(record, hypothesis=subject, call=Cost(wall_s=wall_s, cpu_s=cpu_s))
 
 
-def test_a_quiet_machine_has_none() -> None:
+def test_a_quiet_machine_has_no_contention() -> None:
     """Wall time is CPU time, and nothing is said."""
     found = judge_contention([make_run([a_record(body_wall_s=1, body_cpu_s=1, wall_s=2, cpu_s=2)])])
     assert (found.tests, found.engine, found.is_high, found.describe()) == (1.0, 1.0, False, None)
@@ -90,7 +90,7 @@ def test_other_work_shows_where_nothing_waits_by_itself() -> None:
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.05, 1.11])
-def test_little_of_it_is_not_worth_a_word(ratio: float) -> None:
+def test_little_contention_is_not_reported(ratio: float) -> None:
     """Nine tenths of a core are as good as a core."""
     run = make_run([a_record(body_wall_s=0, body_cpu_s=0, wall_s=ratio, cpu_s=1)])
     assert judge_contention([run]).describe() is None

@@ -186,7 +186,9 @@ class TestWhichScheduler:
         result.assert_outcomes(passed=12)
         result.stdout.no_fnmatch_line("*DurationScheduling*")
 
-    def test_without_durations_it_is_not_used_unless_asked_for(self, pytester: pytest.Pytester) -> None:
+    def test_without_durations_our_scheduler_is_used_only_if_asked_for(
+        self, pytester: pytest.Pytester
+    ) -> None:
         """Asked for, it records them, so that the next run knows them."""
         pytester.makepyfile(test_a=SUITE)
         run(pytester, "-n2").stdout.no_fnmatch_line("*DurationScheduling*")
@@ -196,7 +198,7 @@ class TestWhichScheduler:
         assert len(load_durations(pytester.path / DURATIONS).seconds) == 12
         run(pytester, "-n2").stdout.fnmatch_lines(["testinfra: DurationScheduling, 12 tests in *"])
 
-    def test_a_mode_that_keeps_tests_together_is_not_overruled(self, suite: pytest.Pytester) -> None:
+    def test_a_mode_that_keeps_tests_together_keeps_xdists_scheduler(self, suite: pytest.Pytester) -> None:
         """Asked for both, pytest does not begin."""
         result = run(suite, "-n2", "--testinfra-schedule=on", "--dist=loadfile")
         assert result.ret != pytest.ExitCode.OK
@@ -236,7 +238,7 @@ class TestKeptDurations:
         assert "test_a.py::test_it[11]" not in known
         assert "test_a.py::test_it[10]" in known
 
-    def test_a_run_that_xdist_schedules_keeps_them_too(self, suite: pytest.Pytester) -> None:
+    def test_a_run_that_xdist_schedules_keeps_durations_too(self, suite: pytest.Pytester) -> None:
         """`--dist=loadfile` keeps xdist's scheduler, and the plan still learns how long tests take."""
         run(suite, "-n2", "--dist=loadfile")
         assert len(load_durations(suite.path / DURATIONS).seconds) == 12
@@ -244,7 +246,7 @@ class TestKeptDurations:
         run(suite, "-n2", "--testinfra-schedule=off")
         assert not (suite.path / DURATIONS).exists()
 
-    def test_a_broken_file_is_written_anew(self, suite: pytest.Pytester) -> None:
+    def test_a_broken_file_of_durations_is_written_anew(self, suite: pytest.Pytester) -> None:
         """The run says that it cannot use the file, and replaces it."""
         (suite.path / DURATIONS).write_text(json.dumps({"seconds": {"a": -1}}))
         run(suite, "-n2", "--testinfra-schedule=on").stdout.fnmatch_lines(
@@ -252,7 +254,7 @@ class TestKeptDurations:
         )
         assert len(load_durations(suite.path / DURATIONS).seconds) == 12
 
-    def test_durations_of_a_named_file(self, suite: pytest.Pytester) -> None:
+    def test_durations_come_from_the_file_that_is_named(self, suite: pytest.Pytester) -> None:
         """A file that is named and missing is an error where the schedule was asked for."""
         missing = run(suite, "-n2", "--testinfra-schedule=on", "--testinfra-durations=none.json")
         assert missing.ret != pytest.ExitCode.OK

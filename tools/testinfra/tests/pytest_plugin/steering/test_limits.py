@@ -53,7 +53,7 @@ def test_this_hypothesis_can_be_limited() -> None:
     assert find_flaw() is None
 
 
-def test_a_flaw_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_self_test_finds_a_flaw(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the engine asked from other places, the self-test would say that nothing limits a run."""
     monkeypatch.setattr(limits, "LIMITED", ("elsewhere", "nowhere"))
     assert find_flaw() is not None
@@ -125,7 +125,7 @@ def test_an_exhausted_property_is_not_taken_for_one_that_was_ended() -> None:
     assert not limit.is_over
 
 
-def test_everybody_else_reads_the_own_number() -> None:
+def test_only_the_engine_reads_another_number_than_the_propertys() -> None:
     """Code in the property, and settings made from its own, see what the property asked for."""
     seen = []
 

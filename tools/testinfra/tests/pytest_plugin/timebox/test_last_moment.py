@@ -25,7 +25,7 @@ last_moment.place(Path(sys.argv[1]), 2)
 """
 
 
-def test_it_is_written_when_the_interpreter_ends(tmp_path: Path) -> None:
+def test_the_last_moment_is_written_when_the_interpreter_ends(tmp_path: Path) -> None:
     """Not before, and without a word on stderr; it is kept for the number of workers."""
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", PROGRAM, str(tmp_path)],
@@ -40,7 +40,7 @@ def test_it_is_written_when_the_interpreter_ends(tmp_path: Path) -> None:
     assert taken.cpu_s > 0.0
 
 
-def test_time_in_which_others_had_the_cpu_is_no_part_of_it(tmp_path: Path) -> None:
+def test_time_in_which_others_had_the_cpu_is_not_counted(tmp_path: Path) -> None:
     """What is left of the wall time is waiting, as for a disk."""
     (tmp_path / "exit-0").write_text("2.5 0.25 2.0\n")
     assert last_moment.load(tmp_path, 0) == Time(cpu_s=0.5, wait_s=0.5)
