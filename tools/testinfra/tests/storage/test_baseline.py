@@ -203,6 +203,12 @@ class TestSave:
         assert real.stat().st_mode & 0o777 == 0o640
         assert load_baseline(real).provenance.runs == load_baseline(link).provenance.runs
 
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no such device")
+    def test_a_device_is_refused(self) -> None:
+        """Reading one need not end."""
+        with pytest.raises(BaselineError, match="it is a device"):
+            load_baseline(Path("/dev/zero"))
+
     def test_leaves_nothing_behind(self, tmp_path: Path) -> None:
         """Beside the file there is only the folder of the lock, which ignores itself."""
         save_baseline(tmp_path / "metrics" / "b.json", BASELINE)

@@ -55,3 +55,20 @@ def test_a_time_that_has_no_end_is_refused(tmp_path: Path, setting: str, seconds
     limits = "ci_s = 3\n" if key == "local_s" else ""
     with pytest.raises(ConfigError, match=key):
         load(tmp_path, f"[{table}]\n{limits}{key} = {seconds}\n")
+
+
+@pytest.mark.parametrize("entry", ['"A=B" = "x"', '"" = "x"', r'"A\u0000" = "x"', r'A = "x\u0000"'])
+def test_a_variable_that_no_process_can_have_is_refused(tmp_path: Path, entry: str) -> None:
+    """When it is read, and not by the first process that is to get it."""
+    profile = "[tool.testinfra.profiles.ci]\nmax_examples = 5\n"
+    with pytest.raises(ConfigError, match=r"profiles\.ci\.env: no environment can hold"):
+        load(tmp_path, f"{profile}[tool.testinfra.profiles.ci.env]\n{entry}\n")
+
+
+@pytest.mark.parametrize(
+    "setting", [r'suite = ["-k", "\u0000"]', r'rootdir = "\u0000"', r'baseline = "a\u0000"']
+)
+def test_an_argument_that_no_process_can_have_is_refused(tmp_path: Path, setting: str) -> None:
+    """The same for what pytest is called with, and for files and folders."""
+    with pytest.raises(ConfigError, match="can hold the character NUL"):
+        load(tmp_path, f"[tool.testinfra]\n{setting}\n")

@@ -123,8 +123,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 "profiles: the table is empty, so there is nothing to measure under",
                 hint="add one, such as local = { max_examples = 200 }, or leave the table out",
             )
-        for name in self.profiles:
+        for name, profile in self.profiles.items():
             refuse_unfit_name("profiles", name)
+            _refuse_unfit_env(f"profiles.{name}.env", profile.env)
             if name == AS_IS:
                 raise ConfigError(
                     f"profiles: {AS_IS!r} is what a bare `testinfra measure` calls the suite's own settings",
@@ -132,6 +133,19 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 )
         refuse_unfit_name("targets.local_profile", self.targets.local_profile)
         refuse_unfit_name("targets.ci_profile", self.targets.ci_profile)
+        for key in self.__struct_fields__:
+            value = getattr(self, key)
+            if isinstance(value, str | list) and any("\0" in text for text in value):
+                raise ConfigError(f"{key}: no file or argument can hold the character NUL")
+
+
+def _refuse_unfit_env(key: str, env: dict[str, str]) -> None:
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise ConfigError(
+                f"{key}: no environment can hold {name!r} = {value!r}",
+                hint="a name is not empty and has no equals sign, and neither part has the character NUL",
+            )
 
 
 def refuse_unfit_name(key: str, name: str) -> None:

@@ -8,6 +8,7 @@ every key that is not the tool's own, and leaves either the old file or the new 
 from __future__ import annotations
 
 import os
+import stat
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -452,6 +453,9 @@ def _require(values: dict[str, Raw], key: str, name: str) -> Raw:
 
 def _read(path: Path) -> bytes | None:
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # /dev/zero has no end; a pipe has one
+            raise BaselineError(f"cannot read {os.fspath(path)!r}: it is a device")
         return path.read_bytes()
     except FileNotFoundError:
         return None
