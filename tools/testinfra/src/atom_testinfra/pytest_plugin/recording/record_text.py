@@ -14,7 +14,7 @@ REASON_LENGTH = 300
 COUNTEREXAMPLE_LENGTH = 2000
 """Characters kept of a counterexample."""
 
-_COUNTEREXAMPLE = re.compile(r"^(?:Falsifying|Failing) (?:explicit )?(?:example|test case)\b", re.MULTILINE)
+_COUNTEREXAMPLE = r"^(?:Falsifying|Failing) (?:explicit )?(?:example|test case)\b"
 """How Hypothesis's report of a failing test case begins, in its versions since 6.56."""
 
 
@@ -42,7 +42,7 @@ def find_counterexample(message: str) -> str | None:
 
     A message with several failures names none of their test cases, so there is none for these.
     """
-    found = _COUNTEREXAMPLE.search(message)
+    found = re.search(_COUNTEREXAMPLE, message, re.MULTILINE)
     if found is None:
         return None
     text = message[found.start() :].rstrip()
