@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,6 +47,7 @@ HAS_RULES = frozenset(
 )
 """Operations with rules that JSON Schema cannot express: debits equal credits, an end follows its start."""
 
+FIRST_CASES = 8
 CURSOR = Cursor(at=NOW, id=NOBODY).encode()
 KEY_CURSOR = encode_key("m")
 
@@ -117,7 +119,8 @@ class Contract:
         return {operation.id: self._whole_case(operation) for operation in self.operations}
 
     def _whole_case(self, operation: Operation) -> Case[Any]:
-        return max(self._valid_cases(operation), key=lambda case: len(id_fields(case)))
+        """Look at the first cases alone, in which every field is there: all take twenty times as long."""
+        return max(islice(self._coverage(operation), FIRST_CASES), key=lambda case: len(id_fields(case)))
 
     def valid_cases(self, name: str) -> list[Case[Any]]:
         """Return valid requests for an operation, at the bounds of its schemas."""
@@ -126,14 +129,15 @@ class Contract:
 
     def _valid_cases(self, operation: Operation) -> list[Case[Any]]:
         if operation.id not in self._known_cases:
-            self._known_cases[operation.id] = list(
-                self.schema.iter_coverage_cases(
-                    operation.definition,
-                    generation_modes=[GenerationMode.POSITIVE],
-                    generation_config=self.schema.config.generation,
-                )
-            )
+            self._known_cases[operation.id] = list(self._coverage(operation))
         return self._known_cases[operation.id]
+
+    def _coverage(self, operation: Operation) -> Iterator[Case[Any]]:
+        return self.schema.iter_coverage_cases(
+            operation.definition,
+            generation_modes=[GenerationMode.POSITIVE],
+            generation_config=self.schema.config.generation,
+        )
 
     def tagged(self, tag: str) -> list[Operation]:
         """Return the operations of a domain; fail if there is none."""
