@@ -100,6 +100,16 @@ class TestVerdicts:
         assert compare("a", "b", "--gate") == 1
         assert compare("a", "b", "--gate", "--threshold", "body_cpu:150%") == 0
 
+    @pytest.mark.parametrize("sides", [("",), ("a", "")])
+    def test_an_empty_word_is_refused(
+        self, project: Path, capsys: pytest.CaptureFixture[str], sides: tuple[str, ...]
+    ) -> None:
+        """A variable of the shell that is not set: another base would be compared, and the gate be green."""
+        write_session(project, "a", 5)
+        write_session(project, "b", 3)
+        assert compare(*sides, "--gate") == 2
+        assert "an empty word names nothing to compare with" in " ".join(capsys.readouterr().err.split())
+
     def test_equal_sessions_are_ok(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Nothing is listed, and the counts say that something was compared."""
         write_session(project, "a", 5)

@@ -43,7 +43,7 @@ def measure_in_turns(
         SubjectError: The properties do not run on one of the sides.
     """
     commit = _resolve(project, revision)
-    name = profile or project.config.targets.local_profile
+    name = project.config.targets.local_profile if profile is None else profile
     spec = _spec(project, name)
     made = read_provenance(project.root, [*map(escape, sys.argv)], outputs=project.outputs)
     at_commit = replace(made, commit=commit, is_dirty=False, changes=None)

@@ -97,6 +97,8 @@ def command(base: str | None, new: str | None, **given: Any) -> ExitStatus:
     --gate the command only reports. In a GitHub workflow it annotates the tests and adds to the job summary.
     """
     options = CompareOptions(**given)
+    if "" in {base, new}:
+        raise click.UsageError("an empty word names nothing to compare with: is a shell variable not set?")
     project = load_project(Path.cwd())
     threshold = parse_threshold(options.expression)
     if options.exact:

@@ -49,7 +49,7 @@ def command(
     point is listed.
     """
     project = load_project(Path.cwd())
-    profile = profile or project.config.targets.local_profile
+    profile = project.config.targets.local_profile if profile is None else profile
     moments = load_moments(project, Statistic(statistic), profile, limit=last)
     if moments.profiles and profile not in moments.profiles:
         raise _no_history(profile, f"choose one with --profile: {', '.join(moments.profiles)}")

@@ -324,7 +324,7 @@ def _load_runs(project: Project, folder: Path | None, session_id: str | None) ->
     if folder is not None and session_id is None:
         return load_session(folder)
     sessions = list_sessions(folder or project.runs)
-    runs = sessions.load(session_id or sessions.latest())
+    runs = sessions.load(sessions.latest() if session_id is None else session_id)
     for note in sessions.notes:
         click.echo(f"note: {note}", err=True)
     return runs
