@@ -9,7 +9,7 @@ from operator import not_
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import Phase, Verbosity, core
+from hypothesis import Phase, core
 from hypothesis.errors import HypothesisException
 
 from atom_testinfra.machine.calibration import Calibrator
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 HELPER_PROBLEM = "its properties run inside a plain test, where nothing sets their number of examples"
 ELSEWHERE_PROBLEM = "it ran in another process: what Hypothesis did there was not seen, nor any CPU time"
 DEADLINE = "DeadlineExceeded"
+PRINTING = frozenset({"verbose", "debug"})
+"""Verbosities at which Hypothesis prints each test case."""
 UNSEEN_PROBLEM = "Hypothesis reported no run of its engine: the test runs in another thread, or not at all"
 
 
@@ -396,10 +398,9 @@ class ItemRecorder:
             record["backend"] = getattr(own, "backend", "hypothesis")  # before 6.100 there is no other
             record["deadline_ms"] = None if own.deadline is None else own.deadline.total_seconds() * 1000
             record["database"] = None if own.database is None else type(own.database).__name__
-            if own.verbosity > Verbosity.normal:  # it prints each test case
-                self._conditions.setdefault("modes", []).append(
-                    f"Hypothesis's verbosity {own.verbosity.name}"
-                )
+            verbosity = own.verbosity.name  # to compare the members takes four times as long
+            if verbosity in PRINTING:
+                self._conditions.setdefault("modes", []).append(f"Hypothesis's verbosity {verbosity}")
         if run_settings is not None:
             record |= run_settings.figures
             self._problems += run_settings.problems
