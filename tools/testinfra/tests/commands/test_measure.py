@@ -405,6 +405,7 @@ class TestCannotRun:
         assert "pytest found 2 tests in" in err
         assert "hint: does a -k or -m, given here or in the project's own settings, leave them out?" in err
 
+    @pytest.mark.integration
     @pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is not installed")
     @pytest.mark.parametrize(
         ("source", "message"),
@@ -827,6 +828,7 @@ class TestFirstAnswer:
         }
         assert (project.root / "part" / "out.xml").exists()
 
+    @pytest.mark.integration
     def test_n_auto_starts_a_worker_for_each_cpu(self, project: Project) -> None:
         """As for pytest-xdist; another word is refused."""
         pytest.importorskip("xdist")

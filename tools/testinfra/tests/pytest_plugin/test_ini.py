@@ -255,6 +255,7 @@ def test_a_chosen_profile_beats_the_file(pytester: pytest.Pytester) -> None:
     assert probe(run(pytester, "hypothesis_max_examples = 17")).startswith("own 21 ")
 
 
+@pytest.mark.integration
 def test_the_profile_reaches_workers(pytester: pytest.Pytester) -> None:
     """Under xdist the workers run with the options too, `-o` included."""
     pytester.makeini("[pytest]\nhypothesis_max_examples = 17")

@@ -104,10 +104,9 @@ def _spell(folder: str, how: str, root: Path, cwd: Path) -> str:
             return os.fspath(root.parent / "link" / folder)
 
 
-@example(["services/api/tests", "libs/core"], "relative", ".", "-c services/api/pytest.ini", 0)
-@example(["services/api/tests", "libs/core"], "absolute", "libs", "-c services/api/pytest.ini", 2)
-@example(["libs/core/tests"], "link", ".", "", 0)
-@example(["libs/core/tests"], "relative", "libs/core", "--rootdir services", 0)
+@example(["services/api/tests", "libs/core"], "relative", ".", "-c services/api/pytest.ini")
+@example(["libs/core/tests"], "link", ".", "")
+@example(["libs/core/tests"], "relative", "libs/core", "--rootdir services")
 @settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])  # each starts a pytest
 @given(
     folders=st.lists(
@@ -121,7 +120,6 @@ def _spell(folder: str, how: str, root: Path, cwd: Path) -> str:
     root_option=st.sampled_from(
         ["", "--rootdir .", "--rootdir services", "-c pytest.ini", "-c services/api/pytest.ini"]
     ),
-    n_workers=st.sampled_from([0, 0, 0, 2]),
 )
 def test_an_id_follows_the_projects_root(
     monorepo: Path,
@@ -130,16 +128,33 @@ def test_an_id_follows_the_projects_root(
     how: str,
     cwd: str,
     root_option: str,
-    n_workers: int,
 ) -> None:
     """Neither the arguments nor pytest's rootdir decide how a test is named, or from which seed it runs."""
-    if n_workers:
-        pytest.importorskip("xdist")
+    _assert_ids(monorepo, seeds, folders, how, cwd, root_option)
+
+
+@pytest.mark.integration
+def test_an_id_in_a_worker_follows_the_projects_root(monorepo: Path, seeds: dict[str, str | None]) -> None:
+    """The same with workers, whose rootdir is that of pytest as well."""
+    pytest.importorskip("xdist")
+    folders = ["services/api/tests", "libs/core"]
+    _assert_ids(monorepo, seeds, folders, "absolute", "libs", "-c services/api/pytest.ini", "-n2")
+
+
+def _assert_ids(
+    monorepo: Path,
+    seeds: dict[str, str | None],
+    folders: list[str],
+    how: str,
+    cwd: str,
+    root_option: str,
+    *further: str,
+) -> None:
     at = monorepo / cwd
     option, _, value = root_option.partition(" ")
     options = [option, os.fspath(monorepo / value)] if option else []
     places = [_spell(folder, how, monorepo, at) for folder in folders]
-    run = _record(monorepo, at, *options, *places, *(["-n", str(n_workers)] if n_workers else []))
+    run = _record(monorepo, at, *options, *places, *further)
     wanted = _expected(*(f"{folder.removesuffix('/tests')}/tests" for folder in folders))
     assert run.collected is not None
     assert {*run.collected.nodeids} == wanted
@@ -150,16 +165,16 @@ def test_an_id_follows_the_projects_root(
     assert len(found) == 2 * len(folders)
 
 
-def test_two_tests_of_one_id_to_pytest_are_two(monorepo: Path) -> None:
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n2"], marks=pytest.mark.integration)])
+def test_two_tests_of_one_id_to_pytest_are_two(monorepo: Path, workers: list[str]) -> None:
     """pytest names a file outside its rootdir as if the argument were the root: `::test_p` for both files."""
     files = [f"{folder}/test_a.py" for folder in FOLDERS]
     elsewhere = monorepo / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    for workers in ([], ["-n2"]):
-        if workers:
-            pytest.importorskip("xdist")
-        run = _record(monorepo, monorepo, "--rootdir", os.fspath(elsewhere), *files, *workers)
-        assert {record.nodeid for record in run.measurements} == _expected(*FOLDERS)
+    if workers:
+        pytest.importorskip("xdist")
+    run = _record(monorepo, monorepo, "--rootdir", os.fspath(elsewhere), *files, *workers)
+    assert {record.nodeid for record in run.measurements} == _expected(*FOLDERS)
 
 
 class TestMeasure:

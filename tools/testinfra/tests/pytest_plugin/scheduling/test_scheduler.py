@@ -75,6 +75,7 @@ def test_scheduling_without_workers_says_that_it_has_no_effect(suite: pytest.Pyt
     result.stdout.fnmatch_lines(["testinfra: --testinfra-schedule=on has no effect without workers*"])
 
 
+@pytest.mark.integration
 def test_durations_that_cannot_be_used_are_named(suite: pytest.Pytester) -> None:
     """They are all that is known, so xdist's own scheduler runs the tests, and a line says why."""
     (suite.path / DURATIONS).write_text("{")

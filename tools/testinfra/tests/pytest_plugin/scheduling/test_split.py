@@ -75,6 +75,7 @@ def values(path: Path) -> list[str]:
     return [line.split()[1] for line in lines]
 
 
+@pytest.mark.integration
 class TestRealRuns:
     """With xdist's own workers."""
 

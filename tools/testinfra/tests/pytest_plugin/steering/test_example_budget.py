@@ -125,6 +125,7 @@ def test_every_kind_of_property_runs_its_number(suite: Suite) -> None:
     assert text.count("not in force") == text.count(refused) == 1 - has_machines
 
 
+@pytest.mark.integration
 def test_workers_tell_what_became_of_the_numbers(suite: Suite) -> None:
     """The process that a person looks at counts what the workers ran."""
     pytest.importorskip("xdist")

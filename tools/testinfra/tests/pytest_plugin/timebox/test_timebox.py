@@ -186,7 +186,7 @@ def test_a_floor_that_does_not_fit_is_said_first(suite: Suite) -> None:
     assert said.start() < text.index("test_x.py::test_one")
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n", "2"], marks=pytest.mark.integration)])
 def test_strict_refuses_before_any_test(suite: Suite, workers: list[str]) -> None:
     """It is a usage error, and not one test runs."""
     make_dear(suite, 1.0)
@@ -227,6 +227,7 @@ def test_nothing_is_said_where_tests_are_only_collected(suite: Suite) -> None:
     assert suite.run("--collect-only", "--testinfra-time=0s").ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.integration
 def test_workers_share_one_time(suite: Suite) -> None:
     """With `-n 2` the account has the tests of both, and the ledger is removed."""
     result = suite.timed("5cpu-s", "-n", "2", text=KINDS)
