@@ -7,8 +7,8 @@ other. `--write` puts what they print on standard output into the page; without 
 
 Times differ between machines, and what follows from them may: the check leaves figures out. Each line that
 begins at the margin of the page must be printed by the command above it, and so must half of the details:
-indented lines and rows of tables. Not compared are lines that say how steady this machine was, and which
-property the advice calls the slowest.
+indented lines and rows of tables. Not compared are lines that say how steady this machine was, which property
+the advice calls the slowest, and the last words in a property's row of a timed run or of a budget.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ ROW = re.compile(r"^\s*(?=<?#+ # )")
 """The margin of a row of a table: the first figure is set to the right, so the width varies."""
 SLOWEST = re.compile(r"^(Next: .*--explain) \S+$")
 """The advice that names the slowest property: which of two that is follows from their times."""
+REASON = re.compile(r"^(\S+::\S+(?: #){4,5}) [a-z ,]+$")
+"""A property's row of a timed run or of a budget: what ended it, and why it gets its number."""
 IDENTITY = {"NAME": "A Reader", "EMAIL": "reader@example.org"}
 
 
@@ -113,7 +115,7 @@ def words_of(output: str) -> Counter[str]:
     """Return the lines of an output without figures and spacing inside, with how often each is there."""
     lines = (FIGURE.sub("#", line).rstrip() for line in output.splitlines())
     words = (line[: len(line) - len(line.lstrip())][:1] + " ".join(line.split()) for line in lines if line)
-    compared = (SLOWEST.sub(r"\1", ROW.sub(" ", line)) for line in words)
+    compared = (REASON.sub(r"\1", SLOWEST.sub(r"\1", ROW.sub(" ", line))) for line in words)
     return Counter(line for line in compared if not NOT_COMPARED.match(line))
 
 

@@ -50,6 +50,17 @@ def block(language: str, content: str) -> str:
         (" 98 ms  1  test_a", "1.5 s  1  test_a", 0),
         ("1.5 s  1  test_a\n 97 ms  2  test_b", " 97 ms  1  test_a", 0),
         (" 98 ms  1  test_a\n 97 ms  1  test_b", "none", 2),
+        ("a.py::test_b  0.6  0.6  10  25  clock", "a.py::test_b  0.5  0.6  20  20  count", 0),
+        (
+            "a.py::test_b  100  191  0.2  4.0  4.0  its curve",
+            "a.py::test_b  100  90  0.2  4.0  4.0  the floor",
+            0,
+        ),
+        (
+            "a.py::test_b  100  191  0.2  4.0  4.0  its curve",
+            "a.py::test_c  100  90  0.2  4.0  4.0  the floor",
+            1,
+        ),
         ("Next: 50 % is one: measure --explain a", "Next: 41 % is one: measure --explain b", 0),
         ("Next: 50 % is one: measure --explain a", "Next: 41 % is spread", 1),
     ],
