@@ -92,7 +92,7 @@ ANSWERS_ANYHOW = ("count_accesses", "decide", "enforce")
 HAS_MORE_RULES = {("post_transaction", "account_id"), ("transfer", "source_account_id")} | {
     (name, "credit_account_id") for name in ("pay_bill", "pay_expense", "post_bill", "post_invoice")
 }
-"""Fields of requests that break another rule first, because their other fields name any account."""
+"""Fields of requests that may break another rule first: their other fields name any account and currency."""
 
 
 FILTERS = {
@@ -107,13 +107,13 @@ FILTERS = {
 """Fields by which a list is narrowed: nobody's list is empty."""
 
 
-def answer_to_nothing(name: str, field: str) -> int:
-    """Return the status of the answer to a request with the id of nothing in one field."""
+def answers_to_nothing(name: str, field: str) -> set[int]:
+    """Return the possible statuses of the answer to a request with the id of nothing in one field."""
     if name in ANSWERS_ANYHOW or (name.startswith("list_") and field in FILTERS.get(name, ())):
-        return 200
+        return {200}
     if (name, field) in HAS_MORE_RULES:
-        return 422
-    return 409 if field == "claim_id" else 404
+        return {404, 422}
+    return {409 if field == "claim_id" else 404}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -128,7 +128,7 @@ def test_the_id_of_another_workspace_is_an_id_of_nothing(
         own = world.own(fields)
         for field in fields:
             absent = contract.send(with_fields(case, {**own, field: NOBODY}), admin)
-            assert absent.status_code == answer_to_nothing(name, field), (field, absent.text)
+            assert absent.status_code in answers_to_nothing(name, field), (field, absent.text)
             after_nothing = database.snapshot()
             for foreign in world.their_ids[TABLES[field]]:
                 found = contract.send(with_fields(case, {**own, field: foreign}), admin)
