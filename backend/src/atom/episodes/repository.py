@@ -137,9 +137,9 @@ def _length(*columns: ColumnElement[Any]) -> ColumnElement[int]:
     return func.coalesce(func.sum(reduce(add, lengths)), 0)
 
 
-LENGTHS_IN_CHAT: Final = (
-    select(_length(MESSAGES.c.content)).where(MESSAGES.c.session_id == bindparam("chat")),
-    select(
+LENGTH_OF_CHAT: Final = select(
+    select(_length(MESSAGES.c.content)).where(MESSAGES.c.session_id == bindparam("chat")).scalar_subquery()
+    + select(
         _length(
             RUNS.c.input_summary,
             RUNS.c.output_summary,
@@ -147,10 +147,13 @@ LENGTHS_IN_CHAT: Final = (
             RUNS.c.error_message,
             RUNS.c.metadata,
         )
-    ).where(*IN_CHAT),
-    select(_length(FEEDBACK.c.user_correction))
+    )
+    .where(*IN_CHAT)
+    .scalar_subquery()
+    + select(_length(FEEDBACK.c.user_correction))
     .join_from(FEEDBACK, RUNS, RUNS.c.id == FEEDBACK.c.execution_id)
-    .where(*IN_CHAT),
+    .where(*IN_CHAT)
+    .scalar_subquery()
 )
 """What was said, what the agent's runs tell, and what people corrected: an episode tells all of it."""
 SEGMENTS_OF_EPISODE: Final = (
@@ -207,8 +210,8 @@ def chat_user_id(session: Session, chat_id: str, *, workspace_id: str) -> str | 
 
 def text_length(session: Session, chat_id: str, *, agent_id: str) -> int:
     """Return how many characters a conversation has, with an agent's runs in it and the feedback on them."""
-    sought = {"chat": chat_id, "agent": agent_id}
-    return sum(session.scalars(lengths, sought).one() for lengths in LENGTHS_IN_CHAT)
+    length: int = session.scalars(LENGTH_OF_CHAT, {"chat": chat_id, "agent": agent_id}).one()
+    return length
 
 
 def messages_of(session: Session, chat_id: str) -> list[Message]:
