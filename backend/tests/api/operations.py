@@ -20,5 +20,14 @@ def scopes_of_operations() -> dict[str, ApiKeyScope | None]:
     return {operation.split()[0]: scope for operation, scope in committed().items()}
 
 
+def with_key(*methods: str) -> list[str]:
+    """Return the names of the operations that take a key and have one of these methods."""
+    return sorted(
+        operation.split()[0]
+        for operation, scope in committed().items()
+        if operation.split()[1] in methods and scope is not None
+    )
+
+
 OPERATIONS = sorted(scopes_of_operations())
 """The names of all operations."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atom.identity.models import ApiKeyScope
-from tests.api.operations import committed
+from tests.api.operations import with_key
 from tests.database import Database
 from tests.factories import NOW
 from tests.http import Api
@@ -24,11 +24,7 @@ from tests.property_tests.conftest import scaled
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
 
-POSTS = sorted(
-    operation.split()[0]
-    for operation, scope in committed().items()
-    if operation.split()[1] == "POST" and scope is not None
-)
+POSTS = with_key("POST")
 CLOSING = "suspend_workspace"
 """After it every key of the workspace is refused, so that the request cannot be repeated."""
 NAME = {"Idempotency-Key": "a-name"}
@@ -64,12 +60,7 @@ def test_a_named_request_is_done_once(database: Database, contract: Contract, op
             assert "idempotency-replayed" not in other.headers
 
 
-OTHERS = sorted(
-    operation.split()[0] for operation in committed() if operation.split()[1] in ("PATCH", "DELETE")
-)
-
-
-@pytest.mark.parametrize("operation", OTHERS)
+@pytest.mark.parametrize("operation", with_key("PATCH", "DELETE"))
 def test_no_other_request_has_a_name(database: Database, contract: Contract, operation: str) -> None:
     """The idempotency key of a PATCH or a DELETE is not kept: a repetition is carried out."""
     whole = contract.whole_cases[operation]

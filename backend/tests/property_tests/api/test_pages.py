@@ -25,6 +25,8 @@ from tests.property_tests.api.ids import TABLES, id_fields, with_fields
 from tests.property_tests.api.world import World, fill, world_of
 
 if TYPE_CHECKING:
+    from schemathesis import Case
+
     from tests.property_tests.api.contract import Contract
 
 WHOLE = 100
@@ -35,7 +37,7 @@ QUERIES: Mapping[str, tuple[dict[str, Any], ...]] = {
     "count_events": GROUPS,
     "list_metric_points": ({"name": "Quilombo", "window": "30d"},),
 }
-"""What else says which list is meant."""
+"""Parameters of the query that say which list is meant, where the path does not."""
 FIELD_OF = {("count_events", "workflow_id"): "member"}
 """The field of an item that a filter is about, where it has another name."""
 HIDDEN = {("count_events", "group"), ("count_events", "window"), ("list_transactions", "account_id")} | {
@@ -68,6 +70,19 @@ def listings(contract: Contract) -> list[str]:
     return found
 
 
+def lists_of(world: World, contract: Contract) -> Iterator[tuple[str, Case[Any], list[Any]]]:
+    """Give the name of each list, the request for all of it on one page, and its items; use each at once."""
+    secret = world.mine.secrets[ApiKeyScope.ADMIN]
+    for name in listings(contract):
+        whole = contract.whole_cases[name]
+        case = with_fields(whole, world.own(id_fields(whole)))
+        for query in QUERIES.get(name, ({},)):
+            case.query = {**_needed(contract, name, case.query), **query, "limit": WHOLE}
+            everything = contract.send(case, secret).json()
+            assert everything["next"] is None
+            yield name, case, everything["items"]
+
+
 @pytest.mark.parametrize("limit", [1, 2])
 def test_pages_are_as_long_as_asked_for_and_make_the_list(
     database: Database, contract: Contract, limit: int
@@ -76,28 +91,22 @@ def test_pages_are_as_long_as_asked_for_and_make_the_list(
     n_pages = {}
     with two_of_each(database) as world:
         secret = world.mine.secrets[ApiKeyScope.ADMIN]
-        for name in listings(contract):
-            whole = contract.whole_cases[name]
-            case = with_fields(whole, world.own(id_fields(whole)))
-            for query in QUERIES.get(name, ({},)):
-                case.query = {**_needed(contract, name, case.query), **query, "limit": WHOLE}
-                everything = contract.send(case, secret).json()
-                assert everything["next"] is None
-                pages: list[list[Any]] = []
-                cursor = None
-                while len(pages) <= len(everything["items"]):
-                    case.query = {**case.query, "limit": limit, "cursor": cursor}
-                    page = contract.send(case, secret).json()
-                    pages.append(page["items"])
-                    cursor = page["next"]
-                    if cursor is None:
-                        break
-                assert cursor is None, f"{name} does not end"
-                assert max(map(len, pages)) <= limit, name
-                assert all(pages) or pages == [[]], name
-                in_order = pages[::-1] if name == "list_messages" else pages  # newest last
-                assert [item for page in in_order for item in page] == everything["items"], name
-                n_pages[name] = len(pages)
+        for name, case, everything in lists_of(world, contract):
+            pages: list[list[Any]] = []
+            cursor = None
+            while len(pages) <= len(everything):
+                case.query = {**case.query, "limit": limit, "cursor": cursor}
+                page = contract.send(case, secret).json()
+                pages.append(page["items"])
+                cursor = page["next"]
+                if cursor is None:
+                    break
+            assert cursor is None, f"{name} does not end"
+            assert max(map(len, pages)) <= limit, name
+            assert all(pages) or pages == [[]], name
+            in_order = pages[::-1] if name == "list_messages" else pages  # newest last
+            assert [item for page in in_order for item in page] == everything, name
+            n_pages[name] = len(pages)
     assert limit > 1 or {name for name, n in n_pages.items() if n == 1} <= {"list_promotions"}
 
 
@@ -106,30 +115,25 @@ def test_a_filter_leaves_what_has_its_value(database: Database, contract: Contra
     n_filters = 0
     with two_of_each(database) as world:
         secret = world.mine.secrets[ApiKeyScope.ADMIN]
-        for name in listings(contract):
-            whole = contract.whole_cases[name]
-            case = with_fields(whole, world.own(id_fields(whole)))
-            for query in QUERIES.get(name, ({},)):
-                needed = {**_needed(contract, name, case.query), **query, "limit": WHOLE}
-                case.query = needed
-                everything = contract.send(case, secret).json()["items"]
-                for parameter, schema in _filters(contract, name):
-                    field = FIELD_OF.get((name, parameter), parameter)
-                    if (name, parameter) in HIDDEN or query.get("group", "workflow") != "workflow":
-                        continue
-                    seen = [item[field] for item in everything if item[field] is not None]
-                    ids = world.my_ids.get(TABLES.get(parameter, ""), [])
-                    for value in dict.fromkeys((*seen, *ids, *schema.get("enum", ()), *_flags(schema))):
-                        shown = str(value).lower() if isinstance(value, bool) else value
-                        case.query = {**needed, parameter: shown}
-                        found = contract.send(case, secret).json()["items"]
-                        assert found == [item for item in everything if item[field] == value], (name, value)
-                    n_filters += 1
+        for name, case, everything in lists_of(world, contract):
+            whole = case.query
+            for parameter, schema in _filters(contract, name):
+                field = FIELD_OF.get((name, parameter), parameter)
+                if (name, parameter) in HIDDEN or whole.get("group", "workflow") != "workflow":
+                    continue
+                seen = [item[field] for item in everything if item[field] is not None]
+                ids = world.my_ids.get(TABLES.get(parameter, ""), [])
+                for value in dict.fromkeys((*seen, *ids, *schema.get("enum", ()), *_flags(schema))):
+                    shown = str(value).lower() if isinstance(value, bool) else value
+                    case.query = {**whole, parameter: shown}
+                    found = contract.send(case, secret).json()["items"]
+                    assert found == [item for item in everything if item[field] == value], (name, value)
+                n_filters += 1
     assert n_filters > 10
 
 
 def _needed(contract: Contract, name: str, query: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a list cannot do without: whose it is."""
+    """Return the required parameters of a list, with the values of a query."""
     return {key: query[key] for key, is_required, _ in _parameters(contract, name) if is_required}
 
 

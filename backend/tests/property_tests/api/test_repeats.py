@@ -1,4 +1,4 @@
-"""What a request may say once, it does not say twice: names of an object, and headers that are read."""
+"""A request is refused if an object of its body has a name twice, or if it has a header twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from atom.identity.models import ApiKeyScope
-from tests.api.operations import committed
+from tests.api.operations import with_key
 from tests.database import Database
 from tests.property_tests.api.places import is_free, put
 from tests.property_tests.api.world import world_of
@@ -15,14 +15,10 @@ from tests.property_tests.api.world import world_of
 if TYPE_CHECKING:
     from tests.property_tests.api.contract import Contract
 
-POSTS = sorted(
-    operation.split()[0]
-    for operation, scope in committed().items()
-    if operation.split()[1] == "POST" and scope is not None
-)
+POSTS = with_key("POST")
 MARK = "a name that is written twice"
 SENDERS_OWN: tuple[dict[str, Any], ...] = ({"b": 1, MARK: 1}, {"a": [{"b": [], MARK: []}]})
-"""JSON of any shape with a name that stands twice in an object."""
+"""Values for fields that take any JSON; `MARK` becomes a second `b` in its object."""
 
 
 def test_no_body_says_a_name_twice(database: Database, contract: Contract) -> None:
