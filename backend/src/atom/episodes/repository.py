@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
@@ -134,7 +133,7 @@ CANVAS_ACTIONS_OF_CHAT: Final = (
 def _length(*columns: ColumnElement[Any]) -> ColumnElement[int]:
     """Return how many characters all rows have in these columns together."""
     lengths = (func.coalesce(func.length(cast(column, Text)), 0) for column in columns)
-    return func.coalesce(func.sum(reduce(add, lengths)), 0)
+    return func.coalesce(func.sum(functools.reduce(add, lengths)), 0)
 
 
 LENGTH_OF_CHAT: Final = select(

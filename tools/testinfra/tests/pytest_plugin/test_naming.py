@@ -130,31 +130,24 @@ def test_an_id_follows_the_projects_root(
     root_option: str,
 ) -> None:
     """Neither the arguments nor pytest's rootdir decide how a test is named, or from which seed it runs."""
-    _assert_ids(monorepo, seeds, folders, how, cwd, root_option)
+    at = monorepo / cwd
+    option, _, value = root_option.partition(" ")
+    options = [option, os.fspath(monorepo / value)] if option else []
+    run = _record(monorepo, at, *options, *(_spell(folder, how, monorepo, at) for folder in folders))
+    _assert_ids(run, folders, seeds)
 
 
 @pytest.mark.integration
 def test_an_id_in_a_worker_follows_the_projects_root(monorepo: Path, seeds: dict[str, str | None]) -> None:
     """The same with workers, whose rootdir is that of pytest as well."""
     pytest.importorskip("xdist")
-    folders = ["services/api/tests", "libs/core"]
-    _assert_ids(monorepo, seeds, folders, "absolute", "libs", "-c services/api/pytest.ini", "-n2")
+    folders, at = ["services/api/tests", "libs/core"], monorepo / "libs"
+    places = [_spell(folder, "absolute", monorepo, at) for folder in folders]
+    run = _record(monorepo, at, "-c", os.fspath(monorepo / "services/api/pytest.ini"), *places, "-n2")
+    _assert_ids(run, folders, seeds)
 
 
-def _assert_ids(
-    monorepo: Path,
-    seeds: dict[str, str | None],
-    folders: list[str],
-    how: str,
-    cwd: str,
-    root_option: str,
-    *further: str,
-) -> None:
-    at = monorepo / cwd
-    option, _, value = root_option.partition(" ")
-    options = [option, os.fspath(monorepo / value)] if option else []
-    places = [_spell(folder, how, monorepo, at) for folder in folders]
-    run = _record(monorepo, at, *options, *places, *further)
+def _assert_ids(run: Run, folders: list[str], seeds: dict[str, str | None]) -> None:
     wanted = _expected(*(f"{folder.removesuffix('/tests')}/tests" for folder in folders))
     assert run.collected is not None
     assert {*run.collected.nodeids} == wanted

@@ -21,8 +21,12 @@ def render(*profiles: tuple[str, list[Measurement]], width: int | None = 80, n_s
     """Return what is printed of a session with one run of each profile."""
     runs = [make_run(records, profile=profile) for profile, records in profiles]
     overviews = [overview(runs, profile)[0] for profile, _ in profiles]
-    summary = summarise_session(runs, Targets())
-    return [*render_session(summary, overviews, width=width, n_shown=n_shown)]
+    targets = Targets()
+    summary = summarise_session(runs, targets)
+    shown = render_session(
+        summary, overviews, width=width, local_profile=targets.local_profile, n_shown=n_shown
+    )
+    return [*shown]
 
 
 def test_a_test_that_fails_alike_under_two_profiles_is_listed_once() -> None:
@@ -139,7 +143,7 @@ def test_the_next_step_is_one_command() -> None:
     for profile in ("as-is", "custom", "local"):
         assert render((profile, [*records, failed]))[-1] == f"{why}pytest {quoted}"
     only_in_ci = (
-        f"{why}testinfra measure --profile ci -- {quoted}"  # plain pytest has not got its environment
+        f"{why}testinfra measure --profile ci -- {quoted}"  # plain pytest does not have its environment
     )
     assert render(("local", records), ("ci", [*records, failed]))[-1] == only_in_ci
 
@@ -171,6 +175,6 @@ def test_how_many_examples_fit_is_told_only_where_it_is_known() -> None:
     """A suite in which no cost follows the examples fits any time, with any number of them."""
     found, suite = overview([make_run([make_record("t.py::test_a", n_valid=7)], profile="p")], "p")
     summary = summarise_session([make_run([], profile="p")], Targets())
-    lines = [*render_session(summary, [found], width=None, fit=(suite, 30.0))]
+    lines = [*render_session(summary, [found], width=None, local_profile="local", fit=(suite, 30.0))]
     why = "the cost model holds for none of the properties"
     assert f"  how many examples fit into 30.0 s cannot be said: {why}" in lines

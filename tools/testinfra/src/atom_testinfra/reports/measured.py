@@ -77,9 +77,9 @@ def render_session(
     overviews: Sequence[Overview],
     *,
     width: int | None,
+    local_profile: str,
     n_shown: int = SHOWN,
     fit: tuple[GrowingSuite, float] | None = None,
-    local_profile: str = "local",
 ) -> Iterator[str]:
     """Yield the lines that say what was measured, slowest first, and what was not, with the reasons."""
     for found in overviews:
