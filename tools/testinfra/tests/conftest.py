@@ -27,8 +27,8 @@ PLUGINS_ONLY = {
 }
 """
 The environment of a pytest that loads what the tool works with, and no other plugin that happens to be
-installed: those of the backend's tests alone cost each small run more CPU time than the run itself. Nor does
-it search the whole heap at its end for exceptions that it would only warn of: a seventh of a recorded run.
+installed: those of the backend's tests alone cost each small run more CPU time than the run itself. At its
+end it does not search the heap for exceptions that it would only warn of, which takes a seventh of a run.
 """
 
 # What takes long on a busy machine is not a property's fault: no verdict here may rest on the wall clock.
@@ -65,7 +65,7 @@ def few_plugins(pytester: pytest.Pytester, _tables_of_characters: Path) -> Itera
     """
     The same below `pytester`, which takes away the options of whoever runs it; and the tables of characters.
 
-    These suites may turn warnings into errors, so that they look for lost exceptions as well.
+    These suites may turn warnings into errors, so that pytest searches for lost exceptions here.
 
     To build them in each new folder takes two thirds of the CPU time of a small run.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 IS_POSSIBLE = sys.platform == "linux"
 READ_AT_START = ("PYTHON", "HYPOTHESIS", "COV")
 SET_IN_FORK = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
-"""Those that a fork sets for itself."""
+"""Variables of these that a fork sets for itself."""
 SCRIPT = Path(__file__).with_name("warm_server.py")
 PR_SET_CHILD_SUBREAPER = 36
 

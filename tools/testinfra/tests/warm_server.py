@@ -29,7 +29,7 @@ SIZE = 1 << 20
 HAS_MOVED = b"."
 """The second answer: the new process is a child of the one that asked."""
 PRODUCT = Path(__file__).resolve().parents[1] / "src"
-"""Where the product lies: for Hypothesis, which reads a project's constants, an installed package."""
+"""Hypothesis is told that this folder is an installed package, so that it reads no constants in it."""
 MODULES = (
     "_pytest.config",
     "_pytest.debugging",
@@ -134,7 +134,7 @@ def become(message: dict[str, object]) -> None:
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:1] = [os.fspath(Path.cwd()), *paths]
     sys.argv[:] = ["-m", *arguments]
-    atexit.register(gc.freeze)  # what the recorder thawed takes the interpreter as long to collect as the run
+    atexit.register(gc.freeze)  # or the last collection takes as long as the run
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 

@@ -62,7 +62,7 @@ ADMIN_ROLES = frozenset({"workspace_admin", "super_admin"})
 _COMPLEXITY = {name: level for level, names in ACTIONS_BY_COMPLEXITY.items() for name in names}
 _LONGEST_NAME = max(name.count("_") + 1 for name in _COMPLEXITY)
 HANGUL_FILLERS = frozenset("\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}")
-"""Letters by their category, and blank."""
+"""Unicode calls them letters, although they are blank."""
 _WORD = re.compile(r"[^\W_]+")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_NOTE = 2_000
 MAX_INTERVENTIONS = 200
-"""The most of a session, but for the one that ends it: all are in one JSON document."""
+"""The most that a session takes before a termination: one JSON document holds them all."""
 
 
 class Intervention(StrEnum):

@@ -25,7 +25,7 @@ UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class JsonRequest(Request):
-    """A request whose JSON has each name of an object once; Python alone would keep the last value of it."""
+    """A request that refuses a name twice in one JSON object; Python's parser would keep the last value."""
 
     _read: Any = None
 

@@ -104,7 +104,7 @@ def test_a_run_is_reported_on_until_it_has_ended(
 
 
 def say(session: Session, tenant: Tenant, scope: OfRun, *, field: str, text: str) -> None:
-    """Say a text where it is said of a run."""
+    """Report a text of a run in the field of this name."""
     clock = ManualClock(NOW)
     if field == "input_summary":
         new = NewExecution(input_summary=text)

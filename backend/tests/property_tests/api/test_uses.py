@@ -1,4 +1,4 @@
-"""When each key was last used is known, whatever it was used for, and lost by no fault of the database."""
+"""The last use of a key is kept, whatever it was used for, also when the database fails for a while."""
 
 from __future__ import annotations
 

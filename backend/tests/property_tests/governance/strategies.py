@@ -41,7 +41,7 @@ unseen = st.characters(categories=("Mn", "Me", "Cf")) | st.sampled_from(
         *["\N{HANGUL FILLER}", "\N{HALFWIDTH HANGUL FILLER}", "\N{HANGUL CHOSEONG FILLER}"],
     ]
 )
-"""Characters that change nothing of how a name looks, or only mark the one before them."""
+"""Characters that do not change how a name looks, or only mark the character before them."""
 words_around = st.text(max_size=3) | st.sampled_from(["un", "all", "get_", " list", "read-", "search and "])
 
 EDGES = (0, 1, 2, 9, 10, 49, 50, 51, 52, 69, 70, 71, 89, 90, 91, 99, 100)

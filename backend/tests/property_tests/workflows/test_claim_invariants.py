@@ -1,4 +1,4 @@
-"""A claim finds each step that can run: behind those that cannot, and beside what somebody else changes."""
+"""A claim finds each step that can run, although others cannot or are being changed by somebody else."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_worker_keeps_what_it_works_on_and_reports_it_once(database: Database,
 
 
 class Stopping(Event):
-    """Is set once a worker has looked at it `n_looks` times."""
+    """An event that is set after a worker has asked `n_looks` times whether it is."""
 
     def __init__(self, n_looks: int) -> None:
         super().__init__()

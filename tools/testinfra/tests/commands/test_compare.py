@@ -104,7 +104,7 @@ class TestVerdicts:
     def test_an_empty_word_is_refused(
         self, project: Path, capsys: pytest.CaptureFixture[str], sides: tuple[str, ...]
     ) -> None:
-        """A variable of the shell that is not set: another base would be compared, and the gate be green."""
+        """It is a shell variable that is not set; with the default base, the gate could pass by mistake."""
         write_session(project, "a", 5)
         write_session(project, "b", 3)
         assert compare(*sides, "--gate") == 2

@@ -77,7 +77,7 @@ def test_what_runs_no_test_is_refused(
 def test_what_the_command_itself_says_is_refused_after_the_dashes(
     asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], given: str, option: str
 ) -> None:
-    """The run would be serial, or have another number of examples, without a word; as a value it is none."""
+    """Otherwise it would be ignored without a message. As the value of another option it is allowed."""
     assert main(["measure", "--", *given.split()]) == 2
     assert asked == []
     assert f"after -- has no effect: say {option} before it" in " ".join(capsys.readouterr().err.split())
@@ -210,7 +210,7 @@ class TestSpec:
 def test_a_number_that_bounds_nothing_is_refused(
     asked: list[SessionSpec], capsys: pytest.CaptureFixture[str], option: str, number: str
 ) -> None:
-    """Before anything is measured: a comparison with it is false, or has no end."""
+    """The error comes before anything is measured, because nothing can be compared with such a number."""
     assert main([*option.split(), number]) == 2
     assert asked == []
     assert option.split()[1] in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_nothing_follows_a_last_test_that_ends_the_run(project: Project) -> None
     ["shutil.rmtree('.testinfra')", "[p.unlink() for p in pathlib.Path('.testinfra/runs').glob('2*.jsonl')]"],
 )
 def test_records_that_the_suite_removes_are_missed(project: Project, removes: str) -> None:
-    """A suite that cleans up too much is told so, whether the log is gone as well or not."""
+    """The message says that the suite removed them, whether the log is still there or not."""
     project.write(test_a=f"import pathlib, shutil\n\ndef test_cleans():\n    {removes}\n")
     _, error = project.measure("--profile", "p=5", status=2)
     assert "and what it recorded is not in" in error

@@ -48,7 +48,7 @@ def test_the_plan_names_what_it_measured(suite: pytest.Pytester, capsys: pytest.
 def test_a_baseline_that_was_changed_by_hand_gives_no_plan(
     suite: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing may be concluded from it, as by `compare`; the hint is how to list the figures."""
+    """`plan` refuses it, as `compare` does; the hint names the command that lists the changed figures."""
     path = suite.path / "performance_baseline.json"
     save_baseline(path, make_baseline(3))
     path.write_text(path.read_text(encoding="utf-8").replace('"duration_s":', '"duration_s":9', 1))

@@ -38,7 +38,7 @@ def find_all(root: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def test_a_file_that_is_as_it_was_is_not_parsed_again(tmp_path: Path) -> None:
-    """What is known says the same as parsing, and a file that changed is parsed."""
+    """Kept results equal those of parsing, and a file that changed is parsed again."""
     package = Path(operators.__file__).parent
     (tmp_path / "src/shop").mkdir(parents=True)
     (tmp_path / "tests").mkdir()
@@ -72,7 +72,7 @@ def test_a_file_that_is_as_it_was_is_not_parsed_again(tmp_path: Path) -> None:
 
 
 def test_a_mutant_that_changes_no_code_is_compiled_once(tmp_path: Path) -> None:
-    """The next session knows it by its id."""
+    """Its id is kept, and the next session does not compile it."""
     (tmp_path / "shop.py").write_text("def price():\n    return 1 if True else 2\n", encoding="utf-8")
 
     def read() -> tuple[Product, Module]:

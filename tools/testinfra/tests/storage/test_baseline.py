@@ -205,7 +205,7 @@ class TestSave:
 
     @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no such device")
     def test_a_device_is_refused(self) -> None:
-        """Reading one need not end."""
+        """Reading a device may never end."""
         with pytest.raises(BaselineError, match="it is a device"):
             load_baseline(Path("/dev/zero"))
 

@@ -10,7 +10,7 @@ from atom_testinfra.storage.known_files import UNKNOWN, KnownFile, KnownFiles
 
 
 def test_what_is_known_is_read_back_for_the_same_content(tmp_path: Path) -> None:
-    """Nothing of it is said of a file with another content."""
+    """For a file with another content, nothing is known."""
     path = tmp_path / "mutants/sources.json"
     files = KnownFiles(path, "one")
     known = files.of("a.py", "digest")
@@ -25,7 +25,7 @@ def test_what_is_known_is_read_back_for_the_same_content(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["", '{"made_by":"one"', '{"made_by":"one","files":{"a.py":3}}'])
 def test_what_another_version_wrote_is_not_used(tmp_path: Path, text: str) -> None:
-    """Neither what its code found, nor a file that cannot be read; the next one takes its place."""
+    """A file of another version, or one that cannot be read, counts as empty and is replaced."""
     path = tmp_path / "sources.json"
     files = KnownFiles(path, "one")
     files.of("a.py", "digest").imports = ["shop.cart"]

@@ -50,7 +50,7 @@ def test_no_profile_at_all_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seconds", ["inf", "nan", "0", "-1", "2592001"])
 @pytest.mark.parametrize("setting", ["time_budget_s", "targets.suite_s", "targets.fast.local_s"])
 def test_a_time_that_has_no_end_is_refused(tmp_path: Path, setting: str, seconds: str) -> None:
-    """When it is read, and not by the first sum that is made of it."""
+    """The error comes when the settings are read, not when somebody computes with the time."""
     table, _, key = f"tool.testinfra.{setting}".rpartition(".")
     limits = "ci_s = 3\n" if key == "local_s" else ""
     with pytest.raises(ConfigError, match=key):
@@ -59,7 +59,7 @@ def test_a_time_that_has_no_end_is_refused(tmp_path: Path, setting: str, seconds
 
 @pytest.mark.parametrize("entry", ['"A=B" = "x"', '"" = "x"', r'"A\u0000" = "x"', r'A = "x\u0000"'])
 def test_a_variable_that_no_process_can_have_is_refused(tmp_path: Path, entry: str) -> None:
-    """When it is read, and not by the first process that is to get it."""
+    """The error comes when the settings are read, not when a process is started with the variable."""
     profile = "[tool.testinfra.profiles.ci]\nmax_examples = 5\n"
     with pytest.raises(ConfigError, match=r"profiles\.ci\.env: no environment can hold"):
         load(tmp_path, f"{profile}[tool.testinfra.profiles.ci.env]\n{entry}\n")
@@ -69,6 +69,6 @@ def test_a_variable_that_no_process_can_have_is_refused(tmp_path: Path, entry: s
     "setting", [r'suite = ["-k", "\u0000"]', r'rootdir = "\u0000"', r'baseline = "a\u0000"']
 )
 def test_an_argument_that_no_process_can_have_is_refused(tmp_path: Path, setting: str) -> None:
-    """The same for what pytest is called with, and for files and folders."""
+    """The same holds for the arguments of pytest, and for the names of files and folders."""
     with pytest.raises(ConfigError, match="can hold the character NUL"):
         load(tmp_path, f"[tool.testinfra]\n{setting}\n")

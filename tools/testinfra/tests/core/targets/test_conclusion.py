@@ -19,6 +19,6 @@ from atom_testinfra.core.targets.conclusion import conclude
     ],
 )
 def test_the_hint_runs_a_failure_as_it_failed(profiles: tuple[str, ...], command: str) -> None:
-    """What fails in CI only passes under plain pytest, which has not got the profile's environment."""
+    """What fails in CI only passes under plain pytest, which does not have the profile's environment."""
     baseline = make_baseline(3, excluded=[replace(FAILED, profile=profile) for profile in profiles])
     assert conclude(assess(baseline)).hint == f"run it to see why: `{command}`"

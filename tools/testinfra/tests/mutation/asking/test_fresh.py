@@ -66,7 +66,7 @@ def test_a_test_that_starts_slowly_gets_more_time_and_the_mutant_is_asked_again(
 
 
 def test_a_test_that_does_not_end_unchanged_is_named() -> None:
-    """It is left out of all further questions."""
+    """It is not asked about any further mutant."""
     asking = SlowStart(needed_s=10 * MORE_TIME[-1])
     assert not asking.is_sound(QUESTION, NODEID)
     assert asking.said == [Fact.UNFIT]

@@ -101,7 +101,7 @@ def test_a_fixture_that_another_one_asks_for_is_counted_apart() -> None:
 
 
 def test_a_fixture_that_starts_a_thread_is_known_by_its_users() -> None:
-    """Only the first test that uses it sees the thread start; a process that runs any of them has it."""
+    """Only the first test that uses it sees the thread start, but the thread then runs for all of them."""
     entries = SharedEntries(Counts())
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
