@@ -10,8 +10,10 @@ from typing import Any
 from unittest import mock
 
 from fastapi import routing
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from starlette.responses import Response
+
+from tests.listening import listening
 
 
 class InjectedError(Exception):
@@ -37,11 +39,8 @@ class WriteCounter:
 def failing_after(engine: Engine, n_writes: int | None) -> Iterator[WriteCounter]:
     """Raise `InjectedError` after that many writing statements of the block, never if None; count them."""
     counter = WriteCounter(n_writes)
-    event.listen(engine, "after_cursor_execute", counter)
-    try:
+    with listening(engine, "after_cursor_execute", counter):
         yield counter
-    finally:
-        event.remove(engine, "after_cursor_execute", counter)
 
 
 class Stage(StrEnum):

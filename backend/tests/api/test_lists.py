@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
+from atom.db.session import read_only, short_reader
 from tests.api.operations import committed
 from tests.database import Database
 from tests.http import Api, Workspace
+from tests.listening import listening
 
 LISTS = sorted(
     path
@@ -46,11 +48,11 @@ def test_a_list_is_read_in_the_order_of_an_index(api: Api, database: Database, p
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with ExitStack() as stack:
+        for engine in (api.engine, read_only(api.engine), short_reader(api.engine)):
+            assert engine is not None
+            stack.enter_context(listening(engine, "before_cursor_execute", note))
         api.caller(workspace).ok("GET", path, query=query)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
     pages = [(statement, parameters) for statement, parameters in sent if "ORDER BY" in statement]
     assert pages
     with database.engine.connect() as connection:

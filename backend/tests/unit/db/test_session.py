@@ -25,6 +25,7 @@ from atom.db.sqlite import SHORT_STEPS, SHORT_VALUE, is_refused
 from atom.tables import agents, identity
 from tests import factories
 from tests.database import Database
+from tests.listening import listening
 
 
 def write_half(sessions: sessionmaker[Session]) -> None:
@@ -212,12 +213,12 @@ def test_a_commit_that_fails_is_undone(database: Database) -> None:
         raise RuntimeError("the commit failed")
 
     with database.sessions() as sessions:
-        event.listen(database.engine, "commit", fail)
-        try:
-            with pytest.raises(RuntimeError, match="the commit failed"), unit_of_work(sessions) as session:
-                factories.workspace(session)
-        finally:
-            event.remove(database.engine, "commit", fail)
+        with (
+            listening(database.engine, "commit", fail),
+            pytest.raises(RuntimeError, match="the commit failed"),
+            unit_of_work(sessions) as session,
+        ):
+            factories.workspace(session)
         with unit_of_work(sessions) as session:
             assert n_workspaces(session) == 0
 
