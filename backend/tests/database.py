@@ -21,14 +21,14 @@ import secrets
 import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy import URL, Engine, PoolProxiedConnection, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.db import migrate
@@ -73,6 +73,8 @@ class Database(ABC):
         self._current = self._migrated
         self._prepared: dict[Setup[Any], State] = {}
         self._is_in_use = False
+        self._seen_at: State | int = self._migrated
+        self._seen: dict[str, list[str]] = {}
         self._forget_writes()
 
     @property
@@ -103,13 +105,17 @@ class Database(ABC):
             yield self._sessions, state.value
 
     def snapshot(self, *tables: str) -> dict[str, list[str]]:
-        """Return all rows of the tables, of every table if none is named: equal if the rows are."""
-        with self.engine.connect() as connection:
-            driver = connection.connection.cursor()
-            try:
-                return {table: _rows(driver, table) for table in tables or ALL_TABLES}
-            finally:
-                driver.close()
+        """
+        Return all rows of the tables, of every table if none is named: equal if the rows are.
+
+        They are read anew only if something was committed since they were read last.
+        """
+        moment = self._current if not self._is_written() else self._count_commits()
+        if moment != self._seen_at:
+            self._seen_at, self._seen = moment, {}
+        wanted = tables or ALL_TABLES
+        self._seen |= rows_of(self.engine, (table for table in wanted if table not in self._seen))
+        return {table: self._seen[table] for table in wanted}
 
     @contextmanager
     def clone(self) -> Iterator[Clone]:
@@ -153,6 +159,10 @@ class Database(ABC):
     @abstractmethod
     def _is_written(self) -> bool:
         """Return whether anything was committed since `_forget_writes`."""
+
+    @abstractmethod
+    def _count_commits(self) -> int:
+        """Return a number that is another one after each commit."""
 
     @abstractmethod
     def _forget_writes(self) -> None:
@@ -204,10 +214,13 @@ class SqliteDatabase(Database):
         self._copier.execute(f"PRAGMA schema_version = {schema_version}")
 
     def _is_written(self) -> bool:
-        return self._pragma("data_version") != self._data_version
+        return self._count_commits() != self._data_version
+
+    def _count_commits(self) -> int:
+        return self._pragma("data_version")  # counts the commits of other connections
 
     def _forget_writes(self) -> None:
-        self._data_version = self._pragma("data_version")  # counts the commits of other connections
+        self._data_version = self._count_commits()
 
     def _require_closed(self) -> None:
         try:
@@ -234,6 +247,16 @@ def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
         raise RuntimeError(LEFT_OPEN)
 
 
+def rows_of(engine: Engine, tables: Iterable[str]) -> dict[str, list[str]]:
+    """Return all rows of the tables, as the driver gives them."""
+    with engine.connect() as connection:
+        driver = connection.connection.cursor()
+        try:
+            return {table: _rows(driver, table) for table in tables}
+        finally:
+            driver.close()
+
+
 def _rows(driver: Any, table: str) -> list[str]:
     driver.execute(f'SELECT * FROM "{table}"')
     return sorted(map(repr, driver.fetchall()))
@@ -258,7 +281,7 @@ class PostgresDatabase(Database):
         self._administer(f'CREATE DATABASE "{self._own}" TEMPLATE "{self._template}"')
         self._administer(f'ALTER DATABASE "{self._own}" SET synchronous_commit = off')
         engine = create_engine(server.set(database=self._own))
-        event.listen(engine, "commit", self._note_commit)
+        self._note_commits(engine)
         super().__init__(engine)
 
     def close(self) -> None:
@@ -293,13 +316,23 @@ class PostgresDatabase(Database):
             connection.exec_driver_sql(statements)
 
     def _is_written(self) -> bool:
-        return self._has_committed
+        return self._n_commits != self._n_known_commits
+
+    def _count_commits(self) -> int:
+        return self._n_commits
 
     def _forget_writes(self) -> None:
-        self._has_committed = False
+        self._n_known_commits = self._n_commits
 
-    def _note_commit(self, _connection: Connection) -> None:
-        self._has_committed = True
+    def _note_commits(self, engine: Engine) -> None:
+        """Wrap the commit of the dialect: an engine with a listener looks for some at each statement."""
+        commit, self._n_commits = engine.dialect.do_commit, 0
+
+        def note(connection: PoolProxiedConnection) -> None:
+            commit(connection)
+            self._n_commits += 1
+
+        engine.dialect.do_commit = note  # type: ignore[method-assign, assignment]
 
     def _require_closed(self) -> None:
         """A session that only read is in nobody's way; one that wrote is waited for as by any writer."""
