@@ -72,7 +72,7 @@ def contract(running_api: Api) -> Iterator[Contract]:
     """The OpenAPI document of the running app, and requests made up from it."""
     from tests.property_tests.api.contract import Contract  # Schemathesis is imported where it is used
 
-    contract = Contract(running_api.client)
+    contract = Contract(running_api)
     yield contract
     contract.transport.close()
 

@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from httpx import Response
-from sqlalchemy import Engine, select
+from fastapi import FastAPI
+from httpx import Client, Response
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
@@ -24,9 +26,9 @@ from atom.identity import keys
 from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.clock import ManualClock
 from atom.settings import Settings
-from atom.tables import METADATA
 from tests import factories
-from tests.database import Database
+from tests.database import ALL_TABLES, Database, rows_of
+from tests.direct import direct_client
 from tests.factories import NOW
 
 MAX_BODY_BYTES = 200_000
@@ -59,7 +61,7 @@ class Workspace:
 class Caller:
     """Sends requests with a key."""
 
-    client: TestClient
+    client: Client
     secret: str | None
 
     def __call__(
@@ -106,28 +108,42 @@ def problem_of(response: Response) -> dict[str, Any]:
 class Api:
     """The app on a database whose rows a test may leave behind."""
 
-    def __init__(self, database: Database, engine: Engine, client: TestClient, clock: ManualClock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        app: FastAPI,
+        client: Client,
+        threads: TestClient,
+        clock: ManualClock,
+    ) -> None:
         self.database = database
         self.engine = engine
         self.sessions = session_factory(engine)
+        self.app = app
         self.client = client
+        self.threads = threads
         self.clock = clock
 
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the app one request in the words of ASGI, as no client would send it."""
 
         async def answer() -> None:
-            await self.client.app(scope, receive, send)
+            await self.app(scope, receive, send)
 
         asyncio.run(answer())
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document as programs read it."""
+        found: dict[str, Any] = self.client.get("/openapi.json").json()
+        return found
+
     def rows(self) -> dict[str, list[str]]:
         """Return every row of every table: equal if nothing was written."""
-        with self.engine.connect() as connection:
-            return {
-                table.name: sorted(map(repr, connection.execute(select(table))))
-                for table in METADATA.sorted_tables
-            }
+        if self.engine is self.database.engine:
+            return self.database.snapshot()
+        return rows_of(self.engine, ALL_TABLES)
 
     def workspace(self, **agent_values: Any) -> Workspace:
         """Commit a workspace with an agent that may do anything."""
@@ -137,6 +153,10 @@ class Api:
         """Return the caller of a workspace who has a key of this scope."""
         return Caller(client=self.client, secret=workspace.secrets[scope])
 
+    def through_threads(self) -> Api:
+        """Return the same app, for tests whose requests go through its threads."""
+        return Api(self.database, self.engine, self.app, self.threads, self.threads, self.clock)
+
     def stranger(self, secret: str | None = None) -> Caller:
         """Return a caller without a key, or with one that nobody made."""
         return Caller(client=self.client, secret=secret)
@@ -144,8 +164,12 @@ class Api:
 
 @contextmanager
 def serving(database: Database, engine: Engine | None = None) -> Iterator[Api]:
-    """Start the app on the database, or on the engine of one of its clones."""
+    """
+    Start the app on the database, where requests are answered in the thread of the test.
+
+    On the engine of one of its clones each request goes through the threads of the app.
+    """
     clock, own = ManualClock(NOW), engine or database.engine
     app = create_app(Settings(max_body_bytes=MAX_BODY_BYTES), engine=own, clock=clock)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield Api(database, own, client, clock)
+    with TestClient(app, raise_server_exceptions=False) as threads, direct_client(app) as direct:
+        yield Api(database, own, app, direct if engine is None else threads, threads, clock)

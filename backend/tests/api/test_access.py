@@ -31,7 +31,7 @@ ADMIN, WRITE, READ = ApiKeyScope.ADMIN, ApiKeyScope.WRITE, ApiKeyScope.READ
 @pytest.mark.parametrize("secret", [None, "atom_nobody", "", "ä", "atom_" + "x" * 5_000])
 def test_without_a_key_that_exists_nothing_is_told(api: Api, secret: str | None) -> None:
     """No key, and a key that nobody made, are a 401 that says how to authenticate."""
-    headers = {} if secret is None else {"Authorization": f"Bearer {secret}".encode()}
+    headers = {} if secret is None else {b"Authorization": f"Bearer {secret}".encode()}
     response = api.client.get("/v1/agents", headers=headers)
     assert problem_of(response)["status"] == 401
     assert response.headers["www-authenticate"] == "Bearer"

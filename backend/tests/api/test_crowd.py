@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from atom.db.session import WritersQueue
@@ -31,7 +30,7 @@ def test_more_requests_than_threads_and_connections_are_all_answered(
 
         async def send_all() -> list[int]:
             headers = {"Authorization": f"Bearer {admin.secret}"}
-            transport = ASGITransport(api.client.app)
+            transport = ASGITransport(api.app)
             async with AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
                 body = {"role": "user", "content": "hello"}
                 writes = [client.post(f"{path}/messages", json=body) for _ in range(N_WRITERS)]
@@ -49,8 +48,7 @@ def test_writers_wait_in_front_of_sqlite_and_readers_do_not(database: Database) 
     with database.clone() as clone, serving(database, clone.engine) as api:
         admin = api.caller(api.workspace())
         body = {"code": "1", "name": "Cash", "type": "asset"}
-        assert isinstance(api.client.app, FastAPI)
-        state = api.client.app.state
+        state = api.app.state
         state.gateway = replace(state.gateway, writers=WritersQueue(clone.engine, timeout_s=0.01))
         with state.gateway.writers.turn():
             assert admin.ok("GET", "/v1/ledger/accounts")["items"] == []

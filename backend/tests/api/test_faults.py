@@ -18,13 +18,14 @@ from starlette.testclient import TestClient
 
 from atom.app import create_app
 from atom.db import migrate
-from atom.db.session import WritersQueue, create_engine
+from atom.db.session import WritersQueue, connected, create_engine
 from atom.identity.access import Gateway
 from atom.kit.errors import UnavailableError
 from atom.settings import Settings
 from tests.database import Clone, Database
 from tests.faults import failing_after
 from tests.http import Api, Workspace, problem_of, serving
+from tests.listening import listening
 
 LOCK_TIMEOUT_MS = 50
 LONG = "x" * 50_000
@@ -121,7 +122,7 @@ def test_who_reads_does_not_wait_for_those_who_wait_to_write(database: Database)
         if clone.engine.dialect.name != "sqlite":
             pytest.skip("writers wait for each other on SQLite alone")
         workspace = api.workspace()
-        gateway: Gateway = api.client.app.state.gateway  # type: ignore[attr-defined]
+        gateway: Gateway = api.app.state.gateway
         with ThreadPoolExecutor(2 * N_THREADS) as pool:
             with gateway.writers.turn():
                 writers = [
@@ -196,11 +197,8 @@ def dropping_after(engine: Engine, n_writes: int) -> Iterator[None]:
         if seen == n_writes:
             raise OperationalError(statement, None, DroppedError("server closed the connection"))
 
-    event.listen(engine, "after_cursor_execute", drop)
-    try:
+    with listening(engine, "after_cursor_execute", drop):
         yield
-    finally:
-        event.remove(engine, "after_cursor_execute", drop)
 
 
 def invoice(api: Api, workspace: Workspace) -> Callable[[], Response]:
@@ -248,11 +246,8 @@ def test_a_commit_that_fails_is_no_success(api: Api) -> None:
     def fail(_connection: Any) -> None:
         raise OperationalError("COMMIT", None, DroppedError("server closed the connection"))
 
-    event.listen(api.database.engine, "commit", fail)
-    try:
+    with listening(api.database.engine, "commit", fail):
         assert_unavailable(open_account(api, workspace, "1"))
-    finally:
-        event.remove(api.database.engine, "commit", fail)
     assert api.rows() == before
     assert_works(api, workspace)
 
@@ -263,7 +258,6 @@ def test_a_server_that_ends_the_connection_is_a_503(own_api: tuple[Api, Workspac
     if clone.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no server")
     before = api.rows()
-    administrator = create_engine(clone.url)
 
     def end(connection: Any, _cursor: Any, _statement: str, _values: Any, context: Any, _many: bool) -> None:
         if context.isinsert:
@@ -271,12 +265,8 @@ def test_a_server_that_ends_the_connection_is_a_503(own_api: tuple[Api, Workspac
             with administrator.begin() as other:
                 other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
 
-    event.listen(clone.engine, "after_cursor_execute", end)
-    try:
+    with connected(clone.url) as administrator, listening(clone.engine, "after_cursor_execute", end):
         assert_unavailable(open_account(api, workspace, "1"))
-    finally:
-        event.remove(clone.engine, "after_cursor_execute", end)
-        administrator.dispose()
     assert api.rows() == before
     assert_works(api, workspace)
 

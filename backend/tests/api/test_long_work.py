@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import insert
 
 from atom.chat.models import ChatMessage, MessageRole
@@ -77,8 +76,7 @@ def test_others_write_while_words_are_compared(own: tuple[Api, Workspace], name:
     chat = talk(api, workspace, [10, 10])
     writer: Caller = api.caller(workspace)
     written: list[Any] = []
-    app = api.client.app
-    assert isinstance(app, FastAPI)
+    app = api.app
     app.state.embedder = SlowEmbedder(
         lambda: written.append(writer("POST", "/v1/chats", {"user_id": workspace.user_id}).status_code)
     )
@@ -94,8 +92,7 @@ def test_an_episode_of_a_conversation_deleted_meanwhile_is_not_written(own: tupl
     api, workspace = own
     chat = talk(api, workspace, [10, 10])
     admin = api.caller(workspace)
-    app = api.client.app
-    assert isinstance(app, FastAPI)
+    app = api.app
     app.state.embedder = SlowEmbedder(lambda: admin("DELETE", f"/v1/chats/{chat}"))
     admin.refused(404, "POST", "/v1/episodes", {"agent_id": workspace.agent_id, "chat_id": chat})
     assert api.rows()["episodes"] == []

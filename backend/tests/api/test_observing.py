@@ -36,7 +36,7 @@ def test_the_id_that_a_sender_gives_comes_back(api: Api, given: str) -> None:
 @pytest.mark.parametrize("given", [None, "", "x" * 65, "a b", "a\tb", 'a"b', "é"])
 def test_a_request_without_a_plain_id_gets_one(api: Api, given: str | None) -> None:
     """What could break a line of a log is not an id; each request gets another one."""
-    headers = {} if given is None else {"X-Request-ID": given.encode()}
+    headers = {} if given is None else {b"X-Request-ID": given.encode()}
     made = {api.client.get("/live", headers=headers).headers["x-request-id"] for _ in range(3)}
     assert len(made) == 3
     assert given not in made

@@ -22,7 +22,7 @@ UPDATE = "the names of operations changed: if that is meant, write them to tests
 
 def documented(api: Api) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the operations of the OpenAPI document by method and path."""
-    paths = api.client.get("/openapi.json").json()["paths"]
+    paths = api.document["paths"]
     return {
         (method.upper(), path): operation
         for path, methods in paths.items()
@@ -68,7 +68,7 @@ def test_no_path_is_read_as_another(api: Api) -> None:
 
 def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
     """Generators and viewers find each schema that is referred to."""
-    document = api.client.get("/openapi.json").json()
+    document = api.document
     wanted = set(re.findall(r"'#/components/schemas/(\w+)'", str(document)))
     assert wanted
     assert wanted <= document["components"]["schemas"].keys()
@@ -76,7 +76,7 @@ def test_every_reference_of_the_document_leads_somewhere(api: Api) -> None:
 
 def test_what_is_made_leads_to_every_operation_on_it(api: Api) -> None:
     """Each parameter of a path has a link to its operation, from an answer that has the field it names."""
-    document = api.client.get("/openapi.json").json()
+    document = api.document
     operations = {operation["operationId"]: operation for operation in documented(api).values()}
     wanted = {
         (name, parameter["name"])
@@ -688,7 +688,7 @@ TOURS = (
 @pytest.mark.parametrize("visit", TOURS, ids=lambda visit: visit.__name__)
 def test_every_operation_of_a_domain_works(api: Api, visit: Callable[[Tour], None]) -> None:
     """A program's way through a domain uses each of its operations, and finds what it wrote."""
-    tour = Tour(api)
+    tour = Tour(api.through_threads())
     visit(tour)
     of_domain = {place for place, op in documented(api).items() if op["tags"] == [visit.__name__]}
     assert of_domain

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import insert
 
 from atom.db.sqlite import SHORT_STEPS, SHORT_VALUE
@@ -36,8 +35,7 @@ class CountingThreads(Threads):
 def own(database: Database) -> Iterator[tuple[Api, CountingThreads]]:
     """An app on a database of its own, and the threads that read in it."""
     with database.clone() as clone, serving(database, clone.engine) as api:
-        assert isinstance(api.client.app, FastAPI)
-        state, threads = api.client.app.state, CountingThreads(2, name="reading")
+        state, threads = api.app.state, CountingThreads(2, name="reading")
         state.gateway = replace(state.gateway, reading_threads=threads)
         yield api, threads
         threads.close()

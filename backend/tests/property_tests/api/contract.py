@@ -17,14 +17,14 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
-from starlette.testclient import TestClient
 
 from atom.kit.errors import InvalidError
 from atom.kit.pagination import Cursor, encode_key
 from tests.factories import NOW
+from tests.http import Api
 from tests.property_tests.api.ids import NOBODY, TABLES, id_fields
 from tests.property_tests.api.places import IsWanted, Place, places
-from tests.property_tests.api.transport import DirectTransport
+from tests.property_tests.api.transport import CaseTransport
 
 HAS_RULES = frozenset(
     {
@@ -86,12 +86,10 @@ class Operation:
 class Contract:
     """The OpenAPI document of a running app: its operations, and whether an answer conforms to it."""
 
-    def __init__(self, client: TestClient) -> None:
-        self.schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
-        self.schema.app = (
-            client.app
-        )  # for the requests that Schemathesis makes up itself when it checks an answer
-        self.transport = DirectTransport(client.app)
+    def __init__(self, api: Api) -> None:
+        self.schema = schemathesis.openapi.from_dict(api.client.get("/openapi.json").json())
+        self.schema.app = api.app  # for the requests that Schemathesis makes up itself to check an answer
+        self.transport = CaseTransport(api.app)
         self._known_cases: dict[str, list[Case[Any]]] = {}
         self.schema.config.generation.update(allow_x00=False)  # the document cannot say that NUL is refused
         checks = self.schema.config.checks

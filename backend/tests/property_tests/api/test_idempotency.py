@@ -152,8 +152,8 @@ def test_a_name_has_a_form(api: Api, name: str) -> None:
         "/v1/chats",
         json={"user_id": workspace.user_id},
         headers={
-            "Authorization": f"Bearer {workspace.secrets[ApiKeyScope.WRITE]}",
-            "Idempotency-Key": name.encode("latin-1"),
+            b"Authorization": f"Bearer {workspace.secrets[ApiKeyScope.WRITE]}".encode(),
+            b"Idempotency-Key": name.encode("latin-1"),
         },
     )
     assert answer.status_code == 422

@@ -33,7 +33,7 @@ def test_the_last_use_of_each_key_is_written(running_api: Api, story: list[tuple
     A request is a use of its key, also one that the key is not enough for; uses are written once, and those
     that could not be written are written the next time.
     """
-    app = running_api.client.app
+    app = running_api.app
     assert isinstance(app, FastAPI)
     gateway: Gateway = app.state.gateway
     clock = running_api.clock

@@ -12,7 +12,7 @@ from tests.http import Api
 
 
 def indexed(api: Api) -> tuple[RouteIndex, list[Route]]:
-    router: Any = api.client.app.router  # type: ignore[attr-defined]
+    router: Any = api.app.router
     index: RouteIndex = router.middleware_stack
     return index, [route for route in router.routes if isinstance(route, Route)]
 
