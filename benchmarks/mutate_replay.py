@@ -156,7 +156,7 @@ class PairWorker(Worker):
         fitting = [
             mutant
             for mutant in self._orders.mutants
-            if (block := f"{mutant.path}:{mutant.block}") in reach.blocks and block not in self.early
+            if (block := mutant.place) in reach.blocks and block not in self.early
         ]
         return self._chance.sample(fitting, min(self._n_each, len(fitting)))
 

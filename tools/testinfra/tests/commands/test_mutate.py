@@ -102,6 +102,14 @@ def never_called(number):
 
 def bounded(number):
     return number <= LIMIT
+
+
+if LIMIT:
+    def chosen(number):
+        return number + 1
+else:
+    def chosen(number):
+        return number + 2
 """
 TESTS = """
 import asyncio
@@ -174,6 +182,7 @@ def test_loose(number):
 @given(st.integers(0, shop.LIMIT))
 def test_bounded(number):
     assert shop.bounded(number)
+    assert shop.chosen(number) == number + 1
 
 
 class Machine(RuleBasedStateMachine):
@@ -317,6 +326,13 @@ def test_a_getter_and_its_setter_are_asked_about_apart(whole: dict[str, Any]) ->
     assert [change_of(one) for one in sizes["survived"]] == ["del self._items[:]"]
     noticed = {change_of(one) for verdict, group in sizes.items() if verdict != "survived" for one in group}
     assert {"return None", "pass"} <= noticed
+
+
+def test_a_function_of_a_branch_that_was_not_taken_is_not_reached(whole: dict[str, Any]) -> None:
+    """Another function of its name runs, and says nothing about this one."""
+    verdicts = {change_of(one): one["verdict"] for one in whole["findings"] if one["function"] == "chosen"}
+    assert verdicts["return number + 0"] == "noticed by an assertion"
+    assert verdicts["return number + 3"] == "not reached"
 
 
 def test_a_finding_says_who_noticed_and_after_how_many_test_cases(whole: dict[str, Any]) -> None:
@@ -628,6 +644,19 @@ def test_survivors_at_module_level_are_replayed(tmp_path: Path) -> None:
     assert len((tmp_path / "tests/runs.txt").read_text().splitlines()) < len(survivors) / 2
 
 
+def test_what_compiles_to_the_same_code_at_module_level_is_dropped(tmp_path: Path) -> None:
+    """It is no survivor, and is not counted among those that nobody was asked about."""
+    product = "PRICE = 3 * 1\nUNREAD = 4 * 1\n"
+    tests = "import shop\n\ndef test_price():\n    assert shop.PRICE == 3\n"
+    project = Shop.create(tmp_path, product, tests)
+    document = project.mutate()
+    changes = {change_of(one): one["verdict"] for one in document["findings"]}
+    assert changes["PRICE = 3 * 2"] == "noticed by an assertion"
+    assert changes["UNREAD = 4 * 2"] == "survived"
+    assert not {"PRICE = 3", "UNREAD = 4"} & set(changes)
+    assert document["n_left"] == 0
+
+
 def n_known_of(project: Shop) -> int:
     """Return how many findings are on disk."""
     stores = (project.folder / ".testinfra" / "mutants").glob("*/mutants.jsonl")
@@ -763,7 +792,7 @@ def test_faults_that_a_person_wrote_down_are_asked_about(shop: Shop) -> None:
     ("old", "new", "message"),
     [
         ('return number * 2"', 'nothing like it"', "has 0 times 'nothing like it'"),
-        ('return number * 2"', 'return number"', "has 6 times 'return number'"),
+        ('return number * 2"', 'return number"', "has 8 times 'return number'"),
         ("number < 3 else 7", "number < else", "would be invalid"),
         ('path = "src/shop.py"', 'path = "src/other.py"', "is not a file of the product"),
         ('says = "one more fits"', "", "missing required field `says`"),

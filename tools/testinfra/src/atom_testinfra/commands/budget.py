@@ -105,7 +105,7 @@ def command(
 def _blocks_changed(revision: str, learnt: Learnt, project: Project) -> frozenset[str]:
     mutants = [mutant for module in learnt.modules.values() for mutant in module.mutants]
     changed = select_changed(mutants, find_changed_lines(revision, learnt.product, project))
-    return frozenset(f"{mutant.path}:{mutant.block}" for mutant in changed)
+    return frozenset(mutant.place for mutant in changed)
 
 
 def _explain(nodeid: str, budget: ExampleBudget, known: Question, *, as_json: bool) -> ExitStatus:

@@ -36,7 +36,7 @@ def load_worth(project: Project) -> WorthSection | None:
     knowledge = Knowledge(product, modules, project.rootdir, store)
     selected = [mutant for module in modules.values() for mutant in module.mutants]
     findings = knowledge.find_findings(selected)
-    blocks = {mutant.id: f"{mutant.path}:{mutant.block}" for mutant in selected if mutant.id in findings}
+    blocks = {mutant.id: mutant.place for mutant in selected if mutant.id in findings}
     return build_worth(accept_survivors(findings.values(), project), blocks, list(knowledge.reaches.values()))
 
 

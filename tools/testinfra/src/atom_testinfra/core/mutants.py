@@ -60,6 +60,11 @@ class Mutant(Struct, frozen=True, kw_only=True, gc=False):
     statement: int
     """Number of the statement in its module as it is now."""
 
+    @property
+    def place(self) -> str:
+        """Its module and block, as `Reach.blocks` names them."""
+        return f"{self.path}:{self.block}"
+
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What became of a mutant, and the evidence."""

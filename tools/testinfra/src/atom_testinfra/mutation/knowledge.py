@@ -130,9 +130,8 @@ class Knowledge:
 
     def tests_for(self, mutant: Mutant) -> list[Reach]:
         """Return the tests that a mutant can be noticed by."""
-        block = f"{mutant.path}:{mutant.block}"
-        if mutant.function is not None and block not in self._store.early:
-            return self._find_entering().get(block, [])
+        if mutant.function is not None and mutant.place not in self._store.early:
+            return self._find_entering().get(mutant.place, [])
         if mutant.path not in self._importing:
             self._importing[mutant.path] = self._find_importing(mutant.path)
         return self._importing[mutant.path]

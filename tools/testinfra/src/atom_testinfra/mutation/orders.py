@@ -20,10 +20,9 @@ class KnownCost(NamedTuple):
     """In a copy; 0 where it was not measured in one."""
 
 
-class FreshQuestion(Struct, frozen=True, kw_only=True):
-    """A mutant to import the product with, and the tests to ask."""
+class FreshTests(Struct, frozen=True, kw_only=True):
+    """The tests to ask about a mutant that the product is imported with."""
 
-    mutant: Mutant
     tests: list[KnownCost]
     """In this order."""
     files: list[str]
@@ -66,8 +65,10 @@ class Orders(Struct, frozen=True, kw_only=True):
     """Tests of other files that are run once unchanged."""
     reaches: list[Reach]
     """What is known of tests that need not be run for that."""
-    fresh: list[FreshQuestion] = field(default_factory=list)
+    fresh: list[Mutant] = field(default_factory=list)
     """Ask about these, each in an interpreter of its own, and nothing else."""
+    fresh_tests: dict[str, FreshTests] = field(default_factory=dict)
+    """What to ask about them, by the place of a mutant: a table of constants has thousands in one place."""
     faults: list[WrittenFault] = field(default_factory=list)
     """Faults that a person wrote down: `mutants` may be of these."""
     is_each_property: bool = False
@@ -91,6 +92,8 @@ class Fact(StrEnum):
     """All unchanged tests ran; how mutants will be asked about."""
     VERDICT = "verdict"
     """What became of a mutant."""
+    SAME = "same"
+    """A mutant compiles to the code that was there before: there is nothing to ask."""
     PROPERTY = "property"
     """Whether a property, asked alone, noticed a mutant of what it executes."""
     UNCHANGED = "unchanged"

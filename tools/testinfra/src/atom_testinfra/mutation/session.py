@@ -20,7 +20,7 @@ from atom_testinfra.core.mutants import (
 )
 from atom_testinfra.mutation.knowledge import Knowledge
 from atom_testinfra.mutation.listening import Listener, Outcome
-from atom_testinfra.mutation.orders import CurveOrders, Fact, FreshQuestion, KnownCost, Orders
+from atom_testinfra.mutation.orders import CurveOrders, Fact, FreshTests, KnownCost, Orders
 from atom_testinfra.mutation.processes import Settings, run_worker
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ class MutationSession:
         """
         findings = self._knowledge.find_findings(selected)
         unknown = {
-            mutant.id
-            for mutant in selected
-            if mutant.id not in findings and not self._modules[mutant.path].is_same(mutant)
+            mutant.id for mutant in selected if mutant.id not in findings and not self._is_same(mutant)
         }
         ordered = order_mutants(selected, self._settings.seed) if unknown else []
         open_ones = [mutant for mutant in ordered if mutant.id in unknown]
@@ -91,7 +89,7 @@ class MutationSession:
         return Outcome(
             findings=findings,
             n_asked=n_asked,
-            n_left=sum(mutant.id not in findings for mutant in open_ones),
+            n_left=sum(mutant.id not in findings and not self._is_same(mutant) for mutant in open_ones),
             excluded=self._knowledge.excluded,
             remarks=self._remarks,
             is_interrupted=is_interrupted,
@@ -172,6 +170,11 @@ class MutationSession:
                     raise SubjectError(f"no curve can be learnt, because {fact['no_replay']}")
         return unfit
 
+    def _is_same(self, mutant: Mutant) -> bool:
+        """Return whether there is nothing to ask; of a mutant at module level a worker finds it out."""
+        module = self._modules[mutant.path]
+        return module.is_known_same(mutant) if mutant.function is None else module.is_same(mutant)
+
     def _ask(self, mutants: Sequence[Mutant]) -> Iterator[Finding]:
         by_id = {mutant.id: mutant for mutant in mutants}
         fresh = [mutant for mutant in mutants if mutant.function is None]
@@ -214,45 +217,54 @@ class MutationSession:
 
     def _ask_fresh(self, mutants: Sequence[Mutant], by_id: Mapping[str, Mutant]) -> Iterator[Finding]:
         """Ask about mutants that need an interpreter of their own."""
-        questions: dict[str, FreshQuestion] = {}
+        fresh: list[Mutant] = []
+        tests: dict[str, FreshTests] = {}
         for mutant in mutants:
-            reaching = self._knowledge.tests_for(mutant)
-            if not reaching:
+            place = mutant.place
+            if place not in tests:
+                tests[place] = self._choose_fresh(mutant)
+            if tests[place].tests:
+                fresh.append(mutant)
+            elif not self._modules[mutant.path].is_same(mutant):
                 yield self._finding(mutant, {"verdict": MutantVerdict.NOT_REACHED})
-                continue
-            tests = _affordable(order_tests(reaching, f"{mutant.path}:{mutant.block}", {}))
-            questions[mutant.id] = FreshQuestion(
-                mutant=mutant,
-                tests=[KnownCost(test.nodeid, test.cpu_s) for test in tests],
-                files=sorted({test.nodeid.split("::")[0] for test in tests}),
-                n_reaching=len(reaching),
-            )
-        if not questions:
+        if not fresh:
             return
         orders = self._orders(
-            mutants=[], files=None, run_files=[], run_tests=[], fresh=list(questions.values())
+            mutants=[], files=None, run_files=[], run_tests=[], fresh=fresh, fresh_tests=tests
         )
         with run_worker(orders, self._settings) as facts:
             for fact in facts:
-                question = questions.get(fact.get("id", ""))
-                finding = self._take(fact if question is None else self._explain(fact, question), by_id)
+                if fact["fact"] == Fact.VERDICT:
+                    place = by_id[fact["id"]].place
+                    finding = self._take(self._explain(fact, place, tests[place]), by_id)
+                else:
+                    finding = self._take(fact, by_id)
                 if finding is not None:
                     yield finding
 
-    def _explain(self, fact: dict[str, Any], question: FreshQuestion) -> dict[str, Any]:
+    def _choose_fresh(self, mutant: Mutant) -> FreshTests:
+        """Return the tests to ask in fresh interpreters about a mutant and all others of its place."""
+        reaching = self._knowledge.tests_for(mutant)
+        tests = _affordable(order_tests(reaching, mutant.place, {}))
+        return FreshTests(
+            tests=[KnownCost(test.nodeid, test.cpu_s) for test in tests],
+            files=sorted({test.nodeid.split("::")[0] for test in tests}),
+            n_reaching=len(reaching),
+        )
+
+    def _explain(self, fact: dict[str, Any], place: str, asked: FreshTests) -> dict[str, Any]:
         """Return a verdict from a fresh interpreter with what is known of the tests that gave it."""
-        nodeids = [test.nodeid for test in question.tests]
+        nodeids = [test.nodeid for test in asked.tests]
         reaches = [self._knowledge.reaches[nodeid] for nodeid in nodeids if nodeid in self._knowledge.reaches]
-        block = f"{question.mutant.path}:{question.mutant.block}"
         explained: dict[str, Any] = {
-            "n_reaching": question.n_reaching,
-            "n_executed": sum(reach.blocks.get(block, 0) for reach in reaches),
+            "n_reaching": asked.n_reaching,
+            "n_executed": sum(reach.blocks.get(place, 0) for reach in reaches),
             "closest": [reach.nodeid for reach in reaches if reach.is_property][:3],
         }
-        left = question.n_reaching - len(nodeids)
+        left = asked.n_reaching - len(nodeids)
         if left and fact["verdict"] == MutantVerdict.SURVIVED:
             explained["reason"] = (
-                f"{left} of {question.n_reaching} tests were not asked, because they would take too long"
+                f"{left} of {asked.n_reaching} tests were not asked, because they would take too long"
             )
         return explained | fact
 
@@ -309,6 +321,9 @@ class MutationSession:
                 self._knowledge.exclude(
                     fact["nodeid"], f"it fails unchanged in a process of its own: {fact['error']}"
                 )
+            case Fact.SAME:
+                mutant = by_id[fact["id"]]
+                self._modules[mutant.path].note_same(mutant)
             case Fact.VERDICT:
                 if "kept" in fact:
                     self._store.add_early([fact["kept"]])

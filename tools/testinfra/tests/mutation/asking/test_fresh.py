@@ -6,24 +6,12 @@ from typing import Any
 
 import pytest
 
-from atom_testinfra.core.mutants import Mutant, MutantVerdict
+from atom_testinfra.core.mutants import MutantVerdict
 from atom_testinfra.mutation.asking.fresh import MORE_TIME, FreshRound
-from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost, Orders
+from atom_testinfra.mutation.orders import Fact, FreshTests, KnownCost, Orders
 
 NODEID = "test_shop.py::test_price"
-MUTANT = Mutant(
-    id="a",
-    path="shop.py",
-    function=None,
-    block="None#0",
-    line=1,
-    end_line=1,
-    operator="constant",
-    is_hidden=False,
-    index=0,
-    statement=0,
-)
-QUESTION = FreshQuestion(mutant=MUTANT, tests=[KnownCost(NODEID, 0.1)], files=["test_shop.py"], n_reaching=1)
+ASKED = FreshTests(tests=[KnownCost(NODEID, 0.1)], files=["test_shop.py"], n_reaching=1)
 
 
 class SlowStart(FreshRound):
@@ -47,8 +35,8 @@ class SlowStart(FreshRound):
         super().__init__(orders, lambda fact, **_: self.said.append(fact))
         self._needed_s = needed_s
 
-    def _ask_unchanged(self, question: FreshQuestion) -> dict[str, Any]:
-        (test,) = self.tests_of(question)
+    def _ask_unchanged(self, asked: FreshTests) -> dict[str, Any]:
+        (test,) = self.tests_of(asked)
         is_late = test.cpu_s < self._needed_s
         return {"verdict": MutantVerdict.TIME if is_late else MutantVerdict.SURVIVED}
 
@@ -59,15 +47,15 @@ def test_a_test_that_starts_slowly_gets_more_time_and_the_mutant_is_asked_again(
 ) -> None:
     """Running out of time says nothing about the mutant if the test is as slow without it."""
     asking = SlowStart(needed_s)
-    assert asking.is_sound(QUESTION, NODEID) == is_first_right
-    assert asking.is_sound(QUESTION, NODEID)
-    assert asking.tests_of(QUESTION)[0].cpu_s >= needed_s
+    assert asking.is_sound(ASKED, NODEID) == is_first_right
+    assert asking.is_sound(ASKED, NODEID)
+    assert asking.tests_of(ASKED)[0].cpu_s >= needed_s
     assert asking.said == []
 
 
 def test_a_test_that_does_not_end_unchanged_is_named() -> None:
     """It is not asked about any further mutant."""
     asking = SlowStart(needed_s=10 * MORE_TIME[-1])
-    assert not asking.is_sound(QUESTION, NODEID)
+    assert not asking.is_sound(ASKED, NODEID)
     assert asking.said == [Fact.UNFIT]
-    assert asking.tests_of(QUESTION) == []
+    assert asking.tests_of(ASKED) == []

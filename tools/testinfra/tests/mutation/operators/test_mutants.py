@@ -98,6 +98,18 @@ def test_a_getter_and_its_setter_are_told_apart() -> None:
     assert sorted(lines.values()) == [1, 2]
 
 
+def test_blocks_of_functions_with_one_name_have_names_of_their_own() -> None:
+    """What enters one of them has not entered the other; other functions change nothing."""
+    source = BEFORE + "\nif LIMIT:\n    def more(): return 1\nelse:\n    def more(): return 2\n"
+    blocks = {mutant.line: mutant.block for mutant in Module("m.py", source).mutants if mutant.function}
+    assert blocks == {7: "Cart.size#0", 11: "Cart.size#1:0", 12: "Cart.size#1:1", 13: "Cart.size#1:0"} | {
+        16: "more#0",
+        18: "more#1:0",
+    }
+    edited = "def another(x):\n    return x + 1\n" + source
+    assert set(blocks.values()) <= {mutant.block for mutant in Module("m.py", edited).mutants}
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

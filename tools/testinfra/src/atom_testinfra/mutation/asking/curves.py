@@ -157,7 +157,7 @@ class CurveRound:
 
     def _pairs(self, mutants: Sequence[Mutant]) -> Iterator[tuple[str, Mutant]]:
         for mutant in mutants:
-            block, sources = f"{mutant.path}:{mutant.block}", self._worker.sources
+            block, sources = mutant.place, self._worker.sources
             is_foreign = sources.of(mutant)[1] in sources.foreign_files
             if is_foreign or block in self._worker.early or mutant.is_hidden:
                 continue

@@ -25,7 +25,7 @@ from atom_testinfra.mutation.asking.replay import Replay
 from atom_testinfra.mutation.asking.rounds import FOREIGN
 from atom_testinfra.mutation.asking.sources import Sources
 from atom_testinfra.mutation.asking.taking import TakenSession
-from atom_testinfra.mutation.orders import Fact, FreshQuestion, KnownCost
+from atom_testinfra.mutation.orders import Fact, FreshTests, KnownCost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,37 +63,41 @@ class FreshRound:
         gc.freeze()  # else each copy looks for garbage among all that was imported here, and copies its pages
         copies = Copies(self._orders.n_jobs)
         waiting = list(reversed(self._orders.fresh))
-        running: dict[int, FreshQuestion] = {}
+        running: dict[int, Mutant] = {}
         while waiting or running:
             if self._orders.ends_at is not None and time.time() > self._orders.ends_at:
                 waiting.clear()
             while waiting and not copies.is_full:
-                question = waiting.pop()
-                running[self._start(copies, question, question.mutant)] = question
+                mutant = waiting.pop()
+                if self._sources.of(mutant)[0].is_same(mutant):
+                    self._say(Fact.SAME, id=mutant.id)
+                else:
+                    running[self._start(copies, self._tests_for(mutant), mutant)] = mutant
             for copy, status in copies.wait() if running else ():
-                question = running.pop(copy.pid)
-                answer = describe_end(copy, status)
-                if not self.is_sound(question, answer.get("noticed_by")):
-                    waiting.append(question)
+                mutant = running.pop(copy.pid)
+                asked, answer = self._tests_for(mutant), describe_end(copy, status)
+                if not self.is_sound(asked, answer.get("noticed_by")):
+                    waiting.append(mutant)
                     continue
-                self._say(Fact.VERDICT, id=question.mutant.id, **answer)
+                self._say(Fact.VERDICT, id=mutant.id, **answer)
                 if answer["verdict"] is MutantVerdict.SURVIVED and any(
-                    other.files == question.files for other in waiting
+                    self._tests_for(other).files == asked.files for other in waiting
                 ):
-                    self._record(question)
+                    self._record(asked)
         self._say(Fact.DONE)
 
-    def _record(self, question: FreshQuestion) -> None:
+    def _tests_for(self, mutant: Mutant) -> FreshTests:
+        return self._orders.fresh_tests[mutant.place]
+
+    def _record(self, asked: FreshTests) -> None:
         """Run the tests of a survivor unchanged, once for the same files, so that they can be replayed."""
-        key = tuple(question.files)
+        key = tuple(asked.files)
         if key in self._replays:
             return
-        tests = self.tests_of(question)
+        tests = self.tests_of(asked)
         copies = Copies(1)
         copies.start(
-            lambda say: RecordingSession(self._sources, question.files, tests, say).run(
-                self._orders.arguments
-            ),
+            lambda say: RecordingSession(self._sources, asked.files, tests, say).run(self._orders.arguments),
             wall_s=FRESH_WALL_S,
         )
         copy, _ = copies.wait_for_one()
@@ -102,37 +106,35 @@ class FreshRound:
             if "choices" in said:
                 replay.take(said["nodeid"], said["choices"])
 
-    def _start(self, copies: Copies, question: FreshQuestion, mutant: Mutant | None) -> int:
-        tests = self.tests_of(question)
-        replay = self._replays.get(tuple(question.files))
+    def _start(self, copies: Copies, asked: FreshTests, mutant: Mutant | None) -> int:
+        tests = self.tests_of(asked)
+        replay = self._replays.get(tuple(asked.files))
         if mutant is not None:
             self._sources.of(mutant)[0].prepare()
 
         def ask(say: Say) -> None:
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)
             resource.setrlimit(resource.RLIMIT_CPU, (IMPORTING_CPU_S, hard))
-            session = FreshSession(self._sources, mutant, question.files, tests, say, replay)
+            session = FreshSession(self._sources, mutant, asked.files, tests, say, replay)
             session.run(self._orders.arguments)
 
         return copies.start(ask, wall_s=FRESH_WALL_S).pid
 
-    def tests_of(self, question: FreshQuestion) -> list[KnownCost]:
+    def tests_of(self, asked: FreshTests) -> list[KnownCost]:
         """Return the tests to ask, each with what it takes."""
-        return [
-            self._costs.get(test.nodeid, test) for test in question.tests if test.nodeid not in self._unfit
-        ]
+        return [self._costs.get(test.nodeid, test) for test in asked.tests if test.nodeid not in self._unfit]
 
-    def is_sound(self, question: FreshQuestion, nodeid: str | None) -> bool:
+    def is_sound(self, asked: FreshTests, nodeid: str | None) -> bool:
         """
         Return whether a test that noticed passes without a mutant; it runs once for that.
 
         One that runs out of time then gets more: elsewhere other tests have set up what it sets up here.
         """
-        test = next((one for one in question.tests if one.nodeid == nodeid), None)
+        test = next((one for one in asked.tests if one.nodeid == nodeid), None)
         if test is None or test.nodeid in self._sound:
             return True
         file = test.nodeid.split("::")[0]
-        alone = FreshQuestion(mutant=question.mutant, tests=[test], files=[file], n_reaching=1)
+        alone = FreshTests(tests=[test], files=[file], n_reaching=1)
         answer = self._ask_unchanged(alone)
         for factor in MORE_TIME:
             if answer["verdict"] is not MutantVerdict.TIME:
@@ -147,9 +149,9 @@ class FreshRound:
         self._say(Fact.UNFIT, nodeid=test.nodeid, error=answer.get("error") or str(answer["verdict"]))
         return False
 
-    def _ask_unchanged(self, question: FreshQuestion) -> dict[str, Any]:
+    def _ask_unchanged(self, asked: FreshTests) -> dict[str, Any]:
         copies = Copies(1)
-        self._start(copies, question, None)
+        self._start(copies, asked, None)
         return describe_end(*copies.wait_for_one())
 
 

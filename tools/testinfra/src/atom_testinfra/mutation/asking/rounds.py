@@ -97,7 +97,7 @@ class Round:
             self._note(copies)
 
     def _start(self, copies: Copies, mutant: Mutant) -> None:
-        block = _block(mutant)
+        block = mutant.place
         if self._worker.sources.of(mutant)[1] in self._worker.sources.foreign_files:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=FOREIGN)
             return
@@ -182,7 +182,7 @@ class Round:
         found = [
             (len(self._by_block[block]), place, mutant)
             for place, mutant in enumerate(mutants)
-            if (block := f"{mutant.path}:{mutant.block}") in reach.blocks
+            if (block := mutant.place) in reach.blocks
             and block not in self._worker.early
             and not mutant.is_hidden
         ]
@@ -201,7 +201,7 @@ class Round:
                 continue
             is_survivor = answer["verdict"] is MutantVerdict.SURVIVED
             if is_survivor and any(
-                test.nodeid in self._once for test in self._by_block.get(_block(mutant), [])
+                test.nodeid in self._once for test in self._by_block.get(mutant.place, [])
             ):
                 self._say_once(mutant)
                 continue
@@ -209,7 +209,7 @@ class Round:
                 self._noticed[mutant.path, mutant.function][nodeid] += 1
                 self._latest = [nodeid, *(other for other in self._latest if other != nodeid)][:N_CHECKED]
             self._n_unchecked += 1
-            block = _block(mutant)
+            block = mutant.place
             closest = sorted(
                 (test for test in tests if test.is_property), key=lambda test: -test.blocks.get(block, 0)
             )
@@ -244,7 +244,7 @@ class Round:
         self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=ONCE)
 
     def _say_kept(self, mutant: Mutant) -> None:
-        kept = _block(mutant)
+        kept = mutant.place
         self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=KEPT, kept=kept)
 
     def _run_latest(self, copies: Copies) -> dict[str, Any]:
@@ -294,8 +294,3 @@ class Round:
             return False
         self._worker.say(Fact.CHECKED)
         return True
-
-
-def _block(mutant: Mutant) -> str:
-    """Return the block that a mutant changes, as tests name it."""
-    return f"{mutant.path}:{mutant.block}"

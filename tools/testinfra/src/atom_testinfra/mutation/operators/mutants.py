@@ -153,9 +153,17 @@ class Module:
 
     def is_same(self, mutant: Mutant) -> bool:
         """Return whether a mutant compiles to the code that was there before."""
-        if mutant.id not in self._known.same and self._compiles_to_same(mutant):
-            self._known.same.add(mutant.id)
+        if not self.is_known_same(mutant) and self._compiles_to_same(mutant):
+            self.note_same(mutant)
+        return self.is_known_same(mutant)
+
+    def is_known_same(self, mutant: Mutant) -> bool:
+        """Return whether that was found out before; outside of functions it takes compiling the module."""
         return mutant.id in self._known.same
+
+    def note_same(self, mutant: Mutant) -> None:
+        """Keep that a mutant compiles to the code that was there before."""
+        self._known.same.add(mutant.id)
 
     def _compiles_to_same(self, mutant: Mutant) -> bool:
         block = self.sites[mutant.index].block

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ class Block(NamedTuple):
     """First line of the function, 0 outside of functions: two functions may share a name."""
     ordinal: int
     """Number of the block in its function, in the order of the source."""
+    n_namesakes: int = 0
+    """How many functions before it in the module have its name: a setter has its getter's, for one."""
 
     @property
     def key(self) -> str:
         """A name of the block that edits of other functions do not change."""
-        return f"{self.function}#{self.ordinal}"
+        namesakes = f"{self.n_namesakes}:" if self.n_namesakes else ""
+        return f"{self.function}#{namesakes}{self.ordinal}"
 
 
 OUTSIDE = Block(None, 0, 0)
@@ -46,34 +50,38 @@ class Site(NamedTuple):
 
 def walk_blocks(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], Block]]:
     """Yield each list of statements of a module with its block, outer ones before inner ones."""
-    yield from _blocks(tree.body, OUTSIDE, (), [0])
+    yield from _outside(tree.body, (), Counter())
 
 
-def _blocks(
-    body: list[ast.stmt], block: Block, names: tuple[str, ...], counter: list[int]
+def _outside(
+    body: list[ast.stmt], names: tuple[str, ...], n_seen: Counter[str]
 ) -> Iterator[tuple[list[ast.stmt], Block]]:
-    yield body, block
+    """Yield the blocks of a body that is in no function; `n_seen` counts the functions by name."""
+    yield body, OUTSIDE
     for node in body:
         if isinstance(node, ast.ClassDef):
-            inside = block.function is not None
-            yield from _blocks(
-                node.body, _next(block, counter) if inside else block, (*names, node.name), counter
-            )
+            yield from _outside(node.body, (*names, node.name), n_seen)
         elif isinstance(node, Definition):
-            if block.function is None:
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                function = Block(".".join((*names, node.name)), first, 0)
-                yield from _blocks(node.body, function, names, [0])
-            else:
-                yield from _blocks(node.body, _next(block, counter), names, counter)
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            name = ".".join((*names, node.name))
+            yield from _inside(node.body, Block(name, first, 0, n_seen[name]), [0])
+            n_seen[name] += 1
         elif not is_inert(node):
             for inner in _inner_bodies(node):
-                yield from _blocks(inner, _next(block, counter), names, counter)
+                yield from _outside(inner, names, n_seen)
+
+
+def _inside(body: list[ast.stmt], block: Block, counter: list[int]) -> Iterator[tuple[list[ast.stmt], Block]]:
+    """Yield the blocks of a body that is in a function."""
+    yield body, block
+    for node in body:
+        if is_inert(node):
+            continue
+        for inner in _inner_bodies(node):
+            yield from _inside(inner, _next(block, counter), counter)
 
 
 def _next(block: Block, counter: list[int]) -> Block:
-    if block.function is None:
-        return block
     counter[0] += 1
     return block._replace(ordinal=counter[0])
 
