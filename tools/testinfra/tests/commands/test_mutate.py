@@ -645,7 +645,7 @@ def test_survivors_at_module_level_are_replayed(tmp_path: Path) -> None:
 
 
 def test_what_compiles_to_the_same_code_at_module_level_is_dropped(tmp_path: Path) -> None:
-    """It is no survivor, and is not counted among those that nobody was asked about."""
+    """It does not count as a survivor, nor among those that nobody was asked about."""
     product = "PRICE = 3 * 1\nUNREAD = 4 * 1\n"
     tests = "import shop\n\ndef test_price():\n    assert shop.PRICE == 3\n"
     project = Shop.create(tmp_path, product, tests)
