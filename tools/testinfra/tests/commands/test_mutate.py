@@ -401,6 +401,21 @@ def test_only_what_a_better_test_may_notice_is_asked_again(tmp_path: Path) -> No
     assert {one["verdict"] for one in second["findings"]} == {"noticed by an assertion"}
 
 
+def test_new_code_that_no_test_enters_is_not_reached(tmp_path: Path) -> None:
+    """It needs no run of any test to say so, and there is nothing left to ask afterwards."""
+    shop = Shop.create(tmp_path / "shop")
+    shop.mutate("-n", "2", "src/shop.py::never_called")
+    shop.write(
+        "src/shop.py",
+        "def never_called(number):\n    return number + 1",
+        "def never_called(number):\n    return number * 4",
+    )
+    document = shop.mutate("-n", "2", "src/shop.py::never_called")
+    assert set(document["counts"]) == {"not reached"}
+    assert document["n_asked"] > 0
+    assert document["n_left"] == 0
+
+
 def test_since_asks_about_the_lines_of_a_diff(tmp_path: Path) -> None:
     """A weakened check in the working tree: the line is named, with the property that executes it."""
     project = Shop.create(tmp_path / "shop")

@@ -57,6 +57,7 @@ class MutationSession:
         self._remarks: list[str] = []
         self._unchecked: list[str] = []
         self._files_asked: list[str] = []
+        self._is_ready = False
 
     def run(self, selected: Sequence[Mutant]) -> Outcome:
         """
@@ -82,8 +83,7 @@ class MutationSession:
             except KeyboardInterrupt:
                 is_interrupted = True
         else:
-            self._remark_on_tests()
-            self._listener.on_ready(len(self._knowledge.reaches), self._remarks)
+            self._note_ready()
         self._store.compact()
         self._product.known.save()
         return Outcome(
@@ -203,6 +203,9 @@ class MutationSession:
             new_files = knowledge.new_files
             files = sorted({*new_files, *(nodeid.split("::")[0] for nodeid in tests)})
             if not files:
+                self._note_ready()
+                for mutant in mutants:
+                    yield {"fact": Fact.VERDICT, "id": mutant.id, "verdict": MutantVerdict.NOT_REACHED}
                 return
         orders = self._orders(
             mutants=list(mutants),
@@ -353,9 +356,15 @@ class MutationSession:
             self._remarks.append(
                 f"test cases are generated anew for each mutant, because {fact['no_replay']}"
             )
-        self._remark_on_tests()
         self._knowledge.add_collected(self._files_asked, fact["early"])
-        self._listener.on_ready(fact["n_tests"], self._remarks)
+        self._note_ready()
+
+    def _note_ready(self) -> None:
+        """Say once that it is known what the tests enter."""
+        if not self._is_ready:
+            self._is_ready = True
+            self._remark_on_tests()
+            self._listener.on_ready(len(self._knowledge.reaches), self._remarks)
 
     def _remark_on_tests(self) -> None:
         """Name the tests that fail or start programs, also when an earlier call ran them."""
