@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -31,6 +32,7 @@ from atom_testinfra.commands.parameters import (
 )
 from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
+from atom_testinfra.core.figures import plural
 from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.environment import CI_VARIABLES
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from atom_testinfra.commands.mutant_selection import Ranges
     from atom_testinfra.core.detection.trials import Trial
     from atom_testinfra.core.mutants import Finding, Mutant, PropertyWorth
+    from atom_testinfra.mutation.cluster.client import Cluster
     from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.operators.written import WrittenFault
 
@@ -62,6 +65,7 @@ class MutateOptions:
     since: str | None
     sample: int | None
     shard: str | None
+    cluster: str | None
     time_s: float | None
     n_jobs: int | None
     seed: int
@@ -89,6 +93,11 @@ class MutateOptions:
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="A random sample of N mutants.")
 @click.option(
     "--shard", metavar="i/N", help="Only the i-th of N shards of the mutants, for `testinfra merge`."
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Ask on the workers of the Dask scheduler at tcp://host:8786.",
 )
 @click.option(
     "--time", "time_s", type=Duration(), metavar="DURATION", help="Begin no mutant after this time."
@@ -192,23 +201,50 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         )
     _say_product(product, len(modules), len(chosen))
     folder = project.mutants / asked
-    session = MutationSession(
-        product=product,
-        modules=modules,
-        settings=settings,
-        store=MutantStore(folder),
-        listener=_Progress(len(chosen)),
-    )
-    if options.each_property:
-        return _report_properties(session.run_each_property(chosen), as_json=options.as_json)
-    if options.curves:
-        return _learn_curves(session, chosen, TrialStore(folder), options)
-    outcome = session.run(chosen)
+    with contextlib.ExitStack() as stack:
+        cluster = _connect(options, product, settings, stack)
+        session = MutationSession(
+            product=product,
+            modules=modules,
+            settings=settings,
+            store=MutantStore(folder),
+            listener=_Progress(len(chosen)),
+            cluster=cluster,
+        )
+        if options.each_property:
+            return _report_properties(session.run_each_property(chosen), as_json=options.as_json)
+        if options.curves:
+            return _learn_curves(session, chosen, TrialStore(folder), options)
+        outcome = session.run(chosen)
     findings = accept_survivors(outcome.findings.values(), project)
     status = _report(findings, outcome, options)
     if shard is not None:
         shard.save(findings, is_complete=not outcome.n_left and not outcome.is_interrupted)
     return status
+
+
+def _connect(
+    options: MutateOptions, product: Product, settings: Settings, stack: contextlib.ExitStack
+) -> Cluster | None:
+    """Return the cluster that the options name, for as long as the stack is open."""
+    if options.cluster is None:
+        return None
+    for is_given, name in (
+        (options.each_property, "--each-property"),
+        (options.curves, "--curves"),
+        (options.n_jobs is not None, "-n"),
+    ):
+        if is_given:
+            raise ConfigError(
+                f"--cluster does not go together with {name}",
+                hint="each worker asks in as many processes as it has threads: dask worker --nthreads W",
+            )
+    from atom_testinfra.mutation.cluster.client import Cluster
+
+    cluster = Cluster(options.cluster, product, settings)
+    stack.callback(cluster.close)
+    click.echo(f"asking on {plural(cluster.n_workers, 'worker')} of {options.cluster}", err=True)
+    return cluster
 
 
 def _choose(

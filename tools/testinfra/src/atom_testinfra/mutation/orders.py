@@ -75,6 +75,11 @@ class Orders(Struct, frozen=True, kw_only=True):
     """Ask each property alone, until it notices a mutant."""
     curves: CurveOrders | None = None
     """Ask every property that reaches a mutant, on several seeds."""
+    requests: int | None = None
+    """
+    File descriptor to read mutants from instead of `mutants`, until it is closed: a JSON list of them a line.
+    Each line is answered to its end.
+    """
 
 
 class Fact(StrEnum):
@@ -107,4 +112,4 @@ class Fact(StrEnum):
     FAILED = "failed"
     """The worker cannot go on, and why."""
     DONE = "done"
-    """Nothing is left to ask."""
+    """Nothing is left to ask, of a line where mutants come line by line."""

@@ -18,8 +18,9 @@ from atom_testinfra.core.errors import SubjectError
 from atom_testinfra.mutation.orders import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from atom_testinfra.core.mutants import Mutant
     from atom_testinfra.mutation.operators.written import WrittenFault
     from atom_testinfra.mutation.orders import Orders
 
@@ -47,8 +48,15 @@ class WorkerProcess:
     def __init__(self, orders: Orders, settings: Settings) -> None:
         self._reader, writer = os.pipe()
         self._folder = tempfile.TemporaryDirectory(prefix="testinfra-mutate-")
+        orders = msgspec.structs.replace(orders, events=writer)
+        passed = [writer]
+        self._requests: int | None = None
+        if orders.requests is not None:
+            requests, self._requests = os.pipe()
+            orders = msgspec.structs.replace(orders, requests=requests)
+            passed.append(requests)
         path = Path(self._folder.name) / "orders.json"
-        path.write_bytes(msgspec.json.encode(msgspec.structs.replace(orders, events=writer)))
+        path.write_bytes(msgspec.json.encode(orders))
         self._log = (Path(self._folder.name) / "log").open("wb")
         self._process = subprocess.Popen(  # noqa: S603 (the person's own tests, without a shell)
             [sys.executable, "-m", "atom_testinfra.mutation.asking.worker", os.fspath(path)],
@@ -57,11 +65,19 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            pass_fds=(writer,),
+            pass_fds=passed,
             start_new_session=True,
         )
-        os.close(writer)
+        for end in passed:
+            os.close(end)
         self._rest = b""
+
+    def feed(self, mutants: Sequence[Mutant]) -> None:
+        """Let a process ask about mutants whose orders say that they come line by line."""
+        assert self._requests is not None
+        line = memoryview(msgspec.json.encode(mutants) + b"\n")
+        while line:
+            line = line[os.write(self._requests, line) :]
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield what the process says until it ends."""
@@ -74,8 +90,10 @@ class WorkerProcess:
         """End the process, and take away what it needed."""
         self._kill()
         self._process.wait()
-        with contextlib.suppress(OSError):
-            os.close(self._reader)
+        for end in (self._reader, self._requests):
+            with contextlib.suppress(OSError):
+                if end is not None:
+                    os.close(end)
         self._log.close()
         self._folder.cleanup()
 

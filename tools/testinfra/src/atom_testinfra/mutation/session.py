@@ -25,8 +25,10 @@ from atom_testinfra.mutation.processes import Settings, run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from atom_testinfra.core.mutants import Mutant
+    from atom_testinfra.mutation.cluster.client import Cluster
     from atom_testinfra.mutation.operators.mutants import Module
     from atom_testinfra.mutation.product import Product
     from atom_testinfra.storage.mutants import MutantStore
@@ -47,12 +49,15 @@ class MutationSession:
         settings: Settings,
         store: MutantStore,
         listener: Listener,
+        cluster: Cluster | None = None,
     ) -> None:
+        """With a cluster, its workers are asked; what the tests enter is found out here."""
         self._product = product
         self._modules = modules
         self._settings = settings
         self._store = store
         self._listener = listener
+        self._cluster = cluster
         self._knowledge = Knowledge(product, modules, settings.rootdir, store)
         self._remarks: list[str] = []
         self._unchecked: list[str] = []
@@ -178,6 +183,8 @@ class MutationSession:
     def _ask(self, mutants: Sequence[Mutant]) -> Iterator[Finding]:
         by_id = {mutant.id: mutant for mutant in mutants}
         fresh = [mutant for mutant in mutants if mutant.function is None]
+        if self._cluster is not None:
+            self._find_reaches()
         for fact in self._work([mutant for mutant in mutants if mutant.function is not None]):
             finding = self._take(fact, by_id)
             if finding is not None and finding.verdict is MutantVerdict.NOT_ASKED:
@@ -187,12 +194,19 @@ class MutationSession:
         for finding in self._ask_fresh(fresh, by_id):
             yield self._keep(finding, by_id[finding.id])
 
+    def _find_reaches(self) -> None:
+        """Run tests here unless it is known what they enter: that decides which of them are asked."""
+        for fact in self._work([], is_here=True):
+            self._take(fact, {})
+
     def _keep(self, finding: Finding, mutant: Mutant) -> Finding:
         self._knowledge.add_finding(finding, mutant)
         self._unchecked.append(finding.id)
         return finding
 
-    def _work(self, mutants: Sequence[Mutant], **values: Any) -> Iterator[dict[str, Any]]:
+    def _work(
+        self, mutants: Sequence[Mutant], *, is_here: bool = False, **values: Any
+    ) -> Iterator[dict[str, Any]]:
         """Run a worker on mutants in functions, and yield what it says; `values` are further orders."""
         knowledge = self._knowledge
         tests = set(knowledge.stale_tests)
@@ -215,8 +229,16 @@ class MutationSession:
             **values,
         )
         self._files_asked = knowledge.test_files if new_files is None else new_files
-        with run_worker(orders, self._settings) as facts:
+        with self._run(orders, is_here=is_here) as facts:
             yield from facts
+
+    def _run(
+        self, orders: Orders, *, is_here: bool = False
+    ) -> AbstractContextManager[Iterator[dict[str, Any]]]:
+        """Run a worker on this machine, or those of the cluster."""
+        if self._cluster is None or is_here:
+            return run_worker(orders, self._settings)
+        return self._cluster.run(orders)
 
     def _ask_fresh(self, mutants: Sequence[Mutant], by_id: Mapping[str, Mutant]) -> Iterator[Finding]:
         """Ask about mutants that need an interpreter of their own."""
@@ -235,7 +257,7 @@ class MutationSession:
         orders = self._orders(
             mutants=[], files=None, run_files=[], run_tests=[], fresh=fresh, fresh_tests=tests
         )
-        with run_worker(orders, self._settings) as facts:
+        with self._run(orders) as facts:
             for fact in facts:
                 if fact["fact"] == Fact.VERDICT:
                     place = by_id[fact["id"]].place

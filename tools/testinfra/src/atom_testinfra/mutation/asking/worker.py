@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from atom_testinfra.core.mutants import Reach
+from atom_testinfra.core.mutants import Mutant, Reach
 from atom_testinfra.mutation.asking.copies import Copies, die_with_parent, find_shared_things
 from atom_testinfra.mutation.asking.curves import CurveReplay, CurveRound
 from atom_testinfra.mutation.asking.fresh import FreshRound
@@ -29,7 +29,7 @@ from atom_testinfra.mutation.asking.taking import TakenSession
 from atom_testinfra.mutation.orders import Fact, Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
 
     from atom_testinfra.mutation.asking.copies import Question, Say
@@ -217,8 +217,18 @@ class Worker(TakenSession):
             return
         asking = Round(self, list(known.values()))
         ask = asking.ask_each_property if orders.is_each_property else asking.ask
-        ask(orders.mutants, orders.n_jobs, orders.ends_at)
-        self.say(Fact.DONE)
+        for mutants in self._take_mutants():
+            ask(mutants, orders.n_jobs, orders.ends_at)
+            self.say(Fact.DONE)
+
+    def _take_mutants(self) -> Iterator[Sequence[Mutant]]:
+        """Yield the mutants to ask about: all at once, or as they are sent."""
+        if self._orders.requests is None:
+            yield self._orders.mutants
+            return
+        with os.fdopen(self._orders.requests, "rb") as lines:
+            for line in lines:
+                yield msgspec.json.decode(line, type=list[Mutant])
 
 
 def choose_warm_tests(reaches: Sequence[Reach], clean: Sequence[str]) -> list[str]:
