@@ -191,6 +191,7 @@ def test_a_short_reading_waits_for_no_lock() -> None:
     engine = create_engine(f"sqlite:///{address}&uri=true")
     reader = short_reader(engine)
     assert reader is not None
+    reader.connect().close()  # connecting waits; from now on the pool has a connection that is ready
     writer.execute("BEGIN EXCLUSIVE")
     with pytest.raises(DBAPIError) as refused, reader.connect() as connection:
         connection.execute(text("SELECT * FROM things"))
