@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from httpx import Client
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from atom.app import create_app
@@ -19,6 +20,7 @@ from atom.settings import Settings
 from atom.web.limits import RequestLimit
 from atom.web.logs import FIELDS, JsonFormatter
 from tests.api.operations import committed
+from tests.direct import direct_client
 from tests.faults import Stage, unanswerable
 from tests.http import Api, problem_of
 
@@ -87,24 +89,25 @@ def test_parameters_of_statements_are_hidden(api: Api) -> None:
 
 
 @pytest.fixture
-def watched(api: Api) -> TestClient:
+def watched(api: Api) -> Iterator[Client]:
     """The app on the same database, with a token for /metrics."""
     app = create_app(Settings(metrics_token=SECRET), engine=api.engine, clock=api.clock)
-    return TestClient(app, raise_server_exceptions=False)
+    with direct_client(app) as client:
+        yield client
 
 
-def test_metrics_are_for_who_has_the_token(api: Api, watched: TestClient) -> None:
+def test_metrics_are_for_who_has_the_token(api: Api, watched: Client) -> None:
     """Without a token in the settings there is no such path; with one it is asked for."""
     assert problem_of(api.client.get("/metrics", headers=TOKEN))["status"] == 404
     assert problem_of(watched.get("/metrics"))["status"] == 401
     assert (
-        problem_of(watched.get("/metrics", headers={"Authorization": "Bearer é".encode()}))["status"] == 401
+        problem_of(watched.get("/metrics", headers={b"Authorization": "Bearer é".encode()}))["status"] == 401
     )
     response = watched.get("/metrics", headers=TOKEN)
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-def test_metrics_name_routes_and_no_values(api: Api, watched: TestClient) -> None:
+def test_metrics_name_routes_and_no_values(api: Api, watched: Client) -> None:
     """Figures are by route: ids, unknown paths and made-up methods do not make new ones."""
     workspace = api.workspace()
     headers = {"Authorization": f"Bearer {workspace.secrets[ApiKeyScope.ADMIN]}"}

@@ -40,10 +40,17 @@ class Site:
         return cli.main([*arguments, str(self.file)])
 
 
+@pytest.fixture(scope="module")
+def full(database: Database) -> Iterator[Clone]:
+    """A database with rows; a test may change some, and no test says which are there."""
+    with database.clone() as clone:
+        build(clone.sessions)
+        yield clone
+
+
 @pytest.fixture
-def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with database.clone() as full, database.clone() as empty:
-        build(full.sessions)
+def site(database: Database, full: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with database.clone() as empty:
         yield Site(full, empty, tmp_path, monkeypatch)
 
 
@@ -165,11 +172,11 @@ def test_a_downgrade_asks_before_it_drops_tables(
     """Every table goes only for a yes, said here or by --yes; where nobody can answer, nothing is done."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: answer or "")
-    monkeypatch.setenv("ATOM_DATABASE_URL", site.full.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("ATOM_DATABASE_URL", site.empty.url.render_as_string(hide_password=False))
     status = cli.main(["downgrade", "base"])
     assert status == {"y": 0, "n": 130, None: 2}[answer]
-    assert (migrate.current(site.full.engine) is None) is (answer == "y")
+    assert (migrate.current(site.empty.engine) is None) is (answer == "y")
     if answer is None:
         assert "--yes" in capsys.readouterr().err
         assert cli.main(["downgrade", "base", "--yes"]) == 0
-        assert migrate.current(site.full.engine) is None
+        assert migrate.current(site.empty.engine) is None
