@@ -14,6 +14,9 @@ from tests.factories import NOW
 from tests.strictness import refuse_untyped_moments, warn_of_open_connections
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
     from tests.http import Api
     from tests.property_tests.api.contract import Contract
 
@@ -35,6 +38,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if "not integration" in config.option.markexpr:
         lines.append("left out: tests marked `integration`, which `make test-integration` runs")
     return lines
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Build the contract of the API in one worker: that takes 2 s of CPU."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.scheduling import ByWhatIsBuilt  # xdist is there when it calls this hook
+
+    return ByWhatIsBuilt(config, log)
 
 
 def pytest_collection_finish() -> None:

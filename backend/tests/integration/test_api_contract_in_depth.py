@@ -37,7 +37,7 @@ def test_an_operation_is_answered_as_documented(
 ) -> None:
     """Valid and invalid requests of one operation alike get what the document says."""
     operation = operation_of(contract, name)
-    strategies = [operation.valid(), *([operation.invalid()] if operation.takes_anything else [])]
+    strategies = [operation.valid, *([operation.invalid] if operation.takes_anything else [])]
     with database.prepared(build) as (_, world):
         case = contract.aimed(data, data.draw(st.one_of(strategies)), world.my_ids, world.their_ids)
         contract.call(case, world.mine.secrets[ADMIN])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from atom.agents.maturity import AgentStatus
@@ -114,17 +114,15 @@ def _useless_secrets(session: Session, workspace: Workspace) -> dict[str, str | 
 
 def rows_of(session: Session, workspace_id: str) -> dict[str, list[str]]:
     """Return every row of a workspace, and every row of another one that refers to it, by table."""
-    return {
-        table.name: sorted(str(tuple(row)) for row in rows) for table, rows in _walk(session, workspace_id)
-    }
+    return {table: sorted(map(str, rows)) for table, _, rows in _walk(session, workspace_id)}
 
 
 def _ids(session: Session, workspace_id: str) -> dict[str, list[str]]:
     """Return the ids of a workspace's rows, by table."""
     found = {
-        table.name: [row.id for row in rows]
-        for table, rows in _walk(session, workspace_id)
-        if "id" in table.c
+        table: [row[columns.index("id")] for row in rows]
+        for table, columns, rows in _walk(session, workspace_id)
+        if "id" in columns
     }
     steps = METADATA.tables["workflow_step_executions"]
     held = select(steps.c.claim_id).where(steps.c.execution_id.in_(found["workflow_executions"]))
@@ -132,23 +130,27 @@ def _ids(session: Session, workspace_id: str) -> dict[str, list[str]]:
     return {name: sorted(ids) for name, ids in found.items() if ids}
 
 
-def _walk(session: Session, workspace_id: str) -> Iterator[tuple[Table, list[Row[Any]]]]:
+def _walk(session: Session, workspace_id: str) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
     """
     Go through the tables in the order of their references, and find the rows that lead to a workspace.
 
-    All rows are read and chosen here, because they are few: compiling a condition for each table costs more.
+    The driver reads all rows and they are chosen here, because they are few: a statement a table costs more.
     """
+    driver = session.connection().connection.cursor()
     found: dict[str, set[str]] = {"workspaces": {workspace_id}}
     for table in METADATA.sorted_tables:
         links = [("id", "workspaces")] if table.name == "workspaces" else _links(table)
+        driver.execute(f'SELECT * FROM "{table.name}"')
+        columns = [column[0] for column in driver.description]
+        places = [(columns.index(column), target) for column, target in links]
         rows = [
-            row
-            for row in session.connection().execute(select(table))
-            if any(getattr(row, column) in found[target] for column, target in links)
+            row for row in driver.fetchall() if any(row[place] in found[target] for place, target in places)
         ]
-        if "id" in table.c:
-            found[table.name] = {row.id for row in rows}
-        yield table, rows
+        if "id" in columns:
+            at = columns.index("id")
+            found[table.name] = {row[at] for row in rows}
+        yield table.name, columns, rows
+    driver.close()
 
 
 def _links(table: Table) -> list[tuple[str, str]]:
