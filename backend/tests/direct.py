@@ -9,6 +9,7 @@ whose answer could depend on them.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,14 +25,23 @@ BASE_URL = "http://testserver"
 
 
 class DirectApp:
-    """An app whose lifespan somebody else has started."""
+    """An app that need not be started, because it was given its engine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._loop = asyncio.new_event_loop()
+        self._loops: dict[int, asyncio.AbstractEventLoop] = {}
+        """By process: two forks of one would take each other's wake-ups from a loop that they share."""
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of this process."""
+        pid = os.getpid()
+        if pid not in self._loops:
+            self._loops[pid] = asyncio.new_event_loop()
+        return self._loops[pid]
 
     def close(self) -> None:
-        """Close the event loop."""
+        """Close the event loop of this process."""
         self._loop.close()
 
     def answer(self, scope: Scope, body: bytes, *, raises: bool = True) -> tuple[Message, bytes]:

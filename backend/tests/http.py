@@ -7,10 +7,10 @@ Imported by the fixture `api` when a test asks for it: what it needs takes longe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from fastapi import FastAPI
@@ -114,7 +114,7 @@ class Api:
         engine: Engine,
         app: FastAPI,
         client: Client,
-        threads: TestClient,
+        start: Callable[[], TestClient],
         clock: ManualClock,
     ) -> None:
         self.database = database
@@ -122,7 +122,7 @@ class Api:
         self.sessions = session_factory(engine)
         self.app = app
         self.client = client
-        self.threads = threads
+        self._start = start
         self.clock = clock
 
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,7 +155,7 @@ class Api:
 
     def through_threads(self) -> Api:
         """Return the same app, for tests whose requests go through its threads."""
-        return Api(self.database, self.engine, self.app, self.threads, self.threads, self.clock)
+        return Api(self.database, self.engine, self.app, self._start(), self._start, self.clock)
 
     def stranger(self, secret: str | None = None) -> Caller:
         """Return a caller without a key, or with one that nobody made."""
@@ -165,11 +165,17 @@ class Api:
 @contextmanager
 def serving(database: Database, engine: Engine | None = None) -> Iterator[Api]:
     """
-    Start the app on the database, where requests are answered in the thread of the test.
+    Give the app on the database, where requests are answered in the thread of the test.
 
-    On the engine of one of its clones each request goes through the threads of the app.
+    On the engine of one of its clones each request goes through the threads of the app. These are started
+    when they are first needed: a process that has them cannot be forked.
     """
     clock, own = ManualClock(NOW), engine or database.engine
     app = create_app(Settings(max_body_bytes=MAX_BODY_BYTES), engine=own, clock=clock)
-    with TestClient(app, raise_server_exceptions=False) as threads, direct_client(app) as direct:
-        yield Api(database, own, app, direct if engine is None else threads, threads, clock)
+    with ExitStack() as closing, direct_client(app) as direct:
+
+        @cache
+        def start() -> TestClient:
+            return closing.enter_context(TestClient(app, raise_server_exceptions=False))
+
+        yield Api(database, own, app, direct if engine is None else start(), start, clock)

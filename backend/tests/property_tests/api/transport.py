@@ -15,7 +15,7 @@ from tests.direct import BASE_URL, DirectApp, http_scope
 
 
 class CaseTransport:
-    """Calls an app whose lifespan somebody else has started; what it raises is raised here."""
+    """Calls an app that need not be started; what it raises is raised here."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = DirectApp(app)
