@@ -432,6 +432,19 @@ def test_since_asks_about_the_lines_of_a_diff(tmp_path: Path) -> None:
     assert "Next: tests/test_shop.py::test_loose executes" in done.stdout
 
 
+def test_at_most_so_many_mutants_of_a_statement(tmp_path: Path) -> None:
+    """Each statement is asked about, and the answer says how many mutants are left out."""
+    project = Shop.create(tmp_path / "shop")
+    first = project.mutate("--per-statement", "1")
+    lines = [one["line"] for one in first["findings"]]
+    assert len(lines) == len(set(lines))
+    every = project.mutate()
+    assert set(lines) == {one["line"] for one in every["findings"]}
+    assert every["n_asked"] == len(every["findings"]) - len(lines) == first["n_more"] > 0
+    assert f"{first['n_more']} more mutants of these" in project.run("--per-statement", "1").stdout
+    assert "of these statements" not in project.run().stdout
+
+
 def test_since_asks_whether_removed_lines_are_missed(tmp_path: Path) -> None:
     """A check that is gone without a trace would leave nothing to change; it is put back for the tests."""
     project = Shop.create(tmp_path / "shop")
@@ -607,6 +620,31 @@ def test_results_that_are_kept_are_asked_about_anew(tmp_path: Path) -> None:
     by_test = {one["noticed_by"].rpartition("::")[2] for one in document["findings"] if "noticed_by" in one}
     assert by_test >= {"test_tea", "test_price_of_tea", "test_rate"}
     assert project.mutate()["n_asked"] == 0
+
+
+PARTLY_KEPT_TESTS = """
+import shop
+
+
+def test_price():
+    assert shop.price_of("tea") > 1
+
+
+def test_prices():
+    prices = [shop.price_of.__wrapped__(name) for name in ("a", "be", "cee")]
+    assert prices == sorted(set(prices))
+"""
+
+
+def test_a_test_that_runs_the_function_again_is_asked_in_a_fork(tmp_path: Path) -> None:
+    """Only a test that would see the kept result needs a fresh interpreter; the others notice in a fork."""
+    project = Shop.create(tmp_path / "shop", KEEPING, PARTLY_KEPT_TESTS)
+    document = project.mutate("src/shop.py::price_of", "-n", "1")
+    noticed = [one for one in document["findings"] if one.get("noticed_by")]
+    assert {one["noticed_by"].rpartition("::")[2] for one in noticed} >= {"test_prices"}
+    assert any(one["n_reaching"] == 1 for one in noticed), (
+        "after the first survivor, only test_prices is asked"
+    )
 
 
 TABLE_PRODUCT = """

@@ -33,7 +33,13 @@ from atom_testinfra.commands.parameters import (
 from atom_testinfra.core.detection.trials import LEAST_PLANNED, N_SEEDS, UP_TO, grid_of
 from atom_testinfra.core.errors import ConfigError, NothingMeasuredError
 from atom_testinfra.core.figures import plural
-from atom_testinfra.core.mutants import MutantVerdict, order_mutants, score, worth_of_tests
+from atom_testinfra.core.mutants import (
+    MutantVerdict,
+    first_of_each_statement,
+    order_mutants,
+    score,
+    worth_of_tests,
+)
 from atom_testinfra.core.status import ExitStatus
 from atom_testinfra.measuring.environment import CI_VARIABLES
 from atom_testinfra.mutation.listening import Listener, Outcome
@@ -63,6 +69,7 @@ class MutateOptions:
 
     paths: tuple[str, ...]
     since: str | None
+    per_statement: int | None
     sample: int | None
     shard: str | None
     cluster: str | None
@@ -89,6 +96,12 @@ class MutateOptions:
 @click.command(cls=PathsThenPytest)
 @click.option(
     "--since", metavar="REV", help="Only lines that changed since a revision, uncommitted ones included."
+)
+@click.option(
+    "--per-statement",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N mutants of each statement; the output says how many more there are.",
 )
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="A random sample of N mutants.")
 @click.option(
@@ -176,7 +189,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         faults = load_written(options.faults)
     elif options.since is not None:
         faults = find_removed_lines(options.since, modules, product, project)
-    chosen = _choose(options, faults, changed, modules, product, project)
+    chosen, n_more = _choose(options, faults, changed, modules, product, project)
     if options.show is not None:
         return _show(options.show, chosen, modules)
     settings = _settings(project, options, ctx.meta[PYTEST_WORDS], faults)
@@ -217,7 +230,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             return _learn_curves(session, chosen, TrialStore(folder), options)
         outcome = session.run(chosen)
     findings = accept_survivors(outcome.findings.values(), project)
-    status = _report(findings, outcome, options)
+    status = _report(findings, outcome, n_more, options)
     if shard is not None:
         shard.save(findings, is_complete=not outcome.n_left and not outcome.is_interrupted)
     return status
@@ -254,8 +267,8 @@ def _choose(
     modules: Mapping[str, Module],
     product: Product,
     project: Project,
-) -> list[Mutant]:
-    """Return the mutants that the options select."""
+) -> tuple[list[Mutant], int]:
+    """Return the mutants that the options select, and how many more their statements have."""
     if options.faults is not None:
         chosen = apply_written(faults, modules)
     else:
@@ -264,13 +277,17 @@ def _choose(
     if changed is not None:
         named = {(mutant.path, mutant.function) for mutant in chosen}
         chosen = select_changed(chosen, changed)
-        if options.faults is None:
-            removed = apply_written(faults, modules)
-            is_all = not options.paths
-            chosen += [one for one in removed if is_all or (one.path, one.function) in named]
+    every = chosen
+    if options.per_statement is not None:
+        chosen = first_of_each_statement(every, options.per_statement, options.seed)
+    n_more = len(every) - len(chosen)
+    if changed is not None and options.faults is None:
+        removed = apply_written(faults, modules)
+        is_all = not options.paths
+        chosen += [one for one in removed if is_all or (one.path, one.function) in named]
     if options.sample is not None:
         chosen = order_mutants(chosen, options.seed)[: options.sample]
-    return chosen
+    return chosen, n_more
 
 
 def _settings(
@@ -349,8 +366,14 @@ def _say_product(product: Product, n_modules: int, n_mutants: int) -> None:
     click.echo(f"product: {places} ({n_modules} modules); {n_mutants} mutants selected", err=True)
 
 
-def _report(findings: list[Finding], outcome: Outcome, options: MutateOptions) -> int:
+def _report(findings: list[Finding], outcome: Outcome, n_more: int, options: MutateOptions) -> int:
     total = score(findings)
+    summary = report.render_markdown(findings, n_left=outcome.n_left)
+    more = (
+        f"{plural(n_more, 'more mutant')} of these statements left out by --per-statement." if n_more else ""
+    )
+    if more:
+        summary += f"\n{more}\n"
     if options.as_json:
         document = {
             "findings": findings,
@@ -358,6 +381,7 @@ def _report(findings: list[Finding], outcome: Outcome, options: MutateOptions) -
             "share": total.share,
             "n_asked": outcome.n_asked,
             "n_left": outcome.n_left,
+            "n_more": n_more,
             "excluded": outcome.excluded,
             "worth": worth_of_tests(findings),
             "remarks": outcome.remarks,
@@ -368,14 +392,16 @@ def _report(findings: list[Finding], outcome: Outcome, options: MutateOptions) -
         most = None if options.show_all else report.MOST_SURVIVORS
         for line in report.render_text(findings, n_left=outcome.n_left, most=most):
             click.echo(line)
+        if more:
+            click.echo(more)
     if options.markdown is not None:
-        options.markdown.write_text(report.render_markdown(findings, n_left=outcome.n_left), encoding="utf-8")
+        options.markdown.write_text(summary, encoding="utf-8")
     if options.sarif is not None:
         options.sarif.write_bytes(msgspec.json.encode(report.to_sarif(findings, __version__)))
     if os.environ.get(IN_WORKFLOW) == "true":
         for line in report.render_annotations(findings):
             click.echo(line, err=True)
-    add_to_summary(report.render_markdown(findings, n_left=outcome.n_left), os.environ)
+    add_to_summary(summary, os.environ)
     if outcome.is_interrupted:
         return 130
     if not findings:

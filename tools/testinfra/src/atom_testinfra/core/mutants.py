@@ -201,6 +201,18 @@ def order_mutants(mutants: Sequence[Mutant], seed: int) -> list[Mutant]:
     return [mutant for *_, mutant in ranked]
 
 
+def first_of_each_statement(mutants: Sequence[Mutant], n: int, seed: int) -> list[Mutant]:
+    """Return `n` mutants of each statement, the first to be asked about; one that has fewer, all it has."""
+    counts: Counter[tuple[str, int]] = Counter()
+    chosen = []
+    for mutant in order_mutants(mutants, seed):
+        statement = mutant.path, mutant.statement
+        if counts[statement] < n:
+            counts[statement] += 1
+            chosen.append(mutant)
+    return chosen
+
+
 class Reach(Struct, frozen=True, kw_only=True, gc=False):
     """What one test executes of the product, and what it costs."""
 

@@ -67,8 +67,8 @@ class Round:
         self._repeats = Repeats(worker.asker, worker.entries)
         self._once: set[str] = set()
         """Tests that pass unchanged only once in a process: only a fresh interpreter can ask them."""
-        self._resting: set[str] = set()
-        """Functions whose results are kept from one test to the next."""
+        self._resting: set[tuple[str, str]] = set()
+        """Tests, each with a function that it enters less often than before, because a result is kept."""
         self._n_unchecked = 0
 
     def ask(self, mutants: Sequence[Mutant], n_jobs: int, ends_at: float | None) -> None:
@@ -106,16 +106,17 @@ class Round:
                 Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason="it runs while importing"
             )
             return
-        if f"{mutant.path}:{mutant.function}" in self._resting:
-            self._say_kept(mutant)
-            return
-        reaching = [test for test in self._by_block.get(block, []) if test.nodeid not in self._once]
-        tests = order_tests(reaching, block, self._noticed[mutant.path, mutant.function])
-        if not tests and self._by_block.get(block):
-            self._say_once(mutant)
-            return
-        if not tests:
+        entering = self._by_block.get(block, [])
+        if not entering:
             self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_REACHED, n_run=0)
+            return
+        tests = order_tests(
+            [test for test in entering if self._why_not(test, mutant) is None],
+            block,
+            self._noticed[mutant.path, mutant.function],
+        )
+        if not tests:
+            self._say_left(mutant)
             return
         copy = copies.start(self._question(mutant, tests), wall_s=START_WALL_S)
         self._asked[copy.pid] = mutant, tests
@@ -200,10 +201,8 @@ class Round:
                 self._start(copies, mutant)
                 continue
             is_survivor = answer["verdict"] is MutantVerdict.SURVIVED
-            if is_survivor and any(
-                test.nodeid in self._once for test in self._by_block.get(mutant.place, [])
-            ):
-                self._say_once(mutant)
+            if is_survivor and len(tests) < len(self._by_block[mutant.place]):
+                self._say_left(mutant)
                 continue
             if nodeid is not None:
                 self._noticed[mutant.path, mutant.function][nodeid] += 1
@@ -234,18 +233,24 @@ class Round:
         for nodeid, error in failing.items():
             self._once.add(nodeid)
             self._worker.say(Fact.ONCE, nodeid=nodeid, error=error)
-        function = f"{mutant.path}:{mutant.function}"
-        is_kept = any(function in repeat.rests for repeat in repeats.values())
-        if is_kept:
-            self._resting.add(function)
-        return not failing and not is_kept
+        function = _function(mutant)
+        resting = {(nodeid, function) for nodeid, repeat in repeats.items() if function in repeat.rests}
+        self._resting |= resting
+        return not failing and not resting
 
-    def _say_once(self, mutant: Mutant) -> None:
-        self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=ONCE)
+    def _why_not(self, test: Reach, mutant: Mutant) -> str | None:
+        """Return why a test cannot be asked in this process about a mutant, `None` where it can."""
+        if (test.nodeid, _function(mutant)) in self._resting:
+            return KEPT
+        return ONCE if test.nodeid in self._once else None
 
-    def _say_kept(self, mutant: Mutant) -> None:
-        kept = mutant.place
-        self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=KEPT, kept=kept)
+    def _say_left(self, mutant: Mutant) -> None:
+        """Leave a mutant to a fresh interpreter, because tests that enter it cannot be asked here."""
+        block = mutant.place
+        reasons = {self._why_not(test, mutant) for test in self._by_block[block]}
+        kept = {"kept": block} if KEPT in reasons else {}
+        reason = KEPT if kept else ONCE
+        self._worker.say(Fact.VERDICT, id=mutant.id, verdict=MutantVerdict.NOT_ASKED, reason=reason, **kept)
 
     def _run_latest(self, copies: Copies) -> dict[str, Any]:
         """Run the tests that noticed something lately, unchanged, and return the verdict."""
@@ -294,3 +299,8 @@ class Round:
             return False
         self._worker.say(Fact.CHECKED)
         return True
+
+
+def _function(mutant: Mutant) -> str:
+    """Return the function that a mutant changes, as repeats name it."""
+    return f"{mutant.path}:{mutant.function}"
