@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .PHONY: help install lock test test-ci test-pythons test-nightly test-postgres test-integration test-lowest perf-baseline lint check format \
 	typecheck invariants schemas docs mutants report picture screenshots site tutorial release fresh serve create-key demo bench-floor bench-baseline bench-report bench-overhead \
-	bench-compare bench-power bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-time changelog
+	bench-compare bench-power bench-episodes bench-waits bench-suite bench-prediction bench-recorder bench-public bench-first bench-schedule bench-makespan bench-split bench-api bench-faults bench-properties bench-mutate bench-mutate-truth bench-mutate-replay bench-budget bench-mutate-operators bench-mutate-since bench-time changelog
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -232,6 +232,9 @@ bench-mutate-replay: install ## replays of `testinfra mutate` against real runs 
 
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)
+
+bench-mutate-since: install ## CPU of `testinfra mutate --since` for 50 changed lines of the backend (SEEDS, WHOLE=--whole, KEEP=--keep)
+	$(BIN)/python benchmarks/mutate_since.py --seeds $(or $(SEEDS),0 1 2) $(WHOLE) $(KEEP)
 
 bench-time: install ## how near a timed run ends to its time, and how fair it is; continues where it stopped (SUITES="synthetic backend attrs", SECONDS="20 60", ROUNDS, MINUTES, KEEP=--keep; public suites need a package index)
 	$(BIN)/python benchmarks/timebox.py --suites $(or $(SUITES),synthetic) --seconds $(or $(SECONDS),20) --rounds $(or $(ROUNDS),1) --minutes $(or $(MINUTES),1000) $(KEEP)
