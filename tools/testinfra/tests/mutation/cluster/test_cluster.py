@@ -276,6 +276,25 @@ def test_a_worker_that_would_give_other_verdicts_is_refused(tmp_path: Path, mach
     assert not (here / ".testinfra" / "mutants").exists()
 
 
+def test_no_mutant_is_begun_after_the_time(tmp_path: Path, machines: Machines) -> None:
+    """Where the time is over when the workers are asked, they ask nothing, and the call says what is left."""
+    here, there = checkout(tmp_path / "here"), checkout(tmp_path / "there")
+    machines.start_worker(there)
+    machines.wait_for_workers(1)
+    status, out, err = mutate(here, "--json", "--time", "0.01s", "--cluster", machines.address)
+    document = json.loads(out)
+    assert (status, document["findings"]) == (3, []), err
+    assert document["n_left"] > 0
+
+
+@pytest.mark.parametrize("option", [("-n", "2"), ("--each-property",), ("--curves",)])
+def test_options_that_a_cluster_does_not_know_are_refused(tmp_path: Path, option: tuple[str, ...]) -> None:
+    """Nothing is connected for that."""
+    status, _, err = mutate(checkout(tmp_path / "here"), "--cluster", "tcp://127.0.0.1:1", *option)
+    assert status == 2
+    assert f"--cluster does not go together with {option[0]}" in err
+
+
 def test_what_is_missing_is_said(tmp_path: Path, machines: Machines) -> None:
     """No worker, no scheduler, no address, no package: each is one line and what to do."""
     here = checkout(tmp_path / "here")
