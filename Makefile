@@ -230,6 +230,9 @@ bench-mutate-truth: install ## verdicts of `testinfra mutate`, repeated by editi
 bench-mutate-replay: install ## replays of `testinfra mutate` against real runs of the engine; continues where it stopped (EACH, RUNS, KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_replay.py --each $(or $(EACH),26) --runs $(or $(RUNS),100000) $(KEEP)
 
+bench-survivors: install ## the first survivors of two public suites, repeated and judged (SUITES, MINUTES, KEEP=--keep; needs a package index)
+	$(BIN)/python benchmarks/survivors.py $(if $(SUITES),--suites $(SUITES)) --minutes $(or $(MINUTES),3) $(KEEP)
+
 bench-mutate-operators: install ## how many faults written by hand an operator makes (KEEP=--keep)
 	$(BIN)/python benchmarks/mutate_operators.py $(KEEP)
 

@@ -169,7 +169,7 @@ class Project:
         self._subject = subject
         self._folder = folder
         if subject.version:
-            with tarfile.open(_download(name, subject.version, folder)) as archive:
+            with tarfile.open(download(name, subject.version, folder)) as archive:
                 archive.extractall(folder, filter="data")
             self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
         else:
@@ -503,7 +503,7 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def _download(name: str, version: str, folder: Path) -> Path:
+def download(name: str, version: str, folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "--no-deps", "--no-binary", name, "--dest", str(folder), f"{name}=={version}"])
     (sdist,) = folder.glob("*.tar.gz")
