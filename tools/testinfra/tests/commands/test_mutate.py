@@ -574,6 +574,28 @@ def test_threads_and_connections_are_not_shared_by_copies(tmp_path: Path) -> Non
     assert "survived  " not in done.stdout
 
 
+LEAVING_TESTS = """
+import shop
+
+def test_first():
+    assert shop.SEEN == []
+
+def test_fill():
+    shop.SEEN.append(shop.LIMIT)
+
+def test_loop():
+    for _ in range(100_000):
+        assert shop.SEEN
+"""
+
+
+def test_no_verdict_comes_from_what_another_test_left(tmp_path: Path) -> None:
+    """Tests run in another order in a fresh interpreter; here two of the three mind the order."""
+    project = Shop.create(tmp_path, "SEEN = []\nLIMIT = 3\n", LEAVING_TESTS)
+    verdicts = {change_of(one): one["verdict"] for one in project.mutate("-n", "1")["findings"]}
+    assert verdicts["LIMIT = 4"] == verdicts["LIMIT = 2"] == "survived"
+
+
 KEEPING = """
 import functools
 

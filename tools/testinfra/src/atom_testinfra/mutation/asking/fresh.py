@@ -9,11 +9,13 @@ in such a copy is recorded after the first survivor, and replayed from then on.
 from __future__ import annotations
 
 import gc
+import itertools
 import resource
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from atom_testinfra.core.mutants import MutantVerdict
@@ -52,6 +54,8 @@ class FreshRound:
         self._sources = Sources(orders)
         self._sound: set[str] = set()
         self._unfit: set[str] = set()
+        self._misled: dict[str, set[str]] = {}
+        """By mutant, tests that pass alone, and fail after the others unchanged as well."""
         self._costs: dict[str, KnownCost] = {}
         """Of tests that take longer in a fresh interpreter than what they were found to cost."""
         self._replays: dict[tuple[str, ...], Replay] = {}
@@ -76,7 +80,8 @@ class FreshRound:
             for copy, status in copies.wait() if running else ():
                 mutant = running.pop(copy.pid)
                 asked, answer = self._tests_for(mutant), describe_end(copy, status)
-                if not self.is_sound(asked, answer.get("noticed_by")):
+                nodeid = answer.get("noticed_by")
+                if not self.is_sound(asked, nodeid) or self.is_misled(mutant, asked, nodeid):
                     waiting.append(mutant)
                     continue
                 self._say(Fact.VERDICT, id=mutant.id, **answer)
@@ -87,7 +92,12 @@ class FreshRound:
         self._say(Fact.DONE)
 
     def _tests_for(self, mutant: Mutant) -> FreshTests:
-        return self._orders.fresh_tests[mutant.place]
+        asked, misled = self._orders.fresh_tests[mutant.place], self._misled.get(mutant.id)
+        if misled is None:
+            return asked
+        return msgspec.structs.replace(
+            asked, tests=[test for test in asked.tests if test.nodeid not in misled]
+        )
 
     def _record(self, asked: FreshTests) -> None:
         """Run the tests of a survivor unchanged, once for the same files, so that they can be replayed."""
@@ -135,13 +145,13 @@ class FreshRound:
             return True
         file = test.nodeid.split("::")[0]
         alone = FreshTests(tests=[test], files=[file], n_reaching=1)
-        answer = self._ask_unchanged(alone)
+        answer = self._ask_alone(alone, None)
         for factor in MORE_TIME:
             if answer["verdict"] is not MutantVerdict.TIME:
                 break
             cpu_s = factor * max(test.cpu_s, LEAST_CPU_S / CPU_FACTOR)
             self._costs[test.nodeid] = KnownCost(test.nodeid, cpu_s, test.wall_s)
-            answer = self._ask_unchanged(alone)
+            answer = self._ask_alone(alone, None)
         if answer["verdict"] is MutantVerdict.SURVIVED:
             self._sound.add(test.nodeid)
             return test.nodeid not in self._costs  # else the mutant may have had too little time
@@ -149,9 +159,30 @@ class FreshRound:
         self._say(Fact.UNFIT, nodeid=test.nodeid, error=answer.get("error") or str(answer["verdict"]))
         return False
 
-    def _ask_unchanged(self, asked: FreshTests) -> dict[str, Any]:
+    def is_misled(self, mutant: Mutant, asked: FreshTests, nodeid: str | None) -> bool:
+        """
+        Return whether a test that noticed fails because of what tests before it left, and not of the mutant.
+
+        They run in another order than in the suite. The test is right if it notices alone as well, or if it
+        passes after the same tests without the mutant; else it is not asked about this one again.
+        """
+        before = list(itertools.takewhile(lambda test: test.nodeid != nodeid, self.tests_of(asked)))
+        test = next((one for one in self.tests_of(asked) if one.nodeid == nodeid), None)
+        if test is None or not before:
+            return False
+        alone = FreshTests(tests=[test], files=[test.nodeid.split("::")[0]], n_reaching=1)
+        if self._ask_alone(alone, mutant)["verdict"].is_noticed:
+            return False
+        in_order = msgspec.structs.replace(asked, tests=[*before, test])
+        if self._ask_alone(in_order, None)["verdict"] is MutantVerdict.SURVIVED:
+            return False
+        self._misled.setdefault(mutant.id, set()).add(test.nodeid)
+        return True
+
+    def _ask_alone(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
+        """Return what becomes of a mutant, or of the unchanged product, in a copy beside which none runs."""
         copies = Copies(1)
-        self._start(copies, asked, None)
+        self._start(copies, asked, mutant)
         return describe_end(*copies.wait_for_one())
 
 
