@@ -2,9 +2,10 @@
 Whether survivors in public suites are real: `make bench-survivors`.
 
 `testinfra mutate` runs on suites as their source distributions bring them, in environments of their own. The
-first survivors of its answer are then repeated by editing the file and running pytest, and shown with what
-was written down of each, by reading the code, in `subjects/survivors.toml`: a hole in the tests, a change
-that no test can notice, or a mistake of the tool.
+first survivors of its answer are then repeated by editing the file and running pytest with the same seeds,
+and shown with what was written down of each, by reading the code, in `subjects/survivors.toml`: a hole in the
+tests, a change that no test can notice, or a mistake of the tool. `--again` writes the page anew, from the
+figures that were kept, when more was written down.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from evidence import ROOT, save, table
+from evidence import RESULTS, ROOT, save, table, write_page
 from public_suites import CI_NAMES, SUBJECTS, Subject, build_wheel, download
 
 JUDGED = ROOT / "benchmarks/subjects/survivors.toml"
+SEEDS = "mutate_truth_plugin"
+"""The plugin that gives properties what `testinfra mutate` gives them."""
 MEANINGS = {
     "hole": "a hole in the tests",
     "equivalent": "equivalent: no test can notice",
@@ -47,6 +50,9 @@ class Stranger:
         self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
         venv.create(folder / "venv", with_pip=True)
         self._bin = folder / "venv" / "bin"
+        self._plugins = folder / "plugins"
+        self._plugins.mkdir()
+        shutil.copy(Path(__file__).with_name(f"{SEEDS}.py"), self._plugins)
         pip = [str(self._bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         needs = [str(wheel), "hypothesis", "pytest", *subject.needs]
         subprocess.run([*pip, "--editable", str(self.root), *needs], check=True)
@@ -63,12 +69,13 @@ class Stranger:
             copy = shutil.copytree(self.root, Path(name) / "copy", ignore=NO_COPY)
             patch = ["git", "apply", "--unidiff-zero", "-"]
             subprocess.run(patch, cwd=copy, input=f"{difference}\n", text=True, check=True)
-            done = self._run(copy, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+            done = self._run(copy, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", SEEDS)
             return done.returncode == 0 and " passed" in done.stdout
 
     def _run(self, folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {key: value for key, value in os.environ.items() if key not in CI_NAMES}
-        environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(folder / "src")])
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, [folder, folder / "src", self._plugins]))
+        environment["UNCHANGED"] = os.pathsep.join(map(str, [folder, self.root]))
         command = [str(self._bin / program), *arguments, *self._arguments]
         return subprocess.run(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
@@ -86,10 +93,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=int, default=3, help="how long to ask in each suite")
     parser.add_argument("--first", type=int, default=20, help="survivors to show of each suite")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/")
+    parser.add_argument("--again", action="store_true", help="only write the page of the kept figures anew")
     options = parser.parse_args()
-    judged = tomllib.loads(JUDGED.read_text())
+    if options.again:
+        record = json.loads((RESULTS / "survivors.json").read_text())
+        sys.stdout.write(write_page(record, report(record["figures"])))
+        return verdict(record["figures"])
     figures: dict[str, Any] = {}
-    parts: list[str] = []
     with tempfile.TemporaryDirectory() as folder_name:
         wheel = build_wheel(Path(folder_name))
         for name in options.suites:
@@ -99,22 +109,33 @@ def main() -> int:
             stranger = Stranger(name, SUBJECTS[name], folder, wheel)
             sys.stderr.write(f"{name}: asking for {options.minutes} minutes\n")
             findings = stranger.mutate(options.minutes)
-            counts = Counter(finding["verdict"] for finding in findings)
             shown = [
-                describe(
-                    finding, judged.get(name, {}), is_repeated=stranger.passes_with(finding["difference"])
-                )
+                describe(finding, is_repeated=stranger.passes_with(finding["difference"]))
                 for finding in first_survivors(findings, options.first)
             ]
-            figures[name] = {"verdicts": counts, "survivors": shown}
-            parts.append(report(f"{name} {SUBJECTS[name].version}", counts, shown))
-    text = "\n\n".join(parts)
+            figures[name] = {
+                "version": SUBJECTS[name].version,
+                "verdicts": Counter(finding["verdict"] for finding in findings),
+                "survivors": shown,
+            }
     if options.keep:
-        save("survivors", " ".join(["python", "benchmarks/survivors.py", *sys.argv[1:]]), figures, text)
+        command = " ".join(["python", "benchmarks/survivors.py", *sys.argv[1:]])
+        save("survivors", command, figures, report(figures))
     else:
-        sys.stdout.write(f"{text}\n")
-    everything = [one for figure in figures.values() for one in figure["survivors"]]
-    return int(any(not one["is_repeated"] or one["judged"] == "mistake" for one in everything))
+        sys.stdout.write(f"{report(figures)}\n")
+    return verdict(figures)
+
+
+def judge(name: str, survivor: dict[str, Any]) -> tuple[str, str]:
+    """Return what was written down of a survivor, and why."""
+    said = tomllib.loads(JUDGED.read_text()).get(name, {}).get(survivor["id"], {})
+    return said.get("judged", UNJUDGED), said.get("why", "")
+
+
+def verdict(figures: dict[str, Any]) -> int:
+    """Return 1 if a survivor is not repeated, or is a mistake of the tool."""
+    everything = [(name, one) for name, figure in figures.items() for one in figure["survivors"]]
+    return int(any(not one["is_repeated"] or judge(name, one)[0] == "mistake" for name, one in everything))
 
 
 def first_survivors(findings: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
@@ -131,9 +152,8 @@ def first_survivors(findings: list[dict[str, Any]], most: int) -> list[dict[str,
     return list(by_line.values())[:most]
 
 
-def describe(finding: dict[str, Any], judged: dict[str, Any], *, is_repeated: bool) -> dict[str, Any]:
+def describe(finding: dict[str, Any], *, is_repeated: bool) -> dict[str, Any]:
     """Return what there is to say of a survivor."""
-    said = judged.get(finding["id"], {"judged": UNJUDGED, "why": ""})
     lines = finding["difference"].splitlines()[3:]
     return {
         "id": finding["id"],
@@ -141,7 +161,6 @@ def describe(finding: dict[str, Any], judged: dict[str, Any], *, is_repeated: bo
         "before": _words(lines, "-"),
         "after": _words(lines, "+"),
         "is_repeated": is_repeated,
-        **said,
     }
 
 
@@ -150,31 +169,33 @@ def _words(lines: list[str], sign: str) -> str:
     return text.replace("|", "\\|") if len(text) <= 110 else f"{text[:109]}…".replace("|", "\\|")
 
 
-def report(title: str, counts: Counter[str], shown: list[dict[str, Any]]) -> str:
-    """Return the table of one suite."""
-    judged = Counter(one["judged"] for one in shown)
-    said = ", ".join(
-        f"{judged[key]} {text}" for key, text in (MEANINGS | {UNJUDGED: UNJUDGED}).items() if judged[key]
-    )
-    repeated = sum(one["is_repeated"] for one in shown)
-    rows = [
-        [
-            f"{one['place']} `{one['id']}`",
-            f"`{one['before']}` -> `{one['after']}`",
-            "passes" if one["is_repeated"] else "FAILS",
-            one["judged"],
-            one["why"],
+def report(figures: dict[str, Any]) -> str:
+    """Return a table for each suite."""
+    parts = []
+    for name, figure in figures.items():
+        shown = figure["survivors"]
+        judged = [judge(name, one) for one in shown]
+        counts = Counter(key for key, _ in judged)
+        meanings = {**MEANINGS, UNJUDGED: UNJUDGED}
+        said = ", ".join(f"{counts[key]} {text}" for key, text in meanings.items() if counts[key])
+        verdicts = sorted(figure["verdicts"].items(), key=lambda item: -item[1])
+        rows = [
+            [
+                f"{one['place']} `{one['id']}`",
+                f"`{one['before']}` -> `{one['after']}`",
+                "passes" if one["is_repeated"] else "FAILS",
+                *words,
+            ]
+            for one, words in zip(shown, judged, strict=True)
         ]
-        for one in shown
-    ]
-    return "\n\n".join(
-        [
-            f"## {title}",
-            f"Verdicts: {', '.join(f'{n} {verdict}' for verdict, n in counts.most_common())}.",
-            f"Of the first {len(shown)} survivors, {repeated} pass when the file is edited: {said}.",
+        n_repeated = sum(one["is_repeated"] for one in shown)
+        parts += [
+            f"## {name} {figure['version']}",
+            f"Verdicts: {', '.join(f'{n} {verdict}' for verdict, n in verdicts)}.",
+            f"Of the first {len(shown)} survivors, {n_repeated} pass when the file is edited: {said}.",
             table(["survivor", "change", "edited file", "judged", "why"], rows),
         ]
-    )
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
