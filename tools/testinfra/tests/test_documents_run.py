@@ -290,6 +290,14 @@ def known_to_pytest() -> set[str]:
     return {"--junitxml", *re.findall(r"--[a-z][a-z-]+", done.stdout)}  # help has it as --junit-xml
 
 
+@cache
+def known_to_dask(verb: str) -> set[str]:
+    """Return the long options of `dask VERB`."""
+    command = [str(Path(sys.executable).with_name("dask")), verb, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(re.findall(r"--[a-z][a-z-]+", done.stdout))
+
+
 def execute(text: str, folder: Path) -> None:
     """Run a command as a document gives it, on few examples; of make and whole suites, what they would do."""
     words = [PYTHON.sub(lambda match: match[2], word) for word in shlex.split(text)]
@@ -312,10 +320,18 @@ def execute(text: str, folder: Path) -> None:
             assert find_spec("execnet.script.socketserver") is not None
         case ["testinfra", "mutate", *arguments] if any(word.startswith("backend/") for word in arguments):
             run([sys.executable, "-m", "atom_testinfra", *words[1:], "--list"], ROOT, variables)
+        case ["dask", verb, *arguments]:
+            assert options_of(arguments) <= known_to_dask(verb), text
         case ["testinfra", *arguments]:
             provide(folder, arguments)
-            # No property of the sample reaches its product, so there is no curve to learn.
-            answers = (0, 3) if "--curves" in arguments else ANSWERS.get(arguments[0], (0,))
+            answers = ANSWERS.get(arguments[0], (0,))
+            if "--curves" in arguments:
+                answers = (
+                    0,
+                    3,
+                )  # no property of the sample reaches its product, so there is no curve to learn
+            if "--cluster" in arguments:
+                answers = (2,)  # nobody listens there; the tests of the cluster have schedulers of their own
             environment = PLUGINS_ONLY | variables
             run([sys.executable, "-m", "atom_testinfra", *arguments], folder, environment, answers=answers)
         case _:
