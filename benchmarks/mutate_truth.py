@@ -2,9 +2,10 @@
 Whether verdicts of `testinfra mutate` are right: `make bench-mutate-truth`.
 
 Verdicts are drawn and repeated the slow way: the patch is applied to a copy, and a fresh pytest runs. A
-noticed mutant has to fail the test that noticed it; a survivor, or one that no test reaches, has to pass all
-tests. Properties have the seeds that the tool gives them, and the constants that Hypothesis takes from the
-unchanged product; nothing else of what the tool does to them.
+noticed mutant has to fail the test that noticed it, alone or among the others, whose leavings it may read; a
+survivor, or one that no test reaches, has to pass all tests, up to pytest's last line: a process that ends
+itself with status 0 has not passed. Properties have the seeds that the tool gives them, and the constants
+that Hypothesis takes from the unchanged product; nothing else of what the tool does to them.
 
 The product is as it was in programs that a test starts. The tool names those tests; verdicts that differ
 because one of them alone fails are counted apart.
@@ -38,6 +39,8 @@ Finding = dict[str, Any]
 SAME, DIFFERS, IN_A_PROGRAM = "repeated", "DIFFERS", "noticed in a program that a test starts"
 STARTING = " started other programs"
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
+PASSED = re.compile(r"^\d+ passed\b.* in [\d.]+s", re.MULTILINE)
+"""The last line of pytest -q."""
 NO_COPY = shutil.ignore_patterns(".venv*", ".testinfra", "__pycache__", ".hypothesis", ".git", "*.sqlite3*")
 WALL_S, SMALL_WALL_S = 900.0, 90.0
 """What a repeated run may take: of the backend, and of a small suite, whose tests take a few seconds."""
@@ -153,13 +156,23 @@ class Suite:
         return IN_A_PROGRAM if tests and tests <= self._starting else DIFFERS
 
     def _fails(self, finding: Finding, folder: Path) -> tuple[bool, set[str]]:
-        """Return whether a fresh pytest fails in a folder, or does not end, and the tests that failed."""
-        environment = dict(os.environ, CI="true", PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
+        """Return whether a fresh pytest fails in a folder, and the tests that failed."""
+        alone = [finding["noticed_by"]] if finding.get("noticed_by") else []
+        is_failed, tests = self._run(finding, folder, alone)
+        if alone and not is_failed and not self._is_backend:
+            is_failed, tests = self._run(finding, folder, [])
+        return is_failed, tests
+
+    def _run(self, finding: Finding, folder: Path, tests: list[str]) -> tuple[bool, set[str]]:
+        """Return whether these tests, or all, do not pass to pytest's last line, and those that failed."""
+        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONHASHSEED="0")
+        environment.pop("CI", None)  # Hypothesis takes no seed there
+        if self._is_backend:
+            environment["CI"] = "true"
         environment["UNCHANGED"] = os.pathsep.join([str(folder), str(self._root / self._inside)])
         environment["PYTHONPATH"] = os.pathsep.join([str(folder / "src"), str(Path(__file__).parent)])
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += ["-p", "mutate_truth_plugin"]
-        tests = [finding["noticed_by"]] if finding.get("noticed_by") else []
         if self._is_backend:
             command += ["-m", "not integration"]
             tests = tests or tests_of(finding)
@@ -183,7 +196,8 @@ class Suite:
             )
         except subprocess.TimeoutExpired:
             return True, set()
-        return done.returncode != 0, set(FAILED.findall(done.stdout))
+        has_passed = done.returncode == 0 and PASSED.search(done.stdout) is not None
+        return not has_passed, set(FAILED.findall(done.stdout))
 
 
 def draw(suites: list[Suite], arguments: argparse.Namespace) -> list[tuple[str, Suite, Finding]]:
