@@ -114,7 +114,7 @@ class Database(ABC):
         if moment != self._seen_at:
             self._seen_at, self._seen = moment, {}
         wanted = tables or ALL_TABLES
-        self._seen |= rows_of(self.engine, (table for table in wanted if table not in self._seen))
+        self._seen |= read_rows(self.engine, (table for table in wanted if table not in self._seen))
         return {table: self._seen[table] for table in wanted}
 
     @contextmanager
@@ -247,7 +247,7 @@ def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
         raise RuntimeError(LEFT_OPEN)
 
 
-def rows_of(engine: Engine, tables: Iterable[str]) -> dict[str, list[str]]:
+def read_rows(engine: Engine, tables: Iterable[str]) -> dict[str, list[str]]:
     """Return all rows of the tables, as the driver gives them."""
     with engine.connect() as connection:
         driver = connection.connection.cursor()

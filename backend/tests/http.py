@@ -27,7 +27,7 @@ from atom.identity.models import ApiKeyScope, UserRole
 from atom.kit.clock import ManualClock
 from atom.settings import Settings
 from tests import factories
-from tests.database import ALL_TABLES, Database, rows_of
+from tests.database import ALL_TABLES, Database, read_rows
 from tests.direct import direct_client
 from tests.factories import NOW
 
@@ -143,7 +143,7 @@ class Api:
         """Return every row of every table: equal if nothing was written."""
         if self.engine is self.database.engine:
             return self.database.snapshot()
-        return rows_of(self.engine, ALL_TABLES)
+        return read_rows(self.engine, ALL_TABLES)
 
     def workspace(self, **agent_values: Any) -> Workspace:
         """Commit a workspace with an agent that may do anything."""

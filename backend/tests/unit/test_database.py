@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from atom.db.session import unit_of_work
 from tests import factories
-from tests.database import ALL_TABLES, Database, rows_of
+from tests.database import ALL_TABLES, Database, read_rows
 
 
 def test_a_snapshot_shows_every_commit(database: Database) -> None:
@@ -15,14 +15,14 @@ def test_a_snapshot_shows_every_commit(database: Database) -> None:
             with unit_of_work(sessions) as session:
                 factories.workspace(session)
             seen.append(database.snapshot())
-            assert seen[-1] == database.snapshot() == rows_of(database.engine, ALL_TABLES)
+            assert seen[-1] == database.snapshot() == read_rows(database.engine, ALL_TABLES)
         with sessions() as session:
             factories.workspace(session)
             session.rollback()
         assert database.snapshot() == seen[-1]
     assert [len(rows["workspaces"]) for rows in seen] == [0, 1, 2, 3]
     with database.sessions():
-        assert database.snapshot() == seen[0] == rows_of(database.engine, ALL_TABLES)
+        assert database.snapshot() == seen[0] == read_rows(database.engine, ALL_TABLES)
 
 
 def test_a_snapshot_of_one_table_is_part_of_the_whole(database: Database) -> None:

@@ -89,7 +89,7 @@ class Contract:
     """The OpenAPI document of a running app: its operations, and whether an answer conforms to it."""
 
     def __init__(self, api: Api) -> None:
-        self.schema = schemathesis.openapi.from_dict(api.client.get("/openapi.json").json())
+        self.schema = schemathesis.openapi.from_dict(api.document)
         self.schema.app = api.app  # for the requests that Schemathesis makes up itself to check an answer
         self.transport = CaseTransport(api.app)
         self._known_cases: dict[str, list[Case[Any]]] = {}

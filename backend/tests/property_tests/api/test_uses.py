@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from unittest import mock
 
-from fastapi import FastAPI
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -33,9 +32,7 @@ def test_the_last_use_of_each_key_is_written(running_api: Api, story: list[tuple
     A request is a use of its key, also one that the key is not enough for; uses are written once, and those
     that could not be written are written the next time.
     """
-    app = running_api.app
-    assert isinstance(app, FastAPI)
-    gateway: Gateway = app.state.gateway
+    gateway: Gateway = running_api.app.state.gateway
     clock = running_api.clock
     clock.set(NOW)
     with running_api.database.sessions() as sessions:

@@ -13,18 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from atom import cli
 from atom.db import migrate
-from atom.tables import METADATA
-from tests.database import Clone, Database
+from tests.database import ALL_TABLES, Clone, Database, read_rows
 from tests.property_tests.api.world import build
 
 
 def rows_of(clone: Clone) -> dict[str, list[str]]:
     """Return every row of every table."""
-    with clone.engine.connect() as connection:
-        return {
-            table.name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{table.name}"'))))
-            for table in METADATA.sorted_tables
-        }
+    return read_rows(clone.engine, ALL_TABLES)
 
 
 class Site:
