@@ -590,7 +590,7 @@ def test_loop():
 
 
 def test_no_verdict_comes_from_what_another_test_left(tmp_path: Path) -> None:
-    """Tests run in another order in a fresh interpreter; here two of the three mind the order."""
+    """Tests run in another order in a fresh interpreter; here two of the three depend on the order."""
     project = Shop.create(tmp_path, "SEEN = []\nLIMIT = 3\n", LEAVING_TESTS)
     verdicts = {change_of(one): one["verdict"] for one in project.mutate("-n", "1")["findings"]}
     assert verdicts["LIMIT = 4"] == verdicts["LIMIT = 2"] == "survived"

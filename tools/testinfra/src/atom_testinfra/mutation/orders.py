@@ -68,7 +68,7 @@ class Orders(Struct, frozen=True, kw_only=True):
     fresh: list[Mutant] = field(default_factory=list)
     """Ask about these, each in an interpreter of its own, and nothing else."""
     fresh_tests: dict[str, FreshTests] = field(default_factory=dict)
-    """What to ask about them, by the place of a mutant: a table of constants has thousands in one place."""
+    """What to ask about them, by place: a table of constants has thousands of mutants in one place."""
     faults: list[WrittenFault] = field(default_factory=list)
     """Faults that a person wrote down: `mutants` may be of these."""
     is_each_property: bool = False

@@ -35,7 +35,7 @@ class SlowStart(FreshRound):
         super().__init__(orders, lambda fact, **_: self.said.append(fact))
         self._needed_s = needed_s
 
-    def _ask_alone(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
+    def _ask_one(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
         (test,) = self.tests_of(asked)
         is_late = test.cpu_s < self._needed_s
         return {"verdict": MutantVerdict.TIME if is_late else MutantVerdict.SURVIVED}
@@ -88,7 +88,7 @@ class Leaving(SlowStart):
         self._is_left_something = is_left_something
         self._is_noticed_alone = is_noticed_alone
 
-    def _ask_alone(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
+    def _ask_one(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
         fails = (
             self._is_noticed_alone if mutant is not None else len(asked.tests) > 1 and self._is_left_something
         )
@@ -99,7 +99,7 @@ class Leaving(SlowStart):
     ("is_left_something", "is_noticed_alone", "is_misled"),
     [(True, False, True), (True, True, False), (False, False, False)],
 )
-def test_a_test_that_fails_for_what_another_left_has_noticed_nothing(
+def test_a_test_that_fails_because_of_what_another_left_has_noticed_nothing(
     is_left_something: bool, is_noticed_alone: bool, is_misled: bool
 ) -> None:
     """The order in a fresh interpreter is not the suite's: without the mutant it fails there as well."""

@@ -9,7 +9,6 @@ in such a copy is recorded after the first survivor, and replayed from then on.
 from __future__ import annotations
 
 import gc
-import itertools
 import resource
 import sys
 import time
@@ -55,7 +54,7 @@ class FreshRound:
         self._sound: set[str] = set()
         self._unfit: set[str] = set()
         self._misled: dict[str, set[str]] = {}
-        """By mutant, tests that pass alone, and fail after the others unchanged as well."""
+        """By mutant, the tests that pass alone, and fail after the same tests without the mutant as well."""
         self._costs: dict[str, KnownCost] = {}
         """Of tests that take longer in a fresh interpreter than what they were found to cost."""
         self._replays: dict[tuple[str, ...], Replay] = {}
@@ -143,15 +142,14 @@ class FreshRound:
         test = next((one for one in asked.tests if one.nodeid == nodeid), None)
         if test is None or test.nodeid in self._sound:
             return True
-        file = test.nodeid.split("::")[0]
-        alone = FreshTests(tests=[test], files=[file], n_reaching=1)
-        answer = self._ask_alone(alone, None)
+        alone = _only(test)
+        answer = self._ask_one(alone, None)
         for factor in MORE_TIME:
             if answer["verdict"] is not MutantVerdict.TIME:
                 break
             cpu_s = factor * max(test.cpu_s, LEAST_CPU_S / CPU_FACTOR)
             self._costs[test.nodeid] = KnownCost(test.nodeid, cpu_s, test.wall_s)
-            answer = self._ask_alone(alone, None)
+            answer = self._ask_one(alone, None)
         if answer["verdict"] is MutantVerdict.SURVIVED:
             self._sound.add(test.nodeid)
             return test.nodeid not in self._costs  # else the mutant may have had too little time
@@ -161,29 +159,34 @@ class FreshRound:
 
     def is_misled(self, mutant: Mutant, asked: FreshTests, nodeid: str | None) -> bool:
         """
-        Return whether a test that noticed fails because of what tests before it left, and not of the mutant.
+        Return whether the test that noticed failed because of what earlier tests left, not of the mutant.
 
-        They run in another order than in the suite. The test is right if it notices alone as well, or if it
-        passes after the same tests without the mutant; else it is not asked about this one again.
+        Tests run in another order here than in the suite. The notice counts if the test notices alone as
+        well, or if it passes after the same tests without the mutant. Otherwise the test is not asked about
+        this mutant again.
         """
-        before = list(itertools.takewhile(lambda test: test.nodeid != nodeid, self.tests_of(asked)))
-        test = next((one for one in self.tests_of(asked) if one.nodeid == nodeid), None)
-        if test is None or not before:
+        tests = self.tests_of(asked)
+        place = next((number for number, test in enumerate(tests) if test.nodeid == nodeid), 0)
+        if place == 0:
             return False
-        alone = FreshTests(tests=[test], files=[test.nodeid.split("::")[0]], n_reaching=1)
-        if self._ask_alone(alone, mutant)["verdict"].is_noticed:
+        if self._ask_one(_only(tests[place]), mutant)["verdict"].is_noticed:
             return False
-        in_order = msgspec.structs.replace(asked, tests=[*before, test])
-        if self._ask_alone(in_order, None)["verdict"] is MutantVerdict.SURVIVED:
+        in_order = msgspec.structs.replace(asked, tests=tests[: place + 1])
+        if self._ask_one(in_order, None)["verdict"] is MutantVerdict.SURVIVED:
             return False
-        self._misled.setdefault(mutant.id, set()).add(test.nodeid)
+        self._misled.setdefault(mutant.id, set()).add(tests[place].nodeid)
         return True
 
-    def _ask_alone(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
-        """Return what becomes of a mutant, or of the unchanged product, in a copy beside which none runs."""
+    def _ask_one(self, asked: FreshTests, mutant: Mutant | None) -> dict[str, Any]:
+        """Return what becomes of a mutant, or of the unchanged product, and wait for that."""
         copies = Copies(1)
         self._start(copies, asked, mutant)
         return describe_end(*copies.wait_for_one())
+
+
+def _only(test: KnownCost) -> FreshTests:
+    """Return what asks one test, and collects no file but its own."""
+    return FreshTests(tests=[test], files=[test.nodeid.split("::")[0]], n_reaching=1)
 
 
 class FreshSession(TakenSession):

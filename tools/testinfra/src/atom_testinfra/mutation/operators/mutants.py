@@ -158,7 +158,7 @@ class Module:
         return self.is_known_same(mutant)
 
     def is_known_same(self, mutant: Mutant) -> bool:
-        """Return whether that was found out before; outside of functions it takes compiling the module."""
+        """Return whether `is_same` or a worker has found that out before; nothing is compiled."""
         return mutant.id in self._known.same
 
     def note_same(self, mutant: Mutant) -> None:

@@ -25,7 +25,7 @@ class Block(NamedTuple):
     ordinal: int
     """Number of the block in its function, in the order of the source."""
     n_namesakes: int = 0
-    """How many functions before it in the module have its name: a setter has its getter's, for one."""
+    """How many functions before it in the module have its name: a setter has its getter's, for example."""
 
     @property
     def key(self) -> str:
