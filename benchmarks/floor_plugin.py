@@ -34,7 +34,7 @@ def pytest_configure() -> None:
     if WAY != "fresh":
         return
     import tests.conftest  # type: ignore[import-not-found]  # found from backend/ alone
-    from tests.database import SqliteDatabase, rows_of  # type: ignore[import-not-found]
+    from tests.database import SqliteDatabase, read_rows  # type: ignore[import-not-found]
 
     from atom.db.session import create_engine, session_factory
     from atom.tables import METADATA
@@ -62,7 +62,7 @@ def pytest_configure() -> None:
                 yield sessions, setup(sessions)
 
         def snapshot(self, *tables: str) -> dict[str, list[str]]:
-            return rows_of(self.engine, tables)  # type: ignore[no-any-return]
+            return read_rows(self.engine, tables)  # type: ignore[no-any-return]
 
     database = FreshSchema()
     tests.conftest.shared_database = lambda: database

@@ -165,11 +165,14 @@ SUBJECTS = {
 class Project:
     """A suite on disk, with its environment."""
 
-    def __init__(self, name: str, subject: Subject, folder: Path, wheel: Path) -> None:
+    def __init__(
+        self, name: str, subject: Subject, folder: Path, wheel: Path, *, is_editable: bool = False
+    ) -> None:
+        """With `is_editable`, what is edited in `root` counts without another installation."""
         self._subject = subject
         self._folder = folder
         if subject.version:
-            with tarfile.open(download(name, subject.version, folder)) as archive:
+            with tarfile.open(_download(name, subject.version, folder)) as archive:
                 archive.extractall(folder, filter="data")
             self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
         else:
@@ -177,7 +180,7 @@ class Project:
         venv.create(folder / "venv", with_pip=True)
         self._bin = folder / "venv" / "bin"
         pip = [str(self._bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        own = [str(self.root)] if subject.version else []
+        own = [*(["--editable"] if is_editable else []), str(self.root)] if subject.version else []
         _run([*pip, *own, str(wheel), *subject.needs])
 
     @property
@@ -503,7 +506,7 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def download(name: str, version: str, folder: Path) -> Path:
+def _download(name: str, version: str, folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "--no-deps", "--no-binary", name, "--dest", str(folder), f"{name}=={version}"])
     (sdist,) = folder.glob("*.tar.gz")

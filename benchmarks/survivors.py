@@ -16,16 +16,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
-import venv
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from evidence import RESULTS, ROOT, save, table, write_page
-from public_suites import CI_NAMES, SUBJECTS, Subject, build_wheel, download
+from public_suites import CI_NAMES, SUBJECTS, Project, Subject, build_wheel
 
 JUDGED = ROOT / "benchmarks/subjects/survivors.toml"
 SEEDS = "mutate_truth_plugin"
@@ -40,22 +38,14 @@ UNJUDGED = "not judged"
 NO_COPY = shutil.ignore_patterns(".testinfra", ".hypothesis", ".pytest_cache", "__pycache__", "build")
 
 
-class Stranger:
+class Stranger(Project):
     """A public suite as a contributor has it: unpacked, and installed so that edits count."""
 
     def __init__(self, name: str, subject: Subject, folder: Path, wheel: Path) -> None:
-        self._arguments = subject.arguments
-        with tarfile.open(download(name, subject.version, folder)) as archive:
-            archive.extractall(folder, filter="data")
-        self.root = next(path.parent for path in folder.glob("*/PKG-INFO"))
-        venv.create(folder / "venv", with_pip=True)
-        self._bin = folder / "venv" / "bin"
+        super().__init__(name, subject, folder, wheel, is_editable=True)
         self._plugins = folder / "plugins"
         self._plugins.mkdir()
         shutil.copy(Path(__file__).with_name(f"{SEEDS}.py"), self._plugins)
-        pip = [str(self._bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        needs = [str(wheel), "hypothesis", "pytest", *subject.needs]
-        subprocess.run([*pip, "--editable", str(self.root), *needs], check=True)
 
     def mutate(self, minutes: int) -> list[dict[str, Any]]:
         """Return the findings of `testinfra mutate` within a time."""
@@ -76,7 +66,7 @@ class Stranger:
         environment = {key: value for key, value in os.environ.items() if key not in CI_NAMES}
         environment["PYTHONPATH"] = os.pathsep.join(map(str, [folder, folder / "src", self._plugins]))
         environment["UNCHANGED"] = os.pathsep.join(map(str, [folder, self.root]))
-        command = [str(self._bin / program), *arguments, *self._arguments]
+        command = [str(self._bin / program), *arguments, *self._subject.arguments]
         return subprocess.run(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
         )
